@@ -124,7 +124,7 @@ class CollectorService:
                 self._arrivals[signal],
                 blocks=blocks.get(signal),
                 last_reader=self._last_reader(signal),
-                delays=_delays(signal, clock, delayed_after_s),
+                delays=_delays(signal, self._rising, delayed_after_s),
             )
             for signal in Signal
         }

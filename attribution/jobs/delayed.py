@@ -49,6 +49,10 @@ class DelayedInserts:
             if first_ns <= cursor_ns
         )
 
+    def forget(self) -> None:
+        """Return from `passed` again what the job is not through with."""
+        self._met, self._newest_ns = set(), 0
+
     def done(self, cursor_ns: int) -> None:
         """Note that the job is through with all that `passed` returned, and how far it has come."""
         # So long after the last nothing of before it can come, and a restart need not ask for it.

@@ -17,7 +17,7 @@ from attribution.jobs.delayed import DelayedInserts
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections
-from collector.store.cursors import JobCursor, read_cursor
+from collector.store.cursors import OBSERVED_DELAYED_CURSOR, JobCursor, read_cursor
 
 CURSOR: Final = "attribution.observed"
 # As the statement has it.
@@ -75,7 +75,7 @@ class ObservedJob:
         self._stored_ns = stored_ns
         self._overlap_ns = round(overlap_s * NS_PER_S)
         self._cursor = JobCursor(CURSOR)
-        self._delayed = DelayedInserts(store, f"{CURSOR}_delayed")
+        self._delayed = DelayedInserts(store, OBSERVED_DELAYED_CURSOR)
 
     def run_once(self, now_ns: int) -> ObservedReport:
         """Sum every ten minutes of arrival that are over and have not been summed."""
@@ -102,8 +102,12 @@ class ObservedJob:
             for after_ns, until_ns in passed
             for slot_ns in range((after_ns + 1) // _SLOT_NS * _SLOT_NS, until_ns + 1, _SLOT_NS)
         }
-        for slot_ns in sorted(slots):
-            _sum(client, slot_ns, slot_ns + _SLOT_NS)
+        try:
+            for slot_ns in sorted(slots):
+                _sum(client, slot_ns, slot_ns + _SLOT_NS)
+        except BaseException:
+            self._delayed.forget()
+            raise
         self._delayed.done(cursor_ns)
 
 

@@ -17,8 +17,9 @@ ATTRIBUTION_CURSOR: Final = "attribution"
 # Up to where late data are attributed, and up to where some are known that may not be.
 LATE_CURSOR: Final = "attribution_late"
 LATE_UNTIL_CURSOR: Final = "attribution_late_until"
-# Up to where it knows of what was stored late, by when that was.
+# Up to where two jobs know of what was stored late, by when that was: no job is behind by these.
 DELAYED_CURSOR: Final = "attribution_delayed"
+OBSERVED_DELAYED_CURSOR: Final = "attribution.observed_delayed"
 
 
 class JobCursor:

@@ -20,7 +20,7 @@ class Delays:
     After its rows, and before the log forgets it: whoever crashes in between inserts both again.
 
     Args:
-        clock: the time.
+        clock: by which requests are received; it never falls.
         after_ns: what waited for longer is told.
     """
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dash import Dash, Input, State, dcc, html
 
 from collector.core.clock import NS_PER_DAY
-from collector.store.cursors import LATE_CURSOR, LATE_UNTIL_CURSOR
+from collector.store.cursors import (
+    DELAYED_CURSOR,
+    LATE_CURSOR,
+    LATE_UNTIL_CURSOR,
+    OBSERVED_DELAYED_CURSOR,
+)
 from dashboard.pages.answers.pipeline import (
     boxes,
     items_table,
@@ -36,7 +41,8 @@ IN_MENU = True
 TICK = "health-tick"
 REJECTED_WINDOW_NS = NS_PER_DAY
 # Of these the stage of late data is shown.
-_SHOWN_AS_A_STAGE = (LATE_CURSOR, LATE_UNTIL_CURSOR)
+# Of those of late data a stage says how far it is; the others are of what was told, not done.
+_NOT_BEHIND = (LATE_CURSOR, LATE_UNTIL_CURSOR, DELAYED_CURSOR, OBSERVED_DELAYED_CURSOR)
 
 # From memory, so that it answers while the store does not.
 SERVICE = (
@@ -153,9 +159,7 @@ def read_service(context: PageContext, zone: Zone) -> Found:
 def read_store(context: PageContext, zone: Zone) -> Found:
     """Read what the store holds: a value for each of STORE."""
     now_ns, reader = context.clock.now_ns(), context.reader
-    cursors = {
-        job: at_ns for job, at_ns in reader.job_cursors().items() if job not in _SHOWN_AS_A_STAGE
-    }
+    cursors = {job: at_ns for job, at_ns in reader.job_cursors().items() if job not in _NOT_BEHIND}
     rejected = reader.rejected(max(0, now_ns - REJECTED_WINDOW_NS))
     tables = reader.table_sizes()
     first = start.show(start.read(context))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final, cast
 
 import pytest
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import OperationalError
 
 from attribution.jobs.observed import CURSOR, ObservedJob
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
@@ -152,6 +155,48 @@ def test_what_a_collector_elsewhere_stored_late_is_summed(store: Connections) ->
     for minute in (31, 32):
         job.run_once(begins_ns + minute * NS_PER_MINUTE)
     assert summed() == 7
+
+
+class AwayOnce(Connections):
+    """A store that takes no sum, once."""
+
+    def __init__(self, store: Connections) -> None:
+        super().__init__(store.config)
+        self.is_away = False
+
+    def client(self) -> Client:
+        """Return the connection, of which one statement fails while it is away."""
+        client = super().client()
+
+        def command(statement: str, **given: Any) -> object:  # noqa: ANN401  as the library has it
+            if self.is_away:
+                self.is_away = False
+                raise OperationalError("the store does not answer")
+            return client.command(statement, **given)
+
+        return cast(
+            "Client", SimpleNamespace(query=client.query, insert=client.insert, command=command)
+        )
+
+
+def test_sum_that_failed_is_made_by_the_next_run(store: Connections) -> None:
+    """What was told of once is not forgotten because the store was away."""
+    away = AwayOnce(store)
+    begins_ns = NOW_NS - NOW_NS % NS_PER_HOUR
+    job = ObservedJob(away, lambda: None, 30)
+    row: list[object] = ["t", "1", "shop", begins_ns, begins_ns]
+    names = ("TraceId", "SpanId", "ServiceName", "Timestamp", "received_ns")
+    _put(store, "otel_traces_in", [row], names)
+    job.run_once(begins_ns + 21 * NS_PER_MINUTE)
+    _put(store, "otel_traces_in", [["t", "2", "shop", begins_ns + 1, begins_ns + 1]], names)
+    told: list[object] = [begins_ns + NS_PER_HOUR // 2, "traces", begins_ns + 1, begins_ns + 1]
+    _put(store, "delayed_inserts", [told], ("stored_ns", "signal", "first_ns", "last_ns"))
+    away.is_away = True
+    with pytest.raises(OperationalError):
+        job.run_once(begins_ns + 31 * NS_PER_MINUTE)
+    job.run_once(begins_ns + 32 * NS_PER_MINUTE)
+    runtimes, _, _ = seen_by_hour(store, begins_ns, begins_ns + NS_PER_HOUR)
+    assert [each.spans for each in runtimes] == [2]
 
 
 def test_what_was_imported_of_many_days_is_summed(store: Connections) -> None:

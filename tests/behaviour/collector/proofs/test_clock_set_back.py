@@ -17,9 +17,10 @@ from collector.provenance.config import ProvenanceConfig
 from collector.provenance.event import Event
 from collector.provenance.live.job import ProvenanceJob
 from collector.service import CollectorService
+from collector.store.connect import Connections
 from collector.store.cursors import furthest_cursor
 from tests.conftest import NOW_NS
-from tests.support.builders import trace_request
+from tests.support.builders import span, trace_request
 from tests.support.collector.clients import WAIT_S, post
 from tests.support.collector.provenance_scene import Scene, span_of
 from tests.support.examples import examples
@@ -99,6 +100,25 @@ def test_clock_that_was_set_back_stops_no_judging(
         assert running.judge(1) == {"ok": 1}
     finally:
         running.collector.stop(WAIT_S)
+
+
+def test_what_waits_long_is_told_though_the_clock_was_set_back(
+    store: Connections, tmp_path: Path
+) -> None:
+    """Its age is by the time that arrivals have: by the machine's it came an hour from now."""
+    clock = SteppedClock()
+    ports = CollectorConfig(grpc_port=0, http_port=0, segment_seconds_max=WAIT_S)
+    collector = CollectorService(ports, store, tmp_path, Counters(), clock, delayed_after_s=15.0)
+    collector.start()
+    url = f"http://127.0.0.1:{collector.http_port}"
+    with httpx.Client(base_url=url, timeout=WAIT_S, trust_env=False) as http:
+        assert post(http, trace_request(span())).status_code == 200
+    clock.offset_ns -= HOUR_NS
+    clock.mono_ns += 60 * NS_PER_S
+    assert collector.flush(WAIT_S)
+    assert collector.stop(WAIT_S)
+    rows = store.client().query("SELECT first_ns, stored_ns > first_ns FROM delayed_inserts")
+    assert rows.result_rows == [(NOW_NS, 1)]
 
 
 @settings(max_examples=examples(60))
