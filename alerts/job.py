@@ -279,15 +279,7 @@ class AlertsJob:
         is_shadow = self.routing.is_shadow(last.rule)
         if found is None and last.is_shadow == is_shadow:
             return Update(state)
-        transition = Transition(
-            episode_id=state.episode_id,
-            seq=state.seq + 1,
-            from_state=Phase.FIRING,
-            to_state=Phase.FIRING,
-            at_ns=moment.end_ns,
-            started_ns=state.started_ns,
-            notification="",
-        )
+        transition = Transition.while_firing(state, moment.end_ns)
         event = transition_event(rule, state, transition, evaluation, moment)
         if found is None:  # the rest of why it fires is as it was
             act = "was taken back into shadow" if is_shadow else "was promoted"

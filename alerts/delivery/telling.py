@@ -203,15 +203,7 @@ class Telling:
             return Update(state, told=self._body(rule, state, Told(alert.last)))
         judged = _after(state, held)
         evaluation = rule.evaluate(facts[state.rule], judged)
-        transition = Transition(
-            episode_id=state.episode_id,
-            seq=state.seq + 1,
-            from_state=Phase.FIRING,
-            to_state=Phase.FIRING,
-            at_ns=moment.end_ns,
-            started_ns=state.started_ns,
-            notification="",
-        )
+        transition = Transition.while_firing(state, moment.end_ns)
         told = self.of(rule, facts[state.rule], judged, transition, evaluation, moment)
         event = held_back(told.event, held.reason, moment.now_ns - held.since_ns)
         if was_told(self._memory, state.episode_id):

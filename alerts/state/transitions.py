@@ -96,6 +96,19 @@ class Transition:
     started_ns: int
     notification: str  # alert.firing, alert.resolved or "": most changes are not sent
 
+    @classmethod
+    def while_firing(cls, state: AlertState, at_ns: int) -> Transition:
+        """Return the change of an alert that goes on firing, when something new is known of it."""
+        return cls(
+            episode_id=state.episode_id,
+            seq=state.seq + 1,
+            from_state=Phase.FIRING,
+            to_state=Phase.FIRING,
+            at_ns=at_ns,
+            started_ns=state.started_ns,
+            notification="",
+        )
+
 
 def first_state(rule: str, subject: Subject, at_ns: int) -> AlertState:
     """Return the state of a subject before its first evaluation; silence counts from `at_ns`."""

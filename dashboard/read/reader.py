@@ -12,7 +12,7 @@ from attribution.core.config import AttributionConfig
 from attribution.core.segments import SEGMENTS
 from attribution.sensitivity.job import read_book
 from attribution.sensitivity.versions import SlopeBook
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
+from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
 from collector.core.errors import StoreUnavailableError
 from collector.core.event_schema import DIMENSIONS
 from collector.core.sql import sql
@@ -39,7 +39,6 @@ from dashboard.read.rows import (
     SpanLink,
     TableSize,
     TraceSpan,
-    segment_place,
 )
 
 # A mean over the latest of them: more would move it by less than the reading costs.
@@ -104,23 +103,6 @@ class Reader:
         parameters = {"episode_ids": list(episode_ids), "lookback_ns": lookback_ns}
         rows = self._rows("kept_packets", parameters) if episode_ids else []
         return {row.pop("episode_id"): KeptPackets(**row) for row in rows}
-
-    def exemplar(self, alert: AlertRow, reference: Reference) -> str:
-        """Return the decision that shows best what an alert is about, "" without any."""
-        began_ns = alert.started_ns or alert.first_ns
-        action, region = alert.scope
-        rows = self._rows(
-            "exemplar",
-            {
-                "from_ns": began_ns - alert.window_s * NS_PER_S,
-                "to_ns": alert.at_ns + 1,
-                "action": action,
-                "region": region,
-                "reference_ns": reference.of(action),
-                "segment": segment_place(alert.blamed_stage, alert.blamed_class),
-            },
-        )
-        return str(rows[0]["decision_id"]) if rows else ""
 
     def slopes(self, config: AttributionConfig) -> SlopeBook:
         """Return which slope the decisions of an instant are valued by."""

@@ -20,16 +20,17 @@ from alerts.rules.base import RuleConfig
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.deliveries import Deliveries, Delivery
 from alerts.state.sqlite import AlertStore
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.clock import NS_PER_DAY
 from collector.core.errors import StoreUnavailableError
+from dashboard.read.alerts.exemplars import Exemplar, exemplars
 from dashboard.read.alerts.listing import interval_of, rate_of, row_of, with_packets
-from dashboard.read.alerts.losses import BEFORE_S_MAX, with_losses
+from dashboard.read.alerts.losses import with_losses
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.alerts.timeline import Moment, timeline
 from dashboard.read.alerts.wording import cause_of
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Range, Reference, segment_place
+from dashboard.read.rows import Range, Reference
 
 EXEMPLARS_MAX: Final = 3
 MOMENTS_MAX: Final = 200
@@ -37,18 +38,6 @@ INCIDENT_MAX: Final = 100
 _INCIDENT_NS: Final = 7 * NS_PER_DAY
 _EVENTS_MAX: Final = 1_000
 _ELSEWHERE: Final = "what people did is kept where rules are evaluated, which is not this machine"
-
-
-@dataclass(frozen=True, slots=True)
-class Exemplar:
-    """A decision that shows what an alert is about."""
-
-    decision_id: str
-    ingress_ns: int
-    total_ns: int
-    is_error: int
-    segment_ns: int  # in the blamed segment; without one, all of it
-    packets: int  # 1 where its packets are linked
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,12 +131,13 @@ def read_alert(
     if not events:
         return None
     row, unknown = row_of(events), []
-    exemplars: list[Exemplar] = []
+    shown: list[Exemplar] = []
     incident: list[Companion] = []
     try:
         (row,) = with_losses(reader, [row], now_ns)
         (row,) = with_packets(reader, [row], Range(row.first_ns, now_ns))
-        exemplars = _exemplars(reader, row, reference, now_ns)
+        until_ns = now_ns if row.state in OPEN_STATES else row.at_ns
+        shown = exemplars(reader, row, reference, until_ns, rows_max=EXEMPLARS_MAX)
         incident = _incident(reader, row, now_ns)
     except StoreUnavailableError as error:
         unknown.append(
@@ -157,7 +147,7 @@ def read_alert(
         unknown.append(_ELSEWHERE)
     people = _people(state, events, now_ns)
     rule = next((each for each in config.all_rules if each.name == row.rule), None)
-    found = _detail(row, events[-1], rule, people, exemplars, unknown, events)
+    found = _detail(row, events[-1], rule, people, shown, unknown, events)
     return replace(found, incident=incident)
 
 
@@ -187,30 +177,6 @@ def _people(state: AlertStore | None, events: Sequence[AlertEvent], now_ns: int)
         ],
         silences.hiding(last, now_ns) if last.to_state in OPEN_STATES else [],
     )
-
-
-def _exemplars(
-    reader: Reader, alert: AlertRow, reference: Reference, now_ns: int
-) -> list[Exemplar]:
-    if not alert.is_about_decisions:
-        return []
-    began_ns = alert.started_ns or alert.first_ns
-    action, region = alert.scope
-    is_open = alert.state in OPEN_STATES
-    rows = reader.ask(
-        "exemplars",
-        __file__,
-        {
-            "from_ns": max(0, began_ns - min(alert.window_s, BEFORE_S_MAX) * NS_PER_S),
-            "to_ns": (now_ns if is_open else alert.at_ns) + 1,
-            "action": action,
-            "region": region,
-            "reference_ns": reference.of(action),
-            "segment": segment_place(alert.blamed_stage, alert.blamed_class),
-            "rows_max": EXEMPLARS_MAX,
-        },
-    )
-    return [Exemplar(**row) for row in rows]
 
 
 def _incident(reader: Reader, alert: AlertRow, now_ns: int) -> list[Companion]:

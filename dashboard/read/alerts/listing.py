@@ -12,6 +12,7 @@ from alerts.people.standing import standings
 from alerts.rows import AlertEvent
 from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
+from dashboard.read.alerts.exemplars import exemplars
 from dashboard.read.alerts.losses import with_losses
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES, AlertRow
 from dashboard.read.reader import ALERTS_MAX, Reader
@@ -46,9 +47,16 @@ def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> 
     """
     found = with_packets(reader, listed_alerts(reader, seen, _EXEMPLARS_MAX), seen)
     return [
-        replace(alert, exemplar=reader.exemplar(alert, reference))
-        if alert.is_about_decisions
-        else alert
+        replace(
+            alert,
+            exemplar=next(
+                (
+                    each.decision_id
+                    for each in exemplars(reader, alert, reference, alert.at_ns, rows_max=1)
+                ),
+                "",
+            ),
+        )
         for alert in found
     ]
 
