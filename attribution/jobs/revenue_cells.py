@@ -239,7 +239,7 @@ class CellWriter:
             seconds_ns,
             self._config.currency,
             self._config.rate_days_max,
-            decisions["received_ns"].to_pylist(),
+            ints(decisions["received_ns"]),
         )
         ids, keys = table["decision_id"].to_pylist(), table["outcome_key"].to_pylist()
         known = matches.known(seconds_ns, table["outcome_id"].to_pylist())

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.path.columns import Table
+from attribution.path.spans import Ints
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections
@@ -65,7 +66,7 @@ class OutcomeReader:
         seconds_ns: Sequence[int],
         currency: str,
         rate_days: int,
-        received_ns: Sequence[int] = (),
+        received_ns: Ints | None = None,
     ) -> Table:
         """Return the outcomes that name decisions of these seconds.
 
@@ -75,13 +76,17 @@ class OutcomeReader:
             seconds_ns: starts of the seconds.
             currency: that amounts are stated in.
             rate_days: how old a rate may be.
-            received_ns: when their decisions were received, if the caller knows.
+            received_ns: when each of their decisions was received, 0 where its root is gone; None
+                where the caller does not know.
         """
         asked = {**within(seconds_ns), "currency": currency, "rate_days": rate_days}
         # An outcome is told after its decision began, and after that came where a clock is ahead.
-        begins_ns = min([asked["from_ns"], *(ns for ns in received_ns if ns)])
+        begins_ns, ignored = asked["from_ns"], None
+        if received_ns is not None:
+            came_ns = received_ns[received_ns > 0]
+            begins_ns = int(came_ns.min(initial=begins_ns))
+            ignored = _IGNORED if len(received_ns) > _FILTERED_MAX else None
         asked["received_from_ns"] = max(begins_ns - NS_PER_HOUR, 0)
-        ignored = _IGNORED if len(received_ns) > _FILTERED_MAX else None
         found = self._table("cell_outcomes", ignored, **asked, kin_ids=[])
         by_key = pc.and_(pc.equal(found["decision_id"], ""), pc.equal(found["kind"], "refund"))
         if not pc.any(by_key, min_count=0).as_py():

@@ -6,6 +6,7 @@ import random
 from decimal import Decimal
 from typing import Final
 
+import numpy as np
 import pytest
 
 from attribution.core.config import AttributionConfig
@@ -72,8 +73,8 @@ def test_lookups_by_name_find_what_all_outcomes_say(store: Connections, seed: in
         seconds_ns = sorted(BASE_NS + each * NS_PER_S for each in seconds)
         wanted = cell_outcomes_by_row(store, seconds_ns)
         reader = Reader(store, AttributesConfig())
-        for decisions in (0, 5_000):
-            asked = reader.cell_outcomes(seconds_ns, "USD", 7, [0] * decisions)
+        for received_ns in (None, np.zeros(5_000, np.int64)):
+            asked = reader.cell_outcomes(seconds_ns, "USD", 7, received_ns)
             assert asked.equals(wanted), f"seed {seed}"
         found += len(wanted)
         window = draw.choice((DAY, DAY + 3 * NS_PER_DAY)), DAY + 5 * NS_PER_DAY
