@@ -101,7 +101,8 @@ def velocity_card(revenue: Revenue) -> tuple[str, str]:
     note = f"basis {bases} · over {span_of_time(revenue.length_ns)}"
     if revenue.unvalued:
         note += f" · {count(revenue.unvalued)} of unknown value"
-    return f"{usd(revenue.earned_usd * per_hour)} / h", note
+    # Where it takes two lines the second is `/ h`.
+    return f"{usd(revenue.earned_usd * per_hour)} /\u00a0h", note
 
 
 def evidence_card(evidence: Evidence, recorder: HealthItem | None) -> tuple[str, str]:

@@ -45,7 +45,7 @@
       try {
         return await once(url, options);
       } catch (unanswered) {
-        if (!asksPage) throw unanswered;
+        if (!asksPage || (options && options.signal && options.signal.aborted)) throw unanswered;
         await new Promise((resolve) => window.setTimeout(resolve, AGAIN_MS));
       }
     }
