@@ -11,6 +11,7 @@ from collector.core.counters import Counters
 from collector.core.log import get_logger
 from collector.core.worker import Worker
 from collector.store.client.reading import ASKER
+from collector.store.connect import Connections
 
 _log = get_logger("dashboard")
 
@@ -36,7 +37,7 @@ class JobLoop:
         run: Callable[[int], object],
         clock: Clock,
         counters: Counters,
-        close: Callable[[], None],
+        store: Connections,
         *,
         keeps_pace: bool = False,
     ) -> None:
@@ -49,7 +50,7 @@ class JobLoop:
         self._run = run
         self._clock = clock
         self._counters = counters
-        self._close = close
+        self._store = store
         self._stopping = threading.Event()
         self.worker = Worker(f"job-{name}", self._loop, counters, clock)
 
@@ -68,13 +69,14 @@ class JobLoop:
 
     def _loop(self) -> None:
         ASKER.set(lambda: f"job {self.name}")
+        self._store.work_in_background()
         try:
             while not self._stopping.is_set():
                 took_s = self.run_now()
                 pause_s = paced_s(self.interval_s, took_s) if self._keeps_pace else self.interval_s
                 self._stopping.wait(pause_s)
         finally:
-            self._close()
+            self._store.close()
 
     def run_now(self) -> float:
         """Run once, in the caller's thread; return how long it took, s."""

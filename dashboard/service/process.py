@@ -216,7 +216,7 @@ class Service(Parts):
             run,
             self.clock,
             self.counters,
-            self.store.close,
+            self.store,
             keeps_pace=job.keeps_pace,
         )
         self._jobs[job.name] = job

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
@@ -47,6 +50,41 @@ def test_server_that_does_not_answer_is_named_with_its_key() -> None:
 
         with pytest.raises(StoreUnavailableError, match=rf"{port} does not answer.*store\.url"):
             connect(StoreConfig(url=f"http://127.0.0.1:{port}"))
+
+
+def test_small_part_is_one_file(store: Connections) -> None:
+    """An insert of a few rows is a file and its sync, where each of fifteen had one."""
+    client = store.client()
+    client.command("CREATE TABLE small (n UInt64, word String) ENGINE = MergeTree ORDER BY n")
+    client.command("INSERT INTO small SELECT number, toString(number) FROM numbers(100)")
+    ((place, kind, storage),) = client.query(
+        "SELECT path, part_type, part_storage_type FROM system.parts"
+        " WHERE table = 'small' AND active"
+    ).result_rows
+    assert (kind, storage) == ("Compact", "Packed")
+    assert [each.name for each in Path(place).iterdir()] == ["data.packed"]
+    client.command("ALTER TABLE small DELETE WHERE n < 40 SETTINGS mutations_sync = 1")
+    client.command("INSERT INTO small SELECT number, 'more' FROM numbers(100, 10)")
+    client.command("OPTIMIZE TABLE small FINAL")
+    assert client.query("SELECT count(), sum(n), max(word) FROM small").result_rows == [
+        (70, sum(range(40, 110)), "more")
+    ]
+
+
+def test_job_asks_with_a_quarter_of_the_cores(store: Connections) -> None:
+    """The others, pages among them, ask with all of them."""
+    asked = "SELECT toUInt64(getSetting('max_threads'))"
+
+    def of_a_job() -> int:
+        store.work_in_background()
+        try:
+            return int(store.client().query(asked).result_rows[0][0])
+        finally:
+            store.close()
+
+    with ThreadPoolExecutor(1) as job:
+        assert job.submit(of_a_job).result() == max(1, (os.cpu_count() or 1) // 4)
+    assert store.client().query(asked).result_rows[0][0] == os.cpu_count()
 
 
 def test_embedded_engine_is_bounded(engine: Connections) -> None:
