@@ -58,9 +58,6 @@ _EMBEDDED_SETTINGS: dict[str, str] = {
     "local_filesystem_read_method": "pread",
 }
 
-# Of a statement of a job: to spread a little work over all cores takes a sixth more CPU.
-_BACKGROUND_THREADS = max(1, (os.cpu_count() or 1) // 4)
-
 # The engine reads this in the working directory; an option that comes with the connection is too
 # late for it. Where there are no cgroups, as in a namespace, it would write a stack of 30 lines at
 # each start; with them it would take what all processes of the container use for its own.
@@ -130,7 +127,10 @@ class Connections:
         return str(self._local.outside_mark)
 
     def work_in_background(self) -> None:
-        """Let what this thread asks of the embedded engine use a quarter of the cores, or one."""
+        """Let what this thread asks of the embedded engine use a quarter of its cores, or one.
+
+        To spread the little that a job asks for over more of them takes a sixth more CPU.
+        """
         self._local.is_background = True
 
     def close(self) -> None:
@@ -144,7 +144,9 @@ class Connections:
     def _connect(self) -> Client:
         client = connect(self.config)
         if self.config.embedded_path is not None and hasattr(self._local, "is_background"):
-            client.set_client_setting("max_threads", _BACKGROUND_THREADS)
+            # As the engine counts them: a container may have fewer than the machine.
+            ((cores,),) = client.query("SELECT toUInt64(getSetting('max_threads'))").result_rows
+            client.set_client_setting("max_threads", max(1, cores // 4))
         return client
 
     def _of_thread(self, name: str, make: Callable[[], Client]) -> Client:

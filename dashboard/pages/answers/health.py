@@ -40,7 +40,6 @@ TITLE = "Health"
 IN_MENU = True
 TICK = "health-tick"
 REJECTED_WINDOW_NS = NS_PER_DAY
-# Of these the stage of late data is shown.
 # Of those of late data a stage says how far it is; the others are of what was told, not done.
 _NOT_BEHIND = (LATE_CURSOR, LATE_UNTIL_CURSOR, DELAYED_CURSOR, OBSERVED_DELAYED_CURSOR)
 
