@@ -35,7 +35,7 @@ CURSOR = ATTRIBUTION_CURSOR
 # shorter ones where much came.
 _STEP_NS = NS_PER_MINUTE
 _STEP_NS_MIN = 4 * NS_PER_S
-_STEP_ROWS = 500_000
+_STEP_SPANS = 500_000
 # Where nothing was received, outcomes and rates of files are found within this.
 _IDLE_NS = 10 * NS_PER_S
 # Decisions of so long are attributed again in one piece.
@@ -218,7 +218,7 @@ class AttributionJob:
             seconds = self._attribute_new(touched, after_ns, step_to_ns, now_ns, report, gone)
             cursor_ns = step_to_ns
             self._decisions.written_ns = max(self._decisions.written_ns, cursor_ns)
-            is_many = len(touched) > _STEP_ROWS
+            is_many = (pc.sum(touched["spans"]).as_py() or 0) > _STEP_SPANS
             self._step_ns = min(
                 max(self._step_ns // 2 if is_many else self._step_ns * 2, _STEP_NS_MIN), _STEP_NS
             )

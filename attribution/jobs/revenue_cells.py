@@ -36,14 +36,13 @@ from attribution.revenue.loss import (
     Cells,
     Decisions,
     Earned,
-    Outcome,
     Values,
-    earned_by_decision,
     replace_seconds,
     sum_cells,
     value_cells,
 )
 from attribution.revenue.matching import Named, match_outcomes
+from attribution.revenue.outcomes import Outcomes, earned_by_decision
 from attribution.revenue.window import earned_in_window, halves
 from attribution.sensitivity.job import read_book
 from attribution.sensitivity.versions import SlopeBook
@@ -73,8 +72,16 @@ class _Groups:
 
     def codes(self, table: Table) -> Ints:
         """Return the code of each row."""
-        pairs = zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True)
-        return np.array([self._code(pair) for pair in pairs], np.int64)
+        action, region = (
+            table[name].combine_chunks().dictionary_encode() for name in ("action", "region")
+        )
+        actions, regions = action.dictionary.to_pylist(), region.dictionary.to_pylist()
+        pairs, at = np.unique(
+            ints(action.indices) * len(regions) + ints(region.indices), return_inverse=True
+        )
+        names = [divmod(pair, len(regions)) for pair in pairs.tolist()]
+        codes = [self._code((actions[each[0]], regions[each[1]])) for each in names]
+        return np.array(codes, np.int64)[at]
 
     def _code(self, pair: tuple[str, str]) -> int:
         if pair not in self._codes:
@@ -216,13 +223,13 @@ class CellWriter:
         table = self._reader.cell_decisions(seconds_ns, self._config)
         ingress_ns = ints(table["ingress_ns"])
         stated, is_stated = micros(table["value_usd"])
-        actions = table["action"].to_pylist()
-        reference = {action: self._config.reference_ns(action) for action in set(actions)}
+        group = groups.codes(table)
+        reference = [self._config.reference_ns(action) for action, _ in groups.names]
         decisions = Decisions(
             second_ns=ingress_ns - ingress_ns % NS_PER_S,
-            group=groups.codes(table),
+            group=group,
             total_ns=ints(table["total_ns"]),
-            reference_ns=np.array([reference[action] for action in actions], np.int64),
+            reference_ns=np.array(reference, np.int64)[group],
             is_error=ints(table["is_error"]) != 0,
             stated_micros=stated,
             is_stated=is_stated,
@@ -231,9 +238,7 @@ class CellWriter:
         earned = earned_by_decision(self._outcomes(seconds_ns, table, matches), len(table))
         return sum_cells(decisions, earned, book.slopes(decisions.second_ns))
 
-    def _outcomes(
-        self, seconds_ns: Sequence[int], decisions: Table, matches: Matches
-    ) -> list[Outcome]:
+    def _outcomes(self, seconds_ns: Sequence[int], decisions: Table, matches: Matches) -> Outcomes:
         """Return the outcomes of these decisions, each matched to one of them."""
         table = self._reader.cell_outcomes(
             seconds_ns,
@@ -245,7 +250,7 @@ class CellWriter:
         known = matches.known(seconds_ns, table["outcome_id"].to_pylist())
         if not ids:
             matches.note(seconds_ns, {}, known)
-            return []
+            return Outcomes.of(())
         candidates = self._reader.cell_candidates(
             seconds_ns,
             sorted({each for each in ids if each}),
@@ -270,7 +275,7 @@ class CellWriter:
         at = {key: index for index, key in enumerate(_pairs(decisions))}
         ends_ns = ints(decisions["ingress_ns"]) + ints(decisions["horizon_ns"])
         places = [NONE if each is None else at.get(each, NONE) for each in matched]
-        return _outcomes(table, places, ends_ns)
+        return _outcomes(table, np.array(places, np.int64), ends_ns)
 
     def _window(self, cells: Cells, from_ns: int, to_ns: int, groups: _Groups) -> Earned:
         opens_ns = from_ns - self._window_ns + NS_PER_S
@@ -302,24 +307,22 @@ def _named(table: Table) -> list[Named]:
     return [Named(*each) for each in zip(*columns, *flags, strict=True)]
 
 
-def _outcomes(table: Table, matched: Sequence[int], ends_ns: Ints) -> list[Outcome]:
-    """Return outcomes by decision; a correction is never late: what it corrects had a time."""
-    margin, margin_known = micros(table["margin"])
-    revenue, revenue_known = micros(table["revenue"])
-    kinds, is_sale = table["kind"].to_pylist(), table["is_sale"].to_pylist()
-    event_ns = table["event_ns"].to_pylist()
-    return [
-        Outcome(
-            decision=decision,
-            kind=kinds[row],
-            is_sale=bool(is_sale[row]),
-            margin_micros=int(margin[row]) if margin_known[row] else None,
-            revenue_micros=int(revenue[row]) if revenue_known[row] else None,
-            is_late=kinds[row] != "correction" and event_ns[row] > int(ends_ns[decision]),
-        )
-        for row, decision in enumerate(matched)
-        if decision != NONE
-    ]
+def _outcomes(table: Table, matched: Ints, ends_ns: Ints) -> Outcomes:
+    """Return the outcomes of which a decision was found, with its index."""
+    is_found = matched != NONE
+    table, decision = table.filter(pa.array(is_found)), matched[is_found]
+    is_refund, is_correction = (
+        np.asarray(pc.equal(table["kind"], kind), bool) for kind in ("refund", "correction")
+    )
+    return Outcomes(
+        decision,
+        is_refund,
+        ints(table["is_sale"]) != 0,
+        # A correction is never late: what it corrects had a time.
+        ~is_correction & (ints(table["event_ns"]) > ends_ns[decision]),
+        *micros(table["margin"]),
+        *micros(table["revenue"]),
+    )
 
 
 def _earned(table: Table) -> Earned:

@@ -126,7 +126,9 @@ class OutcomeReader:
         return client.query_arrow(sql(name, __file__), parameters=parameters, settings=settings)
 
     def _rows(self, name: str, **parameters: object) -> Sequence[Sequence[Any]]:
-        return self._store.client().query(sql(name, __file__), parameters=parameters).result_rows
+        # As a table: the library writes out each text of a list of ids character by character.
+        columns = (column.to_pylist() for column in self._table(name, **parameters).columns)
+        return list(zip(*columns, strict=True))
 
 
 def within(seconds_ns: Sequence[int]) -> dict[str, Any]:

@@ -48,9 +48,10 @@ class Reader(OutcomeReader):
         self._came = Window(0, 0, pa.array([], pa.string()))
 
     def touched_spans(self, after_ns: int, until_ns: int, withdrawn_after_ns: int) -> Table:
-        """Return trace and row hash of the spans and decisions received in (after, until].
+        """Return the traces of which spans or decisions were received in (after, until].
 
-        And of those that were taken out of the sums since `withdrawn_after_ns`, or put back.
+        With a hash of what was, and how many spans. And of those that were taken out of the sums
+        since `withdrawn_after_ns`, or put back.
         """
         touched = self._table(
             "touched_spans",
@@ -58,8 +59,8 @@ class Reader(OutcomeReader):
             until_ns=until_ns,
             withdrawn_after_ns=withdrawn_after_ns,
         )
-        spans = touched.filter(pc.equal(touched["is_span"], 1))
-        self._came = Window(after_ns, until_ns, pc.unique(spans["trace_id"]))
+        traces = touched.filter(pc.greater(touched["spans"], 0))["trace_id"].combine_chunks()
+        self._came = Window(after_ns, until_ns, traces)
         return touched
 
     def trace_bounds(self, trace_ids: Sequence[str]) -> list[Bounds]:

@@ -14,7 +14,6 @@ column can hold is unknown.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -51,18 +50,6 @@ class Slopes:
     median: Floats
     low: Floats
     high: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One outcome, matched to a decision. None is unknown."""
-
-    decision: int  # index of the decision
-    kind: str  # sale, refund or correction
-    is_sale: bool  # or a correction of one: it says so, or names an amount; never of a refund
-    margin_micros: int | None
-    revenue_micros: int | None
-    is_late: bool = False  # a sale or refund after the horizon of its decision's channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,49 +194,6 @@ def slope_of(prior: SlopePrior) -> Slope:
     return Slope(
         per_ns(prior.median_per_100ms), per_ns(prior.low_per_100ms), per_ns(prior.high_per_100ms)
     )
-
-
-def earned_by_decision(outcomes: Sequence[Outcome], decisions: int) -> Earned:
-    """Sum the outcomes of each decision; `known` are those that have one, and `kept_ppb` is open.
-
-    A sale or correction adds its amounts, a refund takes its own off whatever their sign. A refund
-    that stands alone has replaced its sale under one id: the decision earned nothing. An outcome
-    that is neither of them earned nothing, which is known. A late sale is not counted; a late
-    refund comes off late sales first, then off the rest. One amount that is missing makes the
-    decision's margin (or revenue) unknown, and so does a sum beyond SUM_MAX.
-    """
-    total = np.zeros((decisions, len(fields(Earned))), np.int64)
-    total[:, 0] = 1
-    by_decision: dict[int, list[Outcome]] = {}
-    for outcome in outcomes:
-        by_decision.setdefault(outcome.decision, []).append(outcome)
-    for at, own in by_decision.items():
-        total[at, 1] = 1
-        sold = any(each.is_sale and not each.is_late for each in own)
-        earning = [each for each in own if _is_earning(each) and not each.is_late]
-        late = [each for each in own if _is_earning(each) and each.is_late]
-        if not earning:
-            continue
-        total[at, 3] = 1
-        for column, name in ((4, "margin_micros"), (6, "revenue_micros")):
-            amounts = [_signed(each, getattr(each, name)) for each in earning]
-            after = [_signed(each, getattr(each, name)) for each in late]
-            earned = sum(a for a in amounts if a is not None) if sold else 0
-            earned += min(sum(a for a in after if a is not None), 0) if sold else 0
-            amounts += [a for a, of in zip(after, late, strict=True) if of.kind == "refund"]
-            if None not in amounts and abs(earned) <= SUM_MAX:
-                total[at, column : column + 2] = 1, earned
-    return Earned.from_matrix(total)
-
-
-def _is_earning(outcome: Outcome) -> bool:
-    return outcome.is_sale or outcome.kind == "refund"
-
-
-def _signed(outcome: Outcome, amount: int | None) -> int | None:
-    if amount is None:
-        return None
-    return -abs(amount) if outcome.kind == "refund" else amount
 
 
 def lost_shares(

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from attribution.core.config import AttributionConfig
-from attribution.revenue.loss import Outcome, earned_by_decision
+from attribution.revenue.outcomes import Outcome, Outcomes, earned_by_decision
 from collector.core.clock import NS_PER_DAY
 
 _MICROS: Final = 1_000_000
@@ -37,7 +37,7 @@ def earned_of(rows: Sequence[Row], config: AttributionConfig) -> dict[Key, Earne
         for at, told in enumerate(own.values())
         for row in told
     ]
-    earned = earned_by_decision(outcomes, len(own))
+    earned = earned_by_decision(Outcomes.of(outcomes), len(own))
     sold = {each.decision for each in outcomes if each.is_sale and not each.is_late}
     found = {}
     for at, key in enumerate(own):

@@ -16,15 +16,14 @@ from attribution.revenue.loss import (
     Cells,
     Decisions,
     Earned,
-    Outcome,
     Values,
-    earned_by_decision,
     lost_shares,
     replace_seconds,
     slope_of,
     sum_cells,
     value_cells,
 )
+from attribution.revenue.outcomes import Outcome, Outcomes, earned_by_decision
 from attribution.revenue.window import earned_in_window, halves, whole
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from tests.support.examples import examples
@@ -63,7 +62,7 @@ def decisions(*rows: tuple[int, int, float, bool, int | None], all_sent: bool = 
 
 def valued(own: Decisions, outcomes: list[Outcome], window_s: int = 60) -> tuple[Cells, Values]:
     """Sum and value decisions as if nothing had been stored before."""
-    cells = sum_cells(own, earned_by_decision(outcomes, len(own.second_ns)), SLOPE)
+    cells = sum_cells(own, earned_by_decision(Outcomes.of(outcomes), len(own.second_ns)), SLOPE)
     none = np.empty(0, np.int64)
     groups = int(cells.group.max(initial=0)) + 1
     window = earned_in_window(
@@ -95,36 +94,6 @@ def test_share_lost(latency_ms: float, failed: bool, share: float) -> None:
     total = np.array([round(latency_ms * NS_PER_MS)])
     lost = lost_shares(total, np.array([80 * NS_PER_MS]), np.array([failed]), SLOPE)[0][0]
     assert lost == pytest.approx(share, abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("outcomes", "expected"),
-    [
-        pytest.param([sale(4, 20)], (1, 1, 0, 1, 1, 4, 1, 20), id="a sale"),
-        pytest.param([sale(4, 20), sale(-4, -20, kind="refund")], (1, 1, 0, 1, 1, 0, 1, 0),
-                     id="a refund with its sign"),
-        pytest.param([sale(4, 20), sale(1, 5, kind="refund")], (1, 1, 0, 1, 1, 3, 1, 15),
-                     id="a refund without its sign"),
-        pytest.param([sale(4, 20, kind="refund")], (1, 1, 0, 1, 1, 0, 1, 0),
-                     id="a refund that replaced its sale"),
-        pytest.param([sale(4, 20), sale(-1, 2, kind="correction")], (1, 1, 0, 1, 1, 3, 1, 22),
-                     id="a correction adds"),
-        pytest.param([sale(None, 20)], (1, 1, 0, 1, 0, 0, 1, 20), id="margin unknown"),
-        pytest.param([sale(4, 20), sale(None, 5)], (1, 1, 0, 1, 0, 0, 1, 25), id="half unknown"),
-        pytest.param([sale(is_sale=False)], (1, 1, 0, 0, 0, 0, 0, 0), id="not converted"),
-        pytest.param([sale()], (1, 1, 0, 1, 0, 0, 0, 0), id="converted, amounts unknown"),
-        pytest.param([sale(0, 0, is_sale=False)], (1, 1, 0, 0, 0, 0, 0, 0), id="nothing, of 0.00"),
-        pytest.param([sale(0, 0, is_sale=False), sale(4, 20, kind="refund")],
-                     (1, 1, 0, 1, 1, 0, 1, 0), id="a refund beside nothing sold"),
-        pytest.param([], (1, 0, 0, 0, 0, 0, 0, 0), id="no outcome"),
-        pytest.param([sale(4, 10**18 - 1)] * 10, (1, 1, 0, 1, 1, 40, 0, 0), id="beyond 64 bits"),
-        pytest.param([sale(4, SUM_MAX), sale(4, 1)], (1, 1, 0, 1, 1, 8, 0, 0), id="beyond"),
-        pytest.param([sale(4, SUM_MAX)], (1, 1, 0, 1, 1, 4, 1, SUM_MAX), id="as much as may be"),
-    ],
-)  # fmt: skip
-def test_what_a_decision_earned(outcomes: list[Outcome], expected: tuple[int, ...]) -> None:
-    """Decisions, with an outcome, kept (open), converted, margins and sum, revenues and sum."""
-    assert earned_by_decision(outcomes, 1).matrix().tolist() == [list(expected)]
 
 
 def test_value_is_the_mean_margin_of_the_class() -> None:
@@ -328,7 +297,7 @@ def test_cells_do_not_depend_on_order_and_match_a_plain_sum(seed: int) -> None:
     assert values.loss_micros.tolist() == same.loss_micros.tolist()
     assert cells.lost_share.tolist() == again.lost_share.tolist()
 
-    earned = earned_by_decision(outcomes, len(rows)).matrix()
+    earned = earned_by_decision(Outcomes.of(outcomes), len(rows)).matrix()
     for at in range(len(cells)):
         second, group = int(cells.second_ns[at]) // NS_PER_S, int(cells.group[at])
         inside = [

@@ -13,8 +13,9 @@ import pytest
 from attribution.core.config import AttributionConfig, ChannelConfig
 from attribution.core.segments import SEGMENTS
 from attribution.path.spans import NONE
-from attribution.revenue.loss import MICROS, Outcome, earned_by_decision
+from attribution.revenue.loss import MICROS
 from attribution.revenue.matching import Named, match_outcomes
+from attribution.revenue.outcomes import Outcome, Outcomes, earned_by_decision
 from attribution.sensitivity.cells import read_slope_cells
 from attribution.sensitivity.registered import WRONG_SHARES, Arm, Experiment, with_control
 from attribution.sensitivity.registry import write_experiment
@@ -197,8 +198,7 @@ def row_level(
         )
         for found, each in zip(matched, outcomes, strict=True)
     ]
-    assert all(each.decision >= 0 for each in told)
-    earned = earned_by_decision(told, len(decisions))
+    earned = earned_by_decision(Outcomes.of(told), len(decisions))
     is_unknown = (earned.converted == 1) & (earned.margins == 0)
     sold = np.zeros(len(decisions))
     for each in told:

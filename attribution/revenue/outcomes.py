@@ -1,0 +1,116 @@
+"""Pure: what each decision earned, of the outcomes that are its own.
+
+A sale or correction adds its amounts, a refund takes its own off whatever their sign. A refund that
+stands alone has replaced its sale under one id: the decision earned nothing. An outcome that is
+neither of them earned nothing, which is known. A late sale is not counted; a late refund comes off
+late sales first, then off the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from attribution.path.spans import Bools, Ints
+from attribution.revenue.loss import SUM_MAX, Earned, Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One outcome, matched to a decision. None is unknown."""
+
+    decision: int  # index of the decision
+    kind: str  # sale, refund or correction
+    is_sale: bool  # or a correction of one: it says so, or names an amount; never of a refund
+    margin_micros: int | None
+    revenue_micros: int | None
+    is_late: bool = False  # a sale or refund after the horizon of its decision's channel
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """The same, one row each."""
+
+    decision: Ints
+    is_refund: Bools
+    is_sale: Bools
+    is_late: Bools
+    margin_micros: Ints
+    is_margin_known: Bools
+    revenue_micros: Ints
+    is_revenue_known: Bools
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> Self:
+        """Return some outcomes as columns."""
+
+        def amounts(name: str) -> tuple[Ints, Bools]:
+            said = [getattr(each, name) for each in outcomes]
+            known = np.array([each is not None for each in said], bool)
+            return np.array([each or 0 for each in said], np.int64), known
+
+        return cls(
+            np.array([each.decision for each in outcomes], np.int64),
+            np.array([each.kind == "refund" for each in outcomes], bool),
+            np.array([each.is_sale for each in outcomes], bool),
+            np.array([each.is_late for each in outcomes], bool),
+            *amounts("margin_micros"),
+            *amounts("revenue_micros"),
+        )
+
+
+def earned_by_decision(outcomes: Outcomes, decisions: int) -> Earned:
+    """Sum the outcomes of each decision; `known` are those that have one, and `kept_ppb` is open.
+
+    One amount that is missing makes the decision's margin (or revenue) unknown, and so does a sum
+    beyond SUM_MAX.
+    """
+    o = outcomes
+    is_earning = o.is_sale | o.is_refund
+    in_time, late = is_earning & ~o.is_late, is_earning & o.is_late
+
+    def has(rows: Bools) -> Bools:
+        found: Bools = np.bincount(o.decision[rows], minlength=decisions) > 0
+        return found
+
+    converted, sold = has(in_time), has(o.is_sale & ~o.is_late)
+
+    def earned(micros: Ints, is_known: Bools) -> tuple[Ints, Ints]:
+        """Return of which decisions an amount is known, and its sum."""
+        signed = np.where(o.is_refund, -np.abs(micros), micros)
+        own, own_rough = _sums(o.decision, signed, in_time & is_known, decisions)
+        after, after_rough = _sums(o.decision, signed, late & is_known, decisions)
+        is_less = np.where(_is_held(after_rough), after, after_rough) < 0
+        total = np.where(sold, own + np.where(is_less, after, 0), 0)
+        is_held = ~sold | _is_held(own_rough + np.where(is_less, after_rough, 0.0))
+        is_missing = has(is_earning & ~is_known & (in_time | o.is_refund))
+        is_whole = converted & ~is_missing & is_held & (np.abs(total) <= SUM_MAX)
+        return is_whole.astype(np.int64), np.where(is_whole, total, 0)
+
+    every = np.ones(decisions, np.int64)
+    known = has(np.ones(len(o.decision), bool)).astype(np.int64)
+    return Earned(
+        every,
+        known,
+        np.zeros_like(every),
+        converted.astype(np.int64),
+        *earned(o.margin_micros, o.is_margin_known),
+        *earned(o.revenue_micros, o.is_revenue_known),
+    )
+
+
+def _sums(at: Ints, values: Ints, rows: Bools, count: int) -> tuple[Ints, Floats]:
+    """Return sums modulo 2^64, and as floats, which say whether those are the sums."""
+    exact = np.zeros(count, np.int64)
+    np.add.at(exact, at[rows], values[rows])
+    rough = np.bincount(at[rows], weights=values[rows], minlength=count)
+    return exact, rough.astype(np.float64)  # of no rows it counts instead
+
+
+def _is_held(rough: Floats) -> Bools:
+    # A float of so much is a multiple of 128: what it says is far from where 64 bits end.
+    held: Bools = np.abs(rough) <= 2 * SUM_MAX
+    return held
