@@ -206,8 +206,11 @@ def draw_cells(draw: Draw, rng: np.random.Generator) -> CellSums:
             answered=counts.sum(axis=1).reshape(-1),
             answered_ms=(counts * latency).sum(axis=1).reshape(-1),
             failed=failed.sum(axis=1).reshape(-1),
+            earning=converted.sum(axis=1).reshape(-1),
+            unknown=np.zeros(cells * arms, np.int64),
         ),
         cut_off=beyond,
+        whole=1 / (1 - beyond),
     )
     # What nobody drew is left out, as `sql/slope_cells.sql` does.
     return rows if draw.world.is_drawn else rows.take(rows.answers.delay_ms == 0)

@@ -13,18 +13,25 @@ import numpy as np
 
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
-from attribution.experiments.proposal import Proposal, Traffic, propose
+from attribution.experiments.proposal import (
+    OUTCOMES_CAME,
+    OUTCOMES_COME,
+    Proposal,
+    Traffic,
+    propose,
+)
 from attribution.experiments.report import Loss, Measured, loss_of, measured
 from attribution.experiments.rules import check
 from attribution.path.columns import Table, ints, micros_in_halves
 from attribution.read.reader import Reader
 from attribution.revenue.loss import MICROS
 from attribution.revenue.window import whole
+from attribution.sensitivity.cells import SlopeCells
 from attribution.sensitivity.estimate import Demands, SlopeEstimate, estimate_slope
 from attribution.sensitivity.job import best_cells, demands_of, read_book
 from attribution.sensitivity.registered import RUNNING, SCHEDULED, Experiment, variance_ms2
 from attribution.sensitivity.registry import read_experiments, write_experiment
-from attribution.sensitivity.sums import INJECTED, OUTCOME
+from attribution.sensitivity.sums import OUTCOME
 from collector.audit.log import append_audit
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig
@@ -182,8 +189,7 @@ class ExperimentJob:
             decisions_needed=needed,
             days_needed=needed / seen.per_day if needed is not None and seen.n else None,
             at_risk_usd=self._planned_risk(fresh, seen, days, now_ns),
-            basis=f"{seen.outcome} of the {seen.n:,} decisions of the last 24 h; channel and offer "
-            "type of the targets are not taken into account",
+            basis=f"{seen.basis}; channel and offer type of the targets are not taken into account",
         )
 
     def propose(self, now_ns: int) -> Proposal:
@@ -199,9 +205,15 @@ class ExperimentJob:
         )
 
     def _last_day(self, targets: Mapping[str, Sequence[str]], now_ns: int) -> Traffic:
-        """Return what the decisions of the last 24 h earned, of those that match the targets."""
-        to_ns = now_ns // NS_PER_MINUTE * NS_PER_MINUTE
-        outcome, found = best_cells(self._store, self._config, max(to_ns - NS_PER_DAY, 0), to_ns)
+        """Return what the decisions of 24 h earned, of those that match the targets.
+
+        Of the last ones whose outcomes have come; of the very last where there are no others.
+        """
+        to_ns, when = now_ns - self._config.outcome_delay_s * NS_PER_S, OUTCOMES_CAME
+        outcome, found, to_ns = self._day(to_ns)
+        if not len(found.cells):
+            when = OUTCOMES_COME
+            outcome, found, to_ns = self._day(now_ns)
         keep = [
             row
             for row in range(len(found.cells))
@@ -217,8 +229,15 @@ class ExperimentJob:
         first_ns = int(cells.minute.min()) if len(cells) else to_ns
         per_day = n / (max(to_ns - first_ns, NS_PER_MINUTE) / NS_PER_DAY)
         mean = float(cells.sums[:, OUTCOME].sum() / n) if n else 0.0
-        variance = float(cells.within()[:, OUTCOME, OUTCOME].sum()) / n if n else 0.0
-        return Traffic(n, per_day, outcome, mean, variance)
+        within = float(cells.within()[:, OUTCOME, OUTCOME].sum())
+        # The first of each cell says what the others are compared with.
+        free = n - int(np.count_nonzero(cells.n))
+        return Traffic(n, free, per_day, outcome, mean, within / max(free, 1), when)
+
+    def _day(self, until_ns: int) -> tuple[str, SlopeCells, int]:
+        to_ns = max(until_ns, 0) // NS_PER_MINUTE * NS_PER_MINUTE
+        from_ns = max(to_ns - NS_PER_DAY, 0)
+        return *best_cells(self._store, self._config, from_ns, to_ns), to_ns
 
     def _planned_risk(
         self, fresh: Experiment, seen: Traffic, days: float, now_ns: int
@@ -264,8 +283,7 @@ class ExperimentJob:
         demands: Demands = demands_of(self._config)
         basis = f"{outcome} of the decisions of experiment {found.name}"
         estimate = estimate_slope(cells.cells, basis, demands)
-        delay_ms = float(cells.cells.sums[:, INJECTED].sum())
-        return estimate, loss_of(estimate, outcome, delay_ms), to_ns
+        return estimate, loss_of(estimate, cells.cells, outcome), to_ns
 
     def _store_revision(self, each: Experiment, revision: int) -> None:
         write_experiment(self._store, each, revision)

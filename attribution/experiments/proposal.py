@@ -19,22 +19,35 @@ _DELAY_MS = 80.0
 _SHARES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.15, 0.25)
 
 
+OUTCOMES_CAME = "the last 24 h whose outcomes have come"
+OUTCOMES_COME = "the last 24 h, whose outcomes may still come"
+
+
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """What the decisions of a day earned."""
 
     n: int
+    free: int  # of these, what is beyond the first of each cell, which is compared with nothing
     per_day: float
     outcome: str  # margin, revenue or converted
     mean: float  # of the outcome
     variance: float  # ... within cells
+    when: str  # which day
+
+    @property
+    def basis(self) -> str:
+        """Return in words what it rests on."""
+        return f"{self.outcome} of the {self.n:,} decisions of {self.when}"
 
     def needed(self, variance_delay_ms2: float, demands: Demands) -> int | None:
         """Return how many decisions see the effect of the prior with a power of 80 %."""
-        if self.mean <= 0 or not variance_delay_ms2:
+        if self.mean <= 0 or not variance_delay_ms2 or not self.free:
             return None
         effect = demands.relative_per_ms * self.mean
-        return round(power_decisions(self.variance, effect, variance_delay_ms2, demands.level))
+        # Of the delays too only what differs inside a cell says something.
+        inside = variance_delay_ms2 * self.free / self.n
+        return round(power_decisions(self.variance, effect, inside, demands.level))
 
     def cost_usd(self, arms: Sequence[Arm], decisions: float, per_ns: float) -> Decimal | None:
         """Return what the delays cost at a relative loss per ns; None where it is not money."""
@@ -111,8 +124,13 @@ def propose(
 
 def _reason(seen: Traffic, needed: int | None, days_max: int, *, is_enough: bool) -> str:
     if needed is None:
-        return "no decision of the last 24 h earned anything that is known: send outcomes first"
-    told = f"by the {seen.outcome} of the {seen.n:,} decisions of the last 24 h"
+        if seen.mean > 0:
+            return (
+                "no two decisions are of one minute, region, cohort and action: nothing can be "
+                "compared; send coarser cohorts"
+            )
+        return f"no decision of {seen.when} earned anything that is known: send outcomes first"
+    told = f"by the {seen.basis}"
     if is_enough:
         return told
     # The error falls with the root of the decisions.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -19,6 +20,7 @@ from attribution.sensitivity.registered import (
     SampleRatio,
     sample_ratio,
 )
+from attribution.sensitivity.sums import INJECTED, CellSums
 
 _CENT = Decimal("0.01")
 # Delayed decisions of unknown value: more, and what is at risk is not known.
@@ -126,13 +128,23 @@ def measured(
     )
 
 
-def loss_of(estimate: SlopeEstimate, outcome: str, delay_ms: float) -> Loss | None:
-    """Return what so many milliseconds, over all decisions, cost; None where it is not money."""
+def loss_of(estimate: SlopeEstimate, cells: CellSums, outcome: str) -> Loss | None:
+    """Return what the injected milliseconds cost; None where it is not money.
+
+    Args:
+        estimate: of these cells.
+        cells: whose amounts count as a limit at most. Of what is above it the delays took as large
+            a share as of the rest; that it may be none to twice that is in the interval.
+        outcome: that is summed in them.
+    """
     by_arms: Instrument | None = estimate.injection
     if by_arms is None or outcome == "converted":
         return None
-    low, high = sorted((-by_arms.low * delay_ms, -by_arms.high * delay_ms))
-    return Loss(_usd(-by_arms.estimate * delay_ms), _usd(low), _usd(high), outcome, estimate.n)
+    delay_ms = float(cells.sums[:, INJECTED].sum()) * cells.whole
+    usd, reach = -by_arms.estimate * delay_ms, (by_arms.high - by_arms.estimate) * delay_ms
+    deviations = reach / (by_arms.se * delay_ms) if by_arms.se * delay_ms else 0.0
+    reach = math.hypot(reach, deviations * usd * cells.cut_off / math.sqrt(3.0))
+    return Loss(_usd(usd), _usd(usd - reach), _usd(usd + reach), outcome, estimate.n)
 
 
 def _at_risk(minutes: Table, values_usd: Mapping[tuple[str, str], float]) -> tuple[Floats, int]:

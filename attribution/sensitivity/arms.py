@@ -153,6 +153,28 @@ def failing(rows: CellSums, lost_per_ms: float) -> str:
     )
 
 
+def missing_amounts(rows: CellSums) -> str:
+    """Return in words how a delay makes amounts be missing, "" where it does not.
+
+    Of the decisions that earned something those without a known amount are in no sum, and the ones
+    that earned nothing are: where an arm has more of them, it seems to earn less.
+    """
+    told = rows.answers
+    if not rows.has_arms or not told.unknown.any():
+        return ""
+    n = told.earning.astype(np.float64)
+    dz = _deviations(_codes(told.cell), n, told.delay_ms)
+    strength = n * dz**2
+    by_delay, reach = _line(_codes(rows.minute), dz * told.unknown, strength, strength)
+    if abs(by_delay) <= reach:
+        return ""
+    return (
+        f"the amount is not known of {told.unknown.sum() / n.sum():.1%} of what earned, and of "
+        f"{100 * by_delay:+.2%} with 100 ms of injected delay (chance reaches {100 * reach:.2%}): "
+        "what is left is another population; send amounts from a place that delays do not reach"
+    )
+
+
 def lost_outcomes(rows: CellSums) -> LostOutcomes | None:
     """Return how the share of known outcomes changes; None where all of them are known."""
     told = rows.answers

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import AT_ONCE, CALIBRATION_ACTION
-from attribution.path.spans import Ints
 from attribution.read.parts import parts_of
 from attribution.revenue import earned
 from attribution.sensitivity.registered import Experiment, drawn_arms, sample_ratio
@@ -42,8 +41,6 @@ class SlopeCells:
     action: tuple[str, ...]
     experiment: tuple[str, ...]  # "" of decisions that are in none
     part: tuple[str, ...]  # channel or offer type, "" where neither was asked for
-    unknown: Ints  # decisions of each row whose amount is not known; they are in no sum
-    earning: Ints  # ... that earned something, of a known amount or not
     # Decisions that claim an experiment or a delay which Millworth did not draw, or of experiments
     # whose shares do not hold: they are in no sum.
     not_randomised: int
@@ -127,8 +124,6 @@ def read_slope_cells(
     return SlopeCells(
         cells=cells.take(keep),
         **{name: tuple(words[name][keep].tolist()) for name in _CELL},
-        unknown=columns["unknown"].astype(np.int64)[keep],
-        earning=columns["earning"].astype(np.int64)[keep],
         not_randomised=int(left_out),
         wrong_shares=tuple(sorted(wrong)),
     )

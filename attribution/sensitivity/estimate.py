@@ -30,6 +30,7 @@ from attribution.sensitivity.arms import (
     latencies_ms,
     left_open,
     lost_outcomes,
+    missing_amounts,
 )
 from attribution.sensitivity.clusters import student_quantile
 from attribution.sensitivity.instruments import ROUNDING, Fit, Fits, Instrument, fits_of, relative
@@ -175,6 +176,8 @@ def _against(
     """Return what in the arms themselves says that no figure may rest on them."""
     if lost is not None and lost.reason:
         return Status.LOST, lost.reason
+    if missing := missing_amounts(rows):
+        return Status.LOST, missing
     if bend is not None and bend.is_seen:
         return Status.NOT_LINEAR, bend.reason
     if fits.injection is None or not mean:
@@ -239,7 +242,9 @@ def _said_of(saved: float, cut_off: float) -> str:
     if saved >= _SAID_FROM:
         said += f"; what units bought before takes off {saved:.1%} of the decisions needed"
     if cut_off >= _SAID_FROM:
-        said += f"; {cut_off:.1%} of the money is above what one sale counts as, and left open"
+        said += (
+            f"; amounts above what one sale counts as are {cut_off:.1%} of the money, and left open"
+        )
     return said
 
 

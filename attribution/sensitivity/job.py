@@ -122,8 +122,8 @@ def best_cells(
         found = read_slope_cells(
             store, config, from_ns, to_ns, outcome, by=by, experiment=experiment
         )
-        has_earned = bool(found.cells.sums[:, 0].any())
-        if has_earned and earned.is_known(int(found.unknown.sum()), int(found.earning.sum())):
+        has_earned, told = bool(found.cells.sums[:, 0].any()), found.cells.answers
+        if has_earned and earned.is_known(int(told.unknown.sum()), int(told.earning.sum())):
             return outcome, found
     return "converted", found
 

@@ -24,7 +24,7 @@ OUTCOME, LATENCY, BACKEND, INJECTED, BEFORE = range(len(VARIABLES))
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Of how many decisions the outcome is known, a row an arm of a cell.
+    """Of how many decisions the outcome is known, and its amount, a row an arm of a cell.
 
     Empty where a row is a whole cell and every outcome is known.
     """
@@ -36,6 +36,8 @@ class Answers:
     answered: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # with a known outcome
     answered_ms: Floats = field(default_factory=lambda: np.zeros(0))
     failed: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    earning: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # that earned something
+    unknown: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # ... of no known amount
 
     def take(self, rows: Ints | Bools) -> Answers:
         """Return these rows, in this order."""
@@ -57,8 +59,10 @@ class CellSums:
     sums: Floats  # rows x VARIABLES
     products: Floats  # rows x VARIABLES x VARIABLES, symmetric
     answers: Answers = field(default_factory=Answers)
-    # Share of what was earned that is in no sum, since amounts above a limit count as the limit.
+    # What is in no sum, since amounts above a limit count as the limit, over all that was earned:
+    # sales and what was taken back both add to it, so that it may be more than all.
     cut_off: float = 0.0
+    whole: float = 1.0  # all that was earned over what is in the sums
 
     def __len__(self) -> int:
         return len(self.n)
@@ -77,6 +81,7 @@ class CellSums:
             self.products[rows],
             self.answers.take(rows),
             self.cut_off,
+            self.whole,
         )
 
     def cells(self) -> CellSums:
@@ -90,7 +95,9 @@ class CellSums:
         products = np.zeros((len(first), *self.products.shape[1:]))
         np.add.at(sums, cell, self.sums)
         np.add.at(products, cell, self.products)
-        return CellSums(self.minute[first], n, sums, products, cut_off=self.cut_off)
+        return CellSums(
+            self.minute[first], n, sums, products, cut_off=self.cut_off, whole=self.whole
+        )
 
     def within(self) -> Floats:
         """Return the products of deviations from the row's mean, of the form of `products`."""
@@ -101,8 +108,8 @@ class CellSums:
 
 def cells_from_columns(columns: Mapping[str, npt.NDArray[np.generic]]) -> CellSums:
     """Return the answer of `sql/slope_cells.sql` as sums."""
-    beyond = float(columns["beyond"].sum())
-    earned = float(columns["sum_outcome"].sum()) + beyond
+    counted = float(columns["sum_outcome"].sum())
+    earned = counted + float(columns["beyond"].sum())
     sums = np.stack([columns[f"sum_{name}"] for name in VARIABLES], axis=1)
     products = np.empty((len(sums), len(VARIABLES), len(VARIABLES)))
     for row, first in enumerate(VARIABLES):
@@ -122,6 +129,9 @@ def cells_from_columns(columns: Mapping[str, npt.NDArray[np.generic]]) -> CellSu
             columns["answered"].astype(np.int64),
             columns["answered_ms"].astype(np.float64),
             columns["failed"].astype(np.int64),
+            columns["earning"].astype(np.int64),
+            columns["unknown"].astype(np.int64),
         ),
-        min(max(beyond / earned, 0.0), 1.0) if earned > 0 else 0.0,
+        float(columns["beyond_size"].sum()) / earned if earned > 0 else 0.0,
+        earned / counted if earned > 0 and counted > 0 else 1.0,
     )

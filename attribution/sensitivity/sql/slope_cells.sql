@@ -4,10 +4,11 @@
 -- its delay, and the draw of the unit (collector/core/assignment.py). A decision that claims an experiment or a delay
 -- without that is in `not_randomised` alone. Where every outcome is sent (outcomes.complete), one that has none is not
 -- known, and in `enrolled` alone; else it earned nothing. One whose amount is not known is in `unknown`. An amount counts as
--- `limit` at most, and what is above it is in `beyond`. `before` is the logarithm of one and the sales of the same unit that
--- happened on earlier days of the window: the draw is another each minute, so that they say nothing of it. ${earned} is earned.sql.
+-- `limit` at most, and what is above it is in `beyond`, its size in `beyond_size`. `before` is the logarithm of one and the
+-- sales of the same unit that happened on earlier days of the window: the draw is another each minute, so that they say nothing
+-- of it. None happened before its own decision began, whatever time the sender wrote. ${earned} is earned.sql.
 -- Returns: minute_ns UInt64, region, cohort, action, experiment, arm, part String, cell, n, unknown, earning,
--- not_randomised, enrolled, answered, failed UInt64, delay_ms, enrolled_ms, answered_ms, beyond Float64, then Float64 sums of each variable and of each
+-- not_randomised, enrolled, answered, failed UInt64, delay_ms, enrolled_ms, answered_ms, beyond, beyond_size Float64, then Float64 sums of each variable and of each
 -- product of two; outcome is 0 or 1, or money where it is not 'converted'; times are ms. By these.
 -- Within one nanosecond a decision is known by a hash of its id: a join by the texts takes twice as long.
 -- No sum is named as a column it sums: the engine would put it in its place.
@@ -69,7 +70,7 @@ measured AS
     LEFT JOIN earnings AS e ON a.ingress_ns = e.began_ns AND a.id = cityHash64(e.id)
     LEFT JOIN
     (
-        SELECT u.unit AS unit, groupArray(intDiv(s.sold_ns, 86400000000000)) AS days
+        SELECT u.unit AS unit, groupArray(intDiv(greatest(s.sold_ns, u.ingress_ns), 86400000000000)) AS days
         FROM decisions AS u FINAL
         INNER JOIN earnings AS s ON u.ingress_ns = s.began_ns AND u.decision_id = s.id
         WHERE u.ingress_ns >= {from_ns:UInt64} AND u.ingress_ns < {to_ns:UInt64} AND s.has_sold = 1 AND u.unit != ''
@@ -97,6 +98,7 @@ SELECT
     sumIf(l, NOT is_out) AS enrolled_ms,
     sumIf(l, is_answered) AS answered_ms,
     sumIf(above, is_used) AS beyond,
+    sumIf(abs(above), is_used) AS beyond_size,
     sumIf(y, is_used) AS sum_outcome,
     sumIf(l, is_used) AS sum_latency,
     sumIf(b, is_used) AS sum_backend,

@@ -206,8 +206,17 @@ def test_loss_is_what_the_arms_say_with_its_interval() -> None:
     cells = cell_sums(minute, np.zeros(4000, np.int64), values)
     delay_ms = float(values[:, 3].sum())
     estimate = estimate_slope(cells, "", Demands(5e-5))
-    loss = loss_of(estimate, "margin", delay_ms)
+    loss = loss_of(estimate, cells, "margin")
     assert loss is not None
     assert float(loss.low_usd) < 0.1 * delay_ms < float(loss.high_usd)
     assert math.isclose(float(loss.usd), 0.1 * delay_ms, rel_tol=0.05)
-    assert loss_of(estimate, "converted", delay_ms) is None
+    assert loss_of(estimate, cells, "converted") is None
+
+    # Half of the money is above what one sale counts as: as much again, and by a third of that
+    # each way for each deviation.
+    capped = loss_of(estimate, replace(cells, cut_off=0.5, whole=2.0), "margin")
+    assert capped is not None
+    assert capped.usd == pytest.approx(2 * loss.usd)
+    line = 2 * (loss.high_usd - loss.usd)
+    deviation = math.hypot(float(line), 2.02 * float(capped.usd) * 0.5 / math.sqrt(3))
+    assert float(capped.high_usd - capped.usd) == pytest.approx(deviation, rel=0.02)

@@ -14,6 +14,7 @@ from attribution.sensitivity.arms import (
     latencies_ms,
     left_open,
     lost_outcomes,
+    missing_amounts,
 )
 from attribution.sensitivity.estimate import Demands, Status, estimate_slope
 from attribution.sensitivity.sums import Answers, CellSums
@@ -34,7 +35,7 @@ def rows(outcomes: list[list[float]], delays_ms: tuple[float, ...], n: int = 100
         n * values[:, :, None] * values[:, None, :],
         Answers(
             np.repeat(np.arange(cells), arms), z, np.full(cells * arms, n), n * (50 + z),
-            np.full(cells * arms, n), n * (50 + z), np.zeros(cells * arms, np.int64),
+            np.full(cells * arms, n), n * (50 + z), *[np.zeros(cells * arms, np.int64)] * 3,
         ),
     )  # fmt: skip
 
@@ -67,6 +68,27 @@ def test_what_is_left_open_grows_with_the_delays() -> None:
     # Sum z q over sum z z, each less its mean: (40, 80, -120) with (1600, 6400, 0) in three arms.
     three = left_open(rows([[1.0, 0.95, 0.9]], (0.0, 40.0, 80.0)))
     assert three == pytest.approx(0.05 + 0.2 * 0.8)
+
+
+def test_amounts_that_are_missing_in_one_arm_are_refused() -> None:
+    """Eight or nine of the slow arm's 100 amounts are: an effect out of nothing."""
+    sound = rows([[1.0, 1.0]] * 40, (0.0, 80.0))
+    assert missing_amounts(sound) == ""
+
+    def missing(*unknown: int) -> CellSums:
+        own = np.tile(unknown, 20)
+        answers = replace(sound.answers, earning=np.full(80, 100), unknown=own)
+        return replace(sound, answers=answers)
+
+    one_sided = missing(0, 8, 0, 9)
+    assert "of 4.2% of what earned, and of +10.63% with 100 ms" in missing_amounts(one_sided)
+    assert missing_amounts(missing(4, 5, 5, 4)) == ""
+    own = draw_cells(*drawn(replace(STEEP, decisions=4e9), 1))
+    told = own.answers
+    for share, status in ((0.0, Status.IDENTIFIED), (0.02, Status.LOST)):
+        unknown = (told.earning * share * (told.delay_ms > 0)).astype(np.int64)
+        found = estimate_slope(replace(own, answers=replace(told, unknown=unknown)), "", DEMANDS)
+        assert found.status is status
 
 
 def test_latencies_between_which_an_effect_was_measured() -> None:

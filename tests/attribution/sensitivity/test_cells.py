@@ -296,7 +296,7 @@ def test_cells_of_the_store_are_the_sums_over_its_rows(
     np.testing.assert_array_equal(known.n, expected.n)
     np.testing.assert_allclose(known.sums, expected.sums, rtol=1e-12, atol=1e-9)
     np.testing.assert_allclose(known.products, expected.products, rtol=1e-12, atol=1e-9)
-    assert found.unknown.sum() == unknown
+    assert found.cells.answers.unknown.sum() == unknown
     assert expected.sums[:, 0].sum() > 0
 
 

@@ -271,7 +271,8 @@ def test_columns_of_the_store_become_the_same_cells() -> None:
     count = len(cells)
     columns: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = {
         "minute_ns": cells.minute, "n": cells.n, "cell": np.arange(count), "failed": cells.n * 0,
-        "beyond": cells.n * 0.5,
+        "earning": cells.n, "unknown": cells.n * 0,
+        "beyond": cells.n * 0.5, "beyond_size": cells.n * 1.5,
         **{name: np.arange(count) * 1.0 for name in ("delay_ms", "enrolled_ms", "answered_ms")},
         **dict.fromkeys(("enrolled", "answered"), cells.n),
         **{f"sum_{name}": cells.sums[:, at] for at, name in enumerate(names)},
@@ -285,7 +286,7 @@ def test_columns_of_the_store_become_the_same_cells() -> None:
     np.testing.assert_array_equal(again.sums, cells.sums)
     assert again.answers.delay_ms.tolist() == list(range(count))
     total = cells.sums[:, OUTCOME].sum()
-    assert again.cut_off == pytest.approx(0.5 * cells.n.sum() / (total + 0.5 * cells.n.sum()))
+    assert again.cut_off == pytest.approx(1.5 * cells.n.sum() / (total + 0.5 * cells.n.sum()))
 
 
 @given(

@@ -55,6 +55,27 @@ def test_sales_that_happened_on_earlier_days_are_known_of_a_unit(store: Connecti
     np.testing.assert_allclose(found.products[:, BEFORE, BEFORE], np.log1p([0.0, 2.0, 3.0]) ** 2)
 
 
+def test_no_sale_is_known_before_its_own_decision(store: Connections) -> None:
+    """A shop east of Greenwich writes the day of an order: local midnight is the day before in UTC.
+
+    Were it known before, a sale would explain itself, and nothing were left for the delay.
+    """
+    for at, unit in enumerate((REGULAR, REGULAR, OTHER)):
+        start_ms = 1_000 * (DAY_S * (at > 1) + at)
+        received_s = DAY_S * (at > 1) + 60.0
+        put_spans(store, decision(f"r{at}", start_ms, received_s=received_s, decision__unit=unit))
+        sale = outcome(
+            f"sale-{at}", decision_id=trace_id(f"r{at}"), margin="10", received_s=received_s,
+            event_s=DAY_S * ((at > 1) - 1) + 3_600,
+        )  # fmt: skip
+        put_outcomes(store, [sale])
+    config = AttributionConfig()
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 3 * NS_PER_DAY)
+    found = read_slope_cells(store, config, BASE_NS, BASE_NS + 3 * NS_PER_DAY, "converted").cells
+    assert found.sums[:, OUTCOME].tolist() == [2.0, 1.0]
+    assert found.sums[:, BEFORE].tolist() == [0.0, 0.0]
+
+
 def test_largest_sales_count_as_the_smallest_of_them(store: Connections) -> None:
     """400 of 10 USD and one of 9,000: it counts 10, and 8,990 of 13,000 are in no estimate."""
     names = [f"s{at}" for at in range(401)]
@@ -71,5 +92,21 @@ def test_largest_sales_count_as_the_smallest_of_them(store: Connections) -> None
     found = read_slope_cells(store, config, BASE_NS, BASE_NS + 60 * NS_PER_S, "margin").cells
     assert found.sums[:, OUTCOME].sum() == 4_010.0
     np.testing.assert_allclose(found.cut_off, 8_990 / 13_000)
+    # What was taken back hides nothing of it: 8,990 more are left open, of 4,010 that are left.
+    put_spans(store, decision("back", 500, received_s=150))
+    back = [
+        outcome("back-sale", decision_id=trace_id("back"), margin="0.000001", received_s=150),
+        outcome(
+            "back-refund",
+            decision_id=trace_id("back"),
+            margin="9000",
+            kind="refund",
+            received_s=150,
+        ),
+    ]
+    put_outcomes(store, back)
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 200 * NS_PER_S)
+    found = read_slope_cells(store, config, BASE_NS, BASE_NS + 60 * NS_PER_S, "margin").cells
+    np.testing.assert_allclose(found.cut_off, 2 * 8_990 / 4_000, rtol=1e-6)
     sales = read_slope_cells(store, config, BASE_NS, BASE_NS + 60 * NS_PER_S, "converted").cells
-    assert (sales.sums[:, OUTCOME].sum(), sales.cut_off) == (401.0, 0.0)
+    assert (sales.sums[:, OUTCOME].sum(), sales.cut_off) == (402.0, 0.0)

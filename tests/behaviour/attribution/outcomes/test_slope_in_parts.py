@@ -53,7 +53,7 @@ def test_parts_are_the_window_in_one_piece(store: Connections) -> None:
     assert store.client().query("SELECT countIf(unit != '') FROM decisions").result_rows == [(1,)]
     whole = read_slope_cells(store, config, *window, "margin", by="channel", at_once=3)
     assert by_part.cells.n.sum() == DAYS * A_DAY
-    assert by_part.earning.sum() == len(sold)
+    assert by_part.cells.answers.earning.sum() == len(sold)
     for name in ("minute", "n", "sums", "products"):
         np.testing.assert_array_equal(getattr(by_part.cells, name), getattr(whole.cells, name))
     for name in ("region", "cohort", "action", "part"):
