@@ -24,6 +24,10 @@ from collector.core.errors import InputError
 
 CENT = Decimal("0.01")
 QUARTERS_A_YEAR = 4
+# An amount whose low end is this part of its median, or more, is log-normal; one that may be 0 or
+# less is normal; one between them is between them, so that a lower low end is never worth more.
+# Were it less than 1/e, it could be.
+_LOG_FROM = Decimal("0.5")
 # Digits of the discount factors: a trillion dollars over ten years stays exact to the cent.
 _PRECISION = 40
 
@@ -46,18 +50,34 @@ class Range:
         return cls(amount, amount, amount)
 
     def quantile(self, probability: float) -> Decimal:
-        """Return a quantile: log-normal on either side of a positive median, else normal.
+        """Return a quantile: log-normal on either side of a median well above 0, else normal.
 
         The side below the median is scaled by `low`, the one above by `high`.
         """
-        z = NormalDist().inv_cdf(probability) / Z90
-        edge = self.low if z < 0 else self.high
+        signed = NormalDist().inv_cdf(probability) / Z90
+        z, share = Decimal(abs(signed)), self.logs
         with localcontext() as context:
             # Decimal, so that a verdict is worked out again to the same cent on any machine.
             context.prec = _PRECISION
-            if self.low > 0:
-                return self.median * ((edge / self.median).ln() * Decimal(abs(z))).exp()
-            return self.median + (edge - self.median) * Decimal(abs(z))
+            if not share:
+                return self.median + ((self.low if signed < 0 else self.high) - self.median) * z
+            if signed >= 0:
+                logs = (self.high / self.median) ** z
+                return self.median * share * logs + (1 - share) * (
+                    self.median + (self.high - self.median) * z
+                )
+            ratio = max(self.low / self.median, _LOG_FROM)
+            inside = min(z, Decimal(1))
+            part = share * ratio**inside + (1 - share) * (1 - inside)
+            # Beyond the low end it goes on as a log-normal: what is above 0 stays there.
+            return self.median * part * ratio ** (z - inside)
+
+    @property
+    def logs(self) -> Decimal:
+        """Return how far it is log-normal: 0 not at all, 1 all."""
+        if self.low <= 0:
+            return Decimal(0)
+        return min(self.low / self.median / _LOG_FROM, Decimal(1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,24 +149,26 @@ def product(parts: Sequence[Range]) -> Range:
     """Return the product of independent amounts with medians of at least 0, to the cent.
 
     Log-normal amounts have a log-normal product: the squares of their distances from the median,
-    as logarithms, add up. Where one may be 0 or less, the squares of what each does alone do.
+    as logarithms, add up. Of normal ones the squares of what each does alone do.
     """
     with localcontext() as context:
         context.prec = _PRECISION
         median = math.prod((each.median for each in parts), start=Decimal(1))
+        share = min((each.logs for each in parts), default=Decimal(1))
         edges = []
-        for name in ("low", "high"):
-            if all(each.low > 0 for each in parts):
+        for name, sign in (("low", -1), ("high", 1)):
+            edge = Decimal(0)
+            if share:
                 squares = sum(((getattr(e, name) / e.median).ln() ** 2 for e in parts), Decimal(0))
-                distance = squares.sqrt() if name == "high" else -squares.sqrt()
-                edges.append(median * distance.exp())
-            else:
+                edge += share * median * (sign * squares.sqrt()).exp()
+            if share < 1:
                 squares = Decimal(0)
                 for at, each in enumerate(parts):
                     others = [other.median for other in (*parts[:at], *parts[at + 1 :])]
                     alone = getattr(each, name) - each.median
                     squares += (math.prod(others, start=Decimal(1)) * alone) ** 2
-                edges.append(median + (squares.sqrt() if name == "high" else -squares.sqrt()))
+                edge += (1 - share) * (median + sign * squares.sqrt())
+            edges.append(edge)
         return Range(cents(edges[0]), cents(median), cents(edges[1]))
 
 
@@ -291,11 +313,12 @@ def _share(option: Option, quarter: int) -> Decimal:
 
 def _drawn(amount: Range, normal: Floats) -> Floats:
     """Return draws of an amount, as `Range.quantile` has them."""
-    z = normal / Z90
+    z, is_below, share = np.abs(normal) / Z90, normal < 0, float(amount.logs)
     low, median, high = float(amount.low), float(amount.median), float(amount.high)
-    edge = np.where(z < 0, low, high)
-    if amount.low > 0:
-        drawn: Floats = median * np.exp(np.log(edge / median) * np.abs(z))
-    else:
-        drawn = median + (edge - median) * np.abs(z)
-    return drawn
+    plain: Floats = median + (np.where(is_below, low, high) - median) * z
+    if not share:
+        return plain
+    above = share * median * (high / median) ** z + (1 - share) * plain
+    ratio, inside = max(low / median, float(_LOG_FROM)), np.minimum(z, 1.0)
+    below = median * (share * ratio**inside + (1 - share) * (1 - inside)) * ratio ** (z - inside)
+    return np.where(is_below, below, above)

@@ -19,6 +19,8 @@ from attribution.core.slo import Z95
 NORMAL = "normal"
 # Fewer on either side have no interval to speak of.
 COMPARED_MIN = 30
+# Where fewer sales were to be expected on either side, their money has none.
+_SALES_MIN = 10
 CAUTION = (
     "observational: hour, action, region and channel are held equal, and not what made the mode "
     "change; the gate takes no such figure"
@@ -104,8 +106,13 @@ def _impact(
         raw_ms = mean_ms - sum(cell.sum_ms for cell in normal) / normals if normals else None
         ms = _difference([((c.n, c.sum_ms, c.sum_ms2), (t.n, t.sum_ms, t.sum_ms2))
                           for c, t in pairs])  # fmt: skip
-        usd = _difference([((c.earned, c.sum_usd, c.sum_usd2), (t.earned, t.sum_usd, t.sum_usd2))
-                           for c, t in pairs])  # fmt: skip
+        if _has_sales(pairs):
+            usd = _difference(
+                [
+                    ((c.earned, c.sum_usd, c.sum_usd2), (t.earned, t.sum_usd, t.sum_usd2))
+                    for c, t in pairs
+                ]
+            )
     return ModeImpact(
         mode=mode,
         decisions=decisions,
@@ -123,6 +130,16 @@ def _impact(
     )
 
 
+def _has_sales(pairs: Sequence[tuple[ModeCell, ModeCell]]) -> bool:
+    """Return whether sales were to be expected, were there no difference, on both sides."""
+    expected = [0.0, 0.0]
+    for pair in pairs:
+        known = sum(each.earned for each in pair)
+        rate = sum(each.earning for each in pair) / known if known else 0.0
+        expected = [e + each.earned * rate for e, each in zip(expected, pair, strict=True)]
+    return min(expected) >= _SALES_MIN
+
+
 Sums = tuple[int, float, float]
 
 
@@ -134,8 +151,10 @@ def _difference(pairs: Sequence[tuple[Sums, Sums]]) -> Difference | None:
             continue
         compared += n
         change += n * (total / n - other / m)
-        own = _variance(n, total, squares) / n + _variance(m, other, other_squares) / m
-        variance += n * n * own
+        first, second = _variance(n, total, squares), _variance(m, other, other_squares)
+        # A side of few decisions, none of which sold, does not vary: both together do.
+        both = ((n - 1) * first + (m - 1) * second) / (n + m - 2)
+        variance += n * n * (max(first, both) / n + max(second, both) / m)
     if compared < COMPARED_MIN:
         return None
     half = Z95 * math.sqrt(variance) / compared

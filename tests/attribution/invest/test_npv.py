@@ -94,6 +94,7 @@ def test_tornado_moves_one_input_at_a_time_and_ranks_by_width() -> None:
     [
         Range(Decimal(50), Decimal(100), Decimal(400)),
         Range(Decimal(-50), Decimal(20), Decimal(200)),
+        Range(Decimal(20), Decimal(100), Decimal(400)),
         usd("70"),
     ],
 )
@@ -105,6 +106,27 @@ def test_draws_have_the_quantiles_that_are_stated(amount: Range) -> None:
         assert float(np.quantile(drawn, probability)) == pytest.approx(stated, rel=0.02, abs=1.0)
     assert float(amount.quantile(0.05)) == pytest.approx(float(amount.low))
     assert float(amount.quantile(0.95)) == pytest.approx(float(amount.high))
+
+
+@given(
+    lows=st.lists(st.decimals(-1_000, 1_000, places=2), min_size=2, max_size=2).map(sorted),
+    high=st.decimals(1_000, 9_000, places=2),
+    probability=st.floats(0.001, 0.499),
+)
+def test_lower_low_end_is_never_worth_more(
+    lows: list[Decimal], high: Decimal, probability: float
+) -> None:
+    """Nor is what is exceeded less often; and what is above 0 stays there.
+
+    Where a log-normal gave way to a normal at 0, the gate funded 0 and rejected 1.
+    """
+    lower, higher = (Range(low, Decimal(1_000), high) for low in lows)
+    assert lower.quantile(probability) <= higher.quantile(probability)
+    assert lower.quantile(probability) <= lower.quantile(probability + 0.001) <= 1_000
+    others = [Range(Decimal(80), Decimal(100), Decimal(130))]
+    assert product([lower, *others]).low <= product([higher, *others]).low
+    if lower.low > 0:
+        assert lower.quantile(probability) > 0
 
 
 def test_draws_of_what_is_known_are_its_present_value() -> None:

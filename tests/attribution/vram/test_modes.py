@@ -33,7 +33,8 @@ def cell(mode: str, ms: list[float], usd: list[float] | None = None, **changes: 
     told: dict[str, Any] = {
         "hour_ns": 0, "action": "offer", "region": "eu", "channel": "web", "mode": mode,
         "n": len(ms), "failed": 0, "sum_ms": sum(ms), "sum_ms2": sum(x * x for x in ms),
-        "earned": len(earned), "unknown": 0, "earning": len(earned), "sum_usd": sum(earned),
+        "earned": len(earned), "unknown": 0, "earning": sum(x != 0 for x in earned),
+        "sum_usd": sum(earned),
         "sum_usd2": sum(x * x for x in earned),
     }  # fmt: skip
     return ModeCell(**(told | changes))
@@ -60,8 +61,9 @@ def test_degraded_is_held_against_normal_of_its_own_hour() -> None:
     assert got.ms is not None
     assert got.ms.change == pytest.approx(20.0)
     assert (got.ms.compared, got.verdict) == (40, "slower")
-    # Variance of 10 and 12 by turns: n / (n - 1). 10^2 (1/9 + 1/29) + 30^2 (1/29 + 1/9) = 145.594.
-    assert got.ms.high - got.ms.change == pytest.approx(1.959964 * 145.594**0.5 / 40, rel=1e-5)
+    # Variance of 10 and 12 by turns: n / (n - 1), of both 40 / 38, and the larger of these counts:
+    # (10^2 + 30^2) (1/9 + 40/38/30) = 146.199.
+    assert got.ms.high - got.ms.change == pytest.approx(1.959964 * 146.199**0.5 / 40, rel=1e-5)
     assert by_mode(cells)["normal"].verdict == "compared with"
 
 
@@ -90,6 +92,23 @@ def test_without_normal_what_says_no_mode_is_compared_with() -> None:
     """A sender that names only degraded ones."""
     base, found = impacts([cell("", [10.0] * 40), cell("degraded-x", [20.0] * 40)])
     assert (base, found[0].verdict, found[1].verdict) == ("", "compared with", "slower")
+
+
+def test_money_of_few_sales_is_said_to_be_too_little() -> None:
+    """30 decisions of which none sold beside 2,000 of which one in a hundred did: no 0 +- 0.
+
+    Where twenty were to be expected none is a finding, with the spread that both have together.
+    """
+    sold = [100.0] * 20 + [0.0] * 1_980
+    few = [cell("normal", [10.0] * 2_000, sold), cell("degraded-x", [90.0] * 30, [0.0] * 30)]
+    got = by_mode(few)["degraded-x"]
+    assert (got.usd, got.total_usd, got.verdict) == (None, None, "slower")
+    many = [few[0], cell("degraded-x", [90.0] * 2_000, [0.0] * 2_000)]
+    usd = by_mode(many)["degraded-x"].usd
+    assert usd is not None
+    # Variance of one in a hundred at 100 USD and of none, 99.05 and 49.52 of both.
+    half = 1.959964 * (99.05 / 2_000 + 49.52 / 2_000) ** 0.5
+    assert (usd.low, usd.high) == pytest.approx((-1 - half, -1 + half), rel=1e-4)
 
 
 def test_interval_covers_the_truth_as_often_as_it_says() -> None:
