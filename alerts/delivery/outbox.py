@@ -19,12 +19,15 @@ from alerts.state.held import HeldAlerts
 from alerts.state.retry import Attempt, DeliveryStatus, Reply, Step, next_step
 from alerts.state.sqlite import AlertStore
 from alerts.state.transitions import FIRED, Phase
-from collector.core.clock import Clock, SystemClock
+from collector.core.clock import NS_PER_S, Clock, SystemClock
 from collector.core.counters import Counters
 from collector.core.log import get_logger
 
 # One call sends this many to an endpoint at most, so that each begins with a fresh look.
 _BATCH_MAX = 50
+
+# A clock that goes back by more was set.
+_SET_BACK_NS = 2 * NS_PER_S
 
 # What nobody was told of is told in these states: cooling it may be over.
 _TOLD = (Phase.FIRING, Phase.UNKNOWN)
@@ -65,6 +68,7 @@ class Outbox:
         self._clock = clock or SystemClock()
         self._lanes = Lanes("webhook", len(self._endpoints))
         self._is_closing = False
+        self._last_ns = self._deliveries.last_ns()
 
     def deliver_due(self, now_ns: int, wait_s: float | None = None) -> int:
         """Send what is due; return how many messages were delivered meanwhile.
@@ -75,6 +79,7 @@ class Outbox:
             now_ns: the time.
             wait_s: how long to wait for the endpoints; None until each has answered or failed.
         """
+        self._follow_clock(now_ns)
         self._release(now_ns)
         disabled = self._deliveries.disabled()
         for name in self._deliveries.waiting():
@@ -96,6 +101,13 @@ class Outbox:
         """Wait for the messages that are being sent; what waits is sent after the next start."""
         self._is_closing = True
         self._lanes.close()
+
+    def _follow_clock(self, now_ns: int) -> None:
+        """Wait no longer than was meant where the clock was set back."""
+        back_ns, self._last_ns = self._last_ns - now_ns, now_ns
+        if back_ns > _SET_BACK_NS:
+            self._deliveries.set_back(now_ns, back_ns)
+            _log.warning("clock_set_back", seconds=back_ns / NS_PER_S)
 
     def _begin(self, endpoint: WebhookConfig, now_ns: int) -> None:
         if self._deliveries.circuit(endpoint.name, endpoint.url).rests_until_ns <= now_ns:

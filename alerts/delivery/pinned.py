@@ -1,17 +1,22 @@
 """I/O: one POST to an address that the configuration permits: resolve once, check, connect to that.
 
-No proxy from the environment and no redirect: either would take a message past the check.
+No proxy from the environment and no redirect: either would take a message past the check. And no
+more time than is given: a receiver that says a byte a second would hold its lane for ever.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
 
 import httpx
 
 from alerts.delivery.address_guard import check_address
 from alerts.state.retry import Reply
+from collector.core.clock import NS_PER_S, SystemClock
 from collector.core.errors import InputError
 
 # What a receiver says of a refusal; the rest of an answer is not read, and need not end.
@@ -38,6 +43,7 @@ class PinnedClient:
         self._allowed_hosts = tuple(allowed_hosts)
         self._denied_hosts = tuple(denied_hosts)
         self._resolver = resolver
+        self._clock = SystemClock()
         # No connection is kept: after minutes its other end may be gone.
         self._client = httpx.Client(
             trust_env=False,
@@ -46,7 +52,16 @@ class PinnedClient:
         )
 
     def post(self, url: str, content: bytes, headers: Mapping[str, str], timeout_s: float) -> Reply:
-        """Make one attempt; whatever goes wrong is in the reply."""
+        """Make one attempt; whatever goes wrong is in the reply.
+
+        Args:
+            url: of the receiver.
+            content: the body.
+            headers: beside those of HTTP.
+            timeout_s: for all of it, however slowly the other end says something.
+        """
+        ends_ns = self._clock.monotonic_ns() + round(timeout_s * NS_PER_S)
+        late = f"no answer within {timeout_s:g} s"
         try:
             original = httpx.URL(url)
             port = original.port or (443 if original.scheme == "https" else 80)
@@ -55,11 +70,24 @@ class PinnedClient:
                 check_address(original.host, address, self._allowed_hosts, self._denied_hosts)
             if not addresses:
                 return Reply(None, error=f"{original.host} has no address")
-            return self._post(original, addresses[0], content, headers, timeout_s)
+            # Another address is tried where one takes no connection, and nothing was sent.
+            for at, address in enumerate(addresses, 1):
+                left_s = (ends_ns - self._clock.monotonic_ns()) / NS_PER_S
+                if left_s <= 0:
+                    break
+                tries = len(addresses) - at + 1
+                timeout = httpx.Timeout(left_s, connect=left_s / tries)
+                try:
+                    return self._post(original, address, content, headers, timeout)
+                except (httpx.ConnectError, httpx.ConnectTimeout):
+                    if at == len(addresses):
+                        raise
+            return Reply(None, error=late)
         except InputError as error:
             return Reply(None, error=str(error))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
-            return Reply(None, error=f"{type(error).__name__}: {error}"[:300])
+            is_late = self._clock.monotonic_ns() >= ends_ns
+            return Reply(None, error=late if is_late else f"{type(error).__name__}: {error}"[:300])
 
     def close(self) -> None:
         """Close what is open."""
@@ -71,27 +99,71 @@ class PinnedClient:
         address: str,
         content: bytes,
         headers: Mapping[str, str],
-        timeout_s: float,
+        timeout: httpx.Timeout,
     ) -> Reply:
         # The certificate is checked against the name, not against the address connected to.
-        extensions = {"sni_hostname": original.host} if original.scheme == "https" else {}
-        with self._client.stream(
-            "POST",
-            original.copy_with(host=address),
-            content=content,
-            headers={**headers, "host": original.netloc.decode()},
-            timeout=timeout_s,
-            extensions=extensions,
-        ) as response:
+        named = {"sni_hostname": original.host} if original.scheme == "https" else {}
+        with (
+            _cut_after(timeout.read or 0.0) as trace,
+            self._client.stream(
+                "POST",
+                original.copy_with(host=address),
+                content=content,
+                headers={
+                    **headers,
+                    "host": original.netloc.decode(),
+                    # What is said of a refusal is read as it comes.
+                    "accept-encoding": "identity",
+                },
+                timeout=timeout,
+                extensions={**named, "trace": trace},
+            ) as response,
+        ):
             code = response.status_code
             said = _beginning(response) if 400 <= code < 500 else ""
             return Reply(code, response.headers.get("retry-after", ""), said=said)
 
 
+@contextmanager
+def _cut_after(timeout_s: float) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
+    """Shut the connection of a request after a time; yield what the request tells of itself.
+
+    A timeout of the library is that of each read.
+    """
+    lock, connected, is_over = threading.Lock(), list[socket.socket](), threading.Event()
+
+    def shut(connection: socket.socket) -> None:
+        with suppress(OSError):  # the other end was first
+            # Of the socket itself, past TLS, which another thread is reading.
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+    def end() -> None:
+        with lock:
+            is_over.set()
+            for connection in connected:
+                shut(connection)
+
+    def trace(event: str, told: Mapping[str, Any]) -> None:
+        if event == "connection.connect_tcp.complete":
+            connection = told["return_value"].get_extra_info("socket")
+            with lock:
+                connected.append(connection)
+                if is_over.is_set():
+                    shut(connection)
+
+    timer = threading.Timer(timeout_s, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield trace
+    finally:
+        timer.cancel()
+
+
 def _beginning(response: httpx.Response) -> str:
     """Return the first text of an answer; a receiver that says none in time has said nothing."""
     try:
-        content = next(response.iter_bytes(_ANSWER_BYTES_MAX), b"")
+        content = next(response.iter_raw(), b"")
     except httpx.HTTPError:
         return ""
     return " ".join(content[:_ANSWER_BYTES_MAX].decode(errors="replace").split())[:300]

@@ -156,6 +156,23 @@ class Deliveries:
         )
         return Circuit(*rows[0]) if rows else Circuit()
 
+    def last_ns(self) -> int:
+        """Return the last time that is written of a message, 0 without any."""
+        query = "SELECT max(max(created_ns), max(tried_ns)) FROM deliveries"
+        return int(self._memory.rows(query)[0][0] or 0)
+
+    def set_back(self, now_ns: int, by_ns: int) -> None:
+        """Bring nearer what is to come, by as much as the clock was set back."""
+        with self._memory.transaction() as db:
+            db.execute(
+                "UPDATE deliveries SET due_ns = due_ns - ? WHERE status = 'pending' AND due_ns > ?",
+                (by_ns, now_ns),
+            )
+            db.execute(
+                "UPDATE circuits SET rests_until_ns = rests_until_ns - ? WHERE rests_until_ns > ?",
+                (by_ns, now_ns),
+            )
+
     def hold(self, due: Due, reason: str, now_ns: int) -> None:
         """Keep a message back, because its alert is hidden: the next pass looks after it."""
         message, detail = due.message, reason[:_DETAIL_MAX]

@@ -320,45 +320,19 @@ def test_private_address_gets_nothing_unless_allowed(
     assert desk.deliveries() == {"pending": 1}
 
 
-@pytest.mark.parametrize(
-    "addresses",
-    [
-        pytest.param(["169.254.169.254"], id="a metadata service"),
-        pytest.param(["127.0.0.1", "169.254.169.254"], id="one good and one bad"),
-        pytest.param([], id="none"),
-    ],
-)
-def test_name_is_judged_by_every_address_it_has(
-    receiver: ScriptedReceiver, addresses: list[str]
-) -> None:
-    """A name can point anywhere, and at several places at once."""
-    client = PinnedClient(("127.0.0.1",), resolver=lambda _host, _port: addresses)
+def test_clock_that_is_set_back_makes_nobody_wait(desk: Desk, receiver: ScriptedReceiver) -> None:
+    """By five minutes: a receiver that rested some seconds rested for all of them, and so did
+    what was put in before. After a restart it is tried at once, rather too soon than late.
+    """
+    receiver.answers = [(500, {}), (500, {})]
+    desk.post(message(), message(episode_id="other", webhook_id="other-1-router"))
+    outbox = desk.outbox(endpoint(receiver.url))
+    assert outbox.deliver_due(NOW_NS) == 0
 
-    reply = WebhookSender(client).send(endpoint("http://hook.example/x"), message(), NOW_NS)
-    client.close()
-
-    assert reply.status_code is None
-    assert "hook.example" in reply.error
-    assert receiver.requests == []
-
-
-def test_name_is_resolved_once_and_its_address_pinned(receiver: ScriptedReceiver) -> None:
-    """Between a check and a connection a name may move; the Host header stays the name's."""
-    asked: list[tuple[str, int]] = []
-    port = int(receiver.url.rpartition(":")[2].partition("/")[0])
-
-    def resolver(host: str, port: int) -> list[str]:
-        asked.append((host, port))
-        return ["127.0.0.1"]
-
-    client = PinnedClient(("hook.example",), resolver=resolver)
-    where = endpoint(f"http://hook.example:{port}/x")
-    reply = WebhookSender(client).send(where, message(), NOW_NS)
-    client.close()
-
-    assert reply.status_code == 200
-    assert asked == [("hook.example", port)]
-    assert receiver.requests[0][0]["host"] == f"hook.example:{port}"
+    assert outbox.deliver_due(NOW_NS - 300 * NS_PER_S) == 0  # it rests, and no longer than before
+    assert outbox.deliver_due(NOW_NS - 294 * NS_PER_S) == 0  # the second failure
+    restarted = desk.outbox(endpoint(receiver.url))
+    assert restarted.deliver_due(NOW_NS - 900 * NS_PER_S) == 2
 
 
 def test_proposal_is_not_sent_once_its_alert_ends(desk: Desk, receiver: ScriptedReceiver) -> None:
