@@ -39,7 +39,9 @@ class WebhookConfig(Section):
     """One receiver of signed webhooks (Standard Webhooks 1.0.0)."""
 
     name: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64, description="Name of the receiver"
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        max_length=64,
+        description="Name of the receiver: a to z, 0 to 9 and -",
     )
     url: str = Field(pattern=r"^https?://", description="Where to POST")
     secret: SecretStr = Field(
@@ -84,13 +86,15 @@ class AlertsConfig(Section):
     """Rules, receivers, and the state that survives a restart."""
 
     # The error about a secret must not print the secret.
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     state_path: LocalPath | None = Field(
         default=None, description="SQLite file; by default `alerts.sqlite` beside the store"
     )
     interval_s: float = Field(
-        default=5.0, gt=0, description="Time between two evaluations of all rules"
+        default=5.0, gt=0, le=3600, description="Time between two evaluations of all rules"
     )
     nodata_s: float = Field(
         default=300.0, gt=0, description="Time without decisions after which a state is unknown"

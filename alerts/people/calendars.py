@@ -37,7 +37,9 @@ class CalendarConfig(Section):
     """When something planned runs, and how much more or less a budget allows meanwhile."""
 
     name: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64, description="Name, by which rules name it"
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        max_length=64,
+        description="Name, by which rules name it: a to z, 0 to 9 and -",
     )
     path: LocalPath | None = Field(
         default=None,

@@ -49,7 +49,9 @@ class RuleConfig(Section):
     """The settings that rules of every kind have. A kind adds its own, and `kind` as a Literal."""
 
     name: str = Field(
-        pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64, description="Name of the rule"
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        max_length=64,
+        description="Name of the rule: a to z, 0 to 9 and -",
     )
     kind: str = Field(description="Kind of the rule")
     severity: Severity = Field(default="page", description="page or ticket")

@@ -22,7 +22,7 @@ LocalPath = Annotated[Path, AfterValidator(Path.absolute)]
 class Section(BaseModel):
     """One section of millworth.toml: frozen, and a key it does not know is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class StoreConfig(Section):

@@ -115,7 +115,8 @@ class Service(Parts):
             if Role.COLLECT in self.roles:
                 bring_up(self.store, self.settings, now_ns)
             else:
-                require_schema(self.store, self.settings)
+                writes = self.roles != {Role.SERVE}
+                require_schema(self.store, self.settings, writes=writes)
             if self._metrics_port is not None:
                 self._metrics = MetricsPort(self._metrics_port, self.counters.registry)
             if self.is_whole:

@@ -6,7 +6,12 @@ from collector.core.errors import MigrationError
 from collector.core.log import get_logger
 from collector.store.connect import Connections
 from collector.store.retention import begin_retention
-from collector.store.schema.migrate import apply_views, migrate, pending_statements
+from collector.store.schema.migrate import (
+    apply_views,
+    migrate,
+    pending_statements,
+    require_rights,
+)
 from dashboard.settings.settings import Settings
 
 _log = get_logger("dashboard")
@@ -33,11 +38,17 @@ def bring_up(store: Connections, settings: Settings, now_ns: int) -> None:
         _log.info("retention_changed", tables=altered)
 
 
-def require_schema(store: Connections, settings: Settings) -> None:
-    """Check that the store has the schema of these settings.
+def require_schema(store: Connections, settings: Settings, *, writes: bool = True) -> None:
+    """Check that the store has the schema of these settings, and takes rows from this user.
+
+    Args:
+        store: of the service.
+        settings: of the service.
+        writes: whether rows are written at all.
 
     Raises:
         MigrationError: it lacks something; the text names the first.
+        StoreRefusedError: its user may not write.
     """
     s = settings
     pending = pending_statements(
@@ -48,3 +59,5 @@ def require_schema(store: Connections, settings: Settings) -> None:
             f"the store lacks {pending[0].name} and {len(pending) - 1} more; start "
             "`millworth collect` with these settings, or run `millworth migrate`, first"
         )
+    if writes:
+        require_rights(store.client())

@@ -27,7 +27,7 @@ class Peer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads = [threading.Thread(target=self._listen)]
         self._threads[0].start()
-        self.port = self._listener.getsockname()[1]
+        self.port: int = self._listener.getsockname()[1]
 
     def _listen(self) -> None:
         while True:

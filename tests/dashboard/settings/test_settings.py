@@ -267,6 +267,24 @@ def test_value_of_the_wrong_form_is_told_what_the_key_means() -> None:
         load(environment={"MILLWORTH__STORE__URL": "store"})
 
 
+def test_name_of_the_wrong_form_is_told_what_it_is_made_of() -> None:
+    """Of a rule, which may be called nothing but that."""
+    rule = {"kind": "dollar_burn", "name": "my rule", "budget_usd": 1}
+    with pytest.raises(ConfigError, match="'my rule': expected Name of the rule: a to z, 0 to 9"):
+        load(None, overrides={"alerts": {"rules": [rule]}}, environment={})
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+@pytest.mark.parametrize("key", ["alerts.interval_s", "attribution.settle_s"])
+def test_number_that_is_none_is_refused(key: str, value: float) -> None:
+    """TOML has inf and nan: a rule above nan never fires, and a service of an endless interval
+    ended with a traceback.
+    """
+    section, name = key.split(".")
+    with pytest.raises(ConfigError, match=f"{key} is (inf|nan): "):
+        load(None, overrides={section: {name: value}}, environment={})
+
+
 def test_variable_for_an_entry_that_the_file_lacks_says_so() -> None:
     """A shell with the service's secrets, in another directory than its file."""
     with pytest.raises(ConfigError, match="WEBHOOKS__0__SECRET: the settings have no list"):

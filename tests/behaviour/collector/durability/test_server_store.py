@@ -32,6 +32,8 @@ from collector.store.retention_policy import Hold, RetentionConfig
 from collector.store.schema.migrate import apply_views, migrate
 from collector.wal.frames import encode_frame
 from collector.write.writer import StoreWriter
+from dashboard.service.schema import require_schema
+from dashboard.settings.settings import Settings
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import (
     decision_span,
@@ -294,6 +296,19 @@ def test_server_that_will_refuse_again_is_named_with_the_remedy(
     assert line.startswith(f"store http://127.0.0.1:{server.port} refuses: ")
     assert f"{user}:{password}" not in line
     assert "\n" not in line
+
+
+def test_role_that_writes_does_not_start_for_a_user_that_may_not(
+    server: Double, remote: Connections
+) -> None:
+    """It said that it was ready, and failed at each run of its job; pages alone may only read."""
+    del remote  # it has made the tables
+    settings = Settings.model_validate({"store": server.config("viewer", "secret").model_dump()})
+    viewer = Connections(settings.store)
+    require_schema(viewer, settings, writes=False)
+    with pytest.raises(StoreRefusedError, match="grant its user"):
+        require_schema(viewer, settings)
+    viewer.close()
 
 
 @pytest.mark.parametrize("kind", ["busy", "cut_before", "code"])
