@@ -119,7 +119,7 @@ class AlertsJob:
         self.last_pass: Pass | None = None
         self.rules_loaded = len(self._rules)
         self.outlets = Outlets(self._memory, config, counters, dashboard_url)
-        self._started_ns = 0
+        self._started_ns = self._readable_ns = 0
         self._pruned_ns = 0
 
     def run_once(self, now_ns: int) -> int:
@@ -131,7 +131,11 @@ class AlertsJob:
         """
         self._started_ns = self._started_ns or now_ns
         self._telling.begin_pass()
-        moment = self._moment(now_ns)
+        try:
+            moment = self._moment(now_ns)
+        except (ClickHouseError, StoreUnavailableError):
+            self._readable_ns = 0
+            raise
         known = self._memory.states()
         updates = list(self._close_gone(known, moment))
         closed = {update.state.key for update in updates}
@@ -149,6 +153,7 @@ class AlertsJob:
             except (ClickHouseError, StoreUnavailableError) as error:
                 _log.warning("rule_not_evaluated", rule=name, reason=str(error)[:300])
                 failed.append(error)
+                self._readable_ns = 0
         self._promotions.see(self._rules, now_ns)
         owned = None  # as before: what alerts own decides no transition, so it holds none back
         try:
@@ -176,6 +181,8 @@ class AlertsJob:
         ago if that is earlier, so that no result rests on seconds that are still filling.
         """
         watermark = self._reader.watermark()
+        if self._progress is None:
+            self._readable_ns = self._readable_ns or now_ns
         settled_ns = self._settled_ns(now_ns)
         return Moment(
             now_ns=now_ns,
@@ -185,6 +192,7 @@ class AlertsJob:
             started_ns=self._started_ns,
             nodata_ns=round(self._config.nodata_s * NS_PER_S),
             progress=self._progress() if self._progress is not None else Progress(0, now_ns),
+            readable_ns=self._readable_ns,
             from_ns=self._telling.from_ns(),
         )
 

@@ -147,6 +147,8 @@ class Moment:
     started_ns: int  # of the first pass of this process
     nodata_ns: int  # duration without decisions after which a state is unknown
     progress: Progress
+    # Since when the store answers, for a process that knows of no arrival but by it; else 0.
+    readable_ns: int = 0
     from_ns: tuple[int, ...] = ()  # losses are counted from these too, beside ends of alerts
 
 

@@ -105,7 +105,8 @@ class DeadMan(Rule[DeadManConfig, Arrivals]):
         until_ns = moment.now_ns
         if state.subject != ALL_DATA:
             until_ns = min(until_ns, moment.progress.stored_ns)
-        silent_ns = until_ns - max(last_ns, moment.started_ns)
+        # Nor does one that was away: what came meanwhile waits in the collectors' log.
+        silent_ns = until_ns - max(last_ns, moment.started_ns, moment.readable_ns)
         has_come = newest_ns > state.data_ns
         fires_on = state.phase is Phase.FIRING and not has_come
         is_breached = fires_on or silent_ns > self.config.silence_s * NS_PER_S

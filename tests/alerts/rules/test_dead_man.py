@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -280,3 +281,18 @@ def test_request_that_waits_in_the_log_is_an_arrival(scene: Scene) -> None:
     scene.newest_ns = at(600)
     assert scene.run(601) == 0
     assert scene.run(901) == 1
+
+
+def test_store_that_was_away_is_no_silence_for_a_role_alone(scene: Scene, tmp_path: Path) -> None:
+    """What came meanwhile waits with the collectors, of which it knows nothing: it counts anew."""
+    config = AlertsConfig.model_validate({"dead_man_seconds": LIMIT_S})
+    job = AlertsJob(config, scene.store, tmp_path / "alone.sqlite")
+    store_request(scene.store, trace_request(decision_span()), received_ns=at(1))
+    job.run_once(at(2))
+    scene.store.client().command("RENAME TABLE otel_logs TO otel_logs_away")
+    with pytest.raises(ClickHouseError, match="otel_logs"):
+        job.run_once(at(100))
+    scene.store.client().command("RENAME TABLE otel_logs_away TO otel_logs")
+    assert job.run_once(at(400)) == job.run_once(at(400 + LIMIT_S)) == 0
+    assert job.run_once(at(401 + LIMIT_S)) == 1
+    job.close()
