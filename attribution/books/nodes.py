@@ -47,7 +47,7 @@ class Unmapped:
     ambiguous: Decimal
     not_in_outcomes: Decimal | None  # ledger less all outcomes; None without a ledger of any day
     revenue: Decimal  # all four
-    share: float | None  # of the total, amounts without their signs; None where that is 0
+    share: float | None  # of all amounts, without their signs; None where there are none
     decisions: int  # of no node, in the window
 
 
@@ -120,6 +120,8 @@ def summed(
     names = list(dict.fromkeys(each.name for each in config.nodes))
     revenue = {name: _sum(each.nodes.get(name, Decimal(0)) for each in days) for name in names}
     total = _sum([*unmapped, *revenue.values()])
+    # Day by day: what one lacks in the ledger, and another has too much of, is twice unmapped.
+    size += _sum(abs(each) for each in differences)
     return Nodes(
         currency=config.currency,
         from_ns=window_ns[0],
@@ -138,7 +140,7 @@ def summed(
             **parts,
             not_in_outcomes=missing,
             revenue=_sum(unmapped),
-            share=_share(size + abs(missing or Decimal(0)), total),
+            share=_share(size, size + _sum(abs(each) for each in revenue.values())),
             decisions=decisions.get("", 0),
         ),
         total=total,

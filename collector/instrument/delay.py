@@ -46,6 +46,8 @@ _TARGETS: Final = ("region", "cohort", "channel", "offer_type")
 
 _LOG: Final = logging.getLogger(__name__)
 
+_NEVER: Final = threading.Event()  # ends the wait of who need not wait
+
 
 @dataclass(frozen=True, slots=True)
 class ActiveArm:
@@ -141,8 +143,8 @@ class DelayInjector:
         self._ask_every_s = ask_every_s
         self._tls = tls
         self._clock = AnchoredClock()
-        self._active: tuple[ActiveExperiment, ...] = ()
-        self._called_off = threading.Event()  # of the delays in flight
+        # With what ends the delays of each that are in flight. Replaced, never changed.
+        self._active: Mapping[ActiveExperiment, threading.Event] = {}
         self._holds_until_ns = 0
         self._is_stopped = False
         self._start()
@@ -214,12 +216,12 @@ class DelayInjector:
 
     def _enrol(self, decision: Decision, unit: str) -> tuple[float, threading.Event]:
         """Return how long a decision has to wait, in seconds, and what ends the wait."""
-        called_off, fields = self._called_off, decision.fields
+        fields = decision.fields
         if self._is_stopped or self._clock.monotonic_ns() >= self._holds_until_ns:
             self._call_off()  # or nobody said for too long that it still runs
-            return 0.0, called_off
+            return 0.0, _NEVER
         now_ns = self._clock.now_ns()
-        for each in self._active:
+        for each, called_off in self._active.items():
             if now_ns < each.to_ns and each.takes(decision.action, fields):
                 with self._counting:
                     # Before the draw, so that who is left out has nothing to do with the arms.
@@ -239,20 +241,24 @@ class DelayInjector:
                     injected_delay_ns=arm.delay_ns,
                 )
                 return arm.delay_ns / NS_PER_S, called_off
-        return 0.0, called_off
+        return 0.0, _NEVER
 
     def _leave(self) -> None:
         with self._counting:
             self._in_flight -= 1
 
     def _call_off(self) -> None:
-        self._active = ()
-        called_off, self._called_off = self._called_off, threading.Event()
-        called_off.set()
+        self._run_only({})
+
+    def _run_only(self, active: Mapping[ActiveExperiment, threading.Event]) -> None:
+        """Delay by these alone; who waits for one that is gone need not wait any longer."""
+        before, self._active = self._active, active
+        for each, called_off in before.items():
+            if each not in active:
+                called_off.set()
 
     def _start(self) -> None:
         self._asking, self._counting = threading.Lock(), threading.Lock()
-        self._called_off = threading.Event()
         self._wake = threading.Event()
         self._in_flight = 0
         self._thread = threading.Thread(target=self._run, name="experiments", daemon=True)
@@ -260,7 +266,7 @@ class DelayInjector:
 
     def _restart(self) -> None:
         """Begin anew in a forked child: threads stay behind."""
-        self._active = ()
+        self._active = {}
         self._start()
 
     def _run(self) -> None:
@@ -271,11 +277,7 @@ class DelayInjector:
     def _take(self, said: bytes, asked_ns: int) -> None:
         found, self.refused, holds_s = parse_active(said, self._delay_ms_max)
         self._holds_until_ns = asked_ns + round(holds_s * NS_PER_S)
-        running = tuple(found)
-        if running != self._active:
-            # Whoever waits for an experiment that is gone need not wait any longer.
-            self._call_off()
-            self._active = running
+        self._run_only({each: self._active.get(each) or threading.Event() for each in found})
 
     def _ask(self) -> bytes:
         host, port = self._parts.hostname or "", self._parts.port

@@ -206,6 +206,33 @@ def test_delay_in_flight_ends_when_it_is_called_off(
     injector.shutdown()
 
 
+def test_delay_in_flight_goes_on_while_another_experiment_changes(
+    registry: Registry, bench: Bench
+) -> None:
+    """It was cut short, and the decision said the whole of it."""
+    injector = DelayInjector(registry.url, ask_every_s=3600, delay_ms_max=120_000)
+    slow = {"name": "slow", "share": 1.0, "delay_ns": 300 * NS_PER_MS}
+    registry.run(slow)
+    injector.refresh()
+    took = list[dict[str, Any]]()
+    waiting = threading.Thread(target=lambda: took.append(decide(bench, injector)))
+    waiting.start()
+    while not injector.delayed and waiting.is_alive():
+        pass  # it is drawn at once
+    running = json.loads(registry.answer)
+    running["experiments"].append({**running["experiments"][0], "name": "e2", "region": ["us"]})
+    registry.answer = json.dumps(running).encode()
+    injector.refresh()
+    waiting.join(30)
+    assert list(injector.active) == ["e1", "e2"]
+    assert took[0]["injected_delay_ns"] == 300 * NS_PER_MS
+    span = bench.memory.get_finished_spans()[-1]
+    assert span.start_time is not None
+    assert span.end_time is not None
+    assert span.end_time - span.start_time >= 300 * NS_PER_MS
+    injector.shutdown()
+
+
 @pytest.mark.parametrize(
     "answer",
     [
