@@ -217,7 +217,9 @@ def parse_invest(name: str, text: str) -> InvestFile:
         InputError: it is no TOML, or a value is wrong; names the file, the key and the remedy.
     """
     try:
-        return InvestFile.model_validate(tomllib.loads(text, parse_float=Decimal))
+        return InvestFile.model_validate(
+            tomllib.loads(text.removeprefix("\ufeff"), parse_float=Decimal)
+        )
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name}: {error}; correct the TOML") from error
     except ValidationError as error:

@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from clickhouse_connect.driver.client import Client
 
@@ -21,7 +21,7 @@ from collector.core.errors import InputError
 from collector.core.times import iso_ns
 from collector.imports.files import read_records
 from collector.imports.outcomes import ImportReport
-from collector.imports.values import AMOUNT_MAX, YEARS, YEARS_END_NS
+from collector.imports.values import YEARS, YEARS_END_NS, decimal_of, not_below_max
 
 NEEDED = ("BilledCost", "EffectiveCost", "BillingCurrency", "ChargePeriodStart", "ChargePeriodEnd")
 _TEXTS = {
@@ -149,13 +149,11 @@ def _amount(values: Mapping[str, str], column: str) -> Decimal | None:
     text = _text(values, column)
     if not text:
         return None
-    try:
-        amount = Decimal(text)
-    except InvalidOperation as error:
-        raise _BadValue(f"{column} {text[:40]!r}: is not a number") from error
-    # Compared, not made positive first: the context has no such number as 1e999999999.
-    if not amount.is_finite() or not -AMOUNT_MAX < amount < AMOUNT_MAX:
-        raise _BadValue(f"{column} {text[:40]!r}: is not below {AMOUNT_MAX}")
+    amount = decimal_of(text)
+    if amount is None:
+        raise _BadValue(f"{column} {text[:40]!r}: is not a number")
+    if wrong := not_below_max(amount):
+        raise _BadValue(f"{column} {text[:40]!r}: {wrong}")
     # Bills have up to fifteen places; a millionth is what we keep.
     return round(amount, 6)
 

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from clickhouse_connect.driver.client import Client
 
@@ -19,6 +19,7 @@ from collector.core.clock import NS_PER_DAY, Clock
 from collector.core.errors import InputError
 from collector.core.times import iso_ns
 from collector.imports.files import read_records
+from collector.imports.values import decimal_of
 from collector.otlp.outcomes import AMOUNT_MAX, KINDS
 
 COLUMNS = (
@@ -219,12 +220,11 @@ def _converted(value: str, kind: str) -> bool:
 def _amount(column: str, value: str) -> Decimal | None:
     if not value:
         return None
-    try:
-        amount = Decimal(value)
-    except InvalidOperation as error:
-        raise _BadValue(column, value, "is not a number; write it like 12.50") from error
+    amount = decimal_of(value)
+    if amount is None:
+        raise _BadValue(column, value, "is not a number; write it like 12.50")
     # Compared, not made positive first: the context has no such number as 1e999999999.
-    if not amount.is_finite() or not -AMOUNT_MAX < amount < AMOUNT_MAX:
+    if not -AMOUNT_MAX < amount < AMOUNT_MAX:
         raise _BadValue(column, value, f"is not below {AMOUNT_MAX:,}; correct it or its unit")
     if amount != round(amount, _AMOUNT_PLACES):
         raise _BadValue(column, value, f"has more than {_AMOUNT_PLACES} decimal places")

@@ -12,6 +12,7 @@ from collector.core.clock import NS_PER_DAY, NS_PER_S
 YEARS = range(1970, 2100)  # DateTime, by which the store keeps rows, ends in 2106
 YEARS_END_NS = int(datetime(YEARS.stop, 1, 1, tzinfo=UTC).timestamp()) * NS_PER_S
 AMOUNT_MAX = Decimal(10) ** 12
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _EPOCH = date(1970, 1, 1).toordinal()
 
 
@@ -41,6 +42,17 @@ def currency(column: str, value: str) -> str:
     return value
 
 
+def decimal_of(value: str) -> Decimal | None:
+    """Return a number as people write it, None where it is none.
+
+    Decimal itself takes `1_000` and the digits of every script.
+    """
+    try:
+        return Decimal(value) if _NUMBER.fullmatch(value) else None
+    except InvalidOperation:  # an exponent beyond all
+        return None
+
+
 def not_below_max(amount: Decimal) -> str:
     """Return what is wrong with an amount of money, "" where nothing is."""
     # Compared, not made positive first: the context has no such number as 1e999999999.
@@ -55,11 +67,10 @@ def number(
     Raises:
         BadValueError: it is none.
     """
-    try:
-        found = Decimal(value)
-    except InvalidOperation as error:
-        raise BadValueError(column, value, "is not a number; write it like 1.0825") from error
-    wrong = check(found) if found.is_finite() else "is not finite"
+    found = decimal_of(value)
+    if found is None:
+        raise BadValueError(column, value, "is not a number; write it like 1.0825")
+    wrong = check(found)
     if not wrong and found != round(found, places):
         wrong = f"has more than {places} decimal places"
     if wrong:

@@ -254,7 +254,7 @@ def _read_file(path: Path) -> dict[str, Any]:
             "another file with --config"
         ) from error
     try:
-        tree = tomllib.loads(text)
+        tree = tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}; correct that line") from error
     for key in _secrets(tree, ""):

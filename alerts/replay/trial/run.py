@@ -107,7 +107,7 @@ def read_text(path: Path) -> str:
             found = file.read(BYTES_MAX + 1)
         if len(found) > BYTES_MAX:
             raise InputError(f"{path}: has more than {BYTES_MAX:,} bytes; split it")
-        return found.decode()
+        return found.decode("utf-8-sig")
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read: {error.strerror}; correct the path, or its mode"

@@ -33,7 +33,7 @@ def lines(text: str) -> list[ChannelDay | str]:
         (f"tv,2033-05-18,{'9' * 5000},1,USD,", "is no whole number of 0 or more"),
         ("tv,2033-05-18,1,-0.01,USD,", "cost '-0.01': is below 0; take credits off the days"),
         ("tv,2033-05-18,1,1e999999999,USD,", "cost '1e999999999': is not below 1000000000000"),
-        ("tv,2033-05-18,1,NaN,USD,", "cost 'NaN': is not finite"),
+        ("tv,2033-05-18,1,NaN,USD,", "cost 'NaN': is not a number"),
         ("tv,2033-05-18,1,1.0000001,USD,", "cost '1.0000001': has more than 6 decimal places"),
         ("tv,2033-05-18,1,1,,", "currency '': is not an ISO 4217 code; write it like EUR"),
         ("tv,2033-05-18,1,1,euro,", "currency 'euro': is not an ISO 4217 code"),

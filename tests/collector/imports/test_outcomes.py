@@ -81,7 +81,9 @@ def test_time_is_read_to_the_nanosecond(occurred_at: str, event_ns: int) -> None
             f"o1,,d1,,maybe,,,,,{NOW_NS}", "converted 'maybe': is neither", id="converted"
         ),
         pytest.param(f"o1,,d1,,,'5',,,,{NOW_NS}", "is not a number; write it like", id="revenue"),
-        pytest.param(f"o1,,d1,,,NaN,,,,{NOW_NS}", "revenue 'NaN': is not below", id="NaN"),
+        pytest.param(f"o1,,d1,,,1_000,,,,{NOW_NS}", "'1_000': is not a number", id="underscore"),
+        pytest.param(f"o1,,d1,,,\u0665,,,,{NOW_NS}", "is not a number", id="digit of a script"),
+        pytest.param(f"o1,,d1,,,NaN,,,,{NOW_NS}", "revenue 'NaN': is not a number", id="NaN"),
         pytest.param(
             f"o1,,d1,,,,1e10,,,{NOW_NS}",
             "margin '1e10': is not below 10,000,000,000; correct it or its unit",

@@ -1,0 +1,30 @@
+"""Settings as they are printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.settings import text as settings_text
+from dashboard.settings.settings import load
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://u:hunter2@db:8123", "http://u:**********@db:8123"),
+        ("https://u:hunter2@%40@db:8443/?a=1", "https://u:**********@db:8443/?a=1"),
+        ("http://:hunter2@db", "http://:**********@db"),
+        (
+            "http://db:8123/?user=u&password=hunter2&a=1",
+            "http://db:8123/?user=u&password=**********&a=1",
+        ),
+        ("http://u@db:8123", "http://u@db:8123"),
+        ("chdb:///var/lib/a:b@c", "chdb:///var/lib/a:b@c"),
+    ],
+)
+def test_a_password_in_a_url_is_not_printed(url: str, shown: str) -> None:
+    """`config print` goes into tickets and terminals of others."""
+    settings = load(None, overrides={"store": {"url": url}}, environment={}).settings
+    text = settings_text.effective(settings, {}, with_origin=False)
+    assert f'url = "{shown}"' in text
+    assert "hunter2" not in text
