@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import Final
 
 from attribution.core.config import AttributionConfig
@@ -15,6 +16,7 @@ from attribution.sensitivity.estimate import Demands, estimate_slope
 from attribution.sensitivity.groups import DIMENSIONS, GroupSlope, group_slopes
 from attribution.sensitivity.versions import (
     ESTIMATE,
+    PRIOR,
     SlopeBook,
     SlopeModel,
     is_news,
@@ -77,7 +79,10 @@ class SlopeJob:
             experiments=list(found.experiments),
             config_hash=config_hash(config),
         )
-        last = read_book(self._store, config).last
+        book = read_book(self._store, config)
+        last, identified = book.last, book.identified
+        if fresh.source == PRIOR and identified is not None:
+            fresh = replace(fresh, reason=f"{fresh.reason}; {_left(identified, config)}")
         if not is_news(fresh, last):
             return SlopeReport(fresh, None)
         model = numbered(fresh, last, now_ns)
@@ -106,6 +111,16 @@ class SlopeJob:
             [[*astuple(row), model.computed_ns] for row in rows],
             column_names=[*(field.name for field in fields(GroupSlope)), "computed_ns"],
         )
+
+
+def _left(identified: SlopeModel, config: AttributionConfig) -> str:
+    """Return in words where the slope of one's own has gone."""
+    until = datetime.fromtimestamp(identified.to_ns // NS_PER_S, UTC).date().isoformat()
+    return (
+        f"version {identified.version} was identified on decisions until {until}, and the last "
+        f"{config.slope_window_days} days (attribution.slope_window_days) do not confirm it: the "
+        "prior is used until an experiment does again"
+    )
 
 
 def best_cells(

@@ -202,6 +202,12 @@ class SlopeBook:
         """Return the version in force from the latest instant on, None without any."""
         return self._models[-1] if self._models else None
 
+    @property
+    def identified(self) -> SlopeModel | None:
+        """Return the newest version that was estimated, in force or not; None without any."""
+        found = [model for model in self._models if model.source == ESTIMATE]
+        return found[-1] if found else None
+
     def slopes(self, instants_ns: Ints) -> Slopes:
         """Return the slope at each of these instants."""
         found = self._columns[self._at(instants_ns)]

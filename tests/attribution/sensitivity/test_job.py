@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from attribution.core.config import AttributionConfig
 from attribution.sensitivity.job import SlopeJob
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
@@ -27,3 +29,27 @@ def test_other_settings_are_estimated_under_at_once(store: Connections) -> None:
     assert report is not None
     assert report.stored is not None
     assert shorter.run_due(NOW_NS + 2 * NS_PER_S) is None
+
+
+def test_slope_that_its_window_has_left_is_not_forgotten_in_silence(store: Connections) -> None:
+    """The prior is back, which one's own experiment may have excluded: the version says why."""
+    job = SlopeJob(AttributionConfig(), store)
+    prior = job.run_once(NOW_NS).model
+    job.store(
+        replace(
+            prior,
+            version=2,
+            source="estimate",
+            status="identified",
+            to_ns=NOW_NS,
+            effective_ns=NOW_NS + 1,
+            median_per_ns=1e-9,
+            low_per_ns=5e-10,
+            high_per_ns=2e-9,
+        )  # fmt: skip
+    )
+    report = job.run_once(NOW_NS + 40 * 24 * NS_PER_HOUR)
+    assert (report.model.source, report.stored) == ("prior", 3)
+    assert "; version 2 was identified on decisions until 2033-05-18, and the last 28 days" in (
+        report.model.reason
+    )
