@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from collector.core.errors import MigrationError
 from collector.core.log import get_logger
 from collector.store.connect import Connections
+from collector.store.errors import explain
 from collector.store.retention import begin_retention
-from collector.store.schema.migrate import (
-    apply_views,
-    migrate,
-    pending_statements,
-    require_rights,
-)
+from collector.store.schema.migrate import apply_views, migrate, pending_statements
 from dashboard.settings.settings import Settings
+
+# What a role that writes does at last; without rows it leaves nothing.
+_NO_ROWS = "INSERT INTO job_cursors (job, cursor_ns) SELECT '', 0 WHERE 0"
 
 _log = get_logger("dashboard")
 
@@ -60,4 +61,8 @@ def require_schema(store: Connections, settings: Settings, *, writes: bool = Tru
             "`millworth collect` with these settings, or run `millworth migrate`, first"
         )
     if writes:
-        require_rights(store.client())
+        client = store.client()
+        try:
+            client.command(_NO_ROWS)
+        except ClickHouseError as error:
+            raise explain(error, str(client.uri)) from error

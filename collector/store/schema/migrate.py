@@ -229,16 +229,6 @@ def apply_views(
     return [view.name.removeprefix("view ") for view in done]
 
 
-def require_rights(client: Client) -> None:
-    """Check that the store takes rows from this user, by an insert of none.
-
-    Raises:
-        StoreRefusedError: it does not.
-    """
-    with _explained(client):
-        client.command("INSERT INTO job_cursors (job, cursor_ns) SELECT '', 0 WHERE 0")
-
-
 @contextmanager
 def _explained(client: Client) -> Iterator[None]:
     """Turn an error of the client into one of ours."""

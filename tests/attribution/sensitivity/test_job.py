@@ -46,7 +46,7 @@ def test_slope_that_its_window_has_left_is_not_forgotten_in_silence(store: Conne
             median_per_ns=1e-9,
             low_per_ns=5e-10,
             high_per_ns=2e-9,
-        )  # fmt: skip
+        )
     )
     report = job.run_once(NOW_NS + 40 * 24 * NS_PER_HOUR)
     assert (report.model.source, report.stored) == ("prior", 3)
