@@ -21,7 +21,7 @@ from attribution.invest.npv import Driver, Option, Range, cents, factors, produc
 from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError
 
-VERSION = 3
+VERSION = 4
 # Of 365.25 days.
 QUARTER_NS = 31_557_600 * 10**9 // 4
 
