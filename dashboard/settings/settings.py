@@ -335,7 +335,8 @@ def _note(origins: dict[str, str], tree: Mapping[str, Any], origin: str, prefix:
 
 
 def _explain(error: ValidationError, path: Path, origins: Mapping[str, str]) -> str:
-    first = error.errors(include_url=False)[0]
+    # A key that is misspelt is missing too.
+    first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
     location = [part for part in first["loc"] if part != "[key]"]
     key = ".".join(str(part) for part in location)
     origin = origins.get(key, str(path))

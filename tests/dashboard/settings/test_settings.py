@@ -246,6 +246,14 @@ def test_missing_key_names_the_variable_that_sets_it(tmp_path: Path) -> None:
         load(file, environment={})
 
 
+def test_misspelt_key_is_told_before_the_one_that_it_makes_missing(tmp_path: Path) -> None:
+    """The remedy of a missing key would be a second one."""
+    file = tmp_path / "millworth.toml"
+    file.write_text('[[alerts.webhooks]]\nnmae = "router"\nurl = "https://r.example/h"\n')
+    with pytest.raises(ConfigError, match=r"nmae is not a setting; did you mean .*name"):
+        load(file, environment={})
+
+
 def test_value_of_the_wrong_form_is_told_what_the_key_means() -> None:
     """A regular expression is no remedy."""
     with pytest.raises(ConfigError, match="'store': expected chdb:///PATH"):
