@@ -97,6 +97,7 @@ class PacketConfig(Section):
     outlier_ratio: float = Field(
         default=3.0,
         gt=1,
+        allow_inf_nan=True,  # inf is none; what is no number at all is not above 1
         description="A decision is an outlier at so many times the 99.9th percentile of its action",
     )
     retransmissions_min: int = Field(
