@@ -41,7 +41,10 @@ groups:
 
 def samples(prometheus: str, query: str) -> list[dict[str, Any]]:
     """Return what Prometheus answers to an instant query."""
-    answer = httpx.get(f"{prometheus}/api/v1/query", params={"query": query}).json()
+    said = httpx.get(f"{prometheus}/api/v1/query", params={"query": query})
+    if said.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        return []  # it listens before it has read its own store
+    answer = said.json()
     found: list[dict[str, Any]] = answer["data"]["result"]
     return found
 
