@@ -153,7 +153,6 @@ class AlertsJob:
             except (ClickHouseError, StoreUnavailableError) as error:
                 _log.warning("rule_not_evaluated", rule=name, reason=str(error)[:300])
                 failed.append(error)
-                self._readable_ns = 0
         self._promotions.see(self._rules, now_ns)
         owned = None  # as before: what alerts own decides no transition, so it holds none back
         try:

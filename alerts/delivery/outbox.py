@@ -8,6 +8,7 @@ the order of their transitions, one at a time, from a thread of its own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeAlias
 
 from alerts.config import WebhookConfig
@@ -69,6 +70,7 @@ class Outbox:
         self._lanes = Lanes("webhook", len(self._endpoints))
         self._is_closing = False
         self._last_ns = self._deliveries.last_ns()
+        self._set_back_ns = 0  # in all, as far as was seen
 
     def deliver_due(self, now_ns: int, wait_s: float | None = None) -> int:
         """Send what is due; return how many messages were delivered meanwhile.
@@ -107,6 +109,7 @@ class Outbox:
         back_ns, self._last_ns = self._last_ns - now_ns, now_ns
         if back_ns > _SET_BACK_NS:
             self._deliveries.set_back(now_ns, back_ns)
+            self._set_back_ns += back_ns
             _log.warning("clock_set_back", seconds=back_ns / NS_PER_S)
 
     def _begin(self, endpoint: WebhookConfig, now_ns: int) -> None:
@@ -116,10 +119,12 @@ class Outbox:
     def _drain(self, endpoint: WebhookConfig, began_ns: int) -> int:
         """Send to one endpoint until nothing is due, or it fails."""
         delivered = 0
-        monotonic_ns = self._clock.monotonic_ns()
+        monotonic_ns, set_back_ns = self._clock.monotonic_ns(), self._set_back_ns
         while delivered < _BATCH_MAX and not self._is_closing:
             # A receiver that answers slowly takes minutes, and a signature is of its own time.
             now_ns = began_ns + self._clock.monotonic_ns() - monotonic_ns
+            before_ns = self._set_back_ns - set_back_ns
+            now_ns -= before_ns
             due = self._deliveries.next(endpoint.name, now_ns)
             if due is None:
                 break
@@ -127,7 +132,11 @@ class Outbox:
                 continue
             due = self._up_to_date(due)
             step = self._attempt(endpoint, due, now_ns)
-            self._settle(endpoint, due, step, now_ns)
+            # The clock may have been set back while the receiver was asked.
+            back_ns = self._set_back_ns - set_back_ns - before_ns
+            rests_until_ns = max(step.rests_until_ns - back_ns, 0)
+            step = replace(step, due_ns=step.due_ns - back_ns, rests_until_ns=rests_until_ns)
+            self._settle(endpoint, due, step, now_ns - back_ns)
             if step.status is not DeliveryStatus.DELIVERED:
                 break
             delivered += 1

@@ -58,7 +58,8 @@ class PinnedClient:
             url: of the receiver.
             content: the body.
             headers: beside those of HTTP.
-            timeout_s: for all of it, however slowly the other end says something.
+            timeout_s: for all of it, however slowly the other end says something; nothing bounds
+                the resolver but itself, and what it took is not had again.
         """
         ends_ns = self._clock.monotonic_ns() + round(timeout_s * NS_PER_S)
         late = f"no answer within {timeout_s:g} s"

@@ -100,8 +100,8 @@ def next_step(reply: Reply, attempt: Attempt, now_ns: int) -> Step:
         given_up = f"{detail}; given up after {attempt.number} attempts"
         return Step(DeliveryStatus.DEAD, now_ns, given_up, now_ns + rest_ns)
     is_refused = code is not None and 400 <= code < 500 and code not in _NO_REFUSAL
-    # Due as before, so that it keeps its place, whichever way the clock steps.
-    due_ns = attempt.created_ns
+    # Due at once, since its receiver rests, whichever way the clock stepped since it was put in.
+    due_ns = min(attempt.created_ns, now_ns)
     if is_refused or attempt.number >= ASIDE_ATTEMPTS:
         # Behind the rest, so that another message is the next that is tried.
         aside_ns = backoff_ns(f"{attempt.webhook_id}/{attempt.number}", attempt.number)

@@ -17,7 +17,7 @@ from alerts.rows import AlertEvent, Message
 from alerts.signature import verify
 from alerts.state.acts import Act
 from alerts.state.deliveries import Deliveries
-from alerts.state.retry import BACKOFF_MAX_S
+from alerts.state.retry import BACKOFF_MAX_S, Reply
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import first_state
@@ -321,18 +321,41 @@ def test_private_address_gets_nothing_unless_allowed(
 
 
 def test_clock_that_is_set_back_makes_nobody_wait(desk: Desk, receiver: ScriptedReceiver) -> None:
-    """By five minutes: a receiver that rested some seconds rested for all of them, and so did
-    what was put in before. After a restart it is tried at once, rather too soon than late.
-    """
-    receiver.answers = [(500, {}), (500, {})]
+    """Who rested some seconds does for all of them; after a restart rather too soon than late."""
+    receiver.answers = [(500, {}), (500, {}), (500, {})]
     desk.post(message(), message(episode_id="other", webhook_id="other-1-router"))
     outbox = desk.outbox(endpoint(receiver.url))
-    assert outbox.deliver_due(NOW_NS) == 0
+    for seconds in (0, -300, -294, -283):  # a failure, a rest no longer than before, two failures
+        assert outbox.deliver_due(NOW_NS + seconds * NS_PER_S) == 0
+    assert len(receiver.requests) == 3
 
-    assert outbox.deliver_due(NOW_NS - 300 * NS_PER_S) == 0  # it rests, and no longer than before
-    assert outbox.deliver_due(NOW_NS - 294 * NS_PER_S) == 0  # the second failure
-    restarted = desk.outbox(endpoint(receiver.url))
-    assert restarted.deliver_due(NOW_NS - 900 * NS_PER_S) == 2
+    assert desk.outbox(endpoint(receiver.url)).deliver_due(NOW_NS - 900 * NS_PER_S) == 2
+
+
+def test_clock_that_is_set_back_while_a_receiver_is_asked(desk: Desk) -> None:
+    """It rests from the time that it is then, not from one five minutes ahead."""
+    asked, answers = threading.Event(), threading.Event()
+
+    class Slow:
+        """Answers once a test says so, at first that it cannot."""
+
+        said = [Reply(500), Reply(200)]  # noqa: RUF012  of one test
+
+        def send(self, _endpoint: WebhookConfig, _message: Message, _now_ns: int) -> Reply:
+            """Return the next answer."""
+            asked.set()
+            assert answers.wait(30)
+            return self.said.pop(0)
+
+    desk.post(message())
+    outbox = Outbox(desk.memory, [endpoint("http://127.0.0.1:1/x")], Slow())
+    outbox.deliver_due(NOW_NS, wait_s=0)
+    assert asked.wait(30)
+    outbox.deliver_due(NOW_NS - 300 * NS_PER_S, wait_s=0)
+    answers.set()
+    assert outbox.deliver_due(NOW_NS - 300 * NS_PER_S) == 0
+    assert outbox.deliver_due(NOW_NS - 294 * NS_PER_S) == 1
+    outbox.close()
 
 
 def test_proposal_is_not_sent_once_its_alert_ends(desk: Desk, receiver: ScriptedReceiver) -> None:

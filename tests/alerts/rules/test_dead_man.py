@@ -289,10 +289,25 @@ def test_store_that_was_away_is_no_silence_for_a_role_alone(scene: Scene, tmp_pa
     job = AlertsJob(config, scene.store, tmp_path / "alone.sqlite")
     store_request(scene.store, trace_request(decision_span()), received_ns=at(1))
     job.run_once(at(2))
-    scene.store.client().command("RENAME TABLE otel_logs TO otel_logs_away")
-    with pytest.raises(ClickHouseError, match="otel_logs"):
+    scene.store.client().command("RENAME TABLE revenue_cells TO revenue_cells_away")
+    with pytest.raises(ClickHouseError, match="revenue_cells"):
         job.run_once(at(100))
-    scene.store.client().command("RENAME TABLE otel_logs_away TO otel_logs")
+    scene.store.client().command("RENAME TABLE revenue_cells_away TO revenue_cells")
     assert job.run_once(at(400)) == job.run_once(at(400 + LIMIT_S)) == 0
     assert job.run_once(at(401 + LIMIT_S)) == 1
+    job.close()
+
+
+def test_rule_that_fails_at_each_pass_hides_no_silence(scene: Scene, tmp_path: Path) -> None:
+    """Another's statement that cannot be read is no store that is away, for a role alone too."""
+    rejected = {"name": "rejected", "kind": "threshold", "figure": "rejected", "above": 1}
+    config = AlertsConfig.model_validate({"dead_man_seconds": LIMIT_S, "rules": [rejected]})
+    job = AlertsJob(config, scene.store, tmp_path / "alone.sqlite")
+    store_request(scene.store, trace_request(decision_span()), received_ns=at(1))
+    job.run_once(at(2))
+    scene.store.client().command("RENAME TABLE rejected TO rejected_away")
+    for seconds in (100, 200, 3 + LIMIT_S):
+        with pytest.raises(ClickHouseError, match="rejected"):
+            job.run_once(at(seconds))
+    assert [state.phase for state in job.status().states] == [Phase.FIRING]
     job.close()
