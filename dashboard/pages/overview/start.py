@@ -30,11 +30,12 @@ export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
 _TEST: Final = """\
 # a test trace, without an SDK:
 hex() {{ od -An -N"$1" -tx1 /dev/urandom | tr -d ' \\n'; }}
+now=$(date +%s)
 curl -sS {url}/v1/traces -H 'content-type: application/json' -d @- <<END
 {{"resourceSpans": [{{"resource": {{"attributes": [{{"key": "service.name", "value":
   {{"stringValue": "test"}}}}]}}, "scopeSpans": [{{"spans": [{{"name": "GET /test", "kind": 2,
   "traceId": "$(hex 16)", "spanId": "$(hex 8)",
-  "startTimeUnixNano": "$(date +%s)000000000", "endTimeUnixNano": "$(date +%s)025000000"}}]}}]}}]}}
+  "startTimeUnixNano": "${{now}}000000000", "endTimeUnixNano": "${{now}}025000000"}}]}}]}}]}}
 END
 
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import tomllib
 from collections.abc import Iterator
@@ -47,12 +48,19 @@ def test_empty_store_says_how_to_send(context: PageContext) -> None:
 
 
 def test_test_trace_is_a_decision(context: PageContext, store: Connections, tmp_path: Path) -> None:
-    """What is to be copied is run by a shell as it stands, `curl` apart, twice."""
+    """What is to be copied is run by a shell as it stands, twice: a second ends whenever it asks.
+
+    `curl` shows what it would send.
+    """
     code = shown(context)[2].partition("# a test trace")[2].partition("millworth import")[0]
+    asked = shlex.quote(str(tmp_path / "asked"))
+    date = f'date() {{ echo >> {asked}; echo $(($(command date "$@") + $(wc -l < {asked}))); }}\n'
     collector = start_collector(store, tmp_path / "wal")
     for _ in range(2):
         body = subprocess.run(
-            ["/bin/sh", "-c", "curl() { cat; }\n#" + code], capture_output=True, check=True
+            ["/bin/sh", "-c", "curl() { cat; }\n" + date + "#" + code],
+            capture_output=True,
+            check=True,
         ).stdout
         answer = httpx.post(
             f"http://127.0.0.1:{collector.http_port}/v1/traces",
