@@ -156,6 +156,13 @@ def _times(start: object, duration: object) -> tuple[int, int]:
     return start_ns, end_ns
 
 
+def _is_same(one: object, other: str) -> bool:
+    """Return whether two texts are one trace id: Jaeger began to fill ids up with zeros in 2020."""
+    return one == other or (
+        isinstance(one, str) and one.lower().lstrip("0") == other.lower().lstrip("0")
+    )
+
+
 def _references(references: object, trace_id: str) -> tuple[str, tuple[tuple[str, str], ...]]:
     """Return the parent, empty for none, and what else the span points at as trace and span."""
     if references.__class__ is list and len(references) == 1:
@@ -164,7 +171,7 @@ def _references(references: object, trace_id: str) -> tuple[str, tuple[tuple[str
             to = each.get("spanID")
             if to.__class__ is str and to.isascii() and to.strip("0"):
                 trace = each.get("traceID") or trace_id
-                if trace == trace_id:
+                if trace == trace_id or _is_same(trace, trace_id):
                     return to, ()
     found = [
         (
@@ -176,7 +183,7 @@ def _references(references: object, trace_id: str) -> tuple[str, tuple[tuple[str
     ]
     for wanted in _PARENTS:
         for at, (kind, trace, span_id) in enumerate(found):
-            if kind == wanted and trace == trace_id and span_id.strip("0"):
+            if kind == wanted and _is_same(trace, trace_id) and span_id.strip("0"):
                 rest = found[:at] + found[at + 1 :]
                 return span_id, tuple((other, target) for _, other, target in rest)
     return "", tuple((trace, to) for _, trace, to in found)

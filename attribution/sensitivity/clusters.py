@@ -26,13 +26,20 @@ def student_quantile(probability: float, freedom: int) -> float:
     )
 
 
-def spread(cluster: Ints, strength: Floats) -> int:
+def spread(cluster: Ints, strength: Floats, *, alike: bool = False) -> int:
     """Return over how many clusters of equal weight an instrument is spread.
 
     The effective number of clusters (Carter, Schnepel & Steigerwald 2017): a minute with next to no
     delayed decision is next to no minute.
+
+    Args:
+        alike: what is in a cluster may be as alike as can be, so that its error grows as its
+            strength does: of an arm of 1 % the few minutes count in which a customer with four
+            decisions in ten was delayed, and hardly the others.
     """
     each = np.bincount(cluster, weights=strength)
+    if alike:
+        each = each**2
     squares = float(each @ each)
     return round(float(each.sum()) ** 2 / squares) if squares else 0
 

@@ -115,7 +115,7 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
     if fits.injection is not None:
         next_ms = _next_ms(fits.injection, left_open(rows), demands.level)
     against = _against(rows, bend, lost, fits, mean)
-    status, reason, needed = _judge(fits, n, minutes, mean, demands, against)
+    status, reason, needed = _judge(fits, n, mean, demands, against)
     saved = fits.injection.saved if fits.injection else 0.0
     if status in (Status.IDENTIFIED, Status.NOT_YET):
         reason += _said_of(saved, rows.cut_off)
@@ -190,7 +190,6 @@ def _against(
 def _judge(
     fits: Fits,
     n: int,
-    minutes: int,
     mean: float,
     demands: Demands,
     against: tuple[Status, str] | None,
@@ -204,7 +203,7 @@ def _judge(
     if not delayed:
         return Status.UNCONFIRMED, "no delay was injected at random in this window", None
     if delayed < demands.minutes_min:
-        more = at_most(n / minutes * (demands.minutes_min - delayed))
+        more = at_most(fits.delayed_decisions * (demands.minutes_min / delayed - 1))
         reason = (
             f"injected delays amount to {delayed} full minutes, {demands.minutes_min} are needed; "
             f"about {more:,} more decisions needed"

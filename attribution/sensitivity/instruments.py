@@ -61,7 +61,8 @@ class Fit:
 class Fits:
     """What each instrument says; None where it says nothing."""
 
-    delayed_minutes: int  # as `spread` counts them
+    delayed_minutes: int  # as `spread` counts those that may be alike
+    delayed_decisions: int  # of the minutes in which the delay varies
     injection: Fit | None = None
     backend: Fit | None = None
 
@@ -85,30 +86,43 @@ def fits_of(cells: CellSums, level: float, minutes_min: int) -> Fits:
     total = own.sum(axis=0)
     scale = np.diagonal(cells.products.sum(axis=0))
     varies = np.diagonal(total) > ROUNDING * np.maximum(scale, 1e-300)
-    delayed = spread(minute, own[:, INJECTED, INJECTED]) if varies[INJECTED] else 0
+    delayed, among = 0, 0
+    if varies[INJECTED]:
+        strength = own[:, INJECTED, INJECTED]
+        delayed = spread(minute, strength, alike=True)
+        among = int(cells.n[np.bincount(minute, weights=strength)[minute] > 0].sum())
     if not (varies[LATENCY] and varies[OUTCOME]):
-        return Fits(delayed)
+        return Fits(delayed, among)
     injection = backend = None
     jitter = _UNIT[BACKEND].copy()
     if varies[INJECTED]:
-        injection = _with_error(own, minute, _UNIT[INJECTED], level, cells.n)
+        injection = _with_error(own, minute, _UNIT[INJECTED], level, cells.n, alike=True)
         # Wherever the delay was charged to, the jitter is what it does not explain.
         jitter[INJECTED] = -total[BACKEND, INJECTED] / total[INJECTED, INJECTED]
     left = float(jitter @ total @ jitter)
     if varies[BACKEND] and left > ROUNDING * total[BACKEND, BACKEND]:
         backend = _with_error(own, minute, jitter, level, cells.n, minutes_min)
-    return Fits(delayed, injection, backend)
+    return Fits(delayed, among, injection, backend)
 
 
 def _with_error(
-    own: Floats, minute: Ints, instrument: Floats, level: float, n: Ints, minutes_min: int = 2
+    own: Floats,
+    minute: Ints,
+    instrument: Floats,
+    level: float,
+    n: Ints,
+    minutes_min: int = 2,
+    *,
+    alike: bool = False,
 ) -> Fit | None:
     """Return the same, None where it has no error, as one minute alone has none."""
-    fit = _fit(own, minute, instrument, level, n)
+    fit = _fit(own, minute, instrument, level, n, alike=alike)
     return fit if fit.minutes >= minutes_min and math.isfinite(fit.line.se) else None
 
 
-def _fit(own: Floats, minute: Ints, instrument: Floats, level: float, n: Ints) -> Fit:
+def _fit(
+    own: Floats, minute: Ints, instrument: Floats, level: float, n: Ints, *, alike: bool = False
+) -> Fit:
     """Return the slope by one instrument, a combination of the variables.
 
     Args:
@@ -117,6 +131,7 @@ def _fit(own: Floats, minute: Ints, instrument: Floats, level: float, n: Ints) -
         instrument: weight of each variable.
         level: of the interval.
         n: decisions of each cell.
+        alike: as `spread` has it.
     """
     instrument = _held_constant(own.sum(axis=0), instrument)
     moved = np.einsum("cab,a->cb", own, instrument)
@@ -131,7 +146,7 @@ def _fit(own: Floats, minute: Ints, instrument: Floats, level: float, n: Ints) -
         first = float(total[LATENCY] / strength.sum())
         residuals = moved @ (_UNIT[LATENCY] - first * instrument)
         first_se = clustered(left_out(minute, residuals, strength))
-    minutes = spread(minute, strength)
+    minutes = spread(minute, strength, alike=alike)
     reach = student_quantile(0.5 + level / 2, max(minutes - 1, 1)) * se
     # Where latency follows the instrument to the last digit, it is as strong as digits can tell.
     first_se = max(first_se, ROUNDING * abs(first))

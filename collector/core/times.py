@@ -30,6 +30,8 @@ _UNITS_NS = {
 }
 _LENGTH = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,9})?)([a-z]{1,2})")
 _FRACTION = re.compile(r"(?<=[0-9:]{5})[.,]([0-9]{1,9})[0-9]*")
+# Of an hour or of a minute: ISO 8601 has them, and Python leaves them away without a word.
+_NO_SECONDS = re.compile(r"[^0-9:][0-9]{2}(?::?[0-9]{2})?[.,]")
 _ZONE = re.compile(r"[A-Za-z0-9_+-]{1,40}(?:/[A-Za-z0-9_+-]{1,40}){0,2}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -81,9 +83,11 @@ def iso_ns(text: str, *, has_offset: bool = False) -> int | None:
     """Return an instant of any year as Unix nanoseconds, None where the text is not one.
 
     Args:
-        text: ISO 8601; a fraction counts to its ninth digit.
+        text: ISO 8601; a fraction is one of a second, and counts to its ninth digit.
         has_offset: without an offset it is not an instant either; else it is UTC.
     """
+    if _NO_SECONDS.search(text):
+        return None
     # Python's datetime stops at microseconds, so the fraction is read apart.
     fraction = _FRACTION.search(text)
     try:

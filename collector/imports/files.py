@@ -44,7 +44,7 @@ def read_records(name: str, content: bytes, columns: Collection[str]) -> Records
     Args:
         name: of the file, for the sentences.
         content: CSV with a header, a JSON array, JSON lines, or Parquet.
-        columns: what is read of Parquet beside its names; an empty collection reads all.
+        columns: those that are read. Of Parquet no other is; an empty collection reads all.
 
     Raises:
         InputError: it is none of them; also while records are read.
@@ -59,6 +59,9 @@ def read_records(name: str, content: bytes, columns: Collection[str]) -> Records
         header = tuple(reader.fieldnames or ())
     except csv.Error as error:
         raise _not_csv(name, 0, error) from error
+    for column in columns:
+        if header.count(column) > 1:
+            raise InputError(f"{name}: column {column} is there twice; leave one")
     return Records("csv", header, _csv(name, reader))
 
 

@@ -37,6 +37,7 @@ class Run:
     line: int  # of the opening event
     next: int
     tag: str  # of the last event
+    closing: Event  # the last one; of a chain that was read again its opening
 
     @property
     def first(self) -> int:
@@ -178,6 +179,13 @@ class Chain:
         if due < end:
             yield due, end - 1
 
+    def beside(self, first: int, last: int) -> tuple[Event, Event] | None:
+        """Return the events before and behind a hole, None where one of the two is not here."""
+        at = bisect_right(self.runs, last, key=lambda run: run.first)
+        if not 0 < at < len(self.runs) or self.runs[at - 1].next > first:
+            return None
+        return self.runs[at - 1].closing, self.runs[at].opening
+
     def close_oldest(self) -> bool:
         """Give the oldest hole up, where it was written as missing; return whether it was.
 
@@ -189,7 +197,7 @@ class Chain:
             return False
         for first in [first for first in self.gaps if before.next <= first < after.first]:
             del self.gaps[first]
-        before.next, before.tag = after.next, after.tag
+        before.next, before.tag, before.closing = after.next, after.tag, after.closing
         del self.runs[1]
         return True
 
@@ -234,7 +242,7 @@ def chain_from_json(key: ChainKey, text: str) -> Chain:
         covered = [(0, said["proven"], NO_ROOT, said["root"])]
     chain = Chain(
         runs=[
-            Run(_opening(key, first, prev, trace_id), NO_LINE, after, tag)
+            Run(opening := _opening(key, first, prev, trace_id), NO_LINE, after, tag, opening)
             for first, after, tag, prev, trace_id in said["runs"]
         ],
         claims=set(said["claims"]),

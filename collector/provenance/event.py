@@ -255,3 +255,15 @@ def is_unsigned(event: Event) -> bool:
     return event.seq == -1 and not any(
         (event.kid, event.producer, event.epoch, event.prev, event.tag)
     )
+
+
+def late_for(event: Event, retired_ns: int) -> str:
+    """Return what an event did too late for its key, "" where it ended and arrived in time.
+
+    The end is what the producer says; who has a key that was put away can say an earlier one, and
+    cannot make the event arrive earlier.
+    """
+    end_ns = event.fields[END_NS_INDEX]
+    if not (end_ns.isdecimal() and int(end_ns) <= retired_ns):
+        return "ended"
+    return "arrived" if event.received_ns > retired_ns else ""

@@ -19,7 +19,6 @@ from typing import Final
 from collector.provenance.chain import OPEN, Chain, ChainKey, Run
 from collector.provenance.checkpoint import Checkpoint, merkle_root
 from collector.provenance.event import (
-    END_NS_INDEX,
     NO_TAG,
     TRACE_ID_INDEX,
     ChainMac,
@@ -27,7 +26,9 @@ from collector.provenance.event import (
     MacKey,
     canonical_rest,
     is_unsigned,
+    late_for,
 )
+from collector.provenance.kept import EVERYTHING, Kept
 
 _SAID_MAX: Final = 80  # letters of what anybody may have sent
 
@@ -76,6 +77,7 @@ class Report:
     checkpoints: int
     unproven: int  # events after the last checkpoint of a chain: that none followed is unproven
     open_chains: int  # chains without a closing checkpoint
+    lapsed: tuple[Finding, ...] = ()  # missing, and retention may have removed them
 
     def told_anew(self, findings: Sequence[Finding]) -> Report:
         """Return the same, where some replays are known for a sender's own retries by now."""
@@ -94,7 +96,8 @@ class Verifier:
         keys: of the chains, by id.
         check: says why a checkpoint's signature does not count, "" where it does.
         whole: the chains are listed from their first event; else what came before the first
-            event that is here is not missed.
+            event that is here is not missed, nor what may have lapsed.
+        kept: the times of which nothing may be missing.
         arrival: the events are in the order in which they arrived, which transport may change;
             else in their producers' order, and one that comes late is `reordered`.
         leaves: keep what checkpoints need.
@@ -108,10 +111,12 @@ class Verifier:
         whole: bool = True,
         arrival: bool = False,
         leaves: bool = True,
+        kept: Kept = EVERYTHING,
     ) -> None:
         self._keys = keys
         self._check = check
         self._whole = whole
+        self._kept = kept
         self._arrival = arrival
         self._keep_leaves = leaves
         self.chains: dict[ChainKey, Chain] = {}  # whoever judges as they come drops and adds some
@@ -149,7 +154,7 @@ class Verifier:
             if not (tag.isascii() and compare_digest(mac.tag(rest), tag)):
                 self._refuse(event, line, "its content or its seal was changed")
                 continue
-            if retired_ns is not None and (late := _retired_before(event, retired_ns)):
+            if retired_ns is not None and (late := late_for(event, retired_ns)):
                 self._refuse(event, line, f"key {kid} was retired before it {late}")
                 continue
             if seq >= chain.closed:
@@ -161,6 +166,7 @@ class Verifier:
             if runs and runs[-1].next == seq and runs[-1].tag == prev:
                 runs[-1].next = seq + 1
                 runs[-1].tag = tag
+                runs[-1].closing = event
             else:
                 self._place(chain, event, line)
         self._events = line + 1
@@ -216,16 +222,23 @@ class Verifier:
     def finish(self) -> Report:
         """Name what is missing, and sum up; nothing is taken after it."""
         unproven = open_chains = 0
+        lapsed: list[Finding] = []
         for (producer, epoch), chain in self.chains.items():
             for checkpoint in list(chain.checkpoints.values()):
                 self.settle(chain, checkpoint)
             first_here = chain.runs[0].first if chain.runs else chain.proven
+            gone: list[Finding] = []
             for first, last in chain.holes(0 if self._whole else first_here, chain.proven):
-                self._name(Verdict.MISSING, (producer, epoch, first, last), "it is not here")
+                beside = chain.beside(first, last)
+                to = gone if beside and self._kept.may_lack(*beside) else self._findings
+                self._name(Verdict.MISSING, (producer, epoch, first, last), "it is not here", to=to)
+            lapsed += gone
             start = 0 if self._whole or not chain.covered else chain.covered[0].first
             for first, last in chain.uncovered_holes(start):
                 where = (producer, epoch, first, last)
-                self._name(Verdict.MISSING_CHECKPOINT, where, "no checkpoint is over it")
+                has_gone = any(first <= hole.last_seq and hole.first_seq <= last for hole in gone)
+                to = lapsed if has_gone else self._findings
+                self._name(Verdict.MISSING_CHECKPOINT, where, "no checkpoint is over it", to=to)
             if chain.runs:
                 unproven += max(0, chain.runs[-1].next - chain.proven)
                 open_chains += chain.closed == OPEN
@@ -246,6 +259,7 @@ class Verifier:
             checkpoints=self._checkpoints,
             unproven=unproven,
             open_chains=open_chains,
+            lapsed=tuple(lapsed),
         )
 
     def _known(self, event: Event) -> tuple[ChainMac, int | None, Chain] | None:
@@ -292,15 +306,15 @@ class Verifier:
         if before is not None and before.next == seq:
             self._link(before.tag, event.prev, event, line)
             run = before
-            run.next, run.tag = seq + 1, event.tag
+            run.next, run.tag, run.closing = seq + 1, event.tag, event
         else:
             if seq == 0:
                 self._link(NO_TAG, event.prev, event, line)
-            run = Run(event, line, seq + 1, event.tag)
+            run = Run(event, line, seq + 1, event.tag, event)
             runs.insert(at, run)
         if after is not None and run.next == after.first:
             self._link(run.tag, after.opening.prev, after.opening, after.line)
-            run.next, run.tag = after.next, after.tag
+            run.next, run.tag, run.closing = after.next, after.tag, after.closing
             runs.remove(after)
 
     def _link(self, tag: str, prev: str, event: Event, line: int) -> None:
@@ -370,18 +384,9 @@ class Verifier:
         where: tuple[str, str, int, int],
         reason: str,
         count: int | None = None,
+        *,
+        to: list[Finding] | None = None,
     ) -> None:
         count = where[3] - where[2] + 1 if count is None else count
-        self._findings.append(Finding(verdict, *where, reason, count=count))
-
-
-def _retired_before(event: Event, retired_ns: int) -> str:
-    """Return what an event did too late for its key, "" where it ended and arrived in time.
-
-    The end is what the producer says; who has a key that was put away can say an earlier one, and
-    cannot make the event arrive earlier.
-    """
-    end_ns = event.fields[END_NS_INDEX]
-    if not (end_ns.isdecimal() and int(end_ns) <= retired_ns):
-        return "ended"
-    return "arrived" if event.received_ns > retired_ns else ""
+        found = self._findings if to is None else to
+        found.append(Finding(verdict, *where, reason, count=count))

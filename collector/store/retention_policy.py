@@ -163,6 +163,8 @@ def checked_hold(hold: Hold, existing: Iterable[Hold], tables: Sequence[str]) ->
     """Return a hold that may be added. Raises InputError with what has to be corrected."""
     if not hold.name or len(hold.name) > 100 or not hold.name.isprintable():
         raise InputError("the name of a hold has 1 to 100 printable characters")
+    if hold.name in (".", ".."):  # no address of a release would keep it
+        raise InputError(f"a hold cannot be called {hold.name}; name the case, such as 2026/118")
     if not hold.reason.strip():
         raise InputError(f"hold {hold.name}: say why, with --reason; an auditor will ask")
     if not 0 <= hold.from_ns < hold.to_ns <= (HELD_UNTIL_S - 1) * NS_PER_S:

@@ -99,7 +99,9 @@ class AppContext:
             retention=s.retention,
             protection=protection,
             rejected=rejected,
-            sealed=SealedStore(store, s.attributes, s.decisions, s.outcomes, s.retention),
+            sealed=SealedStore(
+                store, s.attributes, s.decisions, s.outcomes, s.retention, s.provenance
+            ),
             alert_state=alert_state,
             alerts=s.alerts,
             otlp_url=otlp_url(s.collector),

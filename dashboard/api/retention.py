@@ -90,7 +90,7 @@ def retention_router(
             lambda: add_hold(store.client(), config, hold, cluster=cluster, seal=store.audit_seal)
         )
 
-    @router.post("/holds/{name}/release")
+    @router.post("/holds/{name:path}/release")
     async def end_hold(name: str, request: ReleaseRequest) -> Hold:
         """End a hold: what it kept lapses as its table's policy says."""
         now_ns, actor = clock.now_ns(), caller(request.actor)

@@ -79,7 +79,7 @@ _BY_ROLE: Final = {
         "POST /api/v1/slope", "POST /api/v1/vram/model", "POST /api/v2/alerts",
     ),
     Role.ADMIN: (
-        "POST /api/v1/holds", "POST /api/v1/holds/{name}/release", "POST /api/v1/vram/gate",
+        "POST /api/v1/holds", "POST /api/v1/holds/{name:path}/release", "POST /api/v1/vram/gate",
         "POST /api/v1/vram/verdicts/{sha256}/signature",
     ),
 }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -66,6 +68,8 @@ def drill(
     from dashboard.demo.drill import run_drill
 
     log.configure("warning")
+    # What would end this process at once would leave the namespaces and the store of the drill.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     impairment = impairment_of(fault, amount, seed)
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     with _steps(console) as progress:

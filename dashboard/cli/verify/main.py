@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError
 from collector.provenance.checkpoint import Checkpoint
 from collector.provenance.event import Event, canonical_rest
 from collector.provenance.export_file import Outcome, read_lines, write_line
+from collector.provenance.kept import EVERYTHING, Kept
 from collector.provenance.keyring import KeyRing
 from collector.provenance.keyring_file import read_ring
 from collector.provenance.live.copies import Copy, equal_copies, retries_told
 from collector.provenance.verify import Finding, Report, Verdict, Verifier
+from collector.store.retention_policy import ALL_TABLES
 from dashboard.cli.client import asked, asking
 from dashboard.cli.console import OUT, counting, plain
 from dashboard.cli.json_output import print_json
@@ -27,57 +30,15 @@ from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.cli.verify.audit import audit
 from dashboard.cli.verify.retention import retention
 from dashboard.cli.verify.review import review
+from dashboard.cli.verify.rows import SHOWN_MAX, RowsReport, show_rows
 from dashboard.read.sealed.rows import Item, changed_rows, stored_copies, stored_items
 
 if TYPE_CHECKING:
     from dashboard.cli.client import ApiClient
 
 
-@dataclass(slots=True)
-class RowsReport:
-    """What became of the rows that money is summed from."""
-
-    decisions: int = 0
-    outcomes: int = 0
-    imported: int = 0
-    earlier: int = 0
-    withdrawn: int = 0
-    changed: list[dict[str, Any]] = field(default_factory=list)
-    undated: list[str] = field(default_factory=list)
-
-    def add(self, page: dict[str, Any], report: Report) -> None:
-        """Take what the service said of one window.
-
-        A row that it says it took out of the sums is deleted, unless the event has the verdict.
-        """
-        self.decisions += page["decisions"]
-        self.outcomes += page["outcomes"]
-        self.imported += page["imported"]
-        self.undated = sorted({*self.undated, *page["undated"]})
-        for each in page["changed"]:
-            if each["kind"] == "withdrawn" and _is_told(each, report):
-                self.withdrawn += 1
-            elif each["is_earlier"]:
-                self.earlier += 1
-            else:
-                kind = "deleted" if each["kind"] == "withdrawn" else each["kind"]
-                self.changed.append({**each, "kind": kind})
-
-
-def _is_told(row: dict[str, Any], report: Report) -> bool:
-    """Return whether a verdict of this run is why a row is not there."""
-    subject = row["span_id"].removeprefix("outcome:")
-    if row["table"] == "outcomes" and not subject:
-        return Verdict.UNSIGNED in row["columns"]  # its own record has no seal
-    return any(
-        (finding.trace_id == row["trace_id"] if row["trace_id"] else finding.subject == subject)
-        or (finding.line is None and finding.verdict in row["columns"])
-        for finding in report.findings
-    )
-
-
 _BATCH_EVENTS: Final = 4_096
-_SHOWN_MAX: Final = 50  # a person reads the first ones; all of them are in the JSON
+_SEALED_TABLES: Final = ("otel_traces", "otel_logs")
 
 verify_app = typer.Typer(help="Find what was changed after it was recorded.", no_args_is_help=True)
 verify_app.command("retention")(retention)
@@ -148,12 +109,12 @@ def provenance(
             api = open_files.enter_context(asking(config, url))
             items = stored_items(api)
             items = items if export is None else _copied(items, export, open_files)
-            report = _verify(items, ring, whole=not part, arrival=True)
+            report = _verify(items, ring, whole=not part, arrival=True, kept=_kept(api))
             report = report.told_anew(_retries_stored(api, ring, report.findings))
             rows = _compare(api, report)
     found = [f for f in report.findings if not (allow_unsigned and f.verdict is Verdict.UNSIGNED)]
     _write(report, found, rows, as_json=as_json)
-    raise typer.Exit(1 if found or (rows and rows.changed) else 0)
+    raise typer.Exit(1 if found or (rows and (rows.changed or rows.unaudited)) else 0)
 
 
 def _write(report: Report, found: list[Finding], rows: RowsReport | None, *, as_json: bool) -> None:
@@ -184,15 +145,36 @@ def show_verdicts(said: dict[str, Any], *, as_json: bool) -> bool:
         )
     if out_of_sums["outcomes"]:
         OUT.print(f"{out_of_sums['outcomes']:,} records of outcomes are in no sum")
-    for each in findings[:_SHOWN_MAX]:
+    for each in findings[:SHOWN_MAX]:
         OUT.print(_line(each))
-    if len(findings) > _SHOWN_MAX:
-        OUT.print(f"and {len(findings) - _SHOWN_MAX:,} more; --json has up to 200 of them")
+    if len(findings) > SHOWN_MAX:
+        OUT.print(f"and {len(findings) - SHOWN_MAX:,} more; --json has up to 200 of them")
     return bool(findings)
 
 
-def _verify(items: Iterable[Item], ring: KeyRing, *, whole: bool, arrival: bool) -> Report:
-    verifier = Verifier(ring.macs, ring.check, whole=whole, arrival=arrival)
+def _kept(api: ApiClient) -> Kept:
+    """Return what retention and legal holds leave of the tables that seals are read from."""
+    retention = api.get("/api/v1/retention")
+    days = min(each["days"] for each in retention["tables"] if each["table"] in _SEALED_TABLES)
+    holds = [
+        (hold["from_ns"], hold["to_ns"])
+        for hold in api.get("/api/v1/holds")["holds"]
+        if not hold["released_ns"] and {ALL_TABLES, *_SEALED_TABLES} & {*hold["tables"]}
+    ]
+    return Kept(retention["at_ns"] - days * NS_PER_DAY, tuple(holds))
+
+
+def _verify(
+    items: Iterable[Item],
+    ring: KeyRing,
+    *,
+    whole: bool,
+    arrival: bool,
+    kept: Kept = EVERYTHING,
+) -> Report:
+    """Verify; `kept` says of what is not whole of which times nothing may be missing."""
+    kept = EVERYTHING if whole else kept
+    verifier = Verifier(ring.macs, ring.check, whole=whole, arrival=arrival, kept=kept)
     batch: list[tuple[Event, bytes]] = []
     with counting("events") as progress:
         task = progress.add_task("", total=None)
@@ -288,6 +270,7 @@ def _as_json(report: Report, found: list[Finding]) -> dict[str, Any]:
         "checkpoints": report.checkpoints,
         "unproven": report.unproven,
         "open_chains": report.open_chains,
+        "may_have_lapsed": [_finding(finding) for finding in report.lapsed],
     }
 
 
@@ -309,46 +292,18 @@ def _show(report: Report, found: list[Finding]) -> None:
     OUT.print(
         f"{report.events:,} events, {report.checkpoints:,} checkpoints: {counts or 'nothing'}"
     )
-    for finding in found[:_SHOWN_MAX]:
+    for finding in found[:SHOWN_MAX]:
         OUT.print(_line(_finding(finding)))
-    if len(found) > _SHOWN_MAX:
-        OUT.print(f"and {len(found) - _SHOWN_MAX:,} more; --json has all of them")
+    if len(found) > SHOWN_MAX:
+        OUT.print(f"and {len(found) - SHOWN_MAX:,} more; --json has all of them")
     if report.late:
         OUT.print(f"{len(report.late):,} events arrived out of order, which is no finding")
+    for finding in report.lapsed[:SHOWN_MAX]:
+        OUT.print(f"no finding, as it may have lapsed with retention: {_line(_finding(finding))}")
     if report.unproven:
         OUT.print(f"{report.unproven:,} events have no checkpoint yet: what followed is unproven")
     elif report.open_chains:
         OUT.print(f"{report.open_chains:,} chains are not closed: what followed is unproven")
-
-
-def show_rows(rows: RowsReport) -> None:
-    """Write whether the rows that money is summed from are those of their events."""
-    OUT.print(
-        f"{rows.decisions:,} rows of decisions and {rows.outcomes:,} of outcomes compared with "
-        f"their events: {len(rows.changed):,} not as they were sent"
-    )
-    for each in rows.changed[:_SHOWN_MAX]:
-        where = f", trace {json.dumps(each['trace_id'])}" if each["trace_id"] else ""
-        columns = f": {', '.join(each['columns'])}" if each["columns"] else ""
-        OUT.print(
-            f"{each['kind']}: row of {each['table']} {json.dumps(each['id'])}{where}{columns}"
-        )
-    if len(rows.changed) > _SHOWN_MAX:
-        OUT.print(f"and {len(rows.changed) - _SHOWN_MAX:,} more; --json has all of them")
-    if rows.withdrawn:
-        OUT.print(f"{rows.withdrawn:,} are in no sum for what is said of them above")
-    if rows.imported:
-        OUT.print(f"{rows.imported:,} outcomes came from files, which have no event to compare")
-    for table in rows.undated:
-        OUT.print(
-            f"the audit does not say since when names are mapped to {table} as they are, so a row "
-            "of before that differs is a finding; see `millworth verify audit`, and start the "
-            "service with its settings where they are others"
-        )
-    if rows.earlier:
-        OUT.print(
-            f"{rows.earlier:,} rows differ whose events came before names were mapped as they are"
-        )
 
 
 def _line(finding: dict[str, Any]) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from collector.audit.log import AuditRow, acts_that_hold
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.core.errors import StoreUnavailableError
 from collector.core.event_schema import DIMENSIONS
 from collector.core.sql import sql
+from collector.provenance.config import ProvenanceConfig
 from collector.provenance.live.statements import with_parts
 from collector.store.connect import Connections
 from collector.store.retention_policy import RetentionConfig
@@ -32,6 +37,7 @@ _SKEW_NS: Final = 60 * NS_PER_MINUTE  # a sender's clock may be so far ahead
 _TABLES: Final[tuple[Literal["decisions", "outcomes"], ...]] = ("decisions", "outcomes")
 CHANGED_MAX: Final = 1_000  # rows named by window and table
 _VIEW_HEAD: Final = re.compile(r"\A(?:--.*\n)*CREATE MATERIALIZED VIEW .* AS\n")
+_IMPORTED: Final = re.compile(r": ([0-9]{1,18}) imported, [0-9]+ refused\Z")  # what an import notes
 _COLUMNS: Final = {
     "decisions": (
         "ingress_ns", "decision_id", "service_name", "start_ns", "end_ns", "transform_ns",
@@ -83,9 +89,11 @@ class RowsPage:
     decisions: int
     outcomes: int
     imported: int  # outcomes of files, which have no event here
+    replaced: int  # of files, where one of the same id was sent
     changed: list[ChangedRow]
     next: str  # `after` of the next page, where the next window begins; "" where there is no more
     undated: Sequence[str]  # tables of whose view the audit does not say since when it is as it is
+    unaudited: int = 0  # outcomes of files, more than the audit has imports of; with the last page
 
 
 class SealedStore:
@@ -97,6 +105,8 @@ class SealedStore:
         decisions: which spans are decisions beside those that say so.
         outcomes: how outcomes are read.
         retention: rows that may have lost their events to it are not compared.
+        proof: what has to be proven to be in a sum; what the audit says was asked for before counts
+            too.
     """
 
     def __init__(
@@ -106,6 +116,7 @@ class SealedStore:
         decisions: DecisionsConfig | None = None,
         outcomes: OutcomesConfig | None = None,
         retention: RetentionConfig | None = None,
+        proof: ProvenanceConfig | None = None,
     ) -> None:
         self._store = store
         self._names = (
@@ -113,6 +124,7 @@ class SealedStore:
             decisions or DecisionsConfig(),
             outcomes or OutcomesConfig(),
         )
+        self._proof = proof or ProvenanceConfig()
         days = retention or RetentionConfig()
         tables = ("decisions", "outcomes", "otel_traces", "otel_logs")
         self._days = min(days.days(table) for table in tables)
@@ -160,16 +172,17 @@ class SealedStore:
         kept_ns = now_ns - (self._days - 1) * NS_PER_DAY
         begin_ns, next_ns = self._next(max(from_ns, kept_ns, 0), now_ns + NS_PER_DAY)
         if not begin_ns:
-            return RowsPage(0, 0, 0, [], str(next_ns or ""), [])
+            unaudited = 0 if next_ns else self._unaudited()
+            return RowsPage(0, 0, 0, 0, [], str(next_ns or ""), [], unaudited)
         window = {"from_ns": begin_ns, "to_ns": begin_ns + _WINDOW_NS}
         told = {"until_ns": now_ns - _SETTLED_NS, "kept_ns": max(kept_ns, 0)}
         told["ahead_ns"] = now_ns + NS_PER_DAY
-        since = self._view_times()
+        since, out = self._view_times(), self._unsigned_out
         (counts,) = self._rows("stored_counts", **window)
         changed = []
         for table in _TABLES:
             since_ns = since.get(table, 0)
-            rows = self._changed(table, **told, **window)
+            rows = self._changed(table, unsigned_out=int(table in out), **told, **window)
             changed += [
                 ChangedRow(
                     table,
@@ -186,6 +199,37 @@ class SealedStore:
             ]
         undated = [table for table in _TABLES if table not in since]
         return RowsPage(**counts, changed=changed, next=str(window["to_ns"]), undated=undated)
+
+    @cached_property
+    def _unsigned_out(self) -> set[str]:
+        """Return the tables that what has no seal was taken out of at any time, by the settings.
+
+        Who writes to the store by SQL can say of a row that it was, and cannot write the audit. It
+        is read once: the settings of this process are in it before anybody asks.
+        """
+        asked = {"decisions": self._proof.required, "outcomes": self._proof.outcomes_required}
+        names = {"decisions": "required", "outcomes": "outcomes_required"}
+        for row in self._held("configured"):
+            # Without a seal anybody may have written it.
+            with suppress(ValueError, TypeError, KeyError):
+                settings = json.loads(row.detail)["settings"]
+                for table, name in names.items():
+                    asked[table] |= settings[f"provenance.{name}"] == "true"
+        return {table for table, is_asked in asked.items() if is_asked}
+
+    def _unaudited(self) -> int:
+        """Return how many outcomes say that they came from files which nobody imported."""
+        acts = (_IMPORTED.search(row.detail) for row in self._held("outcomes_imported"))
+        audited = sum(int(found[1]) for found in acts if found)
+        (stored,) = self._rows("file_outcomes")
+        return max(0, int(stored["outcomes"]) - audited)
+
+    def _held(self, action: str) -> list[AuditRow]:
+        try:
+            return acts_that_hold(self._store.reader(), action, self._store.audit_seal)
+        except ClickHouseError as error:
+            self._store.close()
+            raise StoreUnavailableError(engine_error(error)) from error
 
     def _view_times(self) -> dict[str, int]:
         """Return by table since when its view has the text that it has, where the audit says so."""

@@ -97,6 +97,26 @@ LEFT JOIN
     SELECT trace_id, root_span_id, received_ns, verdict
     FROM withdrawals FINAL
     WHERE is_back = 0
+        -- What has no seal was out of the sums where the settings asked for one, or beside a genuine copy.
+        AND
+        (
+            verdict != 'unsigned'
+            OR {unsigned_out:UInt8}
+            OR (trace_id, root_span_id, received_ns) IN
+            (
+                SELECT o.trace_id, o.root_span_id, o.received_ns
+                FROM events AS o
+                WHERE o.decision_id IN
+                (
+                    SELECT d.decision_id
+                    FROM decisions AS d
+                    WHERE d.decision_id IN
+                    (
+                        SELECT w.decision_id FROM withdrawals AS w FINAL WHERE w.is_back = 0 AND w.verdict = 'unsigned'
+                    )
+                )
+            )
+        )
 ) AS w ON e.trace_id = w.trace_id AND e.root_span_id = w.root_span_id AND e.received_ns = w.received_ns
 ORDER BY kind = 'withdrawn', trace_id, span_id
 LIMIT {limit:UInt32}

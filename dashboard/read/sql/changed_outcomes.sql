@@ -76,6 +76,8 @@ LEFT JOIN
     SELECT outcome_id, event_ns, received_ns, max(w.subject) AS whose, max(toString(w.verdict)) AS word
     FROM withdrawn_outcomes AS w FINAL
     WHERE is_back = 0
+        -- What has no seal was never out of the sums unless the settings asked for one.
+        AND (w.subject != '' OR {unsigned_out:UInt8})
         AND (outcome_id, event_ns, received_ns, w.subject) IN
         (
             SELECT

@@ -19,7 +19,7 @@ from attribution.sensitivity.arms import (
 from attribution.sensitivity.estimate import Demands, Status, estimate_slope
 from attribution.sensitivity.sums import Answers, CellSums
 
-STEEP = World(4e6, minutes=60, cohorts=3, conversion=0.1, relative_per_ms=1e-3, hidden=0.5)
+STEEP = World(4e6, minutes=90, cohorts=3, conversion=0.1, relative_per_ms=1e-3, hidden=0.5)
 DEMANDS = Demands(STEEP.relative_per_ms)
 
 

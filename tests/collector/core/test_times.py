@@ -71,6 +71,15 @@ def test_instant_without_an_offset_is_utc_where_it_may_be() -> None:
     assert iso_ns("1970-01-02T00:00:00.5Z", has_offset=True) == NS_PER_DAY + NS_PER_S // 2
 
 
+@pytest.mark.parametrize(
+    "text", ["T10.5Z", "T10,5Z", "T10:30.5Z", "T1030.5+02:00", " 10.5", " 10:30,5"]
+)
+def test_fraction_of_an_hour_or_a_minute_is_none_of_a_second(text: str) -> None:
+    """ISO 8601 has both; Python would read half past ten as ten."""
+    assert iso_ns("2026-05-01" + text) is None
+    assert iso_ns("2026-05-01T10:30:00.5+05:30") == iso_ns("20260501T103000,5+0530")
+
+
 @pytest.mark.parametrize("text", ["", "soon", "9999-12-31", "1969-12-31", "2026-05-01.5", "12:00"])
 def test_what_is_no_instant_is_named_with_the_remedy(text: str) -> None:
     """What 64 bits do not hold is none of the store's either."""

@@ -199,6 +199,9 @@ def test_bad_record_is_named_by_its_place(content: bytes, sentences: list[str]) 
         pytest.param(parquet({"outcome_id": ["a"]}), "f: lacks occurred_at", id="columns"),
         pytest.param(parquet({"revenu": [1]}), "f: 'revenu' is not a column", id="misspelt"),
         pytest.param(
+            b"outcome_id,revenue,revenue\n1,2,3\n", "f: column revenue is there twice", id="twice"
+        ),
+        pytest.param(
             parquet({"outcome_id": [["a"]], "outcome_key": ["k"], "occurred_at": ["t"]}),
             "f: column outcome_id is of type list",
             id="list",

@@ -263,6 +263,7 @@ def test_row_that_outlived_its_policy_is_found(kept: Connections) -> None:
         ({"from_ns": 10, "to_ns": 10}, "is no time"),
         ({"to_ns": 2**63}, "before 2100"),
         ({"name": "a\nb"}, "printable"),
+        ({"name": ".."}, "name the case"),
     ],
 )
 def test_hold_that_cannot_be_is_refused(

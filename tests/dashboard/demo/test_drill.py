@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import struct
 import subprocess
 import sys
@@ -135,3 +136,23 @@ def test_drill_runs_to_its_end_and_leaves_nothing_behind() -> None:
     assert told["fault"]["proved_ns"]["rtt"] >= 45 * _MS, told["fault"]
     assert "drill: 10 decisions with the fault" in steps
     assert list(Path("/run/netns").glob(f"millworth-{process.pid}-*")) == []
+
+
+@pytest.mark.integration
+@pytest.mark.alone
+def test_drill_that_is_ended_takes_its_namespaces_and_its_store_along(tmp_path: Path) -> None:
+    """As a service manager, a time limit and a closed session end it."""
+    process = subprocess.Popen(
+        ["env", f"TMPDIR={tmp_path}", sys.executable, "-m", "dashboard.cli.main", "drill",
+         "--decisions", "2000"],
+        cwd=ROOT, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    with process.stderr as steps:
+        assert any("2000 decisions" in step for step in steps)
+        began = list(Path("/run/netns").glob(f"millworth-{process.pid}-*"))
+        process.terminate()
+        said = steps.read()
+    assert (process.wait(), len(began)) == (128 + signal.SIGTERM, 2), said
+    assert list(Path("/run/netns").glob(f"millworth-{process.pid}-*")) == []
+    assert list(tmp_path.iterdir()) == []

@@ -58,7 +58,7 @@ LEAST = {
     "POST /api/v1/rules/{name}/demote": "operator",
     "POST /api/v2/alerts": "operator",
     "POST /api/v1/holds": "admin",
-    "POST /api/v1/holds/{name}/release": "admin",
+    "POST /api/v1/holds/{name:path}/release": "admin",
     "POST /api/v1/vram/gate": "admin",
     "POST /api/v1/vram/verdicts/{sha256}/signature": "admin",
 }

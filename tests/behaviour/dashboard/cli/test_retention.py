@@ -35,7 +35,7 @@ def lapse(store: Connections) -> None:
 def test_hold_keeps_what_the_ttl_of_its_table_would_remove(run: Run, store: Connections) -> None:
     """From the command to the TTL in force, to the row that stays, and back."""
     begin = ["--from", "2001-09-09", "--to", "2001-09-10T01:00:00+00:00"]
-    made = run("hold", "add", "case 7", *begin, "--reason", "claim", "--by", "ada", "--json",
+    made = run("hold", "add", "case 7/2026", *begin, "--reason", "claim", "--by", "ada", "--json",
                "--table", "rejected")  # fmt: skip
     assert made.exit_code == 0, made.output
     rows = [[1_000_000_000 * NS_PER_S, "traces", "held"], [DAY_NS, "traces", "old"]]
@@ -46,15 +46,15 @@ def test_hold_keeps_what_the_ttl_of_its_table_would_remove(run: Run, store: Conn
     verified = run("verify", "retention", "--json")
     tables = {table["table"]: table for table in said(verified)["tables"]}
     assert verified.exit_code == 0
-    assert tables["rejected"]["holds"] == ["case 7"]
+    assert tables["rejected"]["holds"] == ["case 7/2026"]
     assert tables["rejected"]["oldest_ns"] == 1_000_000_000 * NS_PER_S
     assert tables["decisions"]["holds"] == []
 
-    released = said(run("hold", "release", "case 7", "--by", "bob", "--json"))
+    released = said(run("hold", "release", "case 7/2026", "--by", "bob", "--json"))
     assert (released["actor"], released["released_ns"] > 0) == ("bob", True)
     listed = said(run("hold", "list", "--json"))["holds"]
     assert [(one["name"], one["reason"], one["tables"]) for one in listed] == [
-        ("case 7", "claim", ["rejected"])
+        ("case 7/2026", "claim", ["rejected"])
     ]
     lapse(store)
     assert store.client().query("SELECT count() FROM rejected").result_rows == [(0,)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
@@ -10,16 +11,18 @@ import pytest
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
+from collector.audit.log import append_audit
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig, DecisionMatch, DecisionsConfig, OutcomesConfig
 from collector.imports.outcomes import import_outcomes
+from collector.provenance.config import ProvenanceConfig
 from collector.provenance.event import event_of
 from collector.provenance.export_file import outcome_of
 from collector.provenance.verify import Verifier
 from collector.store.connect import Connections
 from collector.store.schema.migrate import apply_views, load_views
 from collector.store.schema.view_times import note_views
-from dashboard.cli.verify.main import RowsReport
+from dashboard.cli.verify.rows import RowsReport
 from dashboard.read.sealed.store import _COLUMNS, ChangedRow, SealedStore
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import (
@@ -293,7 +296,8 @@ def test_outcome_that_was_taken_out_is_told_from_one_that_was_deleted(
     sealed = [outcome_of(each) for each in SealedStore(store).outcomes(0, 10).items]
     verifier.take([o.event for o in sealed], [o.form(scene.job._ring.macs) for o in sealed])
     report = RowsReport()
-    report.add(asdict(SealedStore(store).rows(0, LATER_NS)), verifier.finish())
+    asked = SealedStore(store, proof=ProvenanceConfig(outcomes_required=True))
+    report.add(asdict(asked.rows(0, LATER_NS)), verifier.finish())
     assert report.withdrawn == 2
     assert {(each["kind"], each["id"]) for each in report.changed} == {
         ("deleted", "order-0"),
@@ -315,3 +319,74 @@ def test_page_of_calibration_alone_skips_nothing(store: Connections) -> None:
         if not next_ns:
             break
     assert [each["decision.action"] for each in found] == ["price"]
+
+
+def test_what_has_no_seal_was_never_out_of_the_sums_unless_the_settings_asked_for_one(
+    store: Connections,
+) -> None:
+    """Who deletes it and says that it was is found; what the settings were is in the audit."""
+    kept = decision_span(decision_id="d2", start_ns=NOW_NS + 9)
+    store_request(store, trace_request(decision_span(start_ns=NOW_NS), kept), received_ns=at(1))
+    records = [outcome(outcome_id=each, time_ns=NOW_NS) for each in ("o1", "o2")]
+    store_request(store, logs_request(*records), received_ns=at(1))
+    client = store.client()
+    client.command(
+        "INSERT INTO withdrawals (ingress_ns, decision_id, trace_id, root_span_id, received_ns, "
+        "withdrawn_ns, verdict) SELECT ingress_ns, decision_id, trace_id, root_span_id, "
+        "received_ns, 1, 'unsigned' FROM decisions WHERE decision_id != 'd2'"
+    )
+    client.command(
+        "INSERT INTO withdrawn_outcomes (outcome_id, event_ns, received_ns, verdict) SELECT "
+        "outcome_id, event_ns, received_ns, 'unsigned' FROM outcomes WHERE outcome_id = 'o1'"
+    )
+    client.command("DELETE FROM decisions WHERE decision_id != 'd2'")
+    client.command("DELETE FROM outcomes WHERE outcome_id = 'o1'")
+    tables = ("decisions", "outcomes")
+    assert [(each.table, each.kind) for each in changed(store)] == [(t, "deleted") for t in tables]
+
+    names = ("provenance.outcomes_required", "provenance.required")
+    for settings in ("no JSON", json.dumps({"settings": dict.fromkeys(names, "true")})):
+        append_audit(client, at_ns=1, actor="m", action="configured", detail=settings)
+    told = [("decisions", "withdrawn"), ("outcomes", "withdrawn")]
+    assert [(each.table, each.kind) for each in changed(store)] == told
+
+
+def test_copy_without_a_seal_beside_a_genuine_one_may_be_out_of_the_sums(
+    store: Connections,
+) -> None:
+    """Of one decision in two traces the genuine one counts, whatever the settings ask for."""
+    copies = [decision_span(decision_id="d1", start_ns=NOW_NS + n) for n in (0, 1000)]
+    store_request(store, trace_request(*copies), received_ns=at(1))
+    client, first = store.client(), f"ingress_ns < {NOW_NS + 900}"
+    client.command(
+        "INSERT INTO withdrawals (ingress_ns, decision_id, trace_id, root_span_id, received_ns, "
+        "withdrawn_ns, verdict) SELECT ingress_ns, decision_id, trace_id, root_span_id, "
+        f"received_ns, 1, 'unsigned' FROM decisions WHERE {first}"
+    )
+    client.command(f"DELETE FROM decisions WHERE {first}")
+    assert [each.kind for each in changed(store)] == ["withdrawn"]
+
+
+def test_outcomes_of_files_that_nobody_imported_are_counted(store: Connections) -> None:
+    """Who writes to the store by SQL can say that a row came from a file, and has no import."""
+    fill(store)
+    csv = b"outcome_id,decision_id,revenue,occurred_at\nc1,d1,3.00,2033-05-18T03:33:20Z\n"
+    assert import_outcomes(store.client(), "a.csv", csv, "USD", ManualClock(at(6))).imported == 1
+    detail = "a: 7 imported, 0 refused: 1 imported, 0 refused"
+    append_audit(store.client(), at_ns=1, actor="a", action="outcomes_imported", detail=detail)
+    assert of_files(store) == (1, 0, 0)
+    store.client().command(
+        "INSERT INTO outcomes SELECT * REPLACE('csv' AS source, event_ns + 1 AS event_ns, "
+        "777 AS revenue) FROM outcomes WHERE outcome_id = 'o1'"
+    )
+    assert of_files(store) == (2, 1, 1)
+
+
+def of_files(store: Connections) -> tuple[int, int, int]:
+    """Return outcomes of files, those in place of sent ones, and those that nobody imported."""
+    sealed, report, pages = SealedStore(store), RowsReport(), [""]
+    while pages[-1] or len(pages) == 1:
+        page = sealed.rows(int(pages[-1] or 0), LATER_NS)
+        report.add(asdict(page), Verifier({}).finish())
+        pages.append(page.next)
+    return report.imported, report.replaced, report.unaudited

@@ -145,6 +145,16 @@ def test_short_ids_are_filled_up() -> None:
     assert (found.trace_id.hex(), found.span_id.hex()) == ("ab".rjust(32, "0"), "1f".rjust(16, "0"))
 
 
+@pytest.mark.parametrize("kind", ["CHILD_OF", "FOLLOWS_FROM"])
+@pytest.mark.parametrize("spelled", ["ab", "AB", "00ab", "ab".rjust(32, "0")])
+def test_parent_is_of_the_same_trace_however_that_is_spelled(kind: str, spelled: str) -> None:
+    """Spans of before and after Jaeger began to fill ids up with zeros lie in one trace."""
+    to = {"refType": kind, "traceID": spelled, "spanID": "2a"}
+    found = message_of(only(jaeger(traceID="ab", references=[to])))
+
+    assert (found.parent_span_id.hex(), len(found.links)) == ("2a".rjust(16, "0"), 0)
+
+
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
