@@ -86,8 +86,8 @@ ZOO: Mapping[str, World] = {
     "regulars buy five times as often": replace(_BASE, regulars=4.0),
     "regulars buy eleven times as often": replace(_BASE, regulars=10.0),
     "1 in 1,000 converts": replace(_BASE, conversion=0.001),
-    "45 minutes, some thousand decisions": replace(
-        _BASE, minutes=45, cohorts=1, conversion=0.3, relative_per_ms=5e-3
+    "75 minutes, some thousand decisions": replace(
+        _BASE, minutes=75, cohorts=1, conversion=0.3, relative_per_ms=5e-3
     ),
     "the default prior, 0.5 % per 100 ms": replace(_BASE, relative_per_ms=5e-5),
 }

@@ -28,12 +28,11 @@ from collector.privacy.pseudonyms import Tokeniser
 from collector.privacy.redact import Changes, Identifiers
 from collector.privacy.rules import JOINED, KEYS_FILE, EncryptionConfig, IdentifiersConfig
 from collector.store.connect import Connections
-from collector.wal.frames import TRAILER_BYTES, Frame
+from collector.wal.frames import HEAD_BYTES_MAX as FRAME_BYTES
+from collector.wal.frames import TRAILER_BYTES, Frame, request_start
 
 KEPT_NS = 31 * NS_PER_DAY  # the TTL of the tables, and a day for the parts that wait for it
 _TOKEN_TABLES = ("otel_traces", "otel_logs", "decisions", "outcomes")
-# A frame's length stands before its envelope.
-_LENGTH_BYTES_MAX = 5
 
 
 class Protection:
@@ -129,8 +128,8 @@ class Protection:
         cipher = Cipher(_configured(self._encryption, "encryption"))
         for path in sorted(directory.glob("*.segment")):
             with path.open("rb") as segment:
-                head = segment.read(_LENGTH_BYTES_MAX + HEAD_BYTES_MAX)
-            cipher.check(head[_length_bytes(head) :], f"collector.wal_dir: {path} is")
+                head = segment.read(FRAME_BYTES + HEAD_BYTES_MAX)
+            cipher.check(head[request_start(head) :], f"collector.wal_dir: {path} is")
         return cipher
 
     def close(self) -> None:
@@ -243,10 +242,3 @@ def _configured(config: IdentifiersConfig | EncryptionConfig, section: str) -> t
     if config.keys_path is not None:
         return read_keys_file(config.keys_path, f"{section}.keys_path")
     return ()
-
-
-def _length_bytes(head: bytes) -> int:
-    at = 0
-    while at < len(head) - 1 and head[at] > 0x7F:
-        at += 1
-    return at + 1

@@ -23,6 +23,7 @@ DIGEST_BYTES = 16
 NO_DIGEST = bytes(DIGEST_BYTES)
 _DIGEST_TAG = b"\xe2\x3e\x10"  # field 1004, 16 bytes
 _DIGEST_FIELD_BYTES = len(_DIGEST_TAG) + DIGEST_BYTES
+HEAD_BYTES_MAX = 5 + _DIGEST_FIELD_BYTES  # of a frame, before its request
 _CRC_BYTES = 6
 _TRAILER = re.compile(
     re.escape(_RECEIVED_TAG)
@@ -121,10 +122,19 @@ def scan(segment: bytes) -> Scan:
 
 def has_digest(segment: bytes) -> bool:
     """Return whether the first frame of a segment, or of its beginning, has a digest."""
+    return segment.startswith(_DIGEST_TAG, _after_length(segment))
+
+
+def request_start(segment: bytes) -> int:
+    """Return where the first request of a segment begins; its first HEAD_BYTES_MAX are enough."""
+    return _after_length(segment) + (_DIGEST_FIELD_BYTES if has_digest(segment) else 0)
+
+
+def _after_length(segment: bytes) -> int:
     at = 0
     while at < len(segment) and segment[at] > 0x7F:
         at += 1
-    return segment.startswith(_DIGEST_TAG, at + 1)
+    return at + 1
 
 
 def _bounds(segment: bytes, at: int) -> tuple[int, int] | None:

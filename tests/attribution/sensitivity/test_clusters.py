@@ -32,3 +32,6 @@ def test_spread_counts_clusters_by_their_weight() -> None:
     assert spread(np.arange(10), np.ones(10)) == 10
     assert spread(np.arange(10), np.array([1.0] + [1e-3] * 9)) == 1
     assert spread(np.arange(2), np.zeros(2)) == 0
+    # Of weights 2, 1, 1 and what is in one alike: 4, 1, 1, which is 36 / 18.
+    assert spread(np.array([0, 0, 1, 2]), np.ones(4), alike=True) == 2
+    assert spread(np.arange(10), np.ones(10), alike=True) == 10

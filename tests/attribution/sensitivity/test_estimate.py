@@ -173,6 +173,23 @@ def test_minutes_count_by_the_delays_in_them() -> None:
     assert found.decisions_needed == 14 * found.n
 
 
+@pytest.mark.parametrize(("share", "is_enough"), [(0.01, False), (0.5, True)])
+def test_few_minutes_in_which_a_large_customer_is_delayed_are_few(
+    share: float, is_enough: bool
+) -> None:
+    """It makes two decisions in five; of 600 minutes an arm of 1 % delays it in some six."""
+    rng = np.random.default_rng(5)
+    minute = np.repeat(np.arange(600), 200)
+    unit = np.where(rng.random(len(minute)) < 0.4, 0, rng.integers(1, 2_000, len(minute)))
+    delay = 80.0 * (rng.random((600, 2_000)) < share)[minute, unit]
+    latency = rng.gamma(4.0, 10.0, len(minute)) + delay
+    y = (rng.random(len(minute)) < 0.1).astype(float)
+    cells = cell_sums(minute, 0 * minute, np.stack([y, latency, latency, delay], axis=1))
+    found = estimate_slope(cells, "test", Demands(1.0))
+    assert ("full minutes, 30 are needed" in found.reason) is not is_enough
+    assert (found.status is Status.IDENTIFIED) is is_enough
+
+
 def test_jitter_of_a_few_minutes_is_no_instrument() -> None:
     """Two stormy minutes outweigh all others; what they do to intent nothing could contradict."""
     minute, place, values = rows(14, count=20_000)

@@ -130,12 +130,13 @@ def collector(
     return CollectorService(config, store, directory, Counters(), ManualClock(), protection=made)
 
 
+@pytest.mark.parametrize("digest", [b"d" * 16, b""], ids=["today", "an earlier release"])
 def test_log_that_cannot_be_opened_stops_the_start_and_loses_nothing(
-    store: Connections, tmp_path: Path
+    store: Connections, tmp_path: Path, digest: bytes
 ) -> None:
     """The one who starts it can still give the key; what was acknowledged is stored then."""
     request = trace_request(span(name="kept")).SerializeToString()
-    frame = encode_frame(Cipher((OLD,)).seal(request, PLACE), NOW_NS, 1)
+    frame = encode_frame(Cipher((OLD,)).seal(request, PLACE), NOW_NS, 1, digest)
     path = tmp_path / f"traces-{NOW_NS:020d}-000001-0000abcd.segment"
     path.write_bytes(frame)
     nowhere = Connections(StoreConfig())

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector.otlp.check import Signal, count_items
-from collector.wal.frames import encode_frame, scan
+from collector.wal.frames import HEAD_BYTES_MAX, encode_frame, request_start, scan
 from tests.conftest import NOW_NS
 from tests.support.builders import span, trace_request
 
@@ -84,3 +84,10 @@ def test_frame_is_still_a_request_to_any_protobuf_reader() -> None:
     (found,) = scan(frame).frames
 
     assert count_items(Signal.TRACES, frame[found.body : found.end]) == 1
+
+
+@given(st.binary(max_size=70_000), st.sampled_from([b"", b"d" * 16]))
+def test_first_request_is_found_by_the_head_of_its_frame(request: bytes, digest: bytes) -> None:
+    """Whoever looks at the beginning of a large segment reads no more."""
+    segment = encode_frame(request, NOW_NS, 1, digest)
+    assert request_start(segment[:HEAD_BYTES_MAX]) == scan(segment).frames[0].body
