@@ -216,12 +216,12 @@ def create_api(
 def _data_router(reader: Reader, workers: Workers, clock: Clock) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
 
-    @router.get("/traces/{trace_id}", tags=["decisions"])
+    @router.get("/traces/{trace_id:path}", tags=["decisions"])
     async def get_trace(trace_id: str) -> Trace:
         """Return one trace by its id, or by the id of a decision that it made."""
         return await workers.run(_trace, reader, trace_id.strip())
 
-    @router.get("/decisions/{decision_id}", tags=["decisions"])
+    @router.get("/decisions/{decision_id:path}", tags=["decisions"])
     async def get_decision(decision_id: str) -> Decision:
         """Return one decision with its split and its evidence."""
         return await workers.run(_decision, reader, decision_id.strip(), clock.now_ns())

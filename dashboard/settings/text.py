@@ -102,6 +102,11 @@ def effective(settings: Settings, origins: Mapping[str, str], *, with_origin: bo
     return "\n".join(lines).rstrip() + "\n"
 
 
+def without_passwords(text: str) -> str:
+    """Return a text with the passwords in its URLs masked."""
+    return _PASSWORD.sub(rf"\1\2{_MASK}", text)
+
+
 def flat(settings: Settings) -> dict[str, str]:
     """Return every setting by its whole name, as text; secrets masked."""
     return dict(_flat("", settings.model_dump()))
@@ -203,4 +208,4 @@ def _value(value: object) -> str:
         inner = ", ".join(f"{_value(name)} = {_value(item)}" for name, item in value.items())
         return f"{{{inner}}}"
     # A TOML basic string escapes as JSON does.
-    return json.dumps(_PASSWORD.sub(rf"\1\2{_MASK}", str(value)), ensure_ascii=False)
+    return json.dumps(without_passwords(str(value)), ensure_ascii=False)

@@ -75,7 +75,8 @@ class FileQuery(FilterQuery):
         default="time", description="By what all of them are sorted"
     )
     order: Literal["desc", "asc"] = Field(default="desc", description="desc: the largest first")
-    after: str = Field(default="", max_length=500, description="`next` of the page before")
+    # It ends with the id of a decision, which may be long; a URL as a whole has 64 KiB.
+    after: str = Field(default="", max_length=16_000, description="`next` of the page before")
 
     @property
     def by(self) -> Order:

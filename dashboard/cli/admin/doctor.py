@@ -27,6 +27,7 @@ from dashboard.cli.options import ConfigOption, JsonOption
 from dashboard.service.audit import checked, seal_audit
 from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings, load
+from dashboard.settings.text import without_passwords
 from packet.capture.start import recording_available
 
 # A day of 60 decisions a second is about 2 GiB.
@@ -83,7 +84,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             f"webhook {webhook.name}",
             has_secret,
-            f"{webhook.url}, "
+            f"{without_passwords(str(webhook.url))}, "
             + ("its secret is set" if has_secret else "without a secret here: `up` refuses it"),
         )
     if not settings.alerts.rules:

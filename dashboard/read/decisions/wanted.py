@@ -14,7 +14,7 @@ from dashboard.read.scope import UNBOUNDED_NS
 COLUMN_SORTS: Final = ("time", "latency", "segment")
 DOLLAR_SORTS: Final = ("lost", "value")
 SORTS: Final = (*COLUMN_SORTS, *DOLLAR_SORTS)
-_AFTER: Final = re.compile(r"(-?\d{1,19})~(\d{1,19})~(.{1,400})", re.DOTALL)
+_AFTER: Final = re.compile(r"(-?\d{1,19})~(\d{1,19})~(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ def stateful(world: Connections, tmp_path_factory: pytest.TempPathFactory) -> It
         ("GET", "/api/v1/decisions?limit=-1", 400, "limit"),
         ("GET", "/api/v1/audit?limit=0", 400, "limit"),
         ("GET", "/api/v1/decisions/none", 404, "no decision has the id 'none'"),
+        ("GET", "/api/v1/decisions/shop/7", 404, "no decision has the id 'shop/7'"),
+        ("GET", "/api/v1/traces/shop/7", 404, "no trace"),
         ("GET", "/api/v1/traces/none", 404, "no trace"),
         ("GET", "/api/v1/experiments/none", 404, "no experiment 'none'"),
         ("GET", "/api/v1/vram/models/7", 404, "no VRAM model 7"),

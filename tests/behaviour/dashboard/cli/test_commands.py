@@ -17,9 +17,10 @@ def test_commands_beside_a_running_service(tmp_path: Path) -> None:
     """A doctor that calls a healthy service's own ports taken would be believed once."""
     file = tmp_path / "millworth.toml"
     file.write_text(
-        '[[alerts.webhooks]]\nname = "router"\nurl = "https://router.example.com/h"\n'
+        '[[alerts.webhooks]]\nname = "router"\nurl = "https://u:pass-w0rd@router.example.com/h"\n'
         '[[alerts.rules]]\nname = "burn"\nbudget_usd = 100.0\n'
     )
+    file.chmod(0o600)
     with RunningService(tmp_path) as service:
         environment = {
             **service.environment,
@@ -36,6 +37,7 @@ def test_commands_beside_a_running_service(tmp_path: Path) -> None:
 
     assert asked.stdout == '{"one": 1}\n', asked.stderr
     assert "service: runs at" in examined.stdout
+    assert "pass-w0rd" not in examined.stdout + examined.stderr
     # Nothing is missing: the recorder is off, as the fixture has it.
     missing = [line for line in examined.stdout.splitlines() if line.startswith("missing")]
     assert missing == [], examined.stdout

@@ -33,6 +33,9 @@ def test_decisions_are_paged_with_their_sum(api: Api) -> None:
     second = api.send("GET", f"/api/v1/decisions{asked}").json()
     assert [each["decision_id"] for each in second["decisions"]] == ["d-12", "d-11", "d-10"]
     assert (second["next"], second["totals"]) == ("", None)
+    # Where the id of a decision is long, so is what it ends with.
+    asked = f"?sort=latency&after={quote(first['next'] + 'x' * 9_000)}"
+    assert api.send("GET", f"/api/v1/decisions{asked}").status_code == 200
 
 
 @pytest.mark.parametrize(
