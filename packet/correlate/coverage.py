@@ -15,7 +15,8 @@ from typing import Final
 
 import numpy as np
 
-from packet.correlate.spans import WINDOW_MARGIN_NS, SpanEndpoints, SpanFlow
+from packet.correlate.claims import WINDOW_MARGIN_NS, SpanEndpoints
+from packet.correlate.spans import SpanFlow
 from packet.decode.columns import I64, U32, PacketColumns, rows_by_key
 
 Key = tuple[str, str]  # trace and span

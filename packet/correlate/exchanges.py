@@ -34,6 +34,7 @@ class Exchanges:
     starts: I64  # place of the first packet of each, and the end of the last
     answered_ns: I64  # first byte of the response; -1 where that or the request was not seen
     wire_ns: I64  # ... from the last of the request; -1 likewise
+    follows: Mask  # begins with a request, and nothing is missing before it
 
     @property
     def first_ns(self) -> U64:
@@ -96,7 +97,8 @@ def cut(
     begins[said[first]] = True
     starts = np.append(np.flatnonzero(begins), len(rows))
     if not len(rows):
-        return Exchanges(times, starts, np.zeros(0, np.int64), np.zeros(0, np.int64))
+        none = np.zeros(0, np.int64)
+        return Exchanges(times, starts, none, none, none.astype(np.bool_))
     # Within an exchange all of the request precedes all of the response.
     requests = np.add.reduceat(asked.astype(np.int64), starts[:-1])
     answered = np.minimum(starts[:-1] + requests, len(rows) - 1)
@@ -105,7 +107,7 @@ def cut(
     ts_ns = times.astype(np.int64)
     answered_ns = np.where(both, ts_ns[answered], -1)
     wire_ns = np.where(both, ts_ns[answered] - ts_ns[sent], -1)
-    return Exchanges(times, starts, answered_ns, wire_ns)
+    return Exchanges(times, starts, answered_ns, wire_ns, (asked & ~gaps)[starts[:-1]])
 
 
 def _after_a_gap(packets: PacketColumns, asked: Mask) -> Mask:
@@ -204,6 +206,10 @@ class Traffic:
         """Return how many spans have said that they sent a request of one exchange."""
         contexts = self._in[place.flow_hash, place.client_port][place.index]
         return len({(each.trace_id, each.span_id) for each in contexts})
+
+    def is_said(self, flow_hash: int, client_port: int, index: int) -> bool:
+        """Return whether a request of one exchange said whose it is."""
+        return index in self._in.get((flow_hash, client_port), {})
 
     def is_of_others(self, flow_hash: int, client_port: int, index: int, trace_id: str) -> bool:
         """Return whether a request said that its exchange is of another trace.

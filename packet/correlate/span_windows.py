@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from collector.core.intervals import merge
-from packet.correlate.spans import WINDOW_MARGIN_NS, SpanEndpoints
+from packet.correlate.claims import WINDOW_MARGIN_NS, SpanEndpoints
 from packet.correlate.trace_context import Context
 from packet.decode.columns import SYN, Mask, PacketColumns, port_pairs, rows_by_key
 

@@ -2,7 +2,8 @@
 
 The payload packets of a connection are cut into exchanges: a request and the response to it. Where
 the request said which span sent it (`contexts`), that span and the one that answers it take its
-exchange, whatever the clocks say and whether or not they name their ports. Else time decides: a
+exchange, whatever the clocks say and whether or not they name their ports, and what follows on its
+connection while the span runs, as behind an interim answer or in a stream. Else time decides: a
 span of the caller takes the exchanges that begin while it runs; a span of the callee, which begins
 after the request came in, takes the one that it overlaps most. An exchange that somebody else's
 request was seen in is left alone. What comes when the span is over, as what closes an idle
@@ -15,11 +16,20 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 
-from collector.core.clock import NS_PER_MS
+from packet.correlate.claims import (
+    AMBIGUOUS_CONFIDENCE,
+    SLACK_NS,
+    Claim,
+    Claimed,
+    SpanEndpoints,
+    claimed_by,
+    go_on,
+    last_packet_ns,
+    leave_to_others,
+)
 from packet.correlate.clock_lag import AGREED, LAG_MAX_NS, VOTERS_MAX, voted_lag
 from packet.correlate.exchanges import (
     Barred,
@@ -34,7 +44,6 @@ from packet.decode.columns import (
     I64,
     PacketColumns,
     address_words,
-    port_pair,
 )
 
 TUPLE_AND_TIME = "tuple+time"
@@ -44,57 +53,12 @@ PORTS_AND_TIME = "ports+time"  # the span names its peer by a host's name, or by
 LAGGED = "+lag"
 _LAG_CONFIDENCE = 0.9
 
-# A link at most this sure is one of a set: which of the spans the packets belong to is not known.
-AMBIGUOUS_CONFIDENCE = 0.5
-
-# Where nothing fits the span exactly: its clock may have been stepped, or run off by so much.
-SLACK_NS = NS_PER_MS
 _SLACK_CONFIDENCE = 0.8
 # One caller asked twice with one context, and time alone tells whose answer is which.
 _AGAIN_CONFIDENCE = 0.9
 # On one machine two connections with the same two ports differ in their addresses only; that is
 # rare, and where it is seen the confidence is divided among them.
 _PORTS_CONFIDENCE = 0.9
-
-# A request waits in the callee's socket before its span begins, and a lost segment is sent again
-# after 200 ms at the earliest (Linux, TCP_RTO_MIN) inside the span: 50 ms is for the former.
-WINDOW_MARGIN_NS = 50 * NS_PER_MS
-
-
-_Claimed: TypeAlias = tuple[int, bool, int]  # connection, whether by its callee, exchange
-
-
-@dataclass(frozen=True, slots=True)
-class SpanEndpoints:
-    """A span of one end of a connection; ports of 0 are not known."""
-
-    trace_id: str
-    span_id: str
-    decision_id: str  # "" for a span that belongs to no decision
-    is_server: bool  # it answers; else it asks
-    start_ns: int
-    end_ns: int
-    local_port: int
-    peer_port: int
-    peer_address: str  # as `columns.normal_address` spells it; "" where only a name is known
-    parent_span_id: str = ""
-    clock: str = ""  # whose: the host that it names, "" for none
-    clock_error_ns: int = 0  # what that clock says it may be wrong by
-
-    @property
-    def port_pair(self) -> int:
-        """Return the key of its connection, see `columns.port_pair`."""
-        return port_pair(self.local_port, self.peer_port)
-
-    @property
-    def client_port(self) -> int:
-        """Return the port of the side that asks."""
-        return self.peer_port if self.is_server else self.local_port
-
-    @property
-    def sender_id(self) -> str:
-        """Return the span whose id the request carried, "" where it is not known."""
-        return self.parent_span_id if self.is_server else self.span_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,21 +80,6 @@ class SpanFlow:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """Exchanges [begin, end) of one connection, claimed by one span."""
-
-    span: SpanEndpoints
-    flow_hash: int
-    client_port: int
-    begin: int
-    end: int
-    method: str
-    until_ns: int  # what came later is not of the span
-    confidence: float  # before others who claim the same are counted
-    is_said: bool = False  # by the request itself: what time alone says is no rival
-
-
 def link(
     spans: Iterable[SpanEndpoints], columns: PacketColumns, contexts: Iterable[Context] = ()
 ) -> list[SpanFlow]:
@@ -149,7 +98,7 @@ def link(
         for claims in found
         for claim in claims
         if claim.method == HEADER
-        for exchange in _claimed_by(claim)
+        for exchange in claimed_by(claim)
     }
     timed = [place for place, claims in enumerate(found) if not claims]
     for place in timed:
@@ -158,12 +107,13 @@ def link(
     for place in timed:
         if (lag_ns := lags.get(_whose(ordered[place]), 0)) != 0:
             found[place] = _timed(ordered[place], lag_ns, traffic, owned)
-    _leave_to_others(found, traffic)
+    leave_to_others(found, traffic)
+    go_on(found, traffic)
 
-    claimants: Counter[_Claimed] = Counter()
-    said: Counter[_Claimed] = Counter()
+    claimants: Counter[Claimed] = Counter()
+    said: Counter[Claimed] = Counter()
     for claim in (claim for claims in found for claim in claims):
-        own = _claimed_by(claim)
+        own = claimed_by(claim)
         claimants.update(own)
         said.update(own if claim.is_said else ())
     return [
@@ -173,19 +123,7 @@ def link(
     ]
 
 
-def _until_ns(span: SpanEndpoints, first_ns: int | None = None) -> int:
-    """Return when the last packet of a span's exchanges may have come.
-
-    Args:
-        span: by the clock of the packets.
-        first_ns: when its request came; None where it was found by its time. Where it said so
-            itself clocks may differ, but it was not on its way for longer than its span.
-    """
-    margin_ns = WINDOW_MARGIN_NS if span.is_server else max(SLACK_NS, span.clock_error_ns)
-    return margin_ns + (span.end_ns if first_ns is None else first_ns + span.end_ns - span.start_ns)
-
-
-def _said(span: SpanEndpoints, traffic: Traffic) -> list[_Claim]:
+def _said(span: SpanEndpoints, traffic: Traffic) -> list[Claim]:
     """Return the exchanges whose request said that this span sent it, or what this span answers.
 
     A caller that asked again, as after a redirect, has several; a callee has one.
@@ -201,14 +139,14 @@ def _said(span: SpanEndpoints, traffic: Traffic) -> list[_Claim]:
         begin = min(place.index for place in own)
         first_ns = traffic.exchanges(flow_hash, own[0].client_port).first_ns[begin]
         claims.append(
-            _Claim(
+            Claim(
                 span=span,
                 flow_hash=flow_hash,
                 client_port=own[0].client_port,
                 begin=begin,
                 end=max(place.index for place in own) + 1,
                 method=own[0].method,
-                until_ns=_until_ns(span, int(first_ns)),
+                until_ns=last_packet_ns(span, int(first_ns)),
                 confidence=certainty / max(traffic.callers(place) for place in own),
                 is_said=True,
             )
@@ -223,8 +161,8 @@ def _overlap_ns(span: SpanEndpoints, place: Place, traffic: Traffic) -> int:
 
 
 def _timed(
-    span: SpanEndpoints, lag_ns: int, traffic: Traffic, owned: AbstractSet[_Claimed]
-) -> list[_Claim]:
+    span: SpanEndpoints, lag_ns: int, traffic: Traffic, owned: AbstractSet[Claimed]
+) -> list[Claim]:
     """Return the exchanges that are at the time of a span, on the connections it may have used."""
     candidates, method, confidence = _candidates(span, traffic.of_ports(span.port_pair))
     if lag_ns:
@@ -243,14 +181,14 @@ def _timed(
         begin, end, certainty = _claimed(span, exchanges, is_barred)
         if begin < end:
             claims.append(
-                _Claim(
+                Claim(
                     span=span,
                     flow_hash=flow_hash,
                     client_port=span.client_port,
                     begin=begin,
                     end=end,
                     method=method,
-                    until_ns=_until_ns(span),
+                    until_ns=last_packet_ns(span),
                     confidence=confidence * certainty,
                 )
             )
@@ -331,51 +269,12 @@ def _claimed(
     return 0, 0, 0.0
 
 
-def _leave_to_others(found: Sequence[list[_Claim]], traffic: Traffic) -> None:
-    """Leave the last exchange of a caller to whom it fits whole.
-
-    A connection goes back to its pool while the caller's span still runs, and the next caller's
-    request is on the wire before that ends. Where nobody else is known it may have been this one's,
-    which gave up: that is not sure.
-    """
-    whole = Counter(
-        exchange
-        for claims in found
-        for claim in claims
-        for exchange in _claimed_by(claim)
-        if _is_answered(claim, exchange[2], traffic)
-    )
-    for claims in found:
-        for place, claim in enumerate(claims):
-            last = claim.end - 1
-            if claim.is_said or claim.span.is_server or last == claim.begin:
-                continue
-            exchanges = traffic.exchanges(claim.flow_hash, claim.client_port)
-            is_late = exchanges.answered_ns[last] > claim.until_ns
-            if is_late and whole[claim.flow_hash, False, last]:
-                claims[place] = replace(claim, end=last)
-            elif is_late and _is_answered(claim, last - 1, traffic):
-                sure = min(claim.confidence, AMBIGUOUS_CONFIDENCE)
-                claims[place] = replace(claim, confidence=sure)
-
-
-def _is_answered(claim: _Claim, index: int, traffic: Traffic) -> bool:
-    """Return whether the answer of one exchange came while the span of a claim ran."""
-    answered_ns = traffic.exchanges(claim.flow_hash, claim.client_port).answered_ns[index]
-    return 0 <= int(answered_ns) <= claim.until_ns
-
-
-def _claimed_by(claim: _Claim) -> list[_Claimed]:
-    side = claim.span.is_server
-    return [(claim.flow_hash, side, index) for index in range(claim.begin, claim.end)]
-
-
 def _link(
-    claim: _Claim, alternatives: int, traffic: Traffic, claimants: Counter[_Claimed]
+    claim: Claim, alternatives: int, traffic: Traffic, claimants: Counter[Claimed]
 ) -> SpanFlow:
     exchanges = traffic.exchanges(claim.flow_hash, claim.client_port)
     packets, to_ns, wire_ns = exchanges.seen(claim.begin, claim.end, claim.until_ns)
-    rivals = max(claimants[each] for each in _claimed_by(claim))
+    rivals = max(claimants[each] for each in claimed_by(claim))
     # Of several connections that fit in time one was used; who said so on two has asked twice.
     confidence = claim.confidence / (1 if claim.is_said else rivals * alternatives)
     return SpanFlow(

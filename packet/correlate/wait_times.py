@@ -2,8 +2,10 @@
 
 A caller's span begins before its first packet and ends after its last: in the host. Between lie
 the handshake, where the connection was opened for it; the request on its way out; the answer that
-is waited for; and the response coming in. Over all of these lies what went wrong: a segment that
-had to be sent again, a receiver that had no room.
+is waited for; and the response coming in. A response may come in several writes, as behind the
+session tickets of TLS 1.3 or an interim answer: what lies between two of them was waited for too.
+Over all of these lies what went wrong: a segment that had to be sent again, a receiver that had no
+room.
 """
 
 from __future__ import annotations
@@ -17,13 +19,15 @@ from enum import StrEnum
 import numpy as np
 
 from collector.core.clock import NS_PER_MS
+from packet.correlate.claims import AMBIGUOUS_CONFIDENCE, SpanEndpoints
 from packet.correlate.messages import message_kinds
-from packet.correlate.spans import AMBIGUOUS_CONFIDENCE, SpanEndpoints, SpanFlow
+from packet.correlate.spans import SpanFlow
 from packet.correlate.trace_context import Context
-from packet.decode.columns import ACK, FIN, I64, RST, SYN, Mask, PacketColumns, rows_by_key
+from packet.decode.columns import ACK, FIN, I64, PSH, RST, SYN, Mask, PacketColumns, rows_by_key
 
 _REORDERED_NS = 3 * NS_PER_MS  # as Wireshark has it, where no round trip was seen
 _HOLES_MAX = 64
+_SMALL_BYTES = 1_000  # less than a segment has that is filled up
 
 
 class Stretch(StrEnum):
@@ -32,7 +36,7 @@ class Stretch(StrEnum):
     HOST = "host"  # no packet of it was on its way: the caller's own machine
     HANDSHAKE = "handshake"
     SEND = "send"  # the request, from its first segment to its last
-    ANSWER = "answer"  # from the last of the request to the first of the response
+    ANSWER = "answer"  # from the last of the request, or what was written, to what is written next
     RECEIVE = "receive"  # the response, from its first segment to its last
     RETRANSMISSION = "retransmission"  # from a segment to the same one sent again
     ZERO_WINDOW = "zero_window"  # from a receiver without room to one with
@@ -124,8 +128,26 @@ class _Flow:
             *_zero_windows(packets, ~self.asked),
         ]
         self.rtt_ns = self._rtt_ns(packets)
+        self.pauses = self._written_out(packets)[self.messages]
         for way in (self.asked, ~self.asked):
             self.troubles += _filled_holes(packets, way, self.rtt_ns)
+
+    def _written_out(self, packets: PacketColumns) -> Mask:
+        """Return which segments of the server end a write: it had nothing more to send then.
+
+        They were pushed, and are smaller than a filled one; what is filled may be one of many on
+        their way, however slowly these come.
+        """
+        sizes = self.payload[~self.asked]
+        filled = max(int(sizes.max(initial=0)), _SMALL_BYTES)
+        is_pushed = (packets.tcp_flags & np.uint16(PSH)) != 0
+        ends: Mask = ~self.asked & is_pushed & (self.payload > 0) & (self.payload < filled)
+        return ends
+
+    @property
+    def pause_ns(self) -> int:
+        """Return what lies between two writes at least; less may be the network's."""
+        return _REORDERED_NS if self.rtt_ns is None else max(2 * self.rtt_ns, NS_PER_MS)
 
     def is_answered_by(self, at: int) -> bool:
         """Return whether a message answers the request that is the one before it.
@@ -167,7 +189,9 @@ def _wire_time(span: SpanEndpoints, row: SpanFlow, flow: _Flow) -> WireTime:
     # An answer that came too late for the span was waited for until it was over.
     if flow.is_answered_by(end):
         end += 1
-    phases, exchanges = _phases(ts_ns[begin:end], flow.requests[begin:end])
+    phases, exchanges = _phases(
+        ts_ns[begin:end], flow.requests[begin:end], flow.pauses[begin:end], flow.pause_ns
+    )
     opened = flow.syn[
         (flow.ts_ns[flow.syn] >= span.start_ns) & (flow.ts_ns[flow.syn] < row.from_ns)
     ]
@@ -191,20 +215,22 @@ def _wire_time(span: SpanEndpoints, row: SpanFlow, flow: _Flow) -> WireTime:
     )
 
 
-def _phases(ts_ns: I64, asked: np.ndarray) -> tuple[list[Piece], int]:
+def _phases(ts_ns: I64, asked: Mask, pauses: Mask, pause_ns: int) -> tuple[list[Piece], int]:
     """Return the phases of every exchange, in time, and how many exchanges there were."""
     phases: list[Piece] = []
-    exchanges, last, was_asked = 0, 0, False
-    for at_ns, is_asked in zip(ts_ns.tolist(), asked.tolist(), strict=True):
+    exchanges, last, was_asked, may_pause = 0, 0, False, False
+    for at_ns, is_asked, ends_write in zip(
+        ts_ns.tolist(), asked.tolist(), pauses.tolist(), strict=True
+    ):
         if is_asked and not was_asked:
             exchanges += 1
         elif is_asked:
             phases.append((Stretch.SEND, last, at_ns))
-        elif was_asked:
+        elif was_asked or (exchanges and may_pause and at_ns - last > pause_ns):
             phases.append((Stretch.ANSWER, last, at_ns))
         elif exchanges:
             phases.append((Stretch.RECEIVE, last, at_ns))
-        last, was_asked = at_ns, is_asked
+        last, was_asked, may_pause = at_ns, is_asked, ends_write
     return phases, exchanges
 
 

@@ -19,7 +19,7 @@ Mask = NDArray[np.bool_]
 PROTOCOL_TCP = 6
 PROTOCOL_UDP = 17
 
-FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
+FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 
 # Left and right edges of the four SACK blocks that fit into TCP's options; zeros where fewer.
 SACK_EDGES = 8

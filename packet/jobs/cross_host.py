@@ -14,9 +14,10 @@ from itertools import permutations
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import read_cursor, write_cursor
+from packet.correlate.claims import WINDOW_MARGIN_NS
 from packet.correlate.cross_host import links_elsewhere
 from packet.correlate.messages import of_messages
-from packet.correlate.spans import WINDOW_MARGIN_NS, SpanFlow
+from packet.correlate.spans import SpanFlow
 from packet.jobs.requests import LATE_NS
 from packet.store.reader import Reader
 from packet.store.writer import Writer

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from packet.capture.recorder import Recorder
+from packet.correlate.claims import WINDOW_MARGIN_NS, SpanEndpoints
 from packet.correlate.span_windows import with_ports
-from packet.correlate.spans import WINDOW_MARGIN_NS, SpanEndpoints, SpanFlow
+from packet.correlate.spans import SpanFlow
 from packet.correlate.trace_context import ContextRows, as_contexts, carried_by
 from packet.decode.columns import PacketColumns, concat_columns
 from packet.decode.decode import decode

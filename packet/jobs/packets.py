@@ -21,8 +21,9 @@ from collector.store.connect import Connections
 from collector.store.cursors import JobCursor
 from packet.capture.recorder import Recorder
 from packet.config import PacketConfig
+from packet.correlate.claims import AMBIGUOUS_CONFIDENCE, WINDOW_MARGIN_NS, SpanEndpoints
 from packet.correlate.clock_lag import LAG_MAX_NS
-from packet.correlate.spans import AMBIGUOUS_CONFIDENCE, WINDOW_MARGIN_NS, SpanEndpoints, link
+from packet.correlate.spans import link
 from packet.correlate.wait_times import wire_times
 from packet.decode.columns import PacketColumns, port_pairs
 from packet.decode.sampler import Selection

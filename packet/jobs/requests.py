@@ -11,10 +11,11 @@ import numpy as np
 from collector.core.clock import NS_PER_DAY, NS_PER_S
 from packet.capture.recorder import Recorder
 from packet.config import PacketConfig
+from packet.correlate.claims import WINDOW_MARGIN_NS, SpanEndpoints
 from packet.correlate.clock_lag import LAG_MAX_NS
 from packet.correlate.coverage import Coverage, Drops, Key, edges_of, moved, tears_of, window_of
 from packet.correlate.span_windows import within_windows
-from packet.correlate.spans import LAGGED, WINDOW_MARGIN_NS, SpanEndpoints, SpanFlow, link
+from packet.correlate.spans import LAGGED, SpanFlow, link
 from packet.correlate.trace_context import as_contexts
 from packet.decode.columns import U64, Mask, PacketColumns, port_pairs
 from packet.decode.sampler import Selection

@@ -13,7 +13,8 @@ from collector.core.clock import NS_PER_MINUTE
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
 from collector.store.connect import Connections
-from packet.correlate.spans import SpanEndpoints, SpanFlow
+from packet.correlate.claims import SpanEndpoints
+from packet.correlate.spans import SpanFlow
 from packet.correlate.trace_context import Context
 from packet.decode.columns import U32, PacketColumns, address_words, normal_address
 from packet.sampling.triggers import Outlier

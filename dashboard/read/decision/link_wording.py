@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from dashboard.read.packet_rows import Burst
 from dashboard.units import count, ms
-from packet.correlate.spans import AMBIGUOUS_CONFIDENCE
+from packet.correlate.claims import AMBIGUOUS_CONFIDENCE
 
 # Parts of network and store time, in the order in which they are told.
 EVIDENCE: Final = (

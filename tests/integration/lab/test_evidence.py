@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from collector.core.clock import NS_PER_MS, SystemClock
-from packet.correlate.spans import SpanEndpoints, link
+from packet.correlate.claims import SpanEndpoints
+from packet.correlate.spans import link
 from packet.correlate.wait_times import Stretch, WireTime, wire_times
 from packet.decode.columns import PacketColumns
 from packet.decode.decode import decode

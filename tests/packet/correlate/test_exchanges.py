@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packet.correlate.spans import WINDOW_MARGIN_NS, SpanFlow, link
+from packet.correlate.claims import WINDOW_MARGIN_NS
+from packet.correlate.spans import SpanFlow, link
 from tests.support.packet.build import CLIENT, SERVER, Packet, client_span, columns
 
 REQUEST, RESPONSE = 100, 1_000  # bytes

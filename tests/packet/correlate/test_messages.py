@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.clock import NS_PER_MS
+from packet.correlate.claims import SLACK_NS, WINDOW_MARGIN_NS
 from packet.correlate.messages import message_kinds, of_messages
-from packet.correlate.spans import SLACK_NS, WINDOW_MARGIN_NS, SpanFlow, link
+from packet.correlate.spans import SpanFlow, link
 from packet.correlate.trace_context import CONNECTION, HPACK, RESET, Context
 from packet.correlate.wait_times import WireTime, wire_times
 from tests.support.packet.build import CLIENT, SERVER, Packet, client_span, columns, server_span

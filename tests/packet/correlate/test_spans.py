@@ -6,13 +6,8 @@ from itertools import accumulate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packet.correlate.spans import (
-    AMBIGUOUS_CONFIDENCE,
-    PORTS_AND_TIME,
-    SLACK_NS,
-    TUPLE_AND_TIME,
-    link,
-)
+from packet.correlate.claims import AMBIGUOUS_CONFIDENCE, SLACK_NS
+from packet.correlate.spans import PORTS_AND_TIME, TUPLE_AND_TIME, link
 from packet.decode.columns import SYN
 from tests.support.packet.build import (
     CLIENT,

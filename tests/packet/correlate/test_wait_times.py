@@ -3,12 +3,14 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector.core.clock import NS_PER_MS
 from packet.correlate.spans import link
 from packet.correlate.wait_times import Piece, Stretch, WireTime, tile, wire_times
-from packet.decode.columns import ACK, SYN
+from packet.decode.columns import ACK, PSH, SYN
 from tests.support.packet.build import CLIENT, SERVER, Packet, client_span, columns, server_span
 
 T = 10_000_000
@@ -48,6 +50,41 @@ def test_exchange_is_cut_into_host_send_answer_and_receive() -> None:
         ("host", 520, 1_000),
     ]  # fmt: skip
     assert (got.rtt_ns, got.exchanges, got.outside_ns) == (25, 1, 0)
+
+
+def test_wait_behind_session_tickets_is_a_wait_for_the_answer() -> None:
+    """TLS 1.3 sends them behind the handshake, when the request is on its way: 1 ms is no think."""
+    ms = NS_PER_MS
+    got = only([
+        up(0, 0, 500), down(ms, 500, 1_400, ACK | PSH), up(2 * ms, 500, 80),
+        up(2 * ms + 1, 580, 150), down(3 * ms, 730, 510, ACK | PSH),
+        down(303 * ms, 730, 60, ACK | PSH),
+    ], end=304 * ms)  # fmt: skip
+    assert told(got.pieces) == [
+        ("answer", 0, ms), ("host", ms, 2 * ms), ("send", 2 * ms, 2 * ms + 1),
+        ("answer", 2 * ms + 1, 303 * ms), ("host", 303 * ms, 304 * ms),
+    ]  # fmt: skip
+    assert (got.rtt_ns, got.exchanges) == (ms - 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("flags", "payload", "wait_ns", "kind"),
+    [
+        (ACK | PSH, 500, 50 * NS_PER_MS, "answer"),
+        (ACK, 500, 50 * NS_PER_MS, "receive"),  # more of the same write is to come
+        (ACK | PSH, 1_448, 50 * NS_PER_MS, "receive"),  # filled up: what follows may be on its way
+        (ACK | PSH, 500, NS_PER_MS // 2, "receive"),  # no longer than the network may take
+    ],
+)
+def test_wait_within_a_response_is_the_servers_where_it_had_written_all(
+    flags: int, payload: int, wait_ns: int, kind: str
+) -> None:
+    """As behind `103 Early Hints`, or a chunk of a stream."""
+    begin, end = 100 + NS_PER_MS // 4, 100 + NS_PER_MS // 4 + wait_ns
+    got = only([up(100, 0, 90), down(begin, 90, payload, flags), down(end, 90, 1_448)], end=end)
+    assert told(got.pieces)[2:] in ([], [(kind, begin, end)])
+    waited = sum(to - at for what, at, to in told(got.pieces) if what == "answer")
+    assert waited == NS_PER_MS // 4 + (wait_ns if kind == "answer" else 0)
 
 
 def test_connection_that_was_opened_for_it_has_its_handshake() -> None:

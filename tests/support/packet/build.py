@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from packet.correlate.spans import SpanEndpoints
+from packet.correlate.claims import SpanEndpoints
 from packet.decode.columns import ACK, PROTOCOL_TCP, SACK_EDGES, PacketColumns, address_words
 from packet.decode.sampler import flow_hashes
 

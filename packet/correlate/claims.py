@@ -1,0 +1,155 @@
+"""Pure: exchanges that spans claim, and who gives way to whom."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from collector.core.clock import NS_PER_MS
+from packet.correlate.exchanges import Traffic
+from packet.decode.columns import port_pair
+
+# A link at most this sure is one of a set: which of the spans the packets belong to is not known.
+AMBIGUOUS_CONFIDENCE = 0.5
+
+# Where nothing fits the span exactly: its clock may have been stepped, or run off by so much.
+SLACK_NS = NS_PER_MS
+
+# A request waits in the callee's socket before its span begins, and a lost segment is sent again
+# after 200 ms at the earliest (Linux, TCP_RTO_MIN) inside the span: 50 ms is for the former.
+WINDOW_MARGIN_NS = 50 * NS_PER_MS
+
+Claimed: TypeAlias = tuple[int, bool, int]  # connection, whether by its callee, exchange
+
+
+@dataclass(frozen=True, slots=True)
+class SpanEndpoints:
+    """A span of one end of a connection; ports of 0 are not known."""
+
+    trace_id: str
+    span_id: str
+    decision_id: str  # "" for a span that belongs to no decision
+    is_server: bool  # it answers; else it asks
+    start_ns: int
+    end_ns: int
+    local_port: int
+    peer_port: int
+    peer_address: str  # as `columns.normal_address` spells it; "" where only a name is known
+    parent_span_id: str = ""
+    clock: str = ""  # whose: the host that it names, "" for none
+    clock_error_ns: int = 0  # what that clock says it may be wrong by
+
+    @property
+    def port_pair(self) -> int:
+        """Return the key of its connection, see `columns.port_pair`."""
+        return port_pair(self.local_port, self.peer_port)
+
+    @property
+    def client_port(self) -> int:
+        """Return the port of the side that asks."""
+        return self.peer_port if self.is_server else self.local_port
+
+    @property
+    def sender_id(self) -> str:
+        """Return the span whose id the request carried, "" where it is not known."""
+        return self.parent_span_id if self.is_server else self.span_id
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Exchanges [begin, end) of one connection, claimed by one span."""
+
+    span: SpanEndpoints
+    flow_hash: int
+    client_port: int
+    begin: int
+    end: int
+    method: str
+    until_ns: int  # what came later is not of the span
+    confidence: float  # before others who claim the same are counted
+    is_said: bool = False  # by the request itself: what time alone says is no rival
+
+
+def last_packet_ns(span: SpanEndpoints, first_ns: int | None = None) -> int:
+    """Return when the last packet of a span's exchanges may have come.
+
+    Args:
+        span: by the clock of the packets.
+        first_ns: when its request came; None where it was found by its time. Where it said so
+            itself clocks may differ, but it was not on its way for longer than its span.
+    """
+    margin_ns = WINDOW_MARGIN_NS if span.is_server else max(SLACK_NS, span.clock_error_ns)
+    return margin_ns + (span.end_ns if first_ns is None else first_ns + span.end_ns - span.start_ns)
+
+
+def leave_to_others(found: Sequence[list[Claim]], traffic: Traffic) -> None:
+    """Leave the last exchange of a caller to whom it fits whole.
+
+    A connection goes back to its pool while the caller's span still runs, and the next caller's
+    request is on the wire before that ends. Where nobody else is known it may have been this one's,
+    which gave up: that is not sure.
+    """
+    whole = Counter(
+        exchange
+        for claims in found
+        for claim in claims
+        for exchange in claimed_by(claim)
+        if _is_answered(claim, exchange[2], traffic)
+    )
+    for claims in found:
+        for place, claim in enumerate(claims):
+            last = claim.end - 1
+            if claim.is_said or claim.span.is_server or last == claim.begin:
+                continue
+            exchanges = traffic.exchanges(claim.flow_hash, claim.client_port)
+            is_late = exchanges.answered_ns[last] > claim.until_ns
+            if is_late and whole[claim.flow_hash, False, last]:
+                claims[place] = replace(claim, end=last)
+            elif is_late and _is_answered(claim, last - 1, traffic):
+                sure = min(claim.confidence, AMBIGUOUS_CONFIDENCE)
+                claims[place] = replace(claim, confidence=sure)
+
+
+def go_on(found: Sequence[list[Claim]], traffic: Traffic) -> None:
+    """Give those whose request said so what follows on its connection while they run.
+
+    What goes on behind an interim answer, and each part of a stream, looks like a request and its
+    response. Where another one is on its way as well, whose they are is not known.
+    """
+    taken = {each for claims in found for claim in claims for each in claimed_by(claim)}
+    running: dict[tuple[int, bool], list[tuple[SpanEndpoints, int, int]]] = defaultdict(list)
+    for claim in (claim for claims in found for claim in claims if claim.is_said):
+        span, first_ns = claim.span, traffic.exchanges(claim.flow_hash, claim.client_port).first_ns
+        begin_ns = int(first_ns[claim.begin])
+        row = span, begin_ns, begin_ns + span.end_ns - span.start_ns
+        running[claim.flow_hash, span.is_server].append(row)
+    for claims in found:
+        for place, claim in enumerate(claims):
+            if not claim.is_said:
+                continue
+            exchanges = traffic.exchanges(claim.flow_hash, claim.client_port)
+            beside = running[claim.flow_hash, claim.span.is_server]
+            end = claim.end
+            while end < len(exchanges.follows) and exchanges.follows[end]:
+                at_ns = int(exchanges.first_ns[end])
+                on_way = [row[0] for row in beside if row[1] <= at_ns <= row[2]]
+                is_others = (claim.flow_hash, claim.span.is_server, end) in taken
+                is_others |= traffic.is_said(claim.flow_hash, claim.client_port, end)
+                if is_others or on_way != [claim.span] or not _is_answered(claim, end, traffic):
+                    break
+                end += 1
+            claims[place] = replace(claim, end=end)
+
+
+def _is_answered(claim: Claim, index: int, traffic: Traffic) -> bool:
+    """Return whether the answer of one exchange came while the span of a claim ran."""
+    answered_ns = traffic.exchanges(claim.flow_hash, claim.client_port).answered_ns[index]
+    return 0 <= int(answered_ns) <= claim.until_ns
+
+
+def claimed_by(claim: Claim) -> list[Claimed]:
+    """Return the exchanges of a claim, each with its connection and side."""
+    side = claim.span.is_server
+    return [(claim.flow_hash, side, index) for index in range(claim.begin, claim.end)]
