@@ -20,6 +20,8 @@ PREFACE_WORD: Final = b"PRI "  # how a connection begins
 # A frame: three bytes of length, of which the first is 0 up to 64 KiB, and its type.
 FRAME_TYPE_MAX: Final = 9
 
+HEADER_FRAMES: Final = (1, 9)  # HEADERS and CONTINUATION
+
 _PREFACE_BYTES: Final = 24
 _HEADER_BYTES: Final = 9
 _PRIORITY, _RST_STREAM, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE = 2, 3, 4, 6, 7, 8
@@ -70,3 +72,21 @@ def bare_segments(data: U8, begins: I64, ends: I64) -> tuple[Mask, Mask]:
         is_bare[rows[valid & (after == ends[rows])]] = True
         rows = rows[valid & (after < ends[rows])]
     return is_bare, is_bare & is_reset
+
+
+def frame_kind(data: bytes, begin: int, at: int) -> int | None:
+    """Return the type of the frame that a byte of a segment lies in, None for the head of one.
+
+    Args:
+        data: the captured bytes.
+        begin: where the segment begins in them, with a frame.
+        at: the byte.
+    """
+    if data.startswith(PREFACE_WORD, begin):
+        begin += _PREFACE_BYTES
+    while begin + _HEADER_BYTES <= at:
+        end = begin + _HEADER_BYTES + int.from_bytes(data[begin : begin + 3], "big")
+        if at < end:
+            return data[begin + 3]
+        begin = end
+    return None

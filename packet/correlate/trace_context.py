@@ -23,7 +23,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from packet.correlate.http2 import FRAME_TYPE_MAX, PREFACE_WORD, bare_segments
+from packet.correlate.http2 import (
+    FRAME_TYPE_MAX,
+    HEADER_FRAMES,
+    PREFACE_WORD,
+    bare_segments,
+    frame_kind,
+)
 from packet.decode.columns import I64, U8, Mask, PacketColumns
 from packet.decode.decode import decode
 from packet.decode.frames import Frames
@@ -137,8 +143,8 @@ def find_contexts(frames: Frames) -> ContextRows:
         rows = long[kind]
         owners = _owners(hits.at, hits.ends, payload[rows], ends[rows])
         inside = owners >= 0
-        if hits.method == HEADER:
-            inside &= _in_headers(data, hits.at, payload[rows], owners)
+        within = _in_headers if hits.method == HEADER else _in_header_frames
+        inside &= within(data, hits.at, payload[rows], owners)
         found.append(_rows(packets, rows[owners[inside]], hits, inside))
     contexts = np.concatenate(found)
     return contexts[np.argsort(contexts["ts_ns"], kind="stable")]
@@ -334,6 +340,17 @@ def _in_headers(data: bytes, at: I64, begins: I64, owners: I64) -> Mask:
     return np.array(
         [
             owner >= 0 and data.find(_END_OF_HEADERS, int(begins[owner]), hit) < 0
+            for hit, owner in zip(at.tolist(), owners.tolist(), strict=True)
+        ],
+        np.bool_,
+    )
+
+
+def _in_header_frames(data: bytes, at: I64, begins: I64, owners: I64) -> Mask:
+    """Return which hits lie in a frame of headers: a message may say the same of another span."""
+    return np.array(
+        [
+            owner >= 0 and frame_kind(data, int(begins[owner]), hit) in HEADER_FRAMES
             for hit, owner in zip(at.tolist(), owners.tolist(), strict=True)
         ],
         np.bool_,

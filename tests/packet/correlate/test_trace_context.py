@@ -82,6 +82,19 @@ def test_text_in_a_body_is_no_header() -> None:
     assert _found([_text(_VALUE, body=body)]) == [(0, _TRACE, _SPAN, HEADER)]
 
 
+@pytest.mark.parametrize("preface", [b"", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"])
+def test_text_in_a_message_of_http2_is_no_header(preface: bytes) -> None:
+    """A relay sends the contexts of others: of Protobuf a text has its length before it too."""
+    message = b"\x0a" + bytes([len(_VALUE)]) + _VALUE.encode()
+    huffman = hpack.Encoder().encode([("x", _VALUE)])
+    headers = _framed(hpack.Encoder().encode([("traceparent", _VALUE)]))
+    for body in (message, huffman):
+        data = _framed(body, kind=0)
+        assert _found([preface + _framed(b"\x88") + data, data]) == []
+        assert _found([preface + headers + data]) == [(0, _TRACE, _SPAN, HPACK)]
+    assert _found([_framed(b"\x88") + _framed(huffman, kind=9)]) == [(0, _TRACE, _SPAN, HPACK)]
+
+
 def test_response_and_unknown_bytes_are_not_searched() -> None:
     """Only what begins like a request is one."""
     answer = f"HTTP/1.1 200 OK\r\ntraceparent: {_VALUE}\r\n\r\n".encode()
