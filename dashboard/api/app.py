@@ -35,6 +35,7 @@ from dashboard.api.evidence.network import network_router
 from dashboard.api.evidence.packets import packets_router
 from dashboard.api.evidence.search import search_router
 from dashboard.api.evidence.waterfall import waterfall_router
+from dashboard.api.imports.costs import costs_router
 from dashboard.api.imports.main import imports_router
 from dashboard.api.imports.reconcile import reconcile_router
 from dashboard.api.provenance.audit import audit_router
@@ -182,6 +183,7 @@ def create_api(
     app.include_router(questions_router(Analyst(attribution, store), questions, clock))
     app.include_router(reconcile_router(attribution, store, questions, clock))
     app.include_router(imports_router(of, workers, questions))
+    app.include_router(costs_router(of, questions))
     app.include_router(vram_router(attribution, store, questions, clock))
     for router in invest_routers(attribution, store, questions, clock):
         app.include_router(router)

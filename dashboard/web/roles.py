@@ -73,6 +73,7 @@ _BY_ROLE: Final = {
     Role.OPERATOR: (
         "POST /api/v1/alerts/dead/replay", "POST /api/v1/experiments",
         "POST /api/v1/import/channels", "POST /api/v1/import/costs",
+        "POST /api/v1/import/costs/replace",
         "POST /api/v1/import/ledger", "POST /api/v1/import/outcomes",
         "POST /api/v1/import/rates", "POST /api/v1/recompute", "POST /api/v1/rejected/replay",
         "POST /api/v1/rules/{name}/demote", "POST /api/v1/rules/{name}/promote",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
-from dashboard.cli.client import asking
+from dashboard.cli.client import ApiClient, asking
 from dashboard.cli.console import OUT
 from dashboard.cli.imports.traces.command import import_otlp
 from dashboard.cli.json_output import print_json
@@ -61,6 +62,14 @@ def import_ledger(
 def import_costs(
     files: FilesArgument,
     source: Annotated[str, typer.Option(help="Name of the bill.")] = "bill",
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="FILES are the whole bill of their time: what --source said of it before is "
+            "dropped, as where a provider restates an open month.",
+        ),
+    ] = False,
     config: ConfigOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
@@ -71,9 +80,20 @@ def import_costs(
     ListCost, ContractedCost, ChargeCategory, ServiceCategory, ServiceName, ServiceProviderName (in
     bills before 1.3 ProviderName), HostProviderName, RegionId and ResourceId are read, other
     columns are left alone. The same lines again change nothing, in the format that
-    they first came in. Exit 1 if a row was left out.
+    they first came in; a line that was restated is another, see --replace. Exit 1 if a row was left
+    out, and nothing is dropped then.
     """
-    _import(files, "costs", {"source": source}, config, url, as_json=as_json)
+    with asking(config, url) as api:
+        began_ns = api.get("/api/v1/retention")["at_ns"]
+        refused = _upload(api, files, "costs", {"source": source}, as_json=as_json)
+        if replace and not refused:
+            where = f"source={quote(source, safe='')}&before_ns={began_ns}"
+            found = api.post(f"/api/v1/import/costs/replace?{where}", {})
+            if as_json:
+                print_json({"replaced": found})
+            else:
+                OUT.print(f"{found['lines']} lines of {source} from before were dropped")
+    raise typer.Exit(1 if refused else 0)
 
 
 @import_app.command("channels")
@@ -121,15 +141,23 @@ def _import(
     *,
     as_json: bool,
 ) -> None:
-    refused = 0
     with asking(config, url) as api:
-        for path in files:
-            report = api.import_file(kind, path, query)
-            refused += len(report["refused"])
-            if as_json:
-                print_json({"file": str(path), **report})
-                continue
-            OUT.print(f"{path}: {report['imported']} imported, {len(report['refused'])} refused")
-            for line in report["refused"]:
-                OUT.print(f"  {line}")
+        refused = _upload(api, files, kind, query, as_json=as_json)
     raise typer.Exit(1 if refused else 0)
+
+
+def _upload(
+    api: ApiClient, files: list[Path], kind: str, query: dict[str, str], *, as_json: bool
+) -> int:
+    """Import files one by one, each with a line of its own; return how many rows were left out."""
+    refused = 0
+    for path in files:
+        report = api.import_file(kind, path, query)
+        refused += len(report["refused"])
+        if as_json:
+            print_json({"file": str(path), **report})
+            continue
+        OUT.print(f"{path}: {report['imported']} imported, {len(report['refused'])} refused")
+        for line in report["refused"]:
+            OUT.print(f"  {line}")
+    return refused

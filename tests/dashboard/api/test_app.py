@@ -167,6 +167,7 @@ RESOURCES = [
     "/api/v1/holds/{name}/release",
     "/api/v1/import/channels",
     "/api/v1/import/costs",
+    "/api/v1/import/costs/replace",
     "/api/v1/import/ledger",
     "/api/v1/import/outcomes",
     "/api/v1/import/rates",

@@ -48,6 +48,7 @@ LEAST = {
     "POST /api/v1/import/rates": "operator",
     "POST /api/v1/import/ledger": "operator",
     "POST /api/v1/import/costs": "operator",
+    "POST /api/v1/import/costs/replace": "operator",
     "POST /api/v1/import/channels": "operator",
     "POST /api/v1/rejected/replay": "operator",
     "POST /api/v1/vram/model": "operator",

@@ -1,0 +1,92 @@
+"""I/O: `/api/v1/import/costs`: bills, and those that a provider states anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter, Request
+
+from collector.imports.costs import import_costs
+from collector.imports.outcomes import ImportReport
+from collector.store.connect import Connections
+from collector.store.row_removal import remove_rows
+from dashboard.api.caller import audit
+from dashboard.api.context import AppContext
+from dashboard.api.imports.body import BYTES_MAX, body_of
+from dashboard.read.workers import Workers
+
+_TIME_ANEW = (
+    "SELECT min(from_ns), max(from_ns) FROM costs "
+    "WHERE source = {source:String} AND received_ns >= {before_ns:UInt64}"
+)
+_BEFORE = (
+    "source = {source:String} AND received_ns < {before_ns:UInt64} "
+    "AND from_ns >= {from_ns:UInt64} AND from_ns <= {to_ns:UInt64}"
+)
+# A line that came again as it was is a newer row by now: FINAL shows that one.
+_COUNT_BEFORE = f"SELECT count() FROM costs FINAL WHERE {_BEFORE}"  # noqa: S608  a condition of ours
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a bill that came anew took the place of."""
+
+    lines: int
+    from_ns: int  # charge periods that begin in [from_ns, to_ns]; 0 where nothing came anew
+    to_ns: int
+
+
+def drop_replaced(store: Connections, source: str, before_ns: int) -> Replaced:
+    """Drop what a source said before of the time that it has a bill of anew.
+
+    A provider restates the lines of an open month day by day, and a line is known by its text.
+
+    Args:
+        store: whose bills they are.
+        source: name of the bill.
+        before_ns: when the import of the new one began; its time is that of the lines that came
+            since.
+    """
+    of_source = {"source": source, "before_ns": before_ns}
+    ((from_ns, to_ns),) = store.client().query(_TIME_ANEW, parameters=of_source).result_rows
+    if not to_ns:
+        return Replaced(0, 0, 0)
+    chosen = {**of_source, "from_ns": from_ns, "to_ns": to_ns}
+    ((lines,),) = store.client().query(_COUNT_BEFORE, parameters=chosen).result_rows
+    remove_rows(store, "costs", _BEFORE, chosen)
+    return Replaced(lines, from_ns, to_ns)
+
+
+def costs_router(of: AppContext, questions: Workers) -> APIRouter:
+    """Return the routes.
+
+    Args:
+        of: the store and the clock.
+        questions: run what takes long.
+    """
+    router = APIRouter(prefix="/api/v1/import", tags=["imports"])
+    store, clock = of.store, of.clock
+
+    @router.post("/costs")
+    async def upload_costs(
+        request: Request, name: str = "costs.csv", source: str = "bill"
+    ) -> ImportReport:
+        """Import a bill in FOCUS; the same lines again change nothing."""
+        content = await body_of(request, name, BYTES_MAX)
+        return await questions.run(
+            lambda: import_costs(store.client(), name, content, source, clock.now_ns())
+        )
+
+    @router.post("/costs/replace")
+    async def replace_costs(source: str, before_ns: int) -> Replaced:
+        """Drop what a source billed before of the time that came anew since `before_ns`."""
+
+        def run() -> Replaced:
+            found = drop_replaced(store, source, before_ns)
+            detail = f"{source}: {found.lines} lines from {found.from_ns} to {found.to_ns}"
+            audit(store, clock.now_ns(), "costs_replaced", detail)
+            return found
+
+        return await questions.run(run)
+
+    return router
