@@ -64,6 +64,8 @@ def served(directory: Path, more_settings: str = "") -> Iterator[Served]:
                 (_answered_ns(http, url, clock, service) - began_ns) / NS_PER_S
                 for url in (f"http://127.0.0.1:{ports['http']}", f"{pages}/readyz")
             )
+            # A service is ready before its pages are loaded, and they have its metrics.
+            _answered_ns(http, f"{pages}/metrics", clock, service)
             yield Served(service.pid, ports["http"], pages, receives_s, ready_s)
         finally:
             service.kill()

@@ -35,9 +35,7 @@ def test_page_goes_on_where_the_one_before_ended(key: int, at_ns: int, name: str
     assert parse_after(str(after)) == after
 
 
-@pytest.mark.parametrize(
-    "odd", ["x", "1~2", "1~2~", "~~~", "9" * 19 + "~1~a", "1~-1~a", "1~2~x" + "x" * 400]
-)
+@pytest.mark.parametrize("odd", ["x", "1~2", "1~2~", "~~~", "9" * 19 + "~1~a", "1~-1~a"])
 def test_place_that_no_page_gave_is_refused(odd: str) -> None:
     """It comes out of an address, which anybody may write."""
     with pytest.raises(InputError, match="is not where a page ended"):
