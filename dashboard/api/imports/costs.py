@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
+from collector.core.times import INSTANT_NS_MAX
 from collector.imports.costs import import_costs
 from collector.imports.outcomes import ImportReport
 from collector.store.connect import Connections
@@ -24,7 +26,11 @@ _BEFORE = (
     "AND from_ns >= {from_ns:UInt64} AND from_ns <= {to_ns:UInt64}"
 )
 # A line that came again as it was is a newer row by now: FINAL shows that one.
-_COUNT_BEFORE = f"SELECT count() FROM costs FINAL WHERE {_BEFORE}"  # noqa: S608  a condition of ours
+_COUNT_BEFORE = (
+    "SELECT count() FROM costs FINAL "
+    "WHERE source = {source:String} AND received_ns < {before_ns:UInt64} "
+    "AND from_ns >= {from_ns:UInt64} AND from_ns <= {to_ns:UInt64}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,9 @@ def costs_router(of: AppContext, questions: Workers) -> APIRouter:
         )
 
     @router.post("/costs/replace")
-    async def replace_costs(source: str, before_ns: int) -> Replaced:
+    async def replace_costs(
+        source: str, before_ns: Annotated[int, Query(ge=0, le=INSTANT_NS_MAX)]
+    ) -> Replaced:
         """Drop what a source billed before of the time that came anew since `before_ns`."""
 
         def run() -> Replaced:
