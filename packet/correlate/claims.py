@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -119,28 +120,42 @@ def go_on(found: Sequence[list[Claim]], traffic: Traffic) -> None:
     response. Where another one is on its way as well, whose they are is not known.
     """
     taken = {each for claims in found for claim in claims for each in claimed_by(claim)}
-    running: dict[tuple[int, bool], list[tuple[SpanEndpoints, int, int]]] = defaultdict(list)
-    for claim in (claim for claims in found for claim in claims if claim.is_said):
-        span, first_ns = claim.span, traffic.exchanges(claim.flow_hash, claim.client_port).first_ns
-        begin_ns = int(first_ns[claim.begin])
-        row = span, begin_ns, begin_ns + span.end_ns - span.start_ns
-        running[claim.flow_hash, span.is_server].append(row)
+    # How many are on their way at an instant: those that began by then, less those that ended.
+    begins, ends = (defaultdict[tuple[int, bool], list[int]](list) for _ in range(2))
+    said = [claim for claims in found for claim in claims if claim.is_said]
+    for claim in said:
+        begin_ns = _begin_ns(claim, traffic)
+        side = claim.flow_hash, claim.span.is_server
+        begins[side].append(begin_ns)
+        ends[side].append(begin_ns + claim.span.end_ns - claim.span.start_ns)
+    for instants in (*begins.values(), *ends.values()):
+        instants.sort()
+
+    def is_own(claim: Claim, index: int) -> bool:
+        side = claim.flow_hash, claim.span.is_server
+        if (*side, index) in taken or traffic.is_said(claim.flow_hash, claim.client_port, index):
+            return False
+        exchanges = traffic.exchanges(claim.flow_hash, claim.client_port)
+        at_ns = int(exchanges.first_ns[index])
+        on_way = bisect_right(begins[side], at_ns) - bisect_left(ends[side], at_ns)
+        runs_ns = claim.span.end_ns - claim.span.start_ns
+        return (
+            on_way == 1
+            and at_ns <= _begin_ns(claim, traffic) + runs_ns
+            and _is_answered(claim, index, traffic)
+        )
+
     for claims in found:
         for place, claim in enumerate(claims):
-            if not claim.is_said:
-                continue
-            exchanges = traffic.exchanges(claim.flow_hash, claim.client_port)
-            beside = running[claim.flow_hash, claim.span.is_server]
+            follows = traffic.exchanges(claim.flow_hash, claim.client_port).follows
             end = claim.end
-            while end < len(exchanges.follows) and exchanges.follows[end]:
-                at_ns = int(exchanges.first_ns[end])
-                on_way = [row[0] for row in beside if row[1] <= at_ns <= row[2]]
-                is_others = (claim.flow_hash, claim.span.is_server, end) in taken
-                is_others |= traffic.is_said(claim.flow_hash, claim.client_port, end)
-                if is_others or on_way != [claim.span] or not _is_answered(claim, end, traffic):
-                    break
+            while claim.is_said and end < len(follows) and follows[end] and is_own(claim, end):
                 end += 1
-            claims[place] = replace(claim, end=end)
+            claims[place] = replace(claim, end=end) if end > claim.end else claim
+
+
+def _begin_ns(claim: Claim, traffic: Traffic) -> int:
+    return int(traffic.exchanges(claim.flow_hash, claim.client_port).first_ns[claim.begin])
 
 
 def _is_answered(claim: Claim, index: int, traffic: Traffic) -> bool:

@@ -17,6 +17,7 @@ from dashboard.api.context import AppContext
 from dashboard.api.imports.body import BYTES_MAX, body_of
 from dashboard.read.workers import Workers
 
+_NEWEST = "SELECT max(received_ns) FROM costs WHERE source = {source:String}"
 _TIME_ANEW = (
     "SELECT min(from_ns), max(from_ns) FROM costs "
     "WHERE source = {source:String} AND received_ns >= {before_ns:UInt64}"
@@ -79,9 +80,14 @@ def costs_router(of: AppContext, questions: Workers) -> APIRouter:
     ) -> ImportReport:
         """Import a bill in FOCUS; the same lines again change nothing."""
         content = await body_of(request, name, BYTES_MAX)
-        return await questions.run(
-            lambda: import_costs(store.client(), name, content, source, clock.now_ns())
-        )
+
+        def run() -> ImportReport:
+            client = store.client()
+            # Where the clock steps back between two files of a bill, the second is not an old one.
+            ((newest_ns,),) = client.query(_NEWEST, parameters={"source": source}).result_rows
+            return import_costs(client, name, content, source, max(clock.now_ns(), newest_ns))
+
+        return await questions.run(run)
 
     @router.post("/costs/replace")
     async def replace_costs(

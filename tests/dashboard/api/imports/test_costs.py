@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from collector.core.clock import NS_PER_DAY
+from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
 from collector.imports.costs import import_costs
 from collector.store.connect import Connections
 from dashboard.api.imports.costs import Replaced, drop_replaced
 from tests.conftest import NOW_NS
+from tests.support.dashboard.app import Api
 
 HEAD = "BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,ChargePeriodEnd\n"
 DAYS = (1_999_987_200, 2_000_073_600)  # 18 and 19 May 2033, Unix s
@@ -59,3 +60,21 @@ def test_source_without_a_bill_anew_loses_nothing(store: Connections) -> None:
     for source, before_ns in (("asw", 0), ("aws", NOW_NS + 1)):
         assert drop_replaced(store, source, before_ns) == Replaced(0, 0, 0)
     assert billed(store) == {"aws": 1}
+
+
+def test_clock_that_steps_back_between_two_files_of_a_bill_costs_none_of_it(
+    store: Connections,
+) -> None:
+    """The second file would be older than the import that it is of, and dropped."""
+    put(store, bill(("1.00", 18)), "aws", NOW_NS - NS_PER_DAY)
+    for content, now_ns in (
+        (bill(("1.20", 18), ("4.00", 20)), NOW_NS),
+        (bill(("2.00", 19)), NOW_NS - NS_PER_HOUR),
+    ):
+        api = Api(store, now_ns=now_ns)
+        told = api.send("POST", "/api/v1/import/costs", content=content, params={"source": "aws"})
+        assert told.json() == {"imported": len(content.splitlines()) - 1, "refused": []}
+    params = {"source": "aws", "before_ns": NOW_NS}
+    told = Api(store).send("POST", "/api/v1/import/costs/replace", params=params)
+    assert told.json()["lines"] == 1
+    assert billed(store) == {"aws": Decimal("7.2")}
