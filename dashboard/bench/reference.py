@@ -74,7 +74,9 @@ def run_reference(
     error over the truth; `reference_naive_coverage` and `reference_naive_error` of all seeds.
     """
     with own_directory() as scratch:
-        found = over_seeds(f"chdb://{scratch}/store", range(1, seeds + 1), decisions, progress)
+        now_ns = SystemClock().now_ns()
+        url = f"chdb://{scratch}/store"
+        found = over_seeds(url, range(1, seeds + 1), decisions, now_ns, progress)
     shown = [each for each in found if each.estimate is not None]
     figures = {
         "reference_seeds": float(len(found)),
@@ -94,11 +96,14 @@ def over_seeds(
     url: str,
     seeds: Sequence[int],
     decisions: int,
+    now_ns: int,
     progress: Progress,
     config: AttributionConfig = CONFIG,
 ) -> list[SeedResult]:
-    """Return the result of each seed, in a database that is dropped; seeds lie hours apart."""
-    now_ns = SystemClock().now_ns()
+    """Return the result of each seed, in a database that is dropped; seeds lie hours apart.
+
+    They end before `now_ns`, and arms are drawn by the minute: another time is another draw.
+    """
     found = []
     with own_database(url, _DATABASE) as store:
         register(store, now_ns - len(seeds) * (MINUTES + 61) * NS_PER_MINUTE)
