@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+import numpy as np
+
 from collector.core.clock import NS_PER_MS
 from packet.correlate.exchanges import Traffic
+from packet.correlate.trace_context import HPACK
 from packet.decode.columns import port_pair
 
 # A link at most this sure is one of a set: which of the spans the packets belong to is not known.
@@ -21,6 +24,8 @@ SLACK_NS = NS_PER_MS
 # A request waits in the callee's socket before its span begins, and a lost segment is sent again
 # after 200 ms at the earliest (Linux, TCP_RTO_MIN) inside the span: 50 ms is for the former.
 WINDOW_MARGIN_NS = 50 * NS_PER_MS
+
+_NEVER_NS = np.iinfo(np.int64).max
 
 Claimed: TypeAlias = tuple[int, bool, int]  # connection, whether by its callee, exchange
 
@@ -154,8 +159,39 @@ def go_on(found: Sequence[list[Claim]], traffic: Traffic) -> None:
             claims[place] = replace(claim, end=end) if end > claim.end else claim
 
 
+def mix_streams(found: Sequence[list[Claim]], traffic: Traffic) -> None:
+    """Lessen how sure those are whose request came while another stream may still be answered.
+
+    Which stream of HTTP/2 bytes are of is not known: what was left of the answer to one looks like
+    the answer to the next. It cannot be where the span of the one was over before that came.
+    """
+    streams: dict[tuple[int, bool], list[tuple[int, int, list[Claim], int]]] = defaultdict(list)
+    for claims in found:
+        for place, claim in enumerate(claims):
+            if claim.method == HPACK:
+                side, begin_ns = (claim.flow_hash, claim.span.is_server), _begin_ns(claim, traffic)
+                streams[side].append((begin_ns, len(streams[side]), claims, place))
+    for rows in streams.values():
+        rows.sort(key=lambda row: row[:2])
+        own = [claims[place] for _, _, claims, place in rows]
+        begins = np.array([row[0] for row in rows], np.int64)
+        ends = begins + np.array([each.span.end_ns - each.span.start_ns for each in own], np.int64)
+        answers = np.maximum([_answered_ns(each, traffic) for each in own], begins)
+        # The latest end of those before, and the first answer of those behind.
+        before = np.maximum.accumulate(np.concatenate(([0], ends[:-1])))
+        behind = np.minimum.accumulate(np.append(answers[1:], _NEVER_NS)[::-1])[::-1]
+        for row in np.flatnonzero((before >= answers) | (behind <= ends)).tolist():
+            _, _, claims, place = rows[row]
+            sure = min(own[row].confidence, AMBIGUOUS_CONFIDENCE)
+            claims[place] = replace(own[row], confidence=sure)
+
+
 def _begin_ns(claim: Claim, traffic: Traffic) -> int:
     return int(traffic.exchanges(claim.flow_hash, claim.client_port).first_ns[claim.begin])
+
+
+def _answered_ns(claim: Claim, traffic: Traffic) -> int:
+    return int(traffic.exchanges(claim.flow_hash, claim.client_port).answered_ns[claim.begin])
 
 
 def _is_answered(claim: Claim, index: int, traffic: Traffic) -> bool:

@@ -29,6 +29,7 @@ from packet.correlate.claims import (
     go_on,
     last_packet_ns,
     leave_to_others,
+    mix_streams,
 )
 from packet.correlate.clock_lag import AGREED, LAG_MAX_NS, VOTERS_MAX, voted_lag
 from packet.correlate.exchanges import (
@@ -109,6 +110,7 @@ def link(
             found[place] = _timed(ordered[place], lag_ns, traffic, owned)
     leave_to_others(found, traffic)
     go_on(found, traffic)
+    mix_streams(found, traffic)
 
     claimants: Counter[Claimed] = Counter()
     said: Counter[Claimed] = Counter()

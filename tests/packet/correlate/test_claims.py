@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from packet.correlate.claims import SLACK_NS
+from packet.correlate.claims import AMBIGUOUS_CONFIDENCE, SLACK_NS
 from packet.correlate.spans import SpanFlow, link
 from packet.correlate.trace_context import HEADER, HPACK, Context
 from tests.support.packet.build import CLIENT, SERVER, Packet, client_span, columns, server_span
@@ -65,6 +65,29 @@ def test_what_follows_is_nobodys_while_another_request_is_on_its_way() -> None:
     contexts = [said("c0", T - 200 * MS, HPACK), said("c1", T, HPACK)]
     rows = link([older, CALLER], columns(packets), contexts)
     assert [row.packets for row in rows] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("until_ns", "method", "sure"),
+    [
+        pytest.param(T + 150 * MS, HPACK, AMBIGUOUS_CONFIDENCE, id="may still be answered"),
+        pytest.param(T + 99 * MS, HPACK, 1.0, id="was answered whole before"),
+        pytest.param(T + 150 * MS, HEADER, 1.0, id="HTTP/1.1 answers one after the other"),
+    ],
+)
+def test_answer_that_may_be_of_the_stream_before_is_sure_of_neither(
+    until_ns: int, method: str, sure: float
+) -> None:
+    """What was left of the answer to one stream was said to be the answer to the next, surely."""
+    packets = [replace(each, ts_ns=each.ts_ns - 20 * MS, seq=0, ack=0) for each in INTERIM[:2]]
+    packets[1] = replace(packets[1], ts_ns=T - 10 * MS, ack=200)
+    packets.append(Packet(T, CLIENT, SERVER, seq=200, ack=25, payload=200))
+    packets.append(Packet(T + 100 * MS, SERVER, CLIENT, seq=25, ack=400, payload=25))
+    spans = [client_span("c0", T - 20 * MS, until_ns), CALLER]
+    contexts = [said("c0", T - 20 * MS, method), said("c1", T, method)]
+    rows = link(spans, columns(packets), contexts)
+    assert [row.confidence for row in rows] == [sure, sure]
+    assert [row.confidence for row in link(spans[::-1], columns(packets), contexts)] == [sure, sure]
 
 
 @pytest.mark.parametrize(
