@@ -23,6 +23,7 @@ from collector.privacy.encryption import (
     plain_segment,
     rejected_place,
 )
+from collector.privacy.known_keys import check_known, note_known
 from collector.privacy.memory_files import MemoryFiles
 from collector.privacy.pseudonyms import Tokeniser
 from collector.privacy.redact import Changes, Identifiers
@@ -79,13 +80,16 @@ class Protection:
 
         Raises:
             ConfigError: keys are wrong, cannot be read, or do not open what the log holds; or the
-                key that made the tokens of the store is gone.
+                key that made the tokens of the store is gone, or has become another.
         """
         cipher = self._checked_cipher(directory)
         tokens = _configured(self._config, "identifiers") if self._config.enabled else ()
         if not tokens and self._config.enabled:
             self._require_key_or_nothing_stored(directory / KEYS_FILE)
             tokens = made_keys_file(directory / KEYS_FILE, "the key of [identifiers]")
+        check_known(directory, tokens)
+        if not self._is_late:
+            note_known(directory, tokens)
         self._directory = None
         if cipher.is_on:
             self._memory = MemoryFiles()
@@ -117,7 +121,9 @@ class Protection:
         is_encrypted = self._checked_cipher(directory).is_on
         path = directory / KEYS_FILE
         made = f"{path}" if path.exists() else f"{path}, which is not there yet"
-        keys = "your keys" if _configured(self._config, "identifiers") else made
+        own = _configured(self._config, "identifiers")
+        check_known(directory, own)
+        keys = "your keys" if own else made
         rules = "the shipped rules" if self._config.defaults else "no shipped rule"
         said = f"replaced by {rules} and {len(self._config.rules)} of yours, tokens by {keys}"
         log = "the log is encrypted" if is_encrypted else "the log is not encrypted"

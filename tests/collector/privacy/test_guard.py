@@ -18,6 +18,7 @@ from collector.core.key_files import made_keys_file, parse_keys, read_keys_file
 from collector.imports.outcomes import import_outcomes
 from collector.otlp.check import Signal
 from collector.privacy.guard import Protection
+from collector.privacy.known_keys import KIDS_FILE
 from collector.privacy.rules import EncryptionConfig, IdentifiersConfig
 from collector.service import CollectorService
 from collector.store.connect import Connections
@@ -47,7 +48,7 @@ def test_key_is_made_once_and_read_by_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "identifiers.key"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert opened(tmp_path).replace("user.id", "7", NOW_NS) == first
-    assert [entry.name for entry in tmp_path.iterdir()] == ["identifiers.key"]
+    assert {entry.name for entry in tmp_path.iterdir()} == {"identifiers.key", KIDS_FILE}
 
 
 def test_configured_key_is_taken_and_none_is_made(tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_configured_key_is_taken_and_none_is_made(tmp_path: Path) -> None:
     keys = f"k2:{'22' * 32},k1:{HEX}"
     token = opened(tmp_path, keys=keys).replace("user.id", "7", NOW_NS)
     assert token.startswith("tok_k2-")
-    assert not list(tmp_path.iterdir())
+    assert [entry.name for entry in tmp_path.iterdir()] == [KIDS_FILE]
 
     path = tmp_path / "keys"
     path.write_text(f"# newest first\nk2:{'22' * 32}\nk1:{HEX}\n")
