@@ -202,14 +202,17 @@ class Protection:
         self._open_late()
         return self._cipher.open(content, rejected_place(item_id))
 
-    def open_frame(self, signal: Signal, frame: bytes) -> bytes:
+    def open_frame(self, signal: Signal, item_id: str, content: bytes) -> bytes:
         """Return the request in a frame that was taken for damaged because its key was missing.
 
         Raises:
             ConfigError: it still is.
             DecodeError: the frame is damaged, and nobody can say what of it.
         """
-        self._open_late()
+        try:
+            frame = self.open_rejected(item_id, content)
+        except DecodeError:
+            frame = content  # kept while there was no key at all: as it lay in the log
         if not frame.startswith(MAGIC):
             raise DecodeError("its bytes were changed on the disk, and nobody can say which")
         return self._cipher.open(frame[:-TRAILER_BYTES], log_place(signal))

@@ -177,9 +177,11 @@ class RejectedItems:
         now_ns = self._clock.now_ns()
         signal = Signal(item.signal)
         try:
-            kept = self._protection.open_rejected(item.item_id, bytes.fromhex(str(rows[0][0])))
+            kept = bytes.fromhex(str(rows[0][0]))
             if item.reason_code == "frame_damaged":
-                kept = self._protection.open_frame(signal, kept)
+                kept = self._protection.open_frame(signal, item.item_id, kept)
+            else:
+                kept = self._protection.open_rejected(item.item_id, kept)
             request = self._protection.rewrite(signal, kept, now_ns)
             limits = limits_at(now_ns, self._retention_days, self._attributes)
             checked = check(signal, request, limits)
