@@ -14,7 +14,11 @@ from dashboard.settings.settings import Settings
 
 _MASK = "**********"
 # Of a URL: after the user, or as a parameter; a password may hold an @ of its own.
-_PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s]*(?=@)|([?&]password=)[^&\s]*", re.IGNORECASE)
+_PASSWORD = re.compile(
+    r"(://[^/\s:@]*:)[^/\s]*(?=@)"
+    r"|([?&][\w.-]*(?:password|passwd|pwd|secret|token|key|sig|signature|auth|code)=)[^&#\s]*",
+    re.IGNORECASE,
+)
 _HEAD = """\
 # Every setting of Millworth with its default. It runs as it is.
 # Any key from the environment: MILLWORTH__STORE__URL, MILLWORTH__DASHBOARD__PORT, ...

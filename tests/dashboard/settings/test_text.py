@@ -18,6 +18,10 @@ from dashboard.settings.settings import load
             "http://db:8123/?user=u&password=hunter2&a=1",
             "http://db:8123/?user=u&password=**********&a=1",
         ),
+        (
+            "http://db:8123/?api-key=hunter2&X-Signature=hunter2&keys=1#a",
+            "http://db:8123/?api-key=**********&X-Signature=**********&keys=1#a",
+        ),
         ("http://u@db:8123", "http://u@db:8123"),
         ("chdb:///var/lib/a:b@c", "chdb:///var/lib/a:b@c"),
     ],
