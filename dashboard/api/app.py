@@ -28,7 +28,7 @@ from dashboard.api.alerts.report import report_router
 from dashboard.api.alerts.rules import rules_router
 from dashboard.api.context import AppContext
 from dashboard.api.contradicted import ContradictedDollars
-from dashboard.api.errors import add_error_handlers, require_text
+from dashboard.api.errors import add_error_handlers, require_known, require_text
 from dashboard.api.evidence.decisions import decisions_router
 from dashboard.api.evidence.heatmap import heatmap_router
 from dashboard.api.evidence.network import network_router
@@ -164,7 +164,7 @@ def create_api(
         openapi_tags=[{"name": name, "description": says} for name, says in TAGS.items()],
         # The name of the function that answers, which is a verb and what it is about.
         generate_unique_id_function=lambda route: route.name,
-        dependencies=[Depends(require_text)],
+        dependencies=[Depends(require_text), Depends(require_known)],
     )
     add_error_handlers(app)
     workers = workers or Workers(4, "api")

@@ -10,7 +10,8 @@ from typing import Any, Final
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import APIRoute, iter_route_contexts
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -139,6 +140,37 @@ async def require_text(request: Request) -> None:
         raise InputError(f"the body has {half}, half of a character; send it whole") from None
     except ValueError:
         return  # told by whoever reads it
+
+
+async def require_known(request: Request) -> None:
+    """Refuse a query parameter that an operation has not.
+
+    One that is misspelt would be left out, and the answer be to another question: `form` in place
+    of `from` would be answered by the last day.
+
+    Raises:
+        InputError: there is one.
+    """
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute) or not route.path.startswith(_OURS):
+        return
+    known = _query_names(route)
+    for name in request.query_params:
+        if name not in known:
+            has = f"it has {', '.join(sorted(known))}" if known else "it has none"
+            path = route.path_format
+            raise InputError(f"{request.method} {path} has no parameter {name[:100]!r}; {has}")
+
+
+def _query_names(route: APIRoute) -> set[str]:
+    names: set[str] = set()
+    for field in route.dependant.query_params:
+        asked = field.field_info.annotation
+        if isinstance(asked, type) and issubclass(asked, BaseModel):
+            names |= {each.alias or name for name, each in asked.model_fields.items()}
+        else:
+            names.add(field.alias)
+    return names
 
 
 async def http_error(request: Request, error: Exception) -> Response:

@@ -33,7 +33,8 @@ _HEAD: Final = """# API
 - **Money** is a decimal string in USD where it is exact, a number where it is an estimate.
 - **Errors** are problem details of RFC 9457, `application/problem+json`: `type` (`about:blank`: the
   status is the kind), `title`, `status`, `detail` (the value that is wrong, and what to do) and
-  `instance` (the path). 400 for what the question is, 401, 403 and 429 for who asks and how often,
+  `instance` (the path). 400 for what the question is, a query parameter that an operation has not
+  included, 401, 403 and 429 for who asks and how often,
   404 for what is not there, 405 for a wrong method, 409 for a state in which it cannot be done, 413
   for what is too large, 503 with `Retry-After` while the store or the pages are not ready.
   `/api/v2/alerts` answers a JSON text instead, as Alertmanager does.

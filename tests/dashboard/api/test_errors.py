@@ -56,6 +56,10 @@ def stateful(world: Connections, tmp_path_factory: pytest.TempPathFactory) -> It
         ("POST", "/api/v1/rules/none/promote", 404, "no rule is called"),
         ("POST", "/api/v1/silences/9/end", 404, "no silence 9"),
         ("POST", "/api/v1/query", 400, "sql: Field required"),
+        ("GET", "/api/v1/alerts?windows=1h", 400, "no parameter 'windows'; it has until, window"),
+        ("GET", "/api/v1/health?x=1", 400, "GET /api/v1/health has no parameter 'x'; it has none"),
+        ("GET", "/api/v1/traces/none?limit=1", 400, "/traces/{trace_id} has no parameter 'limit'"),
+        ("GET", "/api/v1/decisions?regoin=eu", 400, "regoin"),
     ],
 )
 def test_error_says_what_is_wrong_in_one_form(
