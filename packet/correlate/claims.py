@@ -175,7 +175,7 @@ def mix_streams(found: Sequence[list[Claim]], traffic: Traffic) -> None:
         rows.sort(key=lambda row: row[:2])
         own = [claims[place] for _, _, claims, place in rows]
         begins = np.array([row[0] for row in rows], np.int64)
-        ends = begins + np.array([each.span.end_ns - each.span.start_ns for each in own], np.int64)
+        ends = np.array([_end_ns(*each) for each in zip(own, begins.tolist(), strict=True)])
         answers = np.maximum([_answered_ns(each, traffic) for each in own], begins)
         # The latest end of those before, and the first answer of those behind.
         before = np.maximum.accumulate(np.concatenate(([0], ends[:-1])))
@@ -188,6 +188,14 @@ def mix_streams(found: Sequence[list[Claim]], traffic: Traffic) -> None:
 
 def _begin_ns(claim: Claim, traffic: Traffic) -> int:
     return int(traffic.exchanges(claim.flow_hash, claim.client_port).first_ns[claim.begin])
+
+
+def _end_ns(claim: Claim, begin_ns: int) -> int:
+    """Return when the span of a claim ended by the clock of the packets, of its request too."""
+    span = claim.span
+    if span.start_ns - WINDOW_MARGIN_NS <= begin_ns <= span.end_ns:
+        return span.end_ns  # one clock; a caller's request left a while after its span began
+    return begin_ns + span.end_ns - span.start_ns
 
 
 def _answered_ns(claim: Claim, traffic: Traffic) -> int:

@@ -90,6 +90,24 @@ def test_answer_that_may_be_of_the_stream_before_is_sure_of_neither(
     assert [row.confidence for row in link(spans[::-1], columns(packets), contexts)] == [sure, sure]
 
 
+@pytest.mark.parametrize("behind_ns", [0, 60_000 * MS])
+def test_calls_one_after_the_other_are_sure(behind_ns: int) -> None:
+    """Also of a caller that was busy before it sent, by the packets' clock or by one of its own."""
+    packets, spans, contexts = [], [], []
+    for number in range(3):
+        begin_ns = T + number * 12 * MS
+        at = number * 100
+        packets += [
+            Packet(begin_ns, CLIENT, SERVER, seq=at, ack=at, payload=100),
+            Packet(begin_ns + MS, SERVER, CLIENT, seq=at, ack=at + 100, payload=100),
+        ]
+        contexts.append(said(f"c{number}", begin_ns, HPACK))
+        began_ns = begin_ns - (9 * MS if not behind_ns else MS) - behind_ns
+        spans.append(client_span(f"c{number}", began_ns, begin_ns + 2 * MS - behind_ns))
+    rows = link(spans, columns(packets), contexts)
+    assert [(row.packets, row.confidence) for row in rows] == [(2, 1.0)] * 3
+
+
 @pytest.mark.parametrize(
     "packets",
     [
