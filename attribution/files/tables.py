@@ -17,13 +17,10 @@ from attribution.core.segments import STAGES
 from attribution.files.collected import Collected, Columns, RootWords
 from attribution.files.shared import Keys, keys_of
 from attribution.files.span import TIME_LIMIT_NS, Origin
+from attribution.path.classify import kinds_by_place
 from attribution.path.membership import Flag, Forest, plant
 from attribution.path.spans import (
-    CLIENT,
-    INTERNAL,
     NONE,
-    SERVER,
-    UNSPECIFIED,
     Bools,
     Ids,
     Ints,
@@ -108,7 +105,7 @@ def tables_of(collected: Collected, refused_by_trace: Counter[str] | None = None
     decision_ids = [decision_id for _, decision_id, *_ in ordered]
     spans = replace(
         spans,
-        kind=_kinds(spans, forest),
+        kind=kinds_by_place(spans, forest),
         decision=_decisions(collected, columns, decision_ids),
         # Of several spans of one id the one that counts was, as it were, received first.
         received_ns=_not_first(len(spans), forest.row),
@@ -230,29 +227,6 @@ def _tops(spans: Spans, forest: Forest) -> tuple[Bools, Bools]:
     orphaned &= ~has_parentless[trace]
     cut = forest.is_cut & ~has_parentless[trace] & ~has_orphan[trace]
     return parentless | orphaned | cut, orphaned
-
-
-def _kinds(spans: Spans, forest: Forest) -> Small:
-    """Return the kind of each span, by its place where it names none.
-
-    Entered from another service it is a server. Entered from its own, with all it waits for in
-    others, it is the call to them. Anything else is internal. A trace of one span a service has
-    servers only: nothing there tells a call from the work around it.
-    """
-    row = forest.row
-    above = forest.find(spans.trace[row], spans.parent_id[row])
-    above[spans.parent_id[row] == 0] = NONE
-    service = spans.service[row]
-    has = np.flatnonzero(above >= 0)
-    is_alike = service[above[has]] == service[has]
-    children = np.bincount(above[has], minlength=len(row))
-    alike = np.bincount(above[has][is_alike], minlength=len(row))
-    kind = np.full(len(row), INTERNAL, np.int8)
-    kind[has[is_alike & (children[has] > 0) & (alike[has] == 0)]] = CLIENT
-    kind[has[~is_alike]] = SERVER
-    found = spans.kind.copy()
-    found[row] = np.where(spans.kind[row] == UNSPECIFIED, kind, spans.kind[row])
-    return found
 
 
 def _roots(

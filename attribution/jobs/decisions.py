@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,12 +15,13 @@ from attribution.core.config import AttributionConfig
 from attribution.jobs.report import AttributionReport
 from attribution.path.columns import Column, Table, ints
 from attribution.path.loaded import Loaded, one_each, without
+from attribution.path.membership import NAMED_NS_MAX
 from attribution.path.revisions import Revisions, revision_rows, revisions_of
 from attribution.path.rows import attribute, attribution_rows
 from attribution.path.spans import Bools
 from attribution.path.split import Attributed
 from attribution.read.reader import Reader
-from attribution.read.window import Bounds, in_groups
+from attribution.read.window import Around, Bounds, in_groups
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 
@@ -27,10 +29,8 @@ from collector.store.connect import Connections
 APART_NS = 10 * NS_PER_MINUTE
 TRACES_MAX = 20_000
 # A trace that names a decision by id or link may have come in before its root did, which was sent
-# late: shortly before it, or shortly after the decision began. None comes in before that, but by as
-# much as clocks are apart.
+# late. None comes in before the decision began, but by as much as clocks are apart.
 _CLOCKS_APART_NS = NS_PER_MINUTE
-_ROOT_LATE_NS = 10 * NS_PER_MINUTE
 
 
 @dataclass(slots=True)
@@ -137,41 +137,56 @@ class DecisionWriter:
         Until a decision comes, what names it or links to it is held for a part of another one in
         its trace.
         """
-        trace_ids = [each[0] for each in bounds]
+        traces = {each[0] for each in bounds}
         around = min(each[1] for each in bounds), max(each[2] for each in bounds)
-        spans = self._reader.spans(trace_ids, *around, minutes=_minutes(bounds) if apart else ())
-        named = _texts(spans["decision_id"])
-        linked = _texts(pc.list_flatten(spans["link_traces"].combine_chunks()))
-        decisions = self._reader.decisions(
-            trace_ids,
-            around,
-            until_ns,
-            far_traces=sorted(linked - set(trace_ids)),
-            decision_ids=sorted(named - set(trace_ids)),
-        )
-        decisions, superseded = one_each(decisions)
+        minutes = _minutes(bounds) if apart else ()
+        spans = self._reader.spans([each[0] for each in bounds], *around, minutes=minutes)
+        decisions, superseded = one_each(self._decisions_of(bounds, spans, until_ns))
         stored = self._stored(decisions)
         if len(decisions) == 0:
             return Loaded(decisions, decisions, spans, stored, superseded), []
-        more = self._companions(decisions, stored, until_ns) - set(trace_ids)
-        others = self._reader.trace_bounds(sorted(more)) if more else []
-        for begin, end in in_groups([each[1] for each in others], APART_NS, TRACES_MAX):
-            group = others[begin:end]
-            found = self._reader.spans(
-                [each[0] for each in group], group[0][1], max(each[2] for each in group)
-            )
-            spans = pa.concat_tables([spans, found])
+        more = self._companions(decisions, stored, until_ns) - traces
+        others, found = self._whole_traces(more)
         companions = decisions.slice(0, 0)
         if others:
-            around = min(each[1] for each in others), max(each[2] for each in others)
-            theirs = self._reader.decisions([each[0] for each in others], around, until_ns)
+            theirs = self._decisions_of(others, pa.concat_tables(found), until_ns)
             companions = without(one_each(theirs)[0], decisions)
-        has_new = len(stored) < len(decisions)
-        theirs_too = _texts(companions["trace_id"]) if has_new else set()
+        # What a companion may be a part of instead: a batch links to what several decisions sent.
+        further, beyond = self._whole_traces(_texts(companions["trace_id"]) - more - traces)
+        theirs_too = _texts(companions["trace_id"]) if len(stored) < len(decisions) else set()
         return (
-            Loaded(decisions, companions, spans, stored, superseded),
-            [each for each in others if each[0] in theirs_too],
+            Loaded(
+                decisions,
+                companions,
+                pa.concat_tables([spans, *found, *beyond]),
+                stored,
+                superseded,
+            ),
+            [each for each in [*others, *further] if each[0] in theirs_too],
         )
+
+    def _decisions_of(self, bounds: Sequence[Bounds], spans: Table, until_ns: int) -> Table:
+        """Return the decisions of some traces, and those that spans of these name or link to."""
+        traces = [each[0] for each in bounds]
+        around = min(each[1] for each in bounds), max(each[2] for each in bounds)
+        linked = _texts(pc.list_flatten(spans["link_traces"].combine_chunks()))
+        return self._reader.decisions(
+            traces,
+            around,
+            until_ns,
+            far_traces=sorted(linked - set(traces)),
+            decision_ids=sorted(_texts(spans["decision_id"]) - set(traces)),
+        )
+
+    def _whole_traces(self, traces: AbstractSet[str]) -> tuple[list[Bounds], list[Table]]:
+        """Return some traces by time, and all of their spans."""
+        bounds = self._reader.trace_bounds(sorted(traces)) if traces else []
+        found = []
+        for begin, end in in_groups([each[1] for each in bounds], APART_NS, TRACES_MAX):
+            group = bounds[begin:end]
+            last_ns = max(each[2] for each in group)
+            found.append(self._reader.spans([each[0] for each in group], group[0][1], last_ns))
+        return bounds, found
 
     def _stored(self, decisions: Table) -> Table:
         """Return what was written of decisions; of one that came since then there is nothing."""
@@ -186,14 +201,16 @@ class DecisionWriter:
 
     def _companions(self, decisions: Table, stored: Table, until_ns: int) -> set[str]:
         """Return every trace that these decisions are made of, as far as is known."""
-        began_ns, received_ns = (
-            pc.min(decisions[name]).as_py() for name in ("ingress_ns", "received_ns")
+        began = pc.min_max(decisions["ingress_ns"]).as_py()
+        around = Around(
+            after_ns=max(began["min"] - _CLOCKS_APART_NS, 0),
+            until_ns=until_ns,
+            from_ns=max(began["min"] - NAMED_NS_MAX, 0),
+            to_ns=began["max"] + NAMED_NS_MAX,
         )
-        after_ns = max(began_ns, received_ns - _ROOT_LATE_NS) - _CLOCKS_APART_NS
-        minutes = _early_minutes(decisions, after_ns)
         own = pc.unique(decisions["trace_id"])
         # Asked every time: the span that is linked to may be what has come in now.
-        traces = self._reader.linking_traces(own, after_ns, until_ns, minutes) | _texts(own)
+        traces = self._reader.linking_traces(own, around) | _texts(own)
         known_ids = stored["decision_id"].to_pylist()
         if known_ids:
             traces |= self._reader.known_traces(stored["ingress_ns"].to_pylist(), known_ids)
@@ -201,7 +218,7 @@ class DecisionWriter:
         is_known = pc.is_in(decisions["decision_id"], pa.array(known_ids, pa.string()))
         new = decisions.filter(pc.invert(is_known))
         if len(new):
-            traces |= self._reader.foreign_traces(new, after_ns, until_ns, minutes)
+            traces |= self._reader.foreign_traces(new, around)
         return traces
 
     def _write(
@@ -259,16 +276,6 @@ def _seconds(decisions: Table) -> list[int]:
     """Return the second in which each began."""
     began = ints(decisions["ingress_ns"])
     found: list[int] = (began - began % NS_PER_S).tolist()
-    return found
-
-
-def _early_minutes(decisions: Table, after_ns: int) -> list[int]:
-    """Return the minutes since the epoch, before an instant, in which these decisions were made."""
-    began = ints(decisions["ingress_ns"])
-    began = np.unique(began[began - _CLOCKS_APART_NS < after_ns] // NS_PER_MINUTE)
-    reach = np.arange(-1, _ROOT_LATE_NS // NS_PER_MINUTE + 1)
-    minutes = np.unique(began[:, None] + reach)
-    found: list[int] = minutes[(minutes >= 0) & (minutes * NS_PER_MINUTE < after_ns)].tolist()
     return found
 
 

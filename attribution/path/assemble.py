@@ -43,6 +43,7 @@ class Trees:
     bound_ns: Ints  # of the error against its parent's clock; 0 of one clock, NONE if unknown
     span_id: Ids
     is_blocking: Bools  # false where its parent did not wait for it
+    is_inner: Bools  # the root of another decision, which began inside this one
     levels: tuple[Ints, ...]  # rows at each depth, the roots first
     flags: Ints  # of each decision, bits of membership.Flag
 
@@ -90,6 +91,7 @@ def assemble(
         bound_ns=bound_ns,
         span_id=own.span_id,
         is_blocking=is_blocking,
+        is_inner=members.is_inner,
         levels=levels,
         flags=flags,
     )
@@ -118,6 +120,7 @@ def _sorted(members: Members, spans: Spans) -> Members:
         parent=np.where(parent >= 0, at[parent], NONE) if len(order) else parent,
         is_hung=members.is_hung[order],
         is_linked=members.is_linked[order],
+        is_inner=members.is_inner[order],
         flags=members.flags,
     )
 

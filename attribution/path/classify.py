@@ -1,8 +1,9 @@
 """Pure: the class and the stage of each span's self time.
 
 Classes, first match wins: `latency.class` as sent; a rule of the config; then the semantic
-conventions. A call to a store is store; where the store itself sent spans, the call is network and
-what is below it store. Any other client call is network. What runs in a process is compute.
+conventions. A call to a store is store, with what its client does for it; where the store itself
+sent spans, the call is network and what is below it store. Any other client call is network. What
+runs in a process is compute, and so is a decision that began inside another.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from attribution.core.config import ClassRule
 from attribution.core.segments import CLASSES, COMPUTE, NETWORK, STORE
 from attribution.path.assemble import Trees
-from attribution.path.membership import nearest
+from attribution.path.membership import Forest, nearest
 from attribution.path.spans import (
     CLIENT,
     CONSUMER,
@@ -23,6 +24,7 @@ from attribution.path.spans import (
     NONE,
     PRODUCER,
     SERVER,
+    UNSPECIFIED,
     Bools,
     Ints,
     Small,
@@ -52,6 +54,31 @@ def rule_classes(rules: Sequence[ClassRule], labels: Sequence[tuple[str, str]]) 
     )
 
 
+def kinds_by_place(spans: Spans, forest: Forest) -> Small:
+    """Return the kind of each span, by its place where it names none.
+
+    Entered from another service it is a server. Entered from its own, with all it waits for in
+    others, it is the call to them. Anything else is internal. A trace of one span a service has
+    servers only: nothing there tells a call from the work around it.
+    """
+    if not (spans.kind == UNSPECIFIED).any():
+        return spans.kind
+    row = forest.row
+    above = forest.find(spans.trace[row], spans.parent_id[row])
+    above[spans.parent_id[row] == 0] = NONE
+    service = spans.service[row]
+    has = np.flatnonzero(above >= 0)
+    is_alike = service[above[has]] == service[has]
+    children = np.bincount(above[has], minlength=len(row))
+    alike = np.bincount(above[has][is_alike], minlength=len(row))
+    kind = np.full(len(row), INTERNAL, np.int8)
+    kind[has[is_alike & (children[has] > 0) & (alike[has] == 0)]] = CLIENT
+    kind[has[~is_alike]] = SERVER
+    found = spans.kind.copy()
+    found[row] = np.where(spans.kind[row] == UNSPECIFIED, kind, spans.kind[row])
+    return found
+
+
 def classify(trees: Trees, spans: Spans, by_rule: Small) -> tuple[Small, Bools]:
     """Return the class of each span, and which client calls have an unseen other side.
 
@@ -78,16 +105,19 @@ def classify(trees: Trees, spans: Spans, by_rule: Small) -> tuple[Small, Bools]:
     by_convention = np.where(
         store_inside | (store_call & ~has_remote), STORE, np.where(wire, NETWORK, COMPUTE)
     )
-    # Below a call to a store that sent spans itself, all is store.
-    beneath = nearest(trees.parent, np.where(store_call & has_remote, 1, NONE)) > 0
-    by_convention[beneath & ~(store_call & has_remote)] = STORE
+    by_convention[trees.is_inner] = COMPUTE
+    # Below a call to a store all is store: what the store itself sent, and the client's own calls,
+    # as of the library for HTTP that it uses. Of these the one that reached the store is the wire.
+    beneath = nearest(trees.parent, np.where(store_call, 1, NONE)) > 0
+    is_server = (trees.parent >= 0) & np.isin(own.kind, (SERVER, CONSUMER))
+    is_clients = nearest(trees.parent, np.where(store_call, 1, np.where(is_server, 0, NONE))) > 0
+    by_convention[beneath & ~(is_clients & (own.kind == CLIENT) & has_remote)] = STORE
 
     sent = own.latency_class
     ruled = by_rule[own.label] if len(by_rule) else np.full(len(own), NONE, np.int8)
     result = np.where(sent != NONE, sent, np.where(ruled != NONE, ruled, by_convention))
-    is_opaque = (
-        (own.kind == CLIENT) & ~own.is_store & ~has_remote & (sent == NONE) & (ruled == NONE)
-    )
+    is_opaque = (own.kind == CLIENT) & ~beneath & ~has_remote & ~trees.is_inner
+    is_opaque &= (sent == NONE) & (ruled == NONE)
     return result.astype(np.int8), is_opaque
 
 

@@ -3,7 +3,8 @@
 A span belongs to its nearest ancestor root, else to the root that shares its decision.id, else
 through a span link, either within a day; what is left of a tree whose top was lost hangs under the
 root of its trace. Spans above a root, and beside it under the same caller, are the caller's time
-and no member.
+and no member. The root of a decision that began inside another is a leaf of that one as well: it is
+waited for there, and what is below it is its own.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Flag(IntFlag):
     DUPLICATE_SPAN = 1 << 1  # one span id with different content: see `_distinct`
     CYCLE = 1 << 2  # spans were each other's ancestors; cut at the earliest
     LINKED = 1 << 3  # a span belongs through a span link only
-    NESTED = 1 << 4  # another decision began inside: its time is its own
+    NESTED = 1 << 4  # another decision began inside: what is below its root is its own
     ROOT_MISSING = 1 << 5  # the root's span is not there: all is untraced
     ASYNC = 1 << 6  # a span that nothing waited for was pruned
     OUTSIDE = 1 << 7  # a span lies wholly outside its parent and is off the path
@@ -50,6 +51,7 @@ class Members:
     parent: Ints  # NONE for the root
     is_hung: Bools  # under the root because its own parent is no member
     is_linked: Bools  # ... and tied by a span link only
+    is_inner: Bools  # the root of another decision, as a leaf of the one that it began in
     flags: Ints  # of each root
 
 
@@ -76,8 +78,8 @@ class Forest:
 def find_members(spans: Spans, roots: Roots, links: Links, forest: Forest | None = None) -> Members:
     """Find the members of every decision at once; the order of `spans` makes no difference."""
     if len(roots) == 0:
-        none = np.empty(0, np.int64)
-        return Members(none, none, none, none.astype(bool), none.astype(bool), none)
+        none, no = np.empty(0, np.int64), np.empty(0, bool)
+        return Members(none, none, none, no, no, no, none)
     forest = forest or plant(spans, roots)
     n, row = len(forest.row), forest.row
     root_at = forest.find(roots.trace, roots.span_id)
@@ -108,9 +110,24 @@ def find_members(spans: Spans, roots: Roots, links: Links, forest: Forest | None
     hook = at[root_at[owner[keep]]]
     local = np.where(is_root[keep], NONE, np.where(is_hung, hook, at[parent]))
     is_linked = is_linked[keep] & is_hung & (joined[keep] >= 0)
-    flags = _flags(spans, roots, forest, owner, keep, is_hung, is_linked, is_root)
+    flags = _flags(spans, roots, forest, owner, keep, is_hung, is_linked)
     flags[root_at < 0] |= Flag.ROOT_MISSING
-    return Members(row[keep], owner[keep], local, is_hung, is_linked, flags)
+    inner = np.flatnonzero(is_root & (forest.parent >= 0))
+    outer = owner[forest.parent[inner]]
+    # A caller may be a part of what it called, by a link to it: that is not inside of itself.
+    is_inside = (outer >= 0) & (outer != owner[inner])
+    inner, outer = inner[is_inside], outer[is_inside]
+    flags[outer] |= Flag.NESTED
+    is_inner = np.arange(len(keep) + len(inner)) >= len(keep)
+    return Members(
+        row=row[np.append(keep, inner)],
+        decision=np.append(owner[keep], outer),
+        parent=np.append(local, at[forest.parent[inner]]),
+        is_hung=np.append(is_hung, np.zeros(len(inner), bool)),
+        is_linked=np.append(is_linked, np.zeros(len(inner), bool)),
+        is_inner=is_inner,
+        flags=flags,
+    )
 
 
 def nearest(parent: Ints, own: Ints) -> Ints:
@@ -293,7 +310,6 @@ def _flags(
     keep: Ints,
     is_hung: Bools,
     is_linked: Bools,
-    is_root: Bools,
 ) -> Ints:
     flags = np.zeros(len(roots), np.int64)
     own = owner[keep]
@@ -305,8 +321,4 @@ def _flags(
         (forest.is_cut[keep], Flag.CYCLE),
     ):
         flags[own[mask]] |= flag
-    inner = np.flatnonzero(is_root & (forest.parent >= 0))
-    outer = owner[forest.parent[inner]]
-    # A caller may be a part of what it called, by a link to it: that is not inside of itself.
-    flags[outer[(outer >= 0) & (outer != owner[inner])]] |= Flag.NESTED
     return flags

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,9 +11,9 @@ import numpy as np
 from attribution.core.config import AttributionConfig
 from attribution.path.assemble import Trees, assemble
 from attribution.path.budget import Budgets, budgets
-from attribution.path.classify import classify, rule_classes, sent_stages
+from attribution.path.classify import classify, kinds_by_place, rule_classes, sent_stages
 from attribution.path.critical_path import CriticalPath, critical_path
-from attribution.path.membership import Flag, Forest
+from attribution.path.membership import Flag, Forest, plant
 from attribution.path.spans import NONE, Ints, Links, Roots, Small, Spans
 from collector.core.clock import NS_PER_S
 
@@ -51,8 +51,10 @@ class Attributed:
 def attribute_columns(inputs: Inputs, config: AttributionConfig) -> Attributed:
     """Split the latency of these decisions."""
     roots, columns = inputs.roots, inputs.columns
+    forest = inputs.forest or plant(columns, roots)
+    columns = replace(columns, kind=kinds_by_place(columns, forest))
     skew_max_ns = round(config.skew_max_s * NS_PER_S)
-    trees = assemble(columns, roots, inputs.links, skew_max_ns=skew_max_ns, forest=inputs.forest)
+    trees = assemble(columns, roots, inputs.links, skew_max_ns=skew_max_ns, forest=forest)
     path = critical_path(trees, roots)
     span_class, is_opaque = classify(trees, columns, rule_classes(config.rules, inputs.labels))
     top = trees.levels[0]

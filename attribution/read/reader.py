@@ -17,7 +17,7 @@ from attribution.core.slo import Measured
 from attribution.path.columns import Column, Table, traces_with_repeats
 from attribution.path.membership import NAMED_NS_MAX
 from attribution.read.outcomes import OutcomeReader, within
-from attribution.read.window import Bounds, Window, bounds_of
+from attribution.read.window import Around, Bounds, Window, bounds_of
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
@@ -157,16 +157,12 @@ class Reader(OutcomeReader):
         )
         return {(int(began_ns), str(each)): set(span_ids) for began_ns, each, span_ids in rows}
 
-    def foreign_traces(
-        self, decisions: Table, after_ns: int, until_ns: int, minutes: Sequence[int]
-    ) -> set[str]:
+    def foreign_traces(self, decisions: Table, around: Around) -> set[str]:
         """Return traces of which a span names one of these decisions.
 
         Args:
             decisions: whose ids are meant.
-            after_ns: received in (after, until] ...
-            until_ns: as above.
-            minutes: ... or in these minutes since the epoch.
+            around: when the span came and began.
         """
         ids = decisions["decision_id"]
         came = self._came
@@ -179,21 +175,15 @@ class Reader(OutcomeReader):
             decision_ids=ids.filter(pc.invert(has_come)).to_pylist(),
             came_after_ns=came.after_ns,
             came_until_ns=came.until_ns,
-            after_ns=max(after_ns, 0),
-            until_ns=until_ns,
-            minutes=list(minutes),
-            roots_after_ns=max(min([after_ns, *(m * NS_PER_MINUTE for m in minutes)]), 0),
+            **around.parameters,
         )
         is_asked = pc.is_in(found["decision_id"], value_set=ids.combine_chunks())
         return set(found.filter(is_asked)["trace_id"].to_pylist())
 
-    def linking_traces(
-        self, trace_ids: Column, after_ns: int, until_ns: int, minutes: Sequence[int]
-    ) -> set[str]:
-        """Return traces of which a span links to one of these; received as `foreign_traces`."""
+    def linking_traces(self, trace_ids: Column, around: Around) -> set[str]:
+        """Return traces of which a span links to one of these; it came and began `around`."""
         asked = self._came.asked(trace_ids)
-        times = {"after_ns": max(after_ns, 0), "until_ns": until_ns, "minutes": list(minutes)}
-        found = self._table("linking_traces", **asked.parameters, **times)
+        found = self._table("linking_traces", **asked.parameters, **around.parameters)
         return set(asked.only(found, of="target")["trace_id"].to_pylist())
 
     def path_columns(self, from_ns: int, to_ns: int, *, threads: int = 0) -> Iterator[Table]:

@@ -7,7 +7,7 @@ Thousands that came in one window are found by it, and what is found of others i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
@@ -42,6 +42,21 @@ class Asked:
         for name, values in others.items():
             is_wanted = pc.or_(is_wanted, pc.is_in(found[name], value_set=values))
         return found.filter(is_wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """When a span came, in (after, until], and when it began, in [from, to]; Unix ns."""
+
+    after_ns: int
+    until_ns: int
+    from_ns: int
+    to_ns: int
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Return it as the parameters of a query."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

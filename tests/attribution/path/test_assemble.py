@@ -84,11 +84,13 @@ def test_cycle_is_cut_at_its_earliest_span() -> None:
 
 
 def test_span_belongs_to_the_nearest_decision_above_it() -> None:
-    """A decision inside another one keeps its time to itself."""
+    """Of a decision inside another one its root is waited for there, and nothing below it is."""
     spans = [S(1), S(2, 1), S(3, 2), S(4, 3)]
     trees = trees_of(spans, [R(1, code=0), R(3, code=1)])
-    assert parents(trees, 0) == {1: 0, 2: 1}
+    assert parents(trees, 0) == {1: 0, 2: 1, 3: 2}
     assert parents(trees, 1) == {3: 0, 4: 3}
+    assert trees.span_id[trees.is_inner].tolist() == [3]
+    assert trees.decision[trees.is_inner].tolist() == [0]
     assert flags(trees, 0) == {"nested"}
 
 

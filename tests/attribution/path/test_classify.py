@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from attribution.core.config import ClassRule
 from attribution.core.segments import CLASSES, STAGES
 from attribution.path.assemble import assemble
-from attribution.path.classify import classify, rule_classes, sent_stages
-from attribution.path.spans import NONE
+from attribution.path.classify import classify, kinds_by_place, rule_classes, sent_stages
+from attribution.path.membership import plant
+from attribution.path.spans import KINDS, NONE
 from tests.support.attribution.spans_builder import (
     R,
     S,
@@ -17,14 +22,16 @@ from tests.support.attribution.spans_builder import (
 )
 
 
-def classes(spans: list[S], rules: tuple[ClassRule, ...] = ()) -> dict[int, str]:
-    """Return the class of each span of one decision, with ? where the peer is opaque."""
+def classes(
+    spans: list[S], rules: tuple[ClassRule, ...] = (), roots: Sequence[R] = (R(),)
+) -> dict[int, str]:
+    """Return the class of each span of the first decision, with ? where the peer is opaque."""
     table = columns(spans)
-    trees = assemble(table, root_columns([R()]), link_columns(spans), skew_max_ns=0)
+    trees = assemble(table, root_columns(roots), link_columns(spans), skew_max_ns=0)
     found, opaque = classify(trees, table, rule_classes(rules, labels(spans)))
     return {
         int(trees.span_id[row]): CLASSES[found[row]] + ("?" if opaque[row] else "")
-        for row in range(len(trees))
+        for row in np.flatnonzero(trees.decision == 0).tolist()
     }
 
 
@@ -64,6 +71,48 @@ def test_store_that_sends_spans_itself() -> None:
         S(4, 3), S(5, 4, latency_class="compute"),
     ]  # fmt: skip
     assert classes(spans) == {1: "compute", 2: "network", 3: "store", 4: "store", 5: "compute"}
+
+
+def test_what_a_client_of_a_store_does_for_its_call_is_store() -> None:
+    """Where its library for HTTP has spans of its own, the store was said to be the network."""
+    call = S(2, 1, kind="Client", is_store=True)
+    spans = [S(1), call, S(3, 2), S(4, 3, kind="Client")]
+    assert classes(spans) == {1: "compute", 2: "store", 3: "store", 4: "store"}
+    # The store itself sent spans: the call that reached it is the wire.
+    spans += [S(5, 4, kind="Server", service="db"), S(6, 5, kind="Client")]
+    assert classes(spans) == {
+        1: "compute", 2: "store", 3: "store", 4: "network", 5: "store", 6: "store",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["Server", "Consumer", "Internal", "Client"])
+def test_decision_inside_another_one_is_compute_there(kind: str) -> None:
+    """Its caller's call was all network, and the other side was said to have sent nothing."""
+    spans = [S(1), S(2, 1), S(3, 2, kind=kind), S(4, 3, kind="Client", is_store=True)]
+    assert classes(spans, roots=[R(1, code=0), R(3, code=1)]) == {
+        1: "compute", 2: "compute", 3: "compute",
+    }  # fmt: skip
+    if kind == "Server":
+        spans[1] = S(2, 1, kind="Client")
+        assert classes(spans, roots=[R(1, code=0), R(3, code=1)]) == {
+            1: "compute", 2: "network", 3: "compute",
+        }  # fmt: skip
+
+
+def test_kind_that_is_not_said_is_told_by_place() -> None:
+    """Entered from another service, the call to one, or within; what is said stays."""
+    named = "Unspecified"
+    spans = [
+        S(1, kind=named), S(2, 1, kind=named), S(3, 2, kind=named, service="cart"),
+        S(4, 1, kind=named, is_store=True), S(5, 1, kind="Producer"),
+    ]  # fmt: skip
+    table = columns(spans)
+    kinds = kinds_by_place(table, plant(table))
+    assert [KINDS[kind] for kind in kinds] == [
+        "Internal", "Client", "Server", "Internal", "Producer",
+    ]  # fmt: skip
+    said = replace(table, kind=kinds)
+    assert kinds_by_place(said, plant(said)) is kinds
 
 
 def test_internal_span_around_a_store_call_is_compute() -> None:

@@ -86,21 +86,28 @@ def test_spans_of_a_decision_that_links_to_another_are_its_own(store: Connection
     assert everything(store) == computed_afresh(store, 40)
 
 
-@pytest.mark.parametrize("late_min", [5, 12, 120])
+@pytest.mark.parametrize(
+    ("early_min", "late_min"), [(0, 5), (0, 12), (0, 120), (12, 120), (30, 45)]
+)
 def test_companion_that_came_long_before_the_root_is_joined(
-    store: Connections, late_min: int
+    store: Connections, early_min: int, late_min: int
 ) -> None:
-    """Whoever made the decision could not send for a while; whoever was called could."""
+    """Whoever made the decision could not send for a while; whoever was called could.
+
+    Or files of it are imported one after the other, days later.
+    """
     declared_only(store)
     named = {"decision.id": "d", "latency.class": "store"}
     spans = [
-        Stored("far", "", 72, 20, "Consumer", "b", received_s=1, attributes=named),
-        Stored("job", "", 50, 10, "Consumer", "c", received_s=1, links=(("a", "post"),)),
-        Stored("own", "", 50, 10, "Server", "e", received_s=1),
+        Stored("far", "", 72, 20, "Consumer", "b", attributes=named),
+        Stored("job", "", 50, 10, "Consumer", "c", links=(("a", "post"),)),
+        Stored("own", "", 50, 10, "Server", "e"),
     ]
-    put_spans(store, spans)
+    put_spans(store, [replace(each, received_s=early_min * 60 + 1) for each in spans])
     running = job(store)
-    running.run_once(at(10))
+    then = at(early_min * 60 + 10)
+    running.run_once(then, stored_ns=then)
+    running.run_late(then, lambda: True)
     put_spans(store, decision("a", received_s=late_min * 60, decision__id="d"))
     then = at(late_min * 60 + 10)
     running.run_once(then, stored_ns=then)
@@ -108,3 +115,42 @@ def test_companion_that_came_long_before_the_root_is_joined(
     (row,) = [each for each in attributions(store) if each["decision_id"] == "d"]
     assert row["span_count"] == 5
     assert everything(store) == computed_afresh(store, late_min * 60 + 30)
+
+
+@pytest.mark.parametrize("links", [("a", "b"), ("b", "a")])
+@pytest.mark.parametrize("late", ["a", "b"])
+def test_batch_that_links_to_two_decisions_is_of_one(
+    store: Connections, links: tuple[str, str], late: str
+) -> None:
+    """Also once a span of the other comes late: both had it, and its time was in both."""
+    declared_only(store)
+    batch = Stored(
+        "batch", "", 92, 8, "Consumer", "c", links=tuple((each, "post") for each in links),
+        attributes={"latency.blocking": "true", "latency.class": "store"},
+    )  # fmt: skip
+    put_spans(store, [*decision("a"), *decision("b", 20), batch])
+    running = job(store)
+    running.run_once(at(10))
+    assert [row["span_count"] for row in attributions(store)] == [4, 3]
+    put_spans(store, [Stored("late", "root", 22, 1, trace=late, received_s=12)])
+    running.run_once(at(20))
+    first, second = attributions(store)
+    assert first["span_count"] + second["span_count"] == 8
+    assert (first["parts"]["decision/store"], second["parts"]["decision/store"]) == (28, 20)
+    assert everything(store) == computed_afresh(store, 30)
+
+
+@pytest.mark.parametrize("order", [("a", "b", "c"), ("c", "b", "a"), ("b", "c", "a")])
+def test_batch_goes_to_the_first_whichever_decision_comes_first(
+    store: Connections, order: tuple[str, ...]
+) -> None:
+    """What one decision was given for want of the other is taken from it again."""
+    declared_only(store)
+    batch = Stored("batch", "", 95, 10, "Consumer", "c", links=(("b", "post"), ("a", "post")))
+    spans = {"a": decision("a"), "b": decision("b", 20), "c": [batch]}
+    running = job(store)
+    for number, name in enumerate(order):
+        come_s = 1.0 + 10 * number
+        put_spans(store, [replace(each, received_s=come_s) for each in spans[name]])
+        running.run_once(at(round(come_s) + 9))
+    assert [row["span_count"] for row in attributions(store)] == [4, 3]
