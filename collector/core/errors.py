@@ -1,7 +1,7 @@
 """Pure: every error that Millworth raises.
 
 MillworthError
-├── TransientError           the same call may succeed later: retry, bounded and jittered
+├── TransientError           the same call may succeed later: retry, bounded and jittered; exit 75
 │   ├── StoreUnavailableError
 │   ├── LogFullError         the write-ahead log holds all it may: the sender has to wait
 │   ├── LogWriteError        the write-ahead log could not be written or synced

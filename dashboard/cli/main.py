@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
-from collector.core.errors import MillworthError
+from collector.core.errors import MillworthError, TransientError
 from dashboard.settings.commands import COMMANDS
 
 _STDOUT, _STDERR = 1, 2
@@ -89,12 +89,14 @@ def _millworth(
 
 
 def main() -> None:
-    """Run the command that the arguments name; an error of ours is one line and exit 2."""
+    """Run the command that the arguments name, as `run` does."""
     run(lambda: app(prog_name="millworth"))
 
 
 def run(command: Callable[[], object]) -> None:
     """Run a command; an error of ours is one line and exit 2, never a traceback.
+
+    Exit 75 where the same may succeed later, as while the server of the store is away.
 
     What it writes is for its user alone, whatever the umask that it was started with: the store,
     the log, keys and packets hold what others of this machine may not read.
@@ -105,7 +107,7 @@ def run(command: Callable[[], object]) -> None:
         command()
     except MillworthError as error:
         sys.stderr.write(f"millworth: {error}\n")
-        sys.exit(2)
+        sys.exit(os.EX_TEMPFAIL if isinstance(error, TransientError) else 2)
     except BrokenPipeError:
         sys.exit(0)
 

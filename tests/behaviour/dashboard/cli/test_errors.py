@@ -45,6 +45,23 @@ def test_second_service_on_one_directory_is_refused(tmp_path: Path) -> None:
         )
 
 
+def test_server_that_is_away_is_no_wrong_setting(tmp_path: Path) -> None:
+    """A watchdog starts it again: with exit 2 a reboot of both machines kept a collector down."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        wal_dir = str(tmp_path / "wal")
+        result = millworth(
+            "collect", MILLWORTH__STORE__URL=url, MILLWORTH__COLLECTOR__WAL_DIR=wal_dir
+        )
+    assert result.returncode == os.EX_TEMPFAIL, result.stderr
+    assert f"millworth: store {url} does not answer; start that server" in result.stderr
+    unit = (Path(__file__).parents[4] / "packaging/millworth.service").read_text()
+    assert "RestartPreventExitStatus=2\n" in unit
+    assert "Restart=on-failure\n" in unit
+    assert "StartLimitIntervalSec=0\n" in unit
+
+
 @pytest.mark.parametrize("key", ["COLLECTOR__GRPC_PORT", "COLLECTOR__HTTP_PORT", "DASHBOARD__PORT"])
 def test_taken_port_names_the_port_and_the_key(tmp_path: Path, taken_port: int, key: str) -> None:
     """An operator has to know which of the three ports, and which key moves it."""
