@@ -66,6 +66,10 @@ def _every(seconds: float) -> Callable[[Settings], float]:
     return lambda _: seconds
 
 
+def _clock(service: Parts) -> Run | None:
+    return service.store_clock.measure if service.store_clock is not None else None
+
+
 def _canary(service: Parts) -> Run | None:
     s = service.settings
     if s.reference.canary_every_s <= 0:
@@ -245,6 +249,10 @@ JOBS: Final = (
     Job(Role.ATTRIBUTE, "budgets", _every(30.0), _budgets),
     # A change takes minutes, and to have the engine write out its tables takes 20 ms.
     Job(Role.COLLECT, "retention", _every(60.0), _retention),
+    *(
+        Job(role, "clock", _every(60.0), _clock)
+        for role in (Role.COLLECT, Role.ATTRIBUTE, Role.ALERT, Role.SERVE)
+    ),
     Job(Role.COLLECT, "canary", lambda s: s.reference.canary_every_s, _canary),
     # Spans come into the store every three seconds (collector.segment_seconds_max).
     Job(Role.CAPTURE, "packets", _every(3.0), _packets),

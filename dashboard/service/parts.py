@@ -12,6 +12,7 @@ from collector.core.errors import ConfigError
 from collector.service import CollectorService
 from collector.store.connect import Connections, enter_directory
 from dashboard.service.role import ALL, Role
+from dashboard.service.store_clock import StoreClock
 from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings
 
@@ -35,7 +36,7 @@ class Parts:
     Args:
         settings: of every room.
         roles: that this process runs.
-        clock: the time.
+        clock: the time; by default the machine's, and of roles apart the store's.
 
     Raises:
         ConfigError: some roles alone over an embedded store, or a setting is missing.
@@ -59,11 +60,9 @@ class Parts:
         self.settings = settings
         self.clock = clock or SystemClock()
         settings.require_certificates(self.clock.now_ns())
-        self._rising = RisingClock(self.clock)
         self.counters = Counters()
         listens = self.roles & {Role.COLLECT, Role.SERVE}
         tokens = load_tokens(settings.access) if listens else ()
-        self.gate = Gate(tokens, self.counters, self.clock, settings.access.proxy)
         self.store = Connections(settings.store, self.counters.count_read)
         wal_dir, self.alerts_path = settings.wal_dir, settings.alerts_path
         self.protection = protection_of(
@@ -72,6 +71,12 @@ class Parts:
         # Opened first: whoever holds the store holds the log and the alert state beside it.
         enter_directory(settings.store)
         self.store.client()
+        self.store_clock: StoreClock | None = None
+        # Who records has the stamps of this machine's kernel, which its own clock goes with.
+        if clock is None and not self.is_whole and Role.CAPTURE not in self.roles:
+            self.clock = self.store_clock = StoreClock(self.clock, self.store)
+        self._rising = RisingClock(self.clock)
+        self.gate = Gate(tokens, self.counters, self.clock, settings.access.proxy)
         self._collector: CollectorService | None = None
         if Role.COLLECT in self.roles:
             self._collector = CollectorService(

@@ -143,7 +143,6 @@ def test_encrypted_bytes_are_replayed_with_their_key(store: Connections, tmp_pat
 @pytest.mark.parametrize(
     ("keys", "known"),
     [pytest.param(KEY, "e1", id="another"), pytest.param(None, "none", id="none")],
-    [pytest.param(KEY, "e1", id="another"), pytest.param(None, "none", id="none")],
 )
 def test_frame_is_replayed_once_its_key_is_there_and_never_if_it_was_changed(
     store: Connections, tmp_path: Path, keys: SecretStr | None, known: str
