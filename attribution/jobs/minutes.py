@@ -7,7 +7,7 @@ minute of thousands of decisions a second anew, again and again, took more than 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,13 +66,13 @@ class MinuteWriter:
             if minute_ns not in changed
         }
         revisions = self._reader.minute_revisions(sorted(sums)) if sums else {}
-        for minute_ns in sums:
-            held = self._held.get(minute_ns)
-            if held is not None and held.revision != revisions.get(minute_ns, 0):
-                del self._held[minute_ns]  # somebody else rewrote it
-        self._load([minute_ns for minute_ns in sums if minute_ns not in self._held])
+        # What somebody else wrote, a process before this or one beside it, may have these in it.
+        others = [minute_ns for minute_ns in sums if not self._is_ours(minute_ns, revisions)]
+        for minute_ns in others:
+            del sums[minute_ns]
+        changed.update(others)
         for minute_ns, groups in sums.items():
-            held = self._held[minute_ns]
+            held = self._held.setdefault(minute_ns, _Minute(0, {}))
             held.revision += 1
             for group, more in groups.items():
                 held.sums[group] = held.sums.get(group, 0) + more
@@ -80,9 +80,14 @@ class MinuteWriter:
             rows = [_rows(minute_ns, self._held[minute_ns]) for minute_ns in sums]
             self._store.client().insert_arrow("attribution_minutes", pa.concat_tables(rows))
         self._rewrite(sorted(changed))
+        self._load(others)
         for minute_ns in sorted(self._held)[:-_HELD_MAX]:
             del self._held[minute_ns]
         return len(changed) + len(sums)
+
+    def _is_ours(self, minute_ns: int, revisions: Mapping[int, int]) -> bool:
+        held = self._held.get(minute_ns)
+        return (held.revision if held is not None else 0) == revisions.get(minute_ns, 0)
 
     def _rewrite(self, minutes_ns: list[int]) -> None:
         for minute_ns in minutes_ns:

@@ -355,3 +355,16 @@ def test_sums_of_a_window_beyond_64_bits_are_valued(store: Connections) -> None:
     expected = (12 * Decimal(800_000_000_000) + 3) / 13
     last = cells(store)[12]
     assert abs(last["value_usd"] - last["loss_usd"] - expected) < Decimal(100)
+
+
+def test_two_jobs_at_once_count_no_decision_twice(store: Connections) -> None:
+    """As where a second `attribute` is started by mistake, or the old one ends after the new."""
+    put_spans(store, decision("z"))
+    first, second = job(store), job(store)
+    for each in (first, second):
+        each.run_once(at(10))
+    for number, name in enumerate(["a", "b", "c"]):
+        put_spans(store, decision(name, received_s=12 + 10 * number))
+        for each in (first, second, first) if number == 1 else (second, first):
+            each.run_once(at(20 + 10 * number))
+    assert everything(store) == computed_afresh(store, 60)
