@@ -117,6 +117,7 @@ def register_acts(app: Dash) -> None:
             [Output(f"alert-{act}-form", "opened"), Output(f"alert-{act}-said", "children"), *more],
             Input(f"alert-{act}-open", "n_clicks"),
             Input("alert-acted", "data"),
+            Input("url", "pathname"),  # another alert closes it, before it is drawn itself
             State("alert-known", "data"),
         )
         in_browser(

@@ -95,12 +95,15 @@
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     millworth: {
       // A page is drawn when its route changes; its own state in the URL does not redraw it.
+      // A route is a page and, behind a space, what it is of: what is typed, opened or said on the
+      // page of one thing is of no other.
       route: function (pathname, query, current, zone, titles) {
         const path = (pathname || "/").replace(/\/+$/, "") || "/";
         const one = path === "/decision" && new URLSearchParams(query || "").get("id");
-        const of = path.startsWith("/alerts/") ? "/alerts/{id}" : path;
-        const route = one ? "/decision?id" : of;
-        document.title = (titles[route] || "No such page") + " - Millworth";
+        const of = path.startsWith("/alerts/") && path.slice("/alerts/".length);
+        const page = one ? "/decision?id" : of ? "/alerts/{id}" : path;
+        const route = one || of ? page + " " + (one || of) : page;
+        document.title = (titles[page] || "No such page") + " - Millworth";
         return [
           route === current ? UNCHANGED() : route,
           zoneOf(query) === zone ? UNCHANGED() : zoneOf(query),

@@ -36,8 +36,13 @@
       return [UNCHANGED(), UNCHANGED(), UNCHANGED(), UNCHANGED()];
     }
     sending = true;
+    const page = window.location.pathname;
     const answer = await post(path, body);
     sending = false;
+    if (window.location.pathname !== page) {
+      // The timeline of that alert has it; it is no news of the one that is here now.
+      return [UNCHANGED(), UNCHANGED(), UNCHANGED(), UNCHANGED()];
+    }
     return answer.refused
       ? [UNCHANGED(), answer.refused, UNCHANGED(), UNCHANGED()]
       : [Date.now(), "", done + " at " + window.millworth.clock(Date.now()), ""];
@@ -60,7 +65,7 @@
   Object.assign(window.dash_clientside.millworth, {
     openForm: () => [opens(), ""],
 
-    openSilence: (_clicks, _acted, known) =>
+    openSilence: (_clicks, _acted, _path, known) =>
       opens() ? [true, "", known.matchers.join("\n")] : [false, "", UNCHANGED()],
 
     ackAlert: function (_clicks, known, by, text, useful) {
