@@ -120,6 +120,8 @@ def heatmap(
             "step_ns": step_ns,
             "buckets_per_octave": BUCKETS_PER_OCTAVE,
             "offset_ms": axis.offset_ns // NS_PER_MS,
+            # As texts: a browser's numbers have no room for nanoseconds of today.
+            "range_ns": [str(seen.from_ns), str(seen.to_ns)],
         },
         xaxis={"type": "date", "range": [axis.iso(from_ns), axis.iso(seen.to_ns)]},
         # What is dragged over is a range of time, whatever the latency.

@@ -265,10 +265,18 @@
         const meta = figure.layout.meta;
         const { step_ns: stepNs, buckets_per_octave: perOctave } = meta;
         const bucket = Math.floor(point.y);
-        const middleMs = instant(point.x, meta);
+        const [seenFrom, seenTo] = meta.range_ns.map(BigInt);
+        const columnFrom = BigInt(instant(point.x, meta) - stepNs / 2e6) * 1000000n;
+        const columnTo = columnFrom + BigInt(stepNs);
+        // At an edge a column is in part outside of what was read, and its cells are of the rest.
+        const from = columnFrom < seenFrom ? seenFrom : columnFrom;
+        // An address ends at a whole millisecond.
+        const to = ((columnTo < seenTo ? columnTo : seenTo) + 999999n) / 1000000n;
+        const length = String(to * 1000000n - from).padStart(10, "0");
+        const rest = length.slice(-9).replace(/0+$/, "");
         const now = new URLSearchParams(window.location.search);
-        now.set("window", Math.round(stepNs / 1e9) + "s");
-        now.set("until", new Date(middleMs + stepNs / 2e6).toISOString());
+        now.set("window", length.slice(0, -9) + (rest ? "." + rest : "") + "s");
+        now.set("until", new Date(Number(to)).toISOString());
         now.set("low_ms", String(Math.pow(2, bucket / perOctave) / 1e6));
         now.set("high_ms", String(Math.pow(2, (bucket + 1) / perOctave) / 1e6));
         now.set("sort", "slowest");
