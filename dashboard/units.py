@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.core.times import time_zone
 
 UNKNOWN = "unknown"
@@ -136,6 +136,18 @@ class Zone:
     def at(self, ns: int) -> str:
         """Return the time of day with its mark: `16:13:20 CEST`."""
         return f"{self.clock(ns)} {self.mark(ns)}"
+
+    def dated(self, ns: int, now_ns: int) -> str:
+        """Return the time of day, behind the day where that is not the one of now.
+
+        `16:13:20` or `2026-09-21 16:13:20`. What may be of another day is written by this.
+        """
+        is_today = self.wall_ns(ns) // NS_PER_DAY == self.wall_ns(now_ns) // NS_PER_DAY
+        return self.clock(ns) if is_today else self.second(ns)
+
+    def dated_at(self, ns: int, now_ns: int) -> str:
+        """Return the same with its mark: `2026-09-21 16:13:20 CEST`."""
+        return f"{self.dated(ns, now_ns)} {self.mark(ns)}"
 
     def second(self, ns: int) -> str:
         """Return the day and the time of day: `2026-09-21 16:13:20`."""

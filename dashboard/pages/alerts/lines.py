@@ -63,8 +63,23 @@ _NO_LOSS: dict[str, object] = {"lost_usd": None, "lost": UNKNOWN, "lost_from": "
 ROW_PX = 90
 
 
-def alert_line(alert: AlertRow, zone: Zone, others: int = 0) -> dict[str, object]:
-    """Return one row of the grid of alerts; so many others of its incident are open."""
+def as_of(zone: Zone, now_ns: int, to_ns: int) -> str:
+    """Return when a range ended, `at 05:53:00 UTC`, "" where it goes on to now."""
+    return f"at {zone.dated_at(to_ns, now_ns)}" if to_ns < now_ns else ""
+
+
+def alert_line(
+    alert: AlertRow, zone: Zone, now_ns: int, to_ns: int, others: int = 0
+) -> dict[str, object]:
+    """Return one row of the grid of alerts.
+
+    Args:
+        alert: as it stood at the end of the range.
+        zone: by whose clock.
+        now_ns: the time.
+        to_ns: the end of the range.
+        others: so many others of its incident are open.
+    """
     rule = f"{alert.rule} · shadow: would have paged" if alert.is_shadow else alert.rule
     return {
         "id": alert.episode_id,
@@ -72,7 +87,7 @@ def alert_line(alert: AlertRow, zone: Zone, others: int = 0) -> dict[str, object
         "what": cause_of(alert),
         "scope": f"{rule} · one incident with {others} more" if others else rule,
         "href": alert_href(alert.episode_id),
-        **_money(alert, zone),
+        **_money(alert, zone, now_ns, to_ns),
         "since": zone.clock(alert.started_ns or alert.first_ns),
         "state": alert.state,
         "owner": _people(alert),
@@ -80,10 +95,14 @@ def alert_line(alert: AlertRow, zone: Zone, others: int = 0) -> dict[str, object
     }
 
 
-def alert_lines(alerts: Sequence[AlertRow], zone: Zone) -> list[dict[str, object]]:
-    """Return the rows of the grid of alerts."""
+def alert_lines(
+    alerts: Sequence[AlertRow], zone: Zone, now_ns: int, to_ns: int
+) -> list[dict[str, object]]:
+    """Return the rows of the grid of alerts, as they stood at the end of a range."""
     others = beside(alerts)
-    return [alert_line(alert, zone, others.get(alert.episode_id, 0)) for alert in alerts]
+    return [
+        alert_line(alert, zone, now_ns, to_ns, others.get(alert.episode_id, 0)) for alert in alerts
+    ]
 
 
 def external_line(alert: ExternalAlert, zone: Zone) -> dict[str, object]:
@@ -110,15 +129,17 @@ def state_of(state: str, *, is_shadow: bool) -> str:
     return f"{state}, would have paged" if is_shadow else state
 
 
-def _money(alert: AlertRow, zone: Zone) -> dict[str, object]:
-    """Return what an alert costs: now or at its last change, and so far."""
+def _money(alert: AlertRow, zone: Zone, now_ns: int, to_ns: int) -> dict[str, object]:
+    """Return what an alert costs so far, and now, at the end of the range or its last change."""
     if not alert.is_priced or alert.state == UNKNOWN:
         return {"usd_per_h": None, "at_risk": UNKNOWN, "interval": "", "bar": None, **_NO_LOSS}
     if alert.state not in OPEN_STATES:
         lost = _lost(alert, zone)
         return {"usd_per_h": None, "at_risk": "over", "interval": "", "bar": None, **lost}
     rate, (low, high) = rate_of(alert), interval_of(alert)
-    when = "now" if alert.now_usd_per_h is not None else f"at {zone.clock(alert.at_ns)}"
+    when = "now" if to_ns >= now_ns else f"at {zone.dated(to_ns, now_ns)}"
+    if alert.now_usd_per_h is None:
+        when = f"at {zone.dated(alert.at_ns, now_ns)}"
     return {
         "usd_per_h": float(rate),
         "at_risk": f"{usd(rate)} {when}",

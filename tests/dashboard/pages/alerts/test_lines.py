@@ -47,7 +47,7 @@ SEEN = Range(NOW_NS - NS_PER_HOUR, NOW_NS + 1)
 
 def test_dollars_have_their_interval() -> None:
     """The rate of the short window, with the spread of the long one."""
-    line = alert_line(BURN, Zone())
+    line = alert_line(BURN, Zone(), NOW_NS, NOW_NS)
     assert (line["usd_per_h"], line["interval"]) == (6_000.0, "90 %: $3,000 to $12,000")
     assert str(line["at_risk"]).startswith("$6,000 at ")
     assert line["href"] == "/alerts/01"
@@ -56,7 +56,7 @@ def test_dollars_have_their_interval() -> None:
 @pytest.mark.parametrize("alert", [SILENT, STRANGE], ids=lambda alert: alert.rule)
 def test_alert_without_dollars_is_shown_by_its_words(alert: AlertRow) -> None:
     """Zero dollars would be an answer; the sentence of the rule is the one that there is."""
-    line = alert_line(alert, Zone())
+    line = alert_line(alert, Zone(), NOW_NS, NOW_NS)
     assert (line["at_risk"], line["interval"], line["usd_per_h"]) == ("unknown", "", None)
     assert (line["lost"], line["lost_usd"], line["bar"]) == ("unknown", None, None)
     assert str(line["what"]).endswith(alert.reason)
@@ -66,14 +66,15 @@ def test_alert_without_dollars_is_shown_by_its_words(alert: AlertRow) -> None:
 @pytest.mark.parametrize(("state", "said"), [("unknown", "unknown"), ("resolved", "over")])
 def test_what_costs_nothing_any_more_or_cannot_be_judged_is_no_sum(state: str, said: str) -> None:
     """`$0.00` beside a page that nobody could judge sent people back to bed."""
-    line = alert_line(dataclasses.replace(BURN, state=state, lost_usd=Decimal(0)), Zone())
+    alert = dataclasses.replace(BURN, state=state, lost_usd=Decimal(0))
+    line = alert_line(alert, Zone(), NOW_NS, NOW_NS)
     assert (line["at_risk"], line["usd_per_h"], line["bar"]) == (said, None, None)
     assert line["lost"] == ("unknown" if state == "unknown" else "$0.00")
 
 
 def test_shadow_says_that_it_would_have_paged() -> None:
     """Nobody was told: it is here for whoever decides whether the rule goes live."""
-    line = alert_line(dataclasses.replace(BURN, is_shadow=True), Zone())
+    line = alert_line(dataclasses.replace(BURN, is_shadow=True), Zone(), NOW_NS, NOW_NS)
     assert line["scope"] == "burn · shadow: would have paged"
 
 
@@ -106,4 +107,7 @@ def test_line_says_who_was_here() -> None:
         (Standing(ack, ()), "anna"),
         (Standing(ack, (7,)), "anna · silenced"),
     ):
-        assert alert_line(dataclasses.replace(BURN, people=people), Zone())["owner"] == said
+        assert (
+            alert_line(dataclasses.replace(BURN, people=people), Zone(), NOW_NS, NOW_NS)["owner"]
+            == said
+        )
