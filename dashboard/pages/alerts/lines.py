@@ -29,6 +29,7 @@ _STATE = {
     "width": 116,
     "cellRenderer": "TagAndLine",
     "cellRendererParams": {"tag": "state", "second": "since"},
+    "cellClass": "dated",
 }
 _OWNER = {"field": "owner", "headerName": "Who", "width": 120, "tooltipField": "owner"}
 _PRICED: list[dict[str, Any]] = [
@@ -39,6 +40,7 @@ _PRICED: list[dict[str, Any]] = [
         "sort": "desc",
         "cellRenderer": "Interval",
         "cellRendererParams": {"first": "at_risk", "second": "interval"},
+        "cellClass": "dated",
     },
     {
         "field": "lost_usd",
@@ -46,6 +48,7 @@ _PRICED: list[dict[str, Any]] = [
         "width": 112,
         "cellRenderer": "TwoLines",
         "cellRendererParams": {"first": "lost", "second": "lost_from"},
+        "cellClass": "dated",
     },
 ]
 ALERT_COLUMNS = [_PRICED[0], _WHAT, _PRICED[1], _STATE, _OWNER]
@@ -80,6 +83,7 @@ def alert_line(
         to_ns: the end of the range.
         others: so many others of its incident are open.
     """
+    changed = zone.dated_at(alert.at_ns, now_ns)
     rule = f"{alert.rule} · shadow: would have paged" if alert.is_shadow else alert.rule
     return {
         "id": alert.episode_id,
@@ -88,10 +92,10 @@ def alert_line(
         "scope": f"{rule} · one incident with {others} more" if others else rule,
         "href": alert_href(alert.episode_id),
         **_money(alert, zone, now_ns, to_ns),
-        "since": zone.clock(alert.started_ns or alert.first_ns),
+        "since": zone.dated(alert.started_ns or alert.first_ns, now_ns),
         "state": alert.state,
         "owner": _people(alert),
-        "reason": f"{alert.reason} (basis: {alert.basis}, as of {zone.at(alert.at_ns)})",
+        "reason": f"{alert.reason} (basis: {alert.basis}, as of {changed})",
     }
 
 
@@ -105,7 +109,7 @@ def alert_lines(
     ]
 
 
-def external_line(alert: ExternalAlert, zone: Zone) -> dict[str, object]:
+def external_line(alert: ExternalAlert, zone: Zone, now_ns: int) -> dict[str, object]:
     """Return one row of an alert that was pushed to us; its texts are those of its sender."""
     name = alert.labels.get("alertname", "") or "no alertname"
     said = alert.annotations.get("summary", "") or alert.annotations.get("description", "")
@@ -117,7 +121,7 @@ def external_line(alert: ExternalAlert, zone: Zone) -> dict[str, object]:
         "scope": shorten(said, _TEXT_MAX),
         "href": "",
         "labels": shorten(json.dumps(labels, ensure_ascii=False), _TEXT_MAX),
-        "since": zone.second(alert.starts_ns)[5:16],
+        "since": zone.dated(alert.starts_ns, now_ns),
         "state": "firing" if alert.is_firing else "resolved",
         "sender": alert.sender,
         "reason": shorten(said, _TEXT_MAX),
@@ -134,7 +138,7 @@ def _money(alert: AlertRow, zone: Zone, now_ns: int, to_ns: int) -> dict[str, ob
     if not alert.is_priced or alert.state == UNKNOWN:
         return {"usd_per_h": None, "at_risk": UNKNOWN, "interval": "", "bar": None, **_NO_LOSS}
     if alert.state not in OPEN_STATES:
-        lost = _lost(alert, zone)
+        lost = _lost(alert, zone, now_ns)
         return {"usd_per_h": None, "at_risk": "over", "interval": "", "bar": None, **lost}
     rate, (low, high) = rate_of(alert), interval_of(alert)
     when = "now" if to_ns >= now_ns else f"at {zone.dated(to_ns, now_ns)}"
@@ -145,17 +149,17 @@ def _money(alert: AlertRow, zone: Zone, now_ns: int, to_ns: int) -> dict[str, ob
         "at_risk": f"{usd(rate)} {when}",
         "interval": interval_text(low, high),
         "bar": bar_places(rate, low, high),
-        **_lost(alert, zone),
+        **_lost(alert, zone, now_ns),
     }
 
 
-def _lost(alert: AlertRow, zone: Zone) -> dict[str, object]:
+def _lost(alert: AlertRow, zone: Zone, now_ns: int) -> dict[str, object]:
     if alert.lost_usd is None:
         return _NO_LOSS
     return {
         "lost_usd": float(alert.lost_usd),
         "lost": usd(alert.lost_usd),
-        "lost_from": f"from {zone.clock(alert.lost_from_ns)}",
+        "lost_from": f"from {zone.dated(alert.lost_from_ns, now_ns)}",
     }
 
 

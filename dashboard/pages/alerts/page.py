@@ -216,7 +216,7 @@ def show(context: PageContext, scope: Scope) -> Found:
             f"{_alerts(len(found.unknown))} without data: what they cost is not known"
         ),
         "alerts-external.rowData": [
-            external_line(each, scope.zone) for each in found.external[:EXTERNAL_MAX]
+            external_line(each, scope.zone, now_ns) for each in found.external[:EXTERNAL_MAX]
         ],
         "alerts-external-note.children": (
             f"{_alerts(len(found.external))} of Prometheus, vmalert or Grafana, without dollars"

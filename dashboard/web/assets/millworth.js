@@ -49,6 +49,13 @@
     return `${hour}:${minute}:${second} ${timeZoneName}`;
   }
 
+  // The same, behind the day where that is not the one of now, as Zone.dated of the service.
+  function dated(ms) {
+    const day = ({ year, month, day: number }) => `${year}-${month}-${number}`;
+    const then = day(wall(ms));
+    return then === day(wall(Date.now())) ? clock(ms) : then + " " + clock(ms);
+  }
+
   // Of an instant of a figure, which is by the clock of its end.
   function instant(at, meta) {
     const ms = Date.parse(String(at).replace(" ", "T") + "Z");
@@ -90,7 +97,7 @@
   }
 
   // For the files beside this one.
-  window.millworth = { go: go, goTo: goTo, set: set, wall: wall, clock: clock, instant: instant };
+  window.millworth = { go, goTo, set, wall, clock, dated, instant };
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     millworth: {

@@ -82,7 +82,7 @@ def test_alert_of_others_is_marked_and_has_no_dollars() -> None:
     """Its texts are its sender's, and lead nowhere."""
     labels = {"alertname": "NodeDown", "instance": "<b>"}
     other = ExternalAlert("f", labels, {"summary": "x" * 9_000}, "javascript:1", 1, 2, "prom", True)
-    line = external_line(other, Zone())
+    line = external_line(other, Zone(), NOW_NS)
     assert (line["what"], line["severity"], line["href"]) == ("NodeDown", "external", "")
     assert line["labels"] == '{"instance": "<b>"}'
     assert "usd_per_h" not in line
@@ -96,6 +96,17 @@ def test_path_follows_an_alert_on_decisions_and_no_other() -> None:
     for alert in (BURN, STRANGE):
         shown = path.path_range(SEEN, top_of([SILENT, alert], SEEN.to_ns, 0).dearest)
         assert (shown.action, shown.region) == ("checkout", "eu-west")
+
+
+def test_instants_of_another_day_have_it() -> None:
+    """Alerts of seven days are listed, and `Since 06:18:27` is of none of them."""
+    alert = dataclasses.replace(BURN, lost_usd=Decimal(1), lost_from_ns=BURN.first_ns)
+    later_ns, began = NOW_NS + 26 * NS_PER_HOUR, Zone().second(alert.started_ns or alert.first_ns)
+    line = alert_line(alert, Zone(), later_ns, later_ns)
+    assert (line["since"], line["lost_from"]) == (began, f"from {Zone().second(alert.first_ns)}")
+    assert str(line["at_risk"]).endswith(f" at {Zone().second(alert.at_ns)}")
+    assert f"as of {Zone().second(alert.at_ns)} UTC" in str(line["reason"])
+    assert alert_line(alert, Zone(), NOW_NS, NOW_NS)["since"] == began[11:]
 
 
 def test_line_says_who_was_here() -> None:
