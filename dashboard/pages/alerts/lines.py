@@ -31,7 +31,7 @@ _STATE = {
     "cellRendererParams": {"tag": "state", "second": "since"},
     "cellClass": "dated",
 }
-_OWNER = {"field": "owner", "headerName": "Who", "width": 120, "tooltipField": "owner"}
+_OWNER = {"field": "owner", "headerName": "Who", "width": 112, "tooltipField": "owner"}
 _PRICED: list[dict[str, Any]] = [
     {
         "field": "usd_per_h",
@@ -45,7 +45,7 @@ _PRICED: list[dict[str, Any]] = [
     {
         "field": "lost_usd",
         "headerName": "Lost so far",
-        "width": 112,
+        "width": 120,
         "cellRenderer": "TwoLines",
         "cellRendererParams": {"first": "lost", "second": "lost_from"},
         "cellClass": "dated",
