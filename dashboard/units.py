@@ -92,6 +92,11 @@ class Axis:
         """Return an instant as an axis takes it, which knows of no zones."""
         return utc_iso(ns + self.offset_ns)
 
+    def pointed(self, from_ns: int, to_ns: int) -> str:
+        """Return the form in which what is pointed at has its time, and its day among several."""
+        days = {(ns + self.offset_ns) // NS_PER_DAY for ns in (from_ns, to_ns)}
+        return f"%{{x|{'%H:%M:%S' if len(days) == 1 else '%Y-%m-%d %H:%M:%S'}}} {self.mark}"
+
 
 @dataclass(frozen=True, slots=True)
 class Zone:

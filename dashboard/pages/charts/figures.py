@@ -194,7 +194,8 @@ def _heat_trace(cells: Sequence[Cell], step_ns: int, low: int, high: int, axis: 
         "y": [bucket + 0.5 for bucket in range(low, high)],
         "z": [[math.log10(n) if n else None for n in row] for row in counts],
         "text": [[f"{n:,}" if n else "" for n in row] for row in counts],
-        "hovertemplate": f"%{{text}} decisions<br>%{{x|%H:%M:%S}} {axis.mark}<extra></extra>",
+        "hovertemplate": "%{text} decisions<br>"
+        f"{axis.pointed(columns[0], columns[-1])}<extra></extra>",
         "hoverongaps": False,
         "colorscale": "Cividis",
         "zmin": -0.3,
