@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.core.times import time_zone
 
 UNKNOWN = "unknown"
@@ -92,6 +92,11 @@ class Axis:
         """Return an instant as an axis takes it, which knows of no zones."""
         return utc_iso(ns + self.offset_ns)
 
+    def pointed(self, from_ns: int, to_ns: int) -> str:
+        """Return the form in which what is pointed at has its time, and its day among several."""
+        days = {(ns + self.offset_ns) // NS_PER_DAY for ns in (from_ns, to_ns)}
+        return f"%{{x|{'%H:%M:%S' if len(days) == 1 else '%Y-%m-%d %H:%M:%S'}}} {self.mark}"
+
 
 @dataclass(frozen=True, slots=True)
 class Zone:
@@ -136,6 +141,18 @@ class Zone:
     def at(self, ns: int) -> str:
         """Return the time of day with its mark: `16:13:20 CEST`."""
         return f"{self.clock(ns)} {self.mark(ns)}"
+
+    def dated(self, ns: int, now_ns: int) -> str:
+        """Return the time of day, behind the day where that is not the one of now.
+
+        `16:13:20` or `2026-09-21 16:13:20`. What may be of another day is written by this.
+        """
+        is_today = self.wall_ns(ns) // NS_PER_DAY == self.wall_ns(now_ns) // NS_PER_DAY
+        return self.clock(ns) if is_today else self.second(ns)
+
+    def dated_at(self, ns: int, now_ns: int) -> str:
+        """Return the same with its mark: `2026-09-21 16:13:20 CEST`."""
+        return f"{self.dated(ns, now_ns)} {self.mark(ns)}"
 
     def second(self, ns: int) -> str:
         """Return the day and the time of day: `2026-09-21 16:13:20`."""

@@ -30,7 +30,12 @@ class Standing:
 
 
 def standings(
-    memory: AlertStore, alerts: Sequence[Known], fires: Sequence[Known], now_ns: int
+    memory: AlertStore,
+    alerts: Sequence[Known],
+    fires: Sequence[Known],
+    now_ns: int,
+    *,
+    is_past: bool = False,
 ) -> dict[str, Standing]:
     """Return the standing of each alert by its episode.
 
@@ -39,16 +44,25 @@ def standings(
         alerts: all of them.
         fires: those that are open, of which silences may hide some.
         now_ns: the time.
+        is_past: that is one of the past: what people did after it is left out.
     """
     notes = Notes(memory).of([alert.episode_id for alert in alerts])
     silences = Silences(memory)
+
+    def is_known(done_ns: int) -> bool:
+        return not is_past or done_ns <= now_ns
+
     hides = {
-        alert.episode_id: tuple(silence.id for silence in silences.hiding(alert, now_ns))
+        alert.episode_id: tuple(
+            each.id for each in silences.hiding(alert, now_ns) if is_known(each.made_ns)
+        )
         for alert in fires
     }
+    acks = {
+        episode_id: ack_of([note for note in of if is_known(note.at_ns)])
+        for episode_id, of in notes.items()
+    }
     return {
-        alert.episode_id: Standing(
-            ack_of(notes.get(alert.episode_id, [])), hides.get(alert.episode_id, ())
-        )
+        alert.episode_id: Standing(acks.get(alert.episode_id), hides.get(alert.episode_id, ()))
         for alert in alerts
     }

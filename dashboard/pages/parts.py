@@ -96,7 +96,7 @@ def kpi(kpi_id: str, title: str) -> Component:
     """Return one figure on a card: value, what it is held against, and where it comes from."""
     return html.Div(
         [
-            html.H2(title),
+            html.H2(title, id=f"{kpi_id}-title"),
             html.Div("…", id=f"{kpi_id}-value", className="kpi-value"),
             html.Div("", id=f"{kpi_id}-note", className="note"),
         ],

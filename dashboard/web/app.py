@@ -248,8 +248,9 @@ def _register_frame(app: Dash, context: PageContext) -> None:
     def open_page(route: str | None, _zone: object, query: str | None) -> Any:  # noqa: ANN401  a page
         if who := str(current()):
             set_props("who", {"children": who})
+        path = (route or "").partition(" ")[0]  # behind it stands what the page is of
         for module in PAGES:
-            if route == module.PATH:
+            if path == module.PATH:
                 context.begin(module.PATH, query)
                 return module.layout(query or "", context)
         return html.Div([html.H1("No such page"), html.A("Go to the overview", href="/")])

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
+from alerts.people.notes import Notes
 from alerts.rows import AlertEvent
 from alerts.state.acts import audit_acts
 from alerts.state.external import ExternalAlerts, PostedAlert
@@ -83,9 +84,16 @@ def test_alert_is_acknowledged_silenced_and_traced_to_its_evidence(
         expect(page.locator("#alert-silence-preview")).to_contain_text("is not NAME=VALUE")
         form.get_by_label("Alerts for which").fill("rule=burn")
         expect(page.locator("#alert-silence-preview")).to_contain_text("Hides 1 alert")
+        form.get_by_label("For how long").fill("40h")
         form.get_by_label("Reason").fill("known, until the failover")
         form.get_by_role("button", name="Silence").click()
-        expect(page.locator("#alert-facts")).to_contain_text("silence 1 of anna until")
+        # It ends on another day: at the same hour, tonight, nobody is called.
+        day = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+        for told in ("facts", "timeline"):
+            expect(page.locator(f"#alert-{told}")).to_contain_text(
+                re.compile(f"silence 1 (of anna )?until {day}")
+            )
+        expect(page.locator("#alert-done")).to_contain_text(re.compile(f"Silenced until {day}"))
 
         page.get_by_role("button", name="End a silence").click()
         form = page.get_by_role("dialog")
@@ -107,6 +115,95 @@ def test_alert_is_acknowledged_silenced_and_traced_to_its_evidence(
     ]
     refusals = re.compile("status of 40[04]")  # of the form that was sent too early, and of /pulse
     assert [error for error in visit.console_errors if not refusals.search(error)] == []
+
+
+OTHER = "f" * 32
+
+
+def incident(state: AlertStore, store: Connections) -> None:
+    """Have two alerts of one incident fire, each a link away from the other."""
+    fire(state, store, incident_id=EPISODE)
+    fire(state, store, episode_id=OTHER, region=REGIONS[1], incident_id=EPISODE)
+
+
+def opened(page: Page, act: str) -> tuple[Locator, Locator]:
+    """Open a form; return it, and where its comment is typed."""
+    page.get_by_role("button", name=act, exact=True).click()
+    form = page.get_by_role("dialog")
+    expect(form).to_be_visible()
+    return form, form.get_by_role("textbox", name="Comment")
+
+
+def test_forms_drafts_and_notes_are_of_the_alert_they_were_opened_on(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """Over a link inside of the page, and over back, another alert has none of them."""
+    page = visit.page
+    with served(own_world, tmp_path, rules=[rule()], clock=ManualClock(TODAY_NS)) as pages:
+        incident(pages.state, own_world)
+        heading, done = page.get_by_role("heading", level=1), page.locator("#alert-done")
+        page.goto(f"{pages.url}/alerts/{EPISODE}")
+        form, text = opened(page, "Comment")
+        text.fill("seen")
+        form.get_by_role("button", name="Comment").click()
+        expect(done).to_contain_text("Comment kept at")
+        form, text = opened(page, "Acknowledge")
+        text.fill("a draft of the first")
+        form.get_by_text("Yes", exact=True).click()
+        page.keyboard.press("Escape")
+        form, _ = opened(page, "Silence")
+        form.get_by_label("For how long").fill("40h")
+        form.get_by_label("Alerts for which").fill("rule=burn")
+        page.keyboard.press("Escape")
+        expect(form).to_have_count(0)
+
+        page.locator("#alert-facts a[href^='/alerts/']").click()
+        expect(heading).to_contain_text(REGIONS[1])
+        expect(done).to_have_text("")
+        form, text = opened(page, "Acknowledge")
+        expect(text).to_have_value("")
+        expect(form.get_by_label("Say later")).to_be_checked()
+        page.keyboard.press("Escape")
+        form, _ = opened(page, "Silence")
+        expect(form.get_by_label("For how long")).to_have_value("2h")
+        matchers = form.get_by_label("Alerts for which")
+        expect(matchers).to_have_value(re.compile(f"region={REGIONS[1]}$"))
+        page.keyboard.press("Escape")
+        form, text = opened(page, "Comment")
+        text.fill("about the second")
+        page.go_back()
+        expect(heading).to_contain_text(REGIONS[0])
+        expect(form).to_have_count(0)
+        _, text = opened(page, "Comment")
+        expect(text).to_have_value("")
+
+
+def test_late_answer_to_a_comment_is_no_news_of_another_alert(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """It is kept with the alert that it was written on, whatever is shown by then."""
+    page = visit.page
+    held: list[Route] = []
+    with served(own_world, tmp_path, rules=[rule()], clock=ManualClock(TODAY_NS)) as pages:
+        incident(pages.state, own_world)
+        heading = page.get_by_role("heading", level=1)
+        page.goto(f"{pages.url}/alerts/{OTHER}")
+        page.locator("#alert-facts a[href^='/alerts/']").click()
+        expect(heading).to_contain_text(REGIONS[0])
+        page.route("**/comment", lambda route: held.append(route))
+        form, text = opened(page, "Comment")
+        text.fill("late")
+        with page.expect_request("**/comment"):
+            form.get_by_role("button", name="Comment").click()
+        page.go_back()
+        expect(heading).to_contain_text(REGIONS[1])
+        with page.expect_response("**/comment"):
+            held[0].continue_()
+        _, text = opened(page, "Comment")
+        expect(page.locator("#alert-done")).to_have_text("")
+        kept = Notes(pages.state).of([EPISODE, OTHER])
+    assert [note.text for note in kept[EPISODE]] == ["late"]
+    assert OTHER not in kept
 
 
 def test_texts_of_senders_stay_texts_and_an_end_is_seen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
@@ -13,23 +14,27 @@ from collector.core.clock import NS_PER_S
 from collector.core.times import iso_ns
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
-from dashboard.units import Zone
+from dashboard.units import Zone, utc_iso
 from tests.browser.conftest import Visit
 from tests.conftest import ManualClock
-from tests.support.dashboard.seed import TODAY_NS
+from tests.support.dashboard.seed import TODAY_NS, Seed
 from tests.support.dashboard.served import served
 from tests.support.service import RunningService
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
-# Clicks the fullest cell, as plotly tells of a click; returns how many decisions are in it.
-CLICK = """() => {
+# Clicks the fullest cell, of one column where it is given, -1 is the last, as plotly tells of a
+# click; returns how many decisions are in it.
+CLICK = """column => {
   const plot = document.querySelector("#overview-heatmap .js-plotly-plot");
   const trace = plot.data[0];
+  const wanted = column === null ? null : (column + trace.x.length) % trace.x.length;
   let best = {n: 0};
   trace.text.forEach((row, y) => row.forEach((text, x) => {
     const n = Number(text.replace(",", "")) || 0;
-    if (n > best.n) best = {n, x: trace.x[x], y: trace.y[y], text};
+    if (n > best.n && (wanted === null || x === wanted)) {
+      best = {n, x: trace.x[x], y: trace.y[y], text};
+    }
   }));
   window.dash_clientside.set_props("overview-heatmap", {clickData: {points: [best]}});
   return best.n;
@@ -138,3 +143,24 @@ def test_cell_of_a_heatmap_by_another_clock_leads_to_its_decisions(
         decisions = re.compile(f"^{found} decision")
         expect(page.locator("#decisions-totals")).to_have_text(decisions)
     assert [error for error in visit.console_errors if "status of 404" not in error] == []
+
+
+@pytest.mark.parametrize("query", ["&until={}", ""], ids=["frozen", "live"])
+def test_cell_at_an_edge_of_a_heatmap_has_what_its_list_has(
+    store: Connections, visit: Visit, tmp_path: Path, query: str
+) -> None:
+    """A column begins before the range or ends behind it: neither is in the cell or in the list."""
+    seed, page = Seed(random.Random(1)), visit.page
+    even_ns = TODAY_NS - TODAY_NS % (5 * NS_PER_S)
+    for number in range(400):
+        seed.decision(even_ns - (390 - number) * NS_PER_S, number, jitter=0)
+    seed.insert(store.client())
+    end_ns = even_ns + 3 * NS_PER_S + 123_456_789
+    with served(store, tmp_path, clock=ManualClock(end_ns)) as pages:
+        for column, decisions in ((0, 1), (-1, 4), (1, 5)):
+            page.goto(f"{pages.url}/?window=5m" + query.format(f"{utc_iso(end_ns)}Z"))
+            expect(page.locator("#overview-heatmap .hm").first).to_be_visible()
+            assert page.evaluate(CLICK, column) == decisions
+            page.wait_for_url(re.compile(r"/decision\?.*low_ms="))
+            said = re.compile(f"^{decisions} decision")
+            expect(page.locator("#decisions-totals")).to_have_text(said)

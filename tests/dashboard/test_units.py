@@ -45,6 +45,23 @@ def test_instant_is_written_by_the_clock_of_a_zone(
     assert (zone.full(at_ns), zone.city) == (full, city)
     assert zone.at(at_ns) == f"{full[11:19]} {full.rpartition(' ')[2]}"
     assert zone.second(at_ns) == full[:19]
+    assert zone.dated_at(at_ns, at_ns) == zone.at(at_ns)
+
+
+@pytest.mark.parametrize(
+    ("now", "dated"),
+    [
+        ("2026-07-02T21:59:59Z", "00:30:00"),
+        ("2026-07-01T22:00:00Z", "00:30:00"),
+        ("2026-07-02T22:00:00Z", "2026-07-02 00:30:00"),
+        ("2026-07-01T21:59:59Z", "2026-07-02 00:30:00"),
+    ],
+)
+def test_another_day_is_written_by_the_clock_of_the_reader(now: str, dated: str) -> None:
+    """An end at half past midnight is of tomorrow until midnight, in Berlin at 22:00 UTC."""
+    zone, at_ns = Zone("Europe/Berlin"), instant_ns("2026-07-01T22:30:00Z", "at")
+    assert zone.dated(at_ns, instant_ns(now, "now")) == dated
+    assert zone.dated_at(at_ns, instant_ns(now, "now")) == f"{dated} CEST"
 
 
 def test_time_that_a_clock_never_shows_is_after_it_was_set_forward() -> None:

@@ -79,12 +79,16 @@ def act_parts() -> list[Component]:
     ]
 
 
-def act_values(alert: AlertDetail | None, refusal: str, zone: Zone) -> dict[str, object]:
+def act_values(
+    alert: AlertDetail | None, refusal: str, zone: Zone, now_ns: int
+) -> dict[str, object]:
     """Return a value for each of ACT_OUTPUTS.
 
     Args:
         alert: as it is known; None where there is none, about which nobody can do anything.
         refusal: why whoever looks may do nothing, "" where it may.
+        zone: by whose clock.
+        now_ns: the time.
     """
     closed = alert is None or bool(refusal)
     ack = alert.ack if alert is not None else None
@@ -96,7 +100,9 @@ def act_values(alert: AlertDetail | None, refusal: str, zone: Zone) -> dict[str,
         "alert-refusal.children": refusal,
         "alert-known.data": _known(alert),
         "alert-ack-known.children": (
-            f"{ack.actor} acknowledged this at {zone.at(ack.at_ns)}: {ack.text}" if ack else ""
+            f"{ack.actor} acknowledged this at {zone.dated_at(ack.at_ns, now_ns)}: {ack.text}"
+            if ack
+            else ""
         ),
         "alert-unsilence-number.data": [
             {"value": str(each.id), "label": f"{each.id} of {each.actor}: {each.reason[:60]}"}
@@ -117,6 +123,7 @@ def register_acts(app: Dash) -> None:
             [Output(f"alert-{act}-form", "opened"), Output(f"alert-{act}-said", "children"), *more],
             Input(f"alert-{act}-open", "n_clicks"),
             Input("alert-acted", "data"),
+            Input("url", "pathname"),  # another alert closes it, before it is drawn itself
             State("alert-known", "data"),
         )
         in_browser(

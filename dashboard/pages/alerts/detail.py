@@ -131,7 +131,13 @@ def show(context: PageContext, episode_id: str, zone: Zone) -> Found:
     """Read one alert: a value for each of READ."""
     now_ns = context.clock.now_ns()
     found = read_alert(
-        context.reader, context.alert_state, context.alerts, context.reference, episode_id, now_ns
+        context.reader,
+        context.alert_state,
+        context.alerts,
+        context.reference,
+        episode_id,
+        now_ns,
+        zone,
     )
     if found is None:
         return Found(_unknown(episode_id))
@@ -141,22 +147,22 @@ def show(context: PageContext, episode_id: str, zone: Zone) -> Found:
     shown = {
         "alert-title.children": found.cause,
         "alert-state.children": _state(found, now_ns, zone),
-        **_money(found, zone),
-        "alert-facts.children": _facts(found, zone),
-        "alert-exemplars.children": _exemplars(found, zone),
+        **_money(found, zone, now_ns),
+        "alert-facts.children": _facts(found, zone, now_ns),
+        "alert-exemplars.children": _exemplars(found, zone, now_ns),
         "alert-exemplars-note.children": dcc.Link(
             f"all {'failed' if is_of_failures(found) else 'late'} ones", href=decisions_href(found)
         ),
         "alert-timeline.children": _timeline(found.timeline, zone),
         "alert-timeline-note.children": f"newest first, times in {zone.city}",
-        **act_values(found, refusal, zone),
+        **act_values(found, refusal, zone, now_ns),
     }
     return Found(shown, "; ".join(found.unknown))
 
 
 def _unknown(episode_id: str) -> dict[str, object]:
     shown: dict[str, object] = dict.fromkeys(READ, "")
-    shown |= act_values(None, "", Zone())
+    shown |= act_values(None, "", Zone(), 0)
     shown["alert-title.children"] = f"No alert has the id {episode_id!r}"
     shown["alert-facts.children"] = html.P(
         [
@@ -182,15 +188,15 @@ def _state(alert: AlertDetail, now_ns: int, zone: Zone) -> list[Component]:
     ]
 
 
-def _money(alert: AlertDetail, zone: Zone) -> dict[str, object]:
+def _money(alert: AlertDetail, zone: Zone, now_ns: int) -> dict[str, object]:
     """Return the three cards; what nobody knows is said so, and is never zero dollars."""
     rate, low, high = alert.usd_per_h, alert.low_usd_per_h, alert.high_usd_per_h
     at_risk: object = UNKNOWN
     note: object = "nobody knows what this costs"
     if not alert.is_open:
-        at_risk, note = "over", f"ended at {zone.at(alert.at_ns)}"
+        at_risk, note = "over", f"ended at {zone.dated_at(alert.at_ns, now_ns)}"
     if rate is not None and low is not None and high is not None:
-        when = "now" if alert.is_now else f"at {zone.at(alert.at_ns)}"
+        when = "now" if alert.is_now else f"at {zone.dated_at(alert.at_ns, now_ns)}"
         over = span_of_time(alert.window_s * 10**9)
         at_risk = f"{usd(rate)} / h"
         said = f"{when}, over {over if not alert.is_now else 'its newest minutes'}"
@@ -205,7 +211,7 @@ def _money(alert: AlertDetail, zone: Zone) -> dict[str, object]:
         lost = usd(alert.lost_usd)
         ends = interval_text(alert.lost_low_usd, alert.lost_high_usd)
         bar = interval_bar(alert.lost_usd, alert.lost_low_usd, alert.lost_high_usd)
-        lost_note = [bar, f"{ends} · from {zone.at(alert.lost_from_ns)}"]
+        lost_note = [bar, f"{ends} · from {zone.dated_at(alert.lost_from_ns, now_ns)}"]
     share: str = UNKNOWN
     share_note = "this rule has no budget in dollars"
     if alert.budget_usd is not None:
@@ -221,13 +227,13 @@ def _money(alert: AlertDetail, zone: Zone) -> dict[str, object]:
     }
 
 
-def _facts(alert: AlertDetail, zone: Zone) -> Component:
+def _facts(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
     blamed = "no segment stands out"
     if alert.blamed:
         blamed = f"{alert.blamed}, {signed_ms(alert.excess_ns)} a decision over normal"
     facts: list[tuple[str, object]] = [
         ("Cause", blamed),
-        ("Who looks after it", _owner(alert, zone)),
+        ("Who looks after it", _owner(alert, zone, now_ns)),
         ("Rule", f"{alert.rule} ({alert.severity})"),
         ("Runbook", _runbook(alert.runbook_url)),
         ("Dollars rest on", f"basis {alert.basis}, slope {_slope(alert.slope_source)}"),
@@ -236,10 +242,11 @@ def _facts(alert: AlertDetail, zone: Zone) -> Component:
         ("Why", html.Span(alert.reason, className="whole-line")),
     ]
     if alert.incident:
-        facts.append(("Same incident", _incident(alert.incident, zone)))
+        facts.append(("Same incident", _incident(alert.incident, zone, now_ns)))
     if alert.silences:
         held = "; ".join(
-            f"silence {each.id} of {each.actor} until {zone.at(each.ends_ns)}: {each.reason}"
+            f"silence {each.id} of {each.actor} until "
+            f"{zone.dated_at(each.ends_ns, now_ns)}: {each.reason}"
             for each in alert.silences
         )
         facts.append(("Hidden by", html.Span(held, className="whole-line")))
@@ -252,19 +259,20 @@ def _slope(source: str) -> str:
     return "assumed (not your data)" if source == "prior" else source or UNKNOWN
 
 
-def _incident(companions: Sequence[Companion], zone: Zone) -> Component:
+def _incident(companions: Sequence[Companion], zone: Zone, now_ns: int) -> Component:
     links: list[Component] = []
     for each in companions:
         where = "/".join(name for name in (each.action, each.region) if name) or "all data"
-        text = f"{each.rule}, {where}, {each.state} since {zone.at(each.started_ns)}"
+        since = zone.dated_at(each.started_ns, now_ns)
+        text = f"{each.rule}, {where}, {each.state} since {since}"
         links.append(html.Div(dcc.Link(text, href=alert_href(each.episode_id))))
     return html.Div(links, className="whole-line")
 
 
-def _owner(alert: AlertDetail, zone: Zone) -> str:
+def _owner(alert: AlertDetail, zone: Zone, now_ns: int) -> str:
     if alert.ack is None:
         return "nobody yet"
-    return f"{alert.ack.actor}, since {zone.at(alert.ack.at_ns)}: {alert.ack.text}"
+    return f"{alert.ack.actor}, since {zone.dated_at(alert.ack.at_ns, now_ns)}: {alert.ack.text}"
 
 
 def _packets(packets: KeptPackets | None) -> object:
@@ -283,7 +291,7 @@ def _runbook(url: str) -> object:
     return html.A(url, href=href, target="_blank", rel="noreferrer") if href else url
 
 
-def _exemplars(alert: AlertDetail, zone: Zone) -> Component:
+def _exemplars(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
     if not alert.exemplars:
         return html.P("No decision of its time is attributed.", className="note")
     return html.Ul(
@@ -297,7 +305,7 @@ def _exemplars(alert: AlertDetail, zone: Zone) -> Component:
                         className="exemplar-link",
                     ),
                     html.Div(
-                        f"{zone.at(each.ingress_ns)} · "
+                        f"{zone.dated_at(each.ingress_ns, now_ns)} · "
                         + ("failed · " if each.is_error else "")
                         + ("with packets" if each.packets else "no packets")
                         + f" · {each.decision_id}",

@@ -29,8 +29,9 @@ _STATE = {
     "width": 116,
     "cellRenderer": "TagAndLine",
     "cellRendererParams": {"tag": "state", "second": "since"},
+    "cellClass": "dated",
 }
-_OWNER = {"field": "owner", "headerName": "Who", "width": 120, "tooltipField": "owner"}
+_OWNER = {"field": "owner", "headerName": "Who", "width": 112, "tooltipField": "owner"}
 _PRICED: list[dict[str, Any]] = [
     {
         "field": "usd_per_h",
@@ -39,13 +40,15 @@ _PRICED: list[dict[str, Any]] = [
         "sort": "desc",
         "cellRenderer": "Interval",
         "cellRendererParams": {"first": "at_risk", "second": "interval"},
+        "cellClass": "dated",
     },
     {
         "field": "lost_usd",
         "headerName": "Lost so far",
-        "width": 112,
+        "width": 120,
         "cellRenderer": "TwoLines",
         "cellRendererParams": {"first": "lost", "second": "lost_from"},
+        "cellClass": "dated",
     },
 ]
 ALERT_COLUMNS = [_PRICED[0], _WHAT, _PRICED[1], _STATE, _OWNER]
@@ -63,8 +66,24 @@ _NO_LOSS: dict[str, object] = {"lost_usd": None, "lost": UNKNOWN, "lost_from": "
 ROW_PX = 90
 
 
-def alert_line(alert: AlertRow, zone: Zone, others: int = 0) -> dict[str, object]:
-    """Return one row of the grid of alerts; so many others of its incident are open."""
+def as_of(zone: Zone, now_ns: int, to_ns: int) -> str:
+    """Return when a range ended, `at 05:53:00 UTC`, "" where it goes on to now."""
+    return f"at {zone.dated_at(to_ns, now_ns)}" if to_ns < now_ns else ""
+
+
+def alert_line(
+    alert: AlertRow, zone: Zone, now_ns: int, to_ns: int, others: int = 0
+) -> dict[str, object]:
+    """Return one row of the grid of alerts.
+
+    Args:
+        alert: as it stood at the end of the range.
+        zone: by whose clock.
+        now_ns: the time.
+        to_ns: the end of the range.
+        others: so many others of its incident are open.
+    """
+    changed = zone.dated_at(alert.at_ns, now_ns)
     rule = f"{alert.rule} · shadow: would have paged" if alert.is_shadow else alert.rule
     return {
         "id": alert.episode_id,
@@ -72,21 +91,25 @@ def alert_line(alert: AlertRow, zone: Zone, others: int = 0) -> dict[str, object
         "what": cause_of(alert),
         "scope": f"{rule} · one incident with {others} more" if others else rule,
         "href": alert_href(alert.episode_id),
-        **_money(alert, zone),
-        "since": zone.clock(alert.started_ns or alert.first_ns),
+        **_money(alert, zone, now_ns, to_ns),
+        "since": zone.dated(alert.started_ns or alert.first_ns, now_ns),
         "state": alert.state,
         "owner": _people(alert),
-        "reason": f"{alert.reason} (basis: {alert.basis}, as of {zone.at(alert.at_ns)})",
+        "reason": f"{alert.reason} (basis: {alert.basis}, as of {changed})",
     }
 
 
-def alert_lines(alerts: Sequence[AlertRow], zone: Zone) -> list[dict[str, object]]:
-    """Return the rows of the grid of alerts."""
+def alert_lines(
+    alerts: Sequence[AlertRow], zone: Zone, now_ns: int, to_ns: int
+) -> list[dict[str, object]]:
+    """Return the rows of the grid of alerts, as they stood at the end of a range."""
     others = beside(alerts)
-    return [alert_line(alert, zone, others.get(alert.episode_id, 0)) for alert in alerts]
+    return [
+        alert_line(alert, zone, now_ns, to_ns, others.get(alert.episode_id, 0)) for alert in alerts
+    ]
 
 
-def external_line(alert: ExternalAlert, zone: Zone) -> dict[str, object]:
+def external_line(alert: ExternalAlert, zone: Zone, now_ns: int) -> dict[str, object]:
     """Return one row of an alert that was pushed to us; its texts are those of its sender."""
     name = alert.labels.get("alertname", "") or "no alertname"
     said = alert.annotations.get("summary", "") or alert.annotations.get("description", "")
@@ -98,7 +121,7 @@ def external_line(alert: ExternalAlert, zone: Zone) -> dict[str, object]:
         "scope": shorten(said, _TEXT_MAX),
         "href": "",
         "labels": shorten(json.dumps(labels, ensure_ascii=False), _TEXT_MAX),
-        "since": zone.second(alert.starts_ns)[5:16],
+        "since": zone.dated(alert.starts_ns, now_ns),
         "state": "firing" if alert.is_firing else "resolved",
         "sender": alert.sender,
         "reason": shorten(said, _TEXT_MAX),
@@ -110,31 +133,33 @@ def state_of(state: str, *, is_shadow: bool) -> str:
     return f"{state}, would have paged" if is_shadow else state
 
 
-def _money(alert: AlertRow, zone: Zone) -> dict[str, object]:
-    """Return what an alert costs: now or at its last change, and so far."""
+def _money(alert: AlertRow, zone: Zone, now_ns: int, to_ns: int) -> dict[str, object]:
+    """Return what an alert costs so far, and now, at the end of the range or its last change."""
     if not alert.is_priced or alert.state == UNKNOWN:
         return {"usd_per_h": None, "at_risk": UNKNOWN, "interval": "", "bar": None, **_NO_LOSS}
     if alert.state not in OPEN_STATES:
-        lost = _lost(alert, zone)
+        lost = _lost(alert, zone, now_ns)
         return {"usd_per_h": None, "at_risk": "over", "interval": "", "bar": None, **lost}
     rate, (low, high) = rate_of(alert), interval_of(alert)
-    when = "now" if alert.now_usd_per_h is not None else f"at {zone.clock(alert.at_ns)}"
+    when = "now" if to_ns >= now_ns else f"at {zone.dated(to_ns, now_ns)}"
+    if alert.now_usd_per_h is None:
+        when = f"at {zone.dated(alert.at_ns, now_ns)}"
     return {
         "usd_per_h": float(rate),
         "at_risk": f"{usd(rate)} {when}",
         "interval": interval_text(low, high),
         "bar": bar_places(rate, low, high),
-        **_lost(alert, zone),
+        **_lost(alert, zone, now_ns),
     }
 
 
-def _lost(alert: AlertRow, zone: Zone) -> dict[str, object]:
+def _lost(alert: AlertRow, zone: Zone, now_ns: int) -> dict[str, object]:
     if alert.lost_usd is None:
         return _NO_LOSS
     return {
         "lost_usd": float(alert.lost_usd),
         "lost": usd(alert.lost_usd),
-        "lost_from": f"from {zone.clock(alert.lost_from_ns)}",
+        "lost_from": f"from {zone.dated(alert.lost_from_ns, now_ns)}",
     }
 
 

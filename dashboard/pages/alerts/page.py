@@ -17,6 +17,7 @@ from dashboard.pages.alerts.lines import (
     ROW_PX,
     UNKNOWN_COLUMNS,
     alert_lines,
+    as_of,
     external_line,
 )
 from dashboard.pages.context import PageContext, in_browser
@@ -159,7 +160,10 @@ def read(context: PageContext, scope: Scope) -> AlertsRead:
     alerts = [alert for alert in found if _is_wanted(alert, scope)]
     external: list[ExternalAlert] = []
     if context.alert_state is not None:
-        external = ExternalAlerts(context.alert_state).seen(seen.from_ns, now_ns)
+        to_ns = min(seen.to_ns, now_ns)
+        known = ExternalAlerts(context.alert_state).seen(seen.from_ns, to_ns)
+        # Of a range of the past they are those that had begun, as they stood at its end.
+        external = [each for each in known if to_ns == now_ns or each.starts_ns <= to_ns]
     return AlertsRead(
         judged=[alert for alert in alerts if alert.state != UNKNOWN],
         unknown=[alert for alert in alerts if alert.state == UNKNOWN],
@@ -177,7 +181,7 @@ def _stored(
 ) -> tuple[list[AlertRow], tuple[list[str], list[str]], int]:
     """Read what the store knows: alerts, the names of pickers, and how complete both are."""
     reader = context.reader
-    found = with_people(listed_alerts(reader, seen), context.alert_state, now_ns)
+    found = with_people(listed_alerts(reader, seen), context.alert_state, now_ns, seen.to_ns)
     offered = context.scopes(seen.to_ns)
     return found, offered, context.complete_ns(now_ns)
 
@@ -187,6 +191,8 @@ def show(context: PageContext, scope: Scope) -> Found:
     found, now_ns = read(context, scope), context.clock.now_ns()
     seen = scope.range_at(now_ns)
     cut = f", of the {ALERTS_MAX} dearest" if found.is_cut else ""
+    past = as_of(scope.zone, now_ns, seen.to_ns)
+    when = f" {past}" if past else ""
     firing = sum(alert.state in ("firing", "cooling") for alert in found.judged)
     rules = {rule.name for rule in context.alerts.all_rules}
     rules |= {alert.rule for alert in (*found.judged, *found.unknown)}
@@ -201,14 +207,16 @@ def show(context: PageContext, scope: Scope) -> Found:
             is_away=bool(found.away),
         ),
         "alerts-rule.data": _choices("Any rule", sorted(rules), scope.filter("rule")),
-        "alerts-list.rowData": alert_lines(found.judged, scope.zone),
-        "alerts-list-note.children": f"{_alerts(len(found.judged))}, {count(firing)} firing{cut}",
-        "alerts-unknown.rowData": alert_lines(found.unknown, scope.zone),
+        "alerts-list.rowData": alert_lines(found.judged, scope.zone, now_ns, seen.to_ns),
+        "alerts-list-note.children": (
+            f"{_alerts(len(found.judged))}, {count(firing)} firing{when}{cut}"
+        ),
+        "alerts-unknown.rowData": alert_lines(found.unknown, scope.zone, now_ns, seen.to_ns),
         "alerts-unknown-note.children": (
             f"{_alerts(len(found.unknown))} without data: what they cost is not known"
         ),
         "alerts-external.rowData": [
-            external_line(each, scope.zone) for each in found.external[:EXTERNAL_MAX]
+            external_line(each, scope.zone, now_ns) for each in found.external[:EXTERNAL_MAX]
         ],
         "alerts-external-note.children": (
             f"{_alerts(len(found.external))} of Prometheus, vmalert or Grafana, without dollars"

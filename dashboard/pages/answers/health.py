@@ -167,7 +167,7 @@ def read_store(context: PageContext, zone: Zone) -> Found:
             **{name.replace("overview", NAME): value for name, value in first.items()},
             "health-items.children": items_table(context.health.health(), cursors, now_ns, zone),
             "health-rejected-box.hidden": not rejected,
-            "health-rejected.children": rejected_table(rejected, zone),
+            "health-rejected.children": rejected_table(rejected, zone, now_ns),
             "health-tables.children": sizes_table(tables),
             "health-tables-note.children": size(sum(row.bytes_on_disk for row in tables)),
         }

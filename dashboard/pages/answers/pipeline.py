@@ -144,12 +144,12 @@ def signals_table(items: Sequence[HealthItem]) -> Component:
     return table(("Signal", *(words for _, words in _SIGNALS)), rows, numeric=range(1, 6))
 
 
-def rejected_table(rows: Sequence[Rejected], zone: Zone) -> Component:
+def rejected_table(rows: Sequence[Rejected], zone: Zone, now_ns: int) -> Component:
     """Return what could not be used, by reason, with the last example."""
     return table(
         ("Reason", "Signal", "Rows", f"Last ({zone.city})", "Last example"),
         [
-            (row.reason_code, row.signal, count(row.rows), zone.clock(row.last_ns),
+            (row.reason_code, row.signal, count(row.rows), zone.dated(row.last_ns, now_ns),
              f"{row.item_id}: {row.detail}")
             for row in rows
         ],

@@ -120,6 +120,8 @@ def heatmap(
             "step_ns": step_ns,
             "buckets_per_octave": BUCKETS_PER_OCTAVE,
             "offset_ms": axis.offset_ns // NS_PER_MS,
+            # As texts: a browser's numbers have no room for nanoseconds of today.
+            "range_ns": [str(seen.from_ns), str(seen.to_ns)],
         },
         xaxis={"type": "date", "range": [axis.iso(from_ns), axis.iso(seen.to_ns)]},
         # What is dragged over is a range of time, whatever the latency.
@@ -192,7 +194,8 @@ def _heat_trace(cells: Sequence[Cell], step_ns: int, low: int, high: int, axis: 
         "y": [bucket + 0.5 for bucket in range(low, high)],
         "z": [[math.log10(n) if n else None for n in row] for row in counts],
         "text": [[f"{n:,}" if n else "" for n in row] for row in counts],
-        "hovertemplate": f"%{{text}} decisions<br>%{{x|%H:%M:%S}} {axis.mark}<extra></extra>",
+        "hovertemplate": "%{text} decisions<br>"
+        f"{axis.pointed(columns[0], columns[-1])}<extra></extra>",
         "hoverongaps": False,
         "colorscale": "Cividis",
         "zmin": -0.3,

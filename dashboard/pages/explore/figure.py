@@ -146,7 +146,7 @@ def _shared(
         "dy": 1,
         "z": z,
         "text": words,
-        "hovertemplate": f"%{{text}}<br>%{{x|%H:%M:%S}} {axis.mark}<extra></extra>",
+        "hovertemplate": f"%{{text}}<br>{axis.pointed(columns[0], columns[-1])}<extra></extra>",
         "hoverongaps": False,
     }
 

@@ -81,6 +81,7 @@ class Question:
     wanted: Wanted
     brush: Brush
     against: tuple[int, int] | None  # None: the rest
+    now_ns: int
 
     @property
     def seen(self) -> tuple[int, int]:
@@ -92,8 +93,8 @@ class Question:
         """Return what is compared with, in words."""
         if self.against is None:
             return "the rest"
-        clock = self.scope.zone.clock
-        return f"{clock(self.against[0])} to {clock(self.against[1])}"
+        begin, end = (self.scope.zone.dated(each, self.now_ns) for each in self.against)
+        return f"{begin} to {end}"
 
 
 def layout(query: str, context: PageContext) -> Component:
@@ -216,6 +217,7 @@ def question_of(scope: Scope, now_ns: int) -> Question:
         replace(wanted_of(scope, now_ns), late=False),
         parse_brush(scope.filter("brush"), scope.filter("brush_ms")),
         parse_between("against", against) if against else None,
+        now_ns,
     )
 
 
@@ -245,10 +247,10 @@ def heat(context: PageContext, scope: Scope, kept: KeptCells) -> dict[str, objec
         ),
         "explore-heat-note.children": f"{decisions} decisions. Drag a box over what is odd.",
         "explore-heatmap-box.aria-label": (
-            f"Latency of {decisions} decisions from {zone.clock(seen.from_ns)} to "
-            f"{zone.at(seen.to_ns)}; type a box in the fields below"
+            f"Latency of {decisions} decisions from {zone.dated(seen.from_ns, now_ns)}"
+            f" to {zone.dated_at(seen.to_ns, now_ns)}; type a box in the fields below"
         ),
-        "explore-heatmap-table.children": _largest(found.cells, mode, zone),
+        "explore-heatmap-table.children": _largest(found.cells, mode, zone, now_ns),
     }
 
 
@@ -291,7 +293,7 @@ def _found(
     if found.is_assumed and any(each.usd_per_hour is not None for each in found.segments):
         notes += [" ", html.Span("assumed rate", className="badge", title=context.prior_basis)]
     if complete_ns < to_ns:
-        until = asked.scope.zone.clock(complete_ns) if complete_ns else "now"
+        until = asked.scope.zone.dated(complete_ns, asked.now_ns) if complete_ns else "now"
         why_not = "Later decisions of the box are not in it yet."
         said_so = f"attributed to {until} only"
         notes += [" ", html.Span(said_so, className="badge", title=why_not)]
@@ -345,11 +347,15 @@ def _adder() -> Component:
     )
 
 
-def _largest(cells: list[HeatCell], mode: str, zone: Zone) -> Component:
+def _largest(cells: list[HeatCell], mode: str, zone: Zone, now_ns: int) -> Component:
     """Return the cells that weigh most, for whoever does not see the figure."""
     most = sorted(cells, key=lambda cell: -amount(cell, mode))[:_TABLE_ROWS_MAX]
     rows = [
-        (zone.clock(cell.column_ns), f"{2 ** (cell.bucket / 8) / NS_PER_MS:,.1f}", said(cell, mode))
+        (
+            zone.dated(cell.column_ns, now_ns),
+            f"{2 ** (cell.bucket / 8) / NS_PER_MS:,.1f}",
+            said(cell, mode),
+        )
         for cell in most
     ]
     return table((f"From ({zone.city})", "From ms", "Holds"), rows, numeric=(1,))

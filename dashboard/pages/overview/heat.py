@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from dashboard.pages.overview.top import Top
 from dashboard.pages.parts import Component, table
 from dashboard.read.rows import Cell, Evidence, Range
 from dashboard.read.scope import Scope, step_of
-from dashboard.units import Zone, count, ms
+from dashboard.units import count, ms
 
 # A window of which less is empty at its start is drawn whole.
 EMPTY_SHARE_MAX = 0.25
@@ -47,6 +47,7 @@ class HeatRead:
     cells: list[Cell]
     bands: list[Band]
     evidence: Evidence
+    now_ns: int
     recorder: HealthItem | None
 
 
@@ -64,6 +65,7 @@ def read(context: PageContext, scope: Scope, top: Top) -> HeatRead:
         cells=context.reader.latency_cells(seen, step_of(seen.to_ns - drawn_from_ns)),
         bands=bands(top, seen, drawn_from_ns),
         evidence=context.evidence(seen),
+        now_ns=context.clock.now_ns(),
         recorder=next((item for item in health if item.name == RECORDER), None),
     )
 
@@ -110,8 +112,8 @@ def show(found: HeatRead) -> Mapping[str, Any]:
             bands=found.bands,
         ),
         "overview-heatmap-note.children": _heat_note(found),
-        "overview-heatmap-box.aria-label": heat_summary(found.cells, found.seen, found.scope.zone),
-        "overview-heatmap-table.children": _heat_table(found.cells, found.scope.zone),
+        "overview-heatmap-box.aria-label": heat_summary(found),
+        "overview-heatmap-table.children": _heat_table(found),
     }
 
 
@@ -125,15 +127,18 @@ def drawn_from(seen: Range, first_ns: int) -> int:
     return begins_ns if first_ns and is_empty else seen.from_ns
 
 
-def heat_summary(cells: Sequence[Cell], seen: Range, zone: Zone) -> str:
+def heat_summary(found: HeatRead) -> str:
     """Return the heatmap in a sentence."""
+    cells, zone = found.cells, found.scope.zone
     middle, tail = quantile_ns(cells, 0.5), quantile_ns(cells, 0.99)
     if middle is None or tail is None:
         return "Decision latency: no decision in this window."
     decisions = count(sum(cell.decisions for cell in cells))
+    begin = zone.dated(found.seen.from_ns, found.now_ns)
+    end = zone.dated_at(found.seen.to_ns, found.now_ns)
     return (
-        f"Decision latency of {decisions} decisions from {zone.clock(seen.from_ns)} to "
-        f"{zone.at(seen.to_ns)}: median {ms(middle)}, 99th percentile {ms(tail)}."
+        f"Decision latency of {decisions} decisions from {begin} to {end}: "
+        f"median {ms(middle)}, 99th percentile {ms(tail)}."
     )
 
 
@@ -143,16 +148,18 @@ def _heat_note(found: HeatRead) -> str:
         note += " Bands: alerts fire."
     if found.drawn_from_ns == found.seen.from_ns:
         return note
-    return f"{note} None before {found.scope.zone.clock(found.first_ns)} in this window."
+    first = found.scope.zone.dated(found.first_ns, found.now_ns)
+    return f"{note} None before {first} in this window."
 
 
-def _heat_table(cells: Sequence[Cell], zone: Zone) -> Component:
+def _heat_table(found: HeatRead) -> Component:
     columns: dict[int, list[Cell]] = {}
-    for cell in cells:
+    zone = found.scope.zone
+    for cell in found.cells:
         columns.setdefault(cell.column_ns, []).append(cell)
     rows = [
         (
-            zone.clock(column_ns),
+            zone.dated(column_ns, found.now_ns),
             count(sum(cell.decisions for cell in mine)),
             *(ms(quantile_ns(mine, share) or 0) for share in (0.5, 0.95, 0.99)),
         )

@@ -16,12 +16,13 @@ from dash.exceptions import PreventUpdate
 from attribution.core.segments import CLASSES
 from collector.core.clock import NS_PER_DAY
 from dashboard.health.items import OUTCOMES
-from dashboard.pages.alerts.lines import ALERT_COLUMNS, ROW_PX, alert_lines
+from dashboard.pages.alerts.lines import ALERT_COLUMNS, ROW_PX, alert_lines, as_of
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.overview import heat, path, start
 from dashboard.pages.overview.cards import (
     late_card,
     lost_card,
+    lost_title,
     now_card,
     velocity_card,
     warned,
@@ -48,6 +49,8 @@ _CARDS = ("now", "lost", "late", "velocity")
 MONEY = (
     *scope_outputs(NAME),
     *(f"overview-{card}-{part}.children" for card in _CARDS for part in ("value", "note")),
+    "overview-now-title.children",
+    "overview-lost-title.children",
     "overview-alerts.rowData",
     "overview-alerts-note.children",
     "overview-top.data",
@@ -68,6 +71,7 @@ class MoneyRead:
 
     scope: Scope
     seen: Range
+    now_ns: int
     actions: list[str]
     regions: list[str]
     revenue: Revenue
@@ -230,6 +234,7 @@ def read(context: PageContext, query: str) -> MoneyRead:
     return MoneyRead(
         scope=scope,
         seen=seen,
+        now_ns=now_ns,
         actions=actions,
         regions=regions,
         revenue=revenue,
@@ -239,7 +244,9 @@ def read(context: PageContext, query: str) -> MoneyRead:
         complete_ns=context.complete_ns(now_ns),
         alerts=[
             alert
-            for alert in with_people(listed_alerts(reader, seen), context.alert_state, now_ns)
+            for alert in with_people(
+                listed_alerts(reader, seen), context.alert_state, now_ns, seen.to_ns
+            )
             if alert.is_of(seen.action, seen.region)
             # Of a class that has gone quiet and was well there is nothing to say here.
             and (alert.state != UNKNOWN or alert.is_open_and_silent)
@@ -251,16 +258,17 @@ def read(context: PageContext, query: str) -> MoneyRead:
 def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
     """Return what was read: a value for each of MONEY."""
     unknown = sum(alert.is_open_and_silent and not alert.is_shadow for alert in found.alerts)
-    revenue, to_ns = found.revenue, found.seen.to_ns
+    revenue, to_ns, zone = found.revenue, found.seen.to_ns, found.scope.zone
+    past = as_of(zone, found.now_ns, to_ns)
     lost = lost_card(
         found.lost,
         (found.day_from_ns, to_ns),
-        found.scope.zone,
+        zone,
         revenue.slope_sources,
         prior_basis,
     )
     cards = {
-        "now": now_card(at_risk(found.alerts), unknown, revenue.decisions),
+        "now": now_card(at_risk(found.alerts), unknown, revenue.decisions, past),
         "lost": warned(lost, found.contradiction),
         "late": late_card(revenue, found.scope.window),
         "velocity": warned(velocity_card(revenue), found.contradiction),
@@ -272,7 +280,9 @@ def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
             for card, texts in cards.items()
             for part, text in zip(("value", "note"), texts, strict=True)
         },
-        "overview-alerts.rowData": alert_lines(found.alerts, found.scope.zone)[:SHOWN_MAX],
+        "overview-now-title.children": "Money at risk" if past else "Money at risk now",
+        "overview-lost-title.children": lost_title(zone, found.now_ns, to_ns),
+        "overview-alerts.rowData": alert_lines(found.alerts, zone, found.now_ns, to_ns)[:SHOWN_MAX],
         "overview-alerts-note.children": _incidents(len(found.alerts)),
         "overview-top.data": to_json(found.top),
         **start.show(found.start),

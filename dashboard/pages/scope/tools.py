@@ -211,8 +211,8 @@ def _age(scope: Scope, to_ns: int, complete_ns: int) -> tuple[str, bool]:
         said = f"{begin} to {end[11:] if begin[:10] == end[:10] else end} {zone.mark(to_ns)}"
         if behind_ns == 0:
             return said, False
-        return f"{said}, complete to {zone.clock(complete_ns)}", True
-    said = f"as of {zone.at(complete_ns)}"
+        return f"{said}, complete to {zone.dated(complete_ns, to_ns)}", True
+    said = f"as of {zone.dated_at(complete_ns, to_ns)}"
     if behind_ns <= _OLD_NS:
         return said, False
     return f"{said}, {span_of_time(behind_ns)} ago", True

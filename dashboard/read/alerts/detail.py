@@ -31,12 +31,14 @@ from dashboard.read.alerts.wording import cause_of
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
+from dashboard.units import Zone
 
 EXEMPLARS_MAX: Final = 3
 MOMENTS_MAX: Final = 200
 INCIDENT_MAX: Final = 100
 _INCIDENT_NS: Final = 7 * NS_PER_DAY
 _EVENTS_MAX: Final = 1_000
+_UTC: Final = Zone()
 _ELSEWHERE: Final = "what people did is kept where rules are evaluated, which is not this machine"
 
 
@@ -118,8 +120,9 @@ def read_alert(
     reference: Reference,
     episode_id: str,
     now_ns: int,
+    zone: Zone = _UTC,
 ) -> AlertDetail | None:
-    """Read one alert, None where nothing has that id.
+    """Read one alert, None where nothing has that id; its words have times of a zone's clock.
 
     Raises:
         StoreUnavailableError: the alert state does not have it, and the store is away.
@@ -147,8 +150,9 @@ def read_alert(
         unknown.append(_ELSEWHERE)
     people = _people(state, events, now_ns)
     rule = next((each for each in config.all_rules if each.name == row.rule), None)
-    found = _detail(row, events[-1], rule, people, shown, unknown, events)
-    return replace(found, incident=incident)
+    found = _detail(row, events[-1], rule, people, shown, unknown)
+    happened = timeline(events, people.deliveries, people.notes, people.silences, zone, now_ns)
+    return replace(found, incident=incident, timeline=happened[:MOMENTS_MAX])
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,6 @@ def _detail(
     people: _People,
     exemplars: list[Exemplar],
     unknown: list[str],
-    events: Sequence[AlertEvent],
 ) -> AlertDetail:
     low, high = interval_of(row)
     # What cannot be judged has no dollars, and what is over costs nothing an hour.
@@ -254,7 +257,7 @@ def _detail(
             Held(each.id, [str(m) for m in each.matchers], each.ends_ns, each.actor, each.reason)
             for each in people.hiding
         ],
-        timeline=timeline(events, people.deliveries, people.notes, people.silences)[:MOMENTS_MAX],
+        timeline=[],
         exemplars=exemplars,
         packets=row.packets,
         incident_id=row.incident_id,

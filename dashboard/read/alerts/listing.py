@@ -68,13 +68,17 @@ def with_packets(reader: Reader, alerts: Sequence[AlertRow], seen: Range) -> lis
 
 
 def with_people(
-    alerts: Sequence[AlertRow], state: AlertStore | None, now_ns: int
+    alerts: Sequence[AlertRow], state: AlertStore | None, now_ns: int, to_ns: int | None = None
 ) -> list[AlertRow]:
-    """Return alerts in their order, with what people did about them where this process knows."""
+    """Return alerts in their order, with what people did about them where this process knows.
+
+    Of a range that ended at `to_ns`, in the past, it is what they had done by then.
+    """
     if state is None:
         return list(alerts)
     of_open = [alert for alert in alerts if alert.state in OPEN_STATES]
-    known = standings(state, alerts, of_open, now_ns)
+    at_ns = now_ns if to_ns is None else min(to_ns, now_ns)
+    known = standings(state, alerts, of_open, at_ns, is_past=at_ns < now_ns)
     return [replace(each, people=known[each.episode_id]) for each in alerts]
 
 

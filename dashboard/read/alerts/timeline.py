@@ -10,7 +10,7 @@ from alerts.people.notes import ACK, Note
 from alerts.people.silences import Silence
 from alerts.rows import AlertEvent
 from alerts.state.deliveries import Delivery
-from dashboard.units import signed_ms, usd, utc_clock
+from dashboard.units import Zone, signed_ms, usd
 
 _USEFUL = {True: "; there was something to do", False: "; there was nothing to do", None: ""}
 
@@ -30,13 +30,15 @@ def timeline(
     deliveries: Sequence[Delivery],
     notes: Sequence[Note],
     silences: Sequence[Silence],
+    zone: Zone,
+    now_ns: int,
 ) -> list[Moment]:
-    """Return everything that happened, the newest first."""
+    """Return everything that happened, the newest first; ends are by the clock of a zone."""
     found = [
         *_changes(events),
         *map(_message, deliveries),
         *map(_note, notes),
-        *(moment for silence in silences for moment in _silence(silence)),
+        *(moment for silence in silences for moment in _silence(silence, zone, now_ns)),
     ]
     # What happened in one instant stays in the order of its causes.
     return sorted(found, key=lambda moment: moment.at_ns)[::-1]
@@ -81,10 +83,10 @@ def _note(note: Note) -> Moment:
     return Moment(note.at_ns, note.kind, note.actor, text)
 
 
-def _silence(silence: Silence) -> Iterator[Moment]:
+def _silence(silence: Silence, zone: Zone, now_ns: int) -> Iterator[Moment]:
     names = ", ".join(str(matcher) for matcher in silence.matchers)
-    until = utc_clock(silence.ends_ns)
-    text = f"silence {silence.id} until {until} UTC ({names}): {silence.reason}"
+    until = zone.dated_at(silence.ends_ns, now_ns)
+    text = f"silence {silence.id} until {until} ({names}): {silence.reason}"
     yield Moment(silence.made_ns, "silence", silence.actor, text)
     if silence.ended_by:
         ended = f"silence {silence.id} ended before its time"

@@ -49,6 +49,13 @@
     return `${hour}:${minute}:${second} ${timeZoneName}`;
   }
 
+  // The same, behind the day where that is not the one of now, as Zone.dated of the service.
+  function dated(ms) {
+    const day = ({ year, month, day: number }) => `${year}-${month}-${number}`;
+    const then = day(wall(ms));
+    return then === day(wall(Date.now())) ? clock(ms) : then + " " + clock(ms);
+  }
+
   // Of an instant of a figure, which is by the clock of its end.
   function instant(at, meta) {
     const ms = Date.parse(String(at).replace(" ", "T") + "Z");
@@ -90,17 +97,20 @@
   }
 
   // For the files beside this one.
-  window.millworth = { go: go, goTo: goTo, set: set, wall: wall, clock: clock, instant: instant };
+  window.millworth = { go, goTo, set, wall, clock, dated, instant };
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     millworth: {
       // A page is drawn when its route changes; its own state in the URL does not redraw it.
+      // A route is a page and, behind a space, what it is of: what is typed, opened or said on the
+      // page of one thing is of no other.
       route: function (pathname, query, current, zone, titles) {
         const path = (pathname || "/").replace(/\/+$/, "") || "/";
         const one = path === "/decision" && new URLSearchParams(query || "").get("id");
-        const of = path.startsWith("/alerts/") ? "/alerts/{id}" : path;
-        const route = one ? "/decision?id" : of;
-        document.title = (titles[route] || "No such page") + " - Millworth";
+        const of = path.startsWith("/alerts/") && path.slice("/alerts/".length);
+        const page = one ? "/decision?id" : of ? "/alerts/{id}" : path;
+        const route = one || of ? page + " " + (one || of) : page;
+        document.title = (titles[page] || "No such page") + " - Millworth";
         return [
           route === current ? UNCHANGED() : route,
           zoneOf(query) === zone ? UNCHANGED() : zoneOf(query),
@@ -262,10 +272,18 @@
         const meta = figure.layout.meta;
         const { step_ns: stepNs, buckets_per_octave: perOctave } = meta;
         const bucket = Math.floor(point.y);
-        const middleMs = instant(point.x, meta);
+        const [seenFrom, seenTo] = meta.range_ns.map(BigInt);
+        const columnFrom = BigInt(instant(point.x, meta) - stepNs / 2e6) * 1000000n;
+        const columnTo = columnFrom + BigInt(stepNs);
+        // At an edge a column is in part outside of what was read, and its cells are of the rest.
+        const from = columnFrom < seenFrom ? seenFrom : columnFrom;
+        // An address ends at a whole millisecond.
+        const to = ((columnTo < seenTo ? columnTo : seenTo) + 999999n) / 1000000n;
+        const length = String(to * 1000000n - from).padStart(10, "0");
+        const rest = length.slice(-9).replace(/0+$/, "");
         const now = new URLSearchParams(window.location.search);
-        now.set("window", Math.round(stepNs / 1e9) + "s");
-        now.set("until", new Date(middleMs + stepNs / 2e6).toISOString());
+        now.set("window", length.slice(0, -9) + (rest ? "." + rest : "") + "s");
+        now.set("until", new Date(Number(to)).toISOString());
         now.set("low_ms", String(Math.pow(2, bucket / perOctave) / 1e6));
         now.set("high_ms", String(Math.pow(2, (bucket + 1) / perOctave) / 1e6));
         now.set("sort", "slowest");

@@ -21,6 +21,7 @@
     }
   }
 
+  const at = (what) => () => what + " at " + window.millworth.clock(Date.now());
   const dollars = (value) =>
     "$" + Number(value).toLocaleString("en", { maximumFractionDigits: 2 });
   const byWhom = (name) => ((name || "").trim() ? { actor: name.trim() } : {});
@@ -36,11 +37,16 @@
       return [UNCHANGED(), UNCHANGED(), UNCHANGED(), UNCHANGED()];
     }
     sending = true;
+    const page = window.location.pathname;
     const answer = await post(path, body);
     sending = false;
+    if (window.location.pathname !== page) {
+      // The timeline of that alert has it; it is no news of the one that is here now.
+      return [UNCHANGED(), UNCHANGED(), UNCHANGED(), UNCHANGED()];
+    }
     return answer.refused
       ? [UNCHANGED(), answer.refused, UNCHANGED(), UNCHANGED()]
-      : [Date.now(), "", done + " at " + window.millworth.clock(Date.now()), ""];
+      : [Date.now(), "", done(answer.found), ""];
   }
 
   const ofAlert = (known, what) => "/api/v1/alerts/" + encodeURIComponent(known.id) + "/" + what;
@@ -60,21 +66,22 @@
   Object.assign(window.dash_clientside.millworth, {
     openForm: () => [opens(), ""],
 
-    openSilence: (_clicks, _acted, known) =>
+    openSilence: (_clicks, _acted, _path, known) =>
       opens() ? [true, "", known.matchers.join("\n")] : [false, "", UNCHANGED()],
 
     ackAlert: function (_clicks, known, by, text, useful) {
       const answer = { yes: true, no: false }[useful];
       const body = { comment: text || "", is_actionable: answer === undefined ? null : answer };
-      return act(ofAlert(known, "ack"), { ...body, ...byWhom(by) }, "Acknowledged");
+      return act(ofAlert(known, "ack"), { ...body, ...byWhom(by) }, at("Acknowledged"));
     },
 
     commentAlert: (_clicks, known, by, text) =>
-      act(ofAlert(known, "comment"), { comment: text || "", ...byWhom(by) }, "Comment kept"),
+      act(ofAlert(known, "comment"), { comment: text || "", ...byWhom(by) }, at("Comment kept")),
 
     silenceAlert: function (_clicks, known, by, text, matchers, duration) {
       const body = { matchers: lines(matchers), duration: (duration || "").trim() };
-      return act("/api/v1/silences", { ...body, reason: text || "", ...byWhom(by) }, "Silenced");
+      const until = (made) => "Silenced until " + window.millworth.dated(made.ends_ns / 1e6);
+      return act("/api/v1/silences", { ...body, reason: text || "", ...byWhom(by) }, until);
     },
 
     unsilenceAlert: function (_clicks, known, by, text, number) {
@@ -82,7 +89,7 @@
         return [UNCHANGED(), "Choose the silence that ends.", UNCHANGED(), UNCHANGED()];
       }
       const path = "/api/v1/silences/" + encodeURIComponent(number) + "/end";
-      return act(path, { reason: text || "", ...byWhom(by) }, "Silence " + number + " ended");
+      return act(path, { reason: text || "", ...byWhom(by) }, at("Silence " + number + " ended"));
     },
 
     previewSilence: async function (matchers, opened) {

@@ -42,7 +42,7 @@
       say(
         box,
         `No answer from Millworth for ${seconds} s. ` +
-          `What is shown is of ${window.millworth.clock(answeredAt)} or before; it is asked again by itself.`,
+          `What is shown is of ${window.millworth.dated(answeredAt)} or before; it is asked again by itself.`,
         true,
       );
     }

@@ -9,9 +9,11 @@ from playwright.sync_api import Page, expect
 
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
+from dashboard.health.items import OUTCOMES, HealthItem, judged
 from dashboard.units import utc_iso
 from tests.browser.conftest import NARROW, WIDE, Visit
 from tests.conftest import ManualClock
+from tests.support.dashboard.app import FixedHealth
 from tests.support.dashboard.seed import TODAY_NS
 from tests.support.dashboard.served import served
 
@@ -50,6 +52,17 @@ PAGES = {
     "/health": ("#health-said:has-text('received')", "#health-flow:has-text('Receive')"),
 }
 OVER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# What of a card is outside of it, and what of the head is outside of the window.
+CUT_OFF = """() => {
+  const out = (inner, outer) =>
+    inner.right > outer.right + 1 || inner.bottom > outer.bottom + 1 || inner.left < outer.left - 1;
+  const box = each => each.getBoundingClientRect();
+  const cards = [...document.querySelectorAll(".kpis > *")].flatMap(card =>
+    [...card.querySelectorAll("*")].filter(each => out(box(each), box(card))));
+  const window_ = {left: 0, right: document.documentElement.clientWidth, bottom: 1e6};
+  const head = [...document.querySelectorAll(".header *")].filter(each => out(box(each), window_));
+  return [...cards, ...head].map(each => (each.id || each.className) + " " + each.textContent);
+}"""
 WATCH = """new PerformanceObserver(list => list.getEntries().forEach(each => {
     if (!each.hadRecentInput) { window.jumped = (window.jumped || 0) + each.value; }
 })).observe({type: 'layout-shift', buffered: true})"""
@@ -96,6 +109,31 @@ def test_first_screen_of_every_page_has_the_point_and_stands_still(
             page.wait_for_selector("html[data-mantine-color-scheme=dark]")
             found += faults(page, f"{address} in the dark")
             page.emulate_media(color_scheme="light")
+    assert not found, "\n".join(found)
+
+
+class Contradicted(FixedHealth):
+    """A service whose outcomes contradict what its settings say of them."""
+
+    def health(self) -> list[HealthItem]:
+        """Return one more figure."""
+        return [*super().health(), judged(OUTCOMES, "contradicted", bad="they do")]
+
+
+def test_cards_and_head_are_whole_at_every_width(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """What contradicts the dollars stood outside of their card, where nobody scrolls to."""
+    page, found = visit.page, list[str]()
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS), health=Contradicted()) as pages:
+        page.goto(pages.url)
+        expect(page.get_by_text("outcomes contradict their mode")).to_have_count(2)
+        expect(page.locator("#overview-evidence-note")).not_to_have_text("")
+        for theme in ("Light", "Dark", "System"):
+            page.locator("#theme").get_by_text(theme).click()
+        for width in (320, 360, 412, 700, 1024, 1400):
+            page.set_viewport_size({"width": width, "height": 900})
+            found += [f"{width} px: {each}" for each in page.evaluate(CUT_OFF)]
     assert not found, "\n".join(found)
 
 

@@ -17,6 +17,7 @@ from collector.core.clock import Clock, SystemClock
 from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
+from dashboard.health.items import HealthSource
 from dashboard.read.workers import SharedReads
 from dashboard.settings.config import DashboardConfig
 from dashboard.web.app import create_app
@@ -41,6 +42,7 @@ def served(
     tokens: Sequence[tuple[str, tuple[str, ...]]] = (),
     clock: Clock | None = None,
     shared: SharedReads | None = None,
+    health: HealthSource | None = None,
 ) -> Iterator[Served]:
     """Yield pages; a token is `mwt_` and its name, with its scopes or its role."""
     state, counters = AlertStore(directory / "alerts.sqlite"), Counters()
@@ -58,7 +60,7 @@ def served(
     )
     context = AppContext(
         store,
-        FixedHealth(),
+        health or FixedHealth(),
         counters,
         clock,
         dashboard=DashboardConfig(port=0, refresh_s=1.0),

@@ -13,6 +13,11 @@ from typing import Any
 import httpx
 import pytest
 
+from alerts.people.matchers import parse_matchers
+from alerts.people.notes import ACK, Notes
+from alerts.people.silences import Silences
+from alerts.people.window import Window
+from alerts.state.acts import Act
 from alerts.state.external import ExternalAlerts, PostedAlert
 from alerts.state.sqlite import AlertStore, Update
 from collector.core.clock import NS_PER_S
@@ -28,7 +33,7 @@ from dashboard.read.alerts.listing import listed_alerts
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
 from dashboard.read.scope import parse_scope
-from dashboard.units import Zone, utc_clock
+from dashboard.units import Zone, utc_clock, utc_iso
 from dashboard.web.app import create_app
 from tests.support.alerts.builders import EPISODE, event, firing_state
 from tests.support.dashboard.app import FixedHealth, page_context
@@ -70,12 +75,48 @@ def test_every_alert_name_leads_to_its_page(context: PageContext) -> None:
 def test_open_alert_says_what_it_costs_now(context: PageContext) -> None:
     """Hours after the page, what it cost when it fired ranks and frightens nobody rightly."""
     (found,) = listed_alerts(context.reader, HOUR)
-    line = alert_line(found, Zone())
+    line = alert_line(found, Zone(), TODAY_NS, TODAY_NS)
     assert (line["at_risk"], line["usd_per_h"]) == ("$15.00 now", 15.0)  # 0.25 USD in a minute
     assert line["interval"] == "90 %: $3.75 to $45.00"
-    before = alert_line(dataclasses.replace(found, now_usd_per_h=None), Zone())
+    before = alert_line(dataclasses.replace(found, now_usd_per_h=None), Zone(), TODAY_NS, TODAY_NS)
     assert before["at_risk"] == f"$1,840 at {utc_clock(found.at_ns)}"
     assert before["interval"] == "90 %: $552.15 to $5,522"  # 30 % to 300 % of what was at risk
+
+
+def test_range_of_the_past_is_told_by_what_was_known_at_its_end(
+    context: PageContext, own_world: Connections, tmp_path: Path
+) -> None:
+    """Opened an hour later it read as a running loss that somebody looked after."""
+    seed, ended_ns = Seed(random.Random(0)), TODAY_NS - 2_000 * NS_PER_S
+    fired_ns, later_ns = ended_ns - 30 * NS_PER_S, ended_ns + 60 * NS_PER_S
+    for second in range(60):
+        seed.cell(ended_ns - second * NS_PER_S, decisions=1, late=1, loss="0.1")
+    seed.alert(fired_ns, 1, "firing", episode_id=EPISODE)
+    seed.alert(later_ns, 2, "resolved", episode_id=EPISODE)
+    seed.insert(own_world.client())
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    state.record([Update(firing_state(), event())])
+    act = Act("anna", later_ns)
+    Notes(state).add(EPISODE, ACK, act, "mine")
+    window = Window(fired_ns, TODAY_NS)
+    Silences(state).make(parse_matchers(["rule=checkout-burn"]), window, act, "late")
+    posted = PostedAlert({"alertname": "Later"}, {}, "", later_ns, TODAY_NS)
+    ExternalAlerts(state).put([posted], "prom", later_ns)
+    context = dataclasses.replace(context, reader=Reader(own_world), alert_state=state)
+    query, ended = f"?window=5m&until={utc_iso(ended_ns)}Z", Zone().dated(ended_ns, TODAY_NS)
+    shown = overview.show(overview.read(context, query), "")
+    (row,) = lines(context, query)
+    assert shown["overview-alerts.rowData"] == [row]
+    assert (row["state"], row["owner"]) == ("firing", "nobody yet")
+    assert str(row["at_risk"]).endswith(f" at {ended}")
+    assert shown["overview-now-title.children"] == "Money at risk"
+    assert f"1 firing at {ended} UTC, last 5 min" in text_of(shown["overview-now-note.children"])
+    assert lines(context, query, "alerts-external") == []
+    note = page.show(context, parse_scope(query)).shown["alerts-list-note.children"]
+    assert note == f"1 alert, 1 firing at {ended} UTC"
+    (later,) = lines(context, "?window=1h&state=resolved")
+    assert (later["owner"], later["at_risk"]) == ("anna", "over")
+    state.close()
 
 
 def test_list_is_filtered_by_its_address(context: PageContext, own_world: Connections) -> None:

@@ -13,7 +13,7 @@ from clickhouse_connect.driver.client import Client
 
 from attribution.core.config import AttributionConfig
 from attribution.whatif.analyst import Analyst
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError, StoreUnavailableError
 from collector.store.connect import Connections, connect
 from dashboard.pages.context import PageContext
@@ -23,6 +23,8 @@ from dashboard.pages.explore.box import typed_box
 from dashboard.read.decisions.kept import KeptCells
 from dashboard.read.reader import Reader
 from dashboard.read.scope import parse_scope
+from dashboard.units import Zone
+from tests.conftest import ManualClock
 from tests.support.dashboard.app import Api, page_context
 from tests.support.dashboard.seed import REGIONS, TODAY_NS, Seed
 
@@ -81,6 +83,20 @@ def test_heatmap_counts_late_and_dollars_of_the_same_decisions(busy: Connections
     assert sum(cell["late"] for cell in east.json()["cells"]) == 0
     bad = api.send("GET", "/api/v1/heatmap", params={"segment": "disk"})
     assert (bad.status_code, "names no segment" in bad.json()["detail"]) == (400, True)
+
+
+def test_cells_of_several_days_name_their_day(busy: Connections) -> None:
+    """Sixteen rows were called `12:00:00`; so is the range that a box is compared with."""
+    now_ns = TODAY_NS + 3 * NS_PER_DAY
+    with page_context(Reader(busy)) as context:
+        later = replace(context, clock=ManualClock(now_ns))
+        shown = explore.heat(later, parse_scope("?window=7d"), KeptCells(later.decisions))
+    day = Zone().second(TODAY_NS)[:10]
+    assert f'"{day} ' in text_of(shown["explore-heatmap-table.children"])
+    assert f"to {Zone().at(now_ns)};" in str(shown["explore-heatmap-box.aria-label"])
+    before = f"{day}T00:00:00Z..{day}T00:05:00Z"
+    asked = explore.question_of(parse_scope(f"?against={before}"), now_ns)
+    assert asked.other == f"{day} 00:00:00 to {day} 00:05:00"
 
 
 def test_a_box_names_the_region_and_the_segment(context: PageContext) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from collector.core.clock import NS_PER_S
+from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview import heat, path
@@ -19,8 +19,9 @@ from dashboard.pages.overview.top import from_json, to_json
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
 from dashboard.read.scope import parse_scope
+from dashboard.units import Zone
 from tests.support.dashboard.app import page_context
-from tests.support.dashboard.seed import TODAY_NS, Seed
+from tests.support.dashboard.seed import TODAY_NS, Seed, rollup_minutes
 
 
 @pytest.fixture
@@ -91,6 +92,26 @@ def test_heatmap_that_is_cut_says_so_and_marks_alerts(context: PageContext) -> N
     assert "store slower by 40 ms" in shapes[1]["name"]
     elsewhere = shown_of(context, "?region=us-east")["overview-heatmap.figure"]
     assert [shape["type"] for shape in elsewhere["layout"]["shapes"]] == ["line"]
+
+
+def test_heatmap_of_several_days_names_the_day_of_each_row(
+    context: PageContext, own_world: Connections
+) -> None:
+    """Five rows were called `12:00:00`, and one of them had the slow ones."""
+    seed, old_ns = Seed(random.Random(0)), TODAY_NS - 3 * NS_PER_DAY
+    seed.decision(old_ns, 900)
+    seed.cell(old_ns - old_ns % NS_PER_S, decisions=1, late=0)
+    seed.insert(own_world.client())
+    rollup_minutes(own_world.client())
+    shown = shown_of(dataclasses.replace(context, reader=Reader(own_world)), "?window=7d")
+    zone, column_ns = Zone(), old_ns - old_ns % NS_PER_HOUR
+    assert zone.second(column_ns) in text_of(shown["overview-heatmap-table.children"])
+    begin = zone.second(TODAY_NS - 7 * NS_PER_DAY)
+    end = zone.at(TODAY_NS)
+    assert f"from {begin} to {end}" in str(shown["overview-heatmap-box.aria-label"])
+    assert f"None before {zone.second(old_ns)}" in str(shown["overview-heatmap-note.children"])
+    hover = shown["overview-heatmap.figure"]["data"][0]["hovertemplate"]
+    assert "%{x|%Y-%m-%d %H:%M:%S} UTC" in hover
 
 
 def test_alerts_and_their_dollars_are_of_the_class_that_is_chosen(

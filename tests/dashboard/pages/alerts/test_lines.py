@@ -47,7 +47,7 @@ SEEN = Range(NOW_NS - NS_PER_HOUR, NOW_NS + 1)
 
 def test_dollars_have_their_interval() -> None:
     """The rate of the short window, with the spread of the long one."""
-    line = alert_line(BURN, Zone())
+    line = alert_line(BURN, Zone(), NOW_NS, NOW_NS)
     assert (line["usd_per_h"], line["interval"]) == (6_000.0, "90 %: $3,000 to $12,000")
     assert str(line["at_risk"]).startswith("$6,000 at ")
     assert line["href"] == "/alerts/01"
@@ -56,7 +56,7 @@ def test_dollars_have_their_interval() -> None:
 @pytest.mark.parametrize("alert", [SILENT, STRANGE], ids=lambda alert: alert.rule)
 def test_alert_without_dollars_is_shown_by_its_words(alert: AlertRow) -> None:
     """Zero dollars would be an answer; the sentence of the rule is the one that there is."""
-    line = alert_line(alert, Zone())
+    line = alert_line(alert, Zone(), NOW_NS, NOW_NS)
     assert (line["at_risk"], line["interval"], line["usd_per_h"]) == ("unknown", "", None)
     assert (line["lost"], line["lost_usd"], line["bar"]) == ("unknown", None, None)
     assert str(line["what"]).endswith(alert.reason)
@@ -66,14 +66,15 @@ def test_alert_without_dollars_is_shown_by_its_words(alert: AlertRow) -> None:
 @pytest.mark.parametrize(("state", "said"), [("unknown", "unknown"), ("resolved", "over")])
 def test_what_costs_nothing_any_more_or_cannot_be_judged_is_no_sum(state: str, said: str) -> None:
     """`$0.00` beside a page that nobody could judge sent people back to bed."""
-    line = alert_line(dataclasses.replace(BURN, state=state, lost_usd=Decimal(0)), Zone())
+    alert = dataclasses.replace(BURN, state=state, lost_usd=Decimal(0))
+    line = alert_line(alert, Zone(), NOW_NS, NOW_NS)
     assert (line["at_risk"], line["usd_per_h"], line["bar"]) == (said, None, None)
     assert line["lost"] == ("unknown" if state == "unknown" else "$0.00")
 
 
 def test_shadow_says_that_it_would_have_paged() -> None:
     """Nobody was told: it is here for whoever decides whether the rule goes live."""
-    line = alert_line(dataclasses.replace(BURN, is_shadow=True), Zone())
+    line = alert_line(dataclasses.replace(BURN, is_shadow=True), Zone(), NOW_NS, NOW_NS)
     assert line["scope"] == "burn · shadow: would have paged"
 
 
@@ -81,7 +82,7 @@ def test_alert_of_others_is_marked_and_has_no_dollars() -> None:
     """Its texts are its sender's, and lead nowhere."""
     labels = {"alertname": "NodeDown", "instance": "<b>"}
     other = ExternalAlert("f", labels, {"summary": "x" * 9_000}, "javascript:1", 1, 2, "prom", True)
-    line = external_line(other, Zone())
+    line = external_line(other, Zone(), NOW_NS)
     assert (line["what"], line["severity"], line["href"]) == ("NodeDown", "external", "")
     assert line["labels"] == '{"instance": "<b>"}'
     assert "usd_per_h" not in line
@@ -97,6 +98,17 @@ def test_path_follows_an_alert_on_decisions_and_no_other() -> None:
         assert (shown.action, shown.region) == ("checkout", "eu-west")
 
 
+def test_instants_of_another_day_have_it() -> None:
+    """Alerts of seven days are listed, and `Since 06:18:27` is of none of them."""
+    alert = dataclasses.replace(BURN, lost_usd=Decimal(1), lost_from_ns=BURN.first_ns)
+    later_ns, began = NOW_NS + 26 * NS_PER_HOUR, Zone().second(alert.started_ns or alert.first_ns)
+    line = alert_line(alert, Zone(), later_ns, later_ns)
+    assert (line["since"], line["lost_from"]) == (began, f"from {Zone().second(alert.first_ns)}")
+    assert str(line["at_risk"]).endswith(f" at {Zone().second(alert.at_ns)}")
+    assert f"as of {Zone().second(alert.at_ns)} UTC" in str(line["reason"])
+    assert alert_line(alert, Zone(), NOW_NS, NOW_NS)["since"] == began[11:]
+
+
 def test_line_says_who_was_here() -> None:
     """Two people on call shall not both get up, and nobody shall wonder why nobody was called."""
     ack = Note("e", "ack", "anna", 1, "looking", None)
@@ -106,4 +118,7 @@ def test_line_says_who_was_here() -> None:
         (Standing(ack, ()), "anna"),
         (Standing(ack, (7,)), "anna · silenced"),
     ):
-        assert alert_line(dataclasses.replace(BURN, people=people), Zone())["owner"] == said
+        assert (
+            alert_line(dataclasses.replace(BURN, people=people), Zone(), NOW_NS, NOW_NS)["owner"]
+            == said
+        )

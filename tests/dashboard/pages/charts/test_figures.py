@@ -58,6 +58,7 @@ def test_heatmap_of_a_zone_has_one_offset_that_a_click_takes_off_again() -> None
     assert [at[11:16] for at in trace["x"]] == ["00:30", "01:30", "02:30"]
     assert layout["xaxis"]["range"][1] == "2026-10-25T03:00:00.000"
     assert layout["meta"]["offset_ms"] == 3_600_000
+    assert layout["meta"]["range_ns"] == [str(seen.from_ns), str(seen.to_ns)]
     assert "CET" in trace["hovertemplate"]
 
 

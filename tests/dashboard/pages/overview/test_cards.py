@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.pages.overview.cards import lost_card, now_card, warned
+from dashboard.pages.overview.cards import lost_card, lost_title, now_card, warned
 from dashboard.read.alerts.listing import AtRisk
 from dashboard.read.alerts.losses import Loss
 from dashboard.units import Zone
@@ -42,6 +42,19 @@ def test_money_at_risk_says_what_it_is_the_sum_of() -> None:
         "90 %: $339.00 to $3,847 · 2 firing, newest 5 min · 1 as of last change"
         " · 1 without dollars · 3 cannot be judged"
     )
+
+
+def test_cards_of_a_range_of_the_past_say_of_when_they_are() -> None:
+    """A link to last week said that it was losing money now, and today."""
+    for found, said in (
+        (TWO, "2 firing at 05:53:00 UTC, last 5 min"),
+        (NONE, "no live alert fired at 05:53:00 UTC"),
+        (UNPRICED, "no alert with dollars fired at 05:53:00 UTC"),
+    ):
+        assert said in str(now_card(found, 0, 9, "at 05:53:00 UTC")[1])
+    noon_ns, day_ns = 12 * 3_600 * 10**9, 24 * 3_600 * 10**9
+    assert lost_title(Zone(), noon_ns, noon_ns - 1) == "Lost today"
+    assert lost_title(Zone(), noon_ns + day_ns, noon_ns) == "Lost on 1970-01-01"
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,13 @@ FROZEN = "note asof frozen"
         (None, -12, "as of 03:33:08 UTC", "note asof"),
         (None, 3, "as of 03:33:20 UTC", "note asof"),
         (None, -625, "as of 03:22:55 UTC, 10.4 min ago", OLD),
+        (None, -86_400, "as of 2033-05-17 03:33:20 UTC, 24.0 h ago", OLD),
+        (NOW_NS, -86_400,
+         "2033-05-18 03:18:20 to 03:33:20 UTC, complete to 2033-05-17 03:33:20", f"{FROZEN} old"),
         (NOW_NS, 100, "2033-05-18 03:18:20 to 03:33:20 UTC", FROZEN),
         (NOW_NS, -5, "2033-05-18 03:18:20 to 03:33:20 UTC, complete to 03:33:15", f"{FROZEN} old"),
     ],
-)
+)  # fmt: skip
 def test_page_says_how_old_its_data_are(
     until_ns: int | None, complete_s: int, said: str, class_name: str
 ) -> None:

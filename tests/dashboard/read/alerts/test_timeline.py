@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from alerts.people.matchers import parse_matchers
+from alerts.people.silences import Silence
 from alerts.state.deliveries import Delivery
-from collector.core.clock import NS_PER_MINUTE
+from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE
 from dashboard.read.alerts.timeline import timeline
+from dashboard.units import Zone
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import event
 
@@ -18,8 +23,8 @@ def delivery(status: str, tried_ns: int) -> Delivery:
 
 def test_message_stands_where_it_was_sent() -> None:
     """Held back by a silence for seven minutes, it was said to be delivered when it was written."""
-    sent = timeline([event()], [delivery("delivered", NOW_NS + 7 * MINUTE)], [], [])
-    waits = timeline([event()], [delivery("pending", 0)], [], [])
+    sent = timeline([event()], [delivery("delivered", NOW_NS + 7 * MINUTE)], [], [], Zone(), NOW_NS)
+    waits = timeline([event()], [delivery("pending", 0)], [], [], Zone(), NOW_NS)
     assert [(each.kind, each.at_ns) for each in sent] == [
         ("message", NOW_NS + 7 * MINUTE), ("changed", NOW_NS),
     ]  # fmt: skip
@@ -31,8 +36,20 @@ def test_alert_that_is_told_late_has_a_line_of_its_own() -> None:
     again = {"from_state": "firing", "to_state": "firing", "at_ns": NOW_NS + MINUTE}
     late = event(seq=2, reason="held back for 60 s (a silence); because", **again)
     other = event(seq=3, blamed_stage="egress", **again)
-    lines = timeline([event(), late, other], [], [], [])
+    lines = timeline([event(), late, other], [], [], [], Zone(), NOW_NS)
     assert [(each.kind, each.text) for each in lines[:2]] == [
         ("cause", "the cause is now egress/store, +120.0 ms a decision"),
         ("changed", "firing; $7,407 / h at risk: held back for 60 s (a silence); because"),
     ]
+
+
+def test_end_of_a_silence_has_its_day_by_the_clock_of_the_reader() -> None:
+    """One of forty hours read as if it ended tonight, and by UTC whatever clock was chosen."""
+    ends_ns, matchers = NOW_NS + 40 * NS_PER_HOUR, parse_matchers(["rule=burn"])
+    long = Silence(4, matchers, NOW_NS, ends_ns, "anna", "move", NOW_NS, "")
+    short = replace(long, ends_ns=NOW_NS + NS_PER_MINUTE)
+    for zone in (Zone(), Zone("Asia/Kolkata")):
+        for silence, until in ((long, zone.second(ends_ns)), (short, zone.clock(short.ends_ns))):
+            (line,) = timeline([], [], [], [silence], zone, NOW_NS)
+            mark = zone.mark(silence.ends_ns)
+            assert line.text == f"silence 4 until {until} {mark} (rule=burn): move"
