@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
-from collector.core.clock import NS_PER_MS
+from collector.core.clock import NS_PER_MINUTE, NS_PER_MS
 from dashboard.pages.charts.theme import (
     ALARM,
     CLASS_COLOURS,
@@ -18,6 +18,8 @@ from dashboard.pages.charts.theme import (
     frame,
     message,
     pattern,
+    target_line,
+    target_name,
 )
 from dashboard.read.rows import Cell, Range, SegmentMeans
 from dashboard.units import Axis, ms, signed_ms
@@ -120,38 +122,28 @@ def heatmap(
             "step_ns": step_ns,
             "buckets_per_octave": BUCKETS_PER_OCTAVE,
             "offset_ms": axis.offset_ns // NS_PER_MS,
-            # As texts: a browser's numbers have no room for nanoseconds of today.
-            "range_ns": [str(seen.from_ns), str(seen.to_ns)],
+            "range_ns": _counted_ns(seen, step_ns, is_frozen=bool(frozen)),
         },
         xaxis={"type": "date", "range": [axis.iso(from_ns), axis.iso(seen.to_ns)]},
         # What is dragged over is a range of time, whatever the latency.
         yaxis={**bucket_ticks(low, high), "title": {"text": "decision ms"}, "fixedrange": True},
         shapes=[
-            {
-                "type": "line",
-                "xref": "paper",
-                "x0": 0,
-                "x1": 1,
-                "y0": reference,
-                "y1": reference,
-                "line": {"color": ALARM, "width": 2, "dash": "dash"},
-            },
+            target_line(reference),
             *(_band(each, axis) for each in bands),
         ],
-        annotations=[
-            {
-                "text": f"target {reference_ns / NS_PER_MS:g} ms",
-                "xref": "paper",
-                "x": 0,
-                "y": reference,
-                "xanchor": "left",
-                "yanchor": "bottom",
-                "showarrow": False,
-                "bgcolor": "rgba(127,127,127,.18)",
-            }
-        ],
+        annotations=[target_name(reference, reference_ns)],
     )
     return {"data": [_heat_trace(cells, step_ns, low, high, axis)], "layout": layout}
+
+
+def _counted_ns(seen: Range, step_ns: int, *, is_frozen: bool) -> list[str]:
+    """Return what the cells of a range are of; as texts, for a browser's numbers end at 2**53.
+
+    Columns of minutes are of those that begin in the range; of now nothing is later.
+    """
+    edge_ns = NS_PER_MINUTE if step_ns >= NS_PER_MINUTE else 1
+    from_ns, to_ns = (-(-at_ns // edge_ns) * edge_ns for at_ns in (seen.from_ns, seen.to_ns))
+    return [str(from_ns), str(to_ns if is_frozen else seen.to_ns)]
 
 
 def _band(band: Band, axis: Axis) -> Figure:

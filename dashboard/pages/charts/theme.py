@@ -9,6 +9,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from collector.core.clock import NS_PER_MS
+
 Figure = dict[str, Any]
 
 # Okabe and Ito's palette: told apart with every common kind of colour blindness. A pattern says the
@@ -87,4 +89,31 @@ def pattern(kind: str) -> Figure:
         "fgopacity": 0.5,
         "size": 6,
         "solidity": 0.2,
+    }
+
+
+def target_line(target: float) -> Figure:
+    """Return the target as a line over the whole of a figure, at its place on the axis."""
+    return {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": target,
+        "y1": target,
+        "line": {"color": ALARM, "width": 2, "dash": "dash"},
+    }
+
+
+def target_name(target: float, target_ns: int) -> Figure:
+    """Return what stands on that line."""
+    return {
+        "text": f"target {target_ns / NS_PER_MS:g} ms",
+        "xref": "paper",
+        "x": 0,
+        "y": target,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+        "bgcolor": "rgba(127,127,127,.18)",
     }

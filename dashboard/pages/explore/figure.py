@@ -12,7 +12,15 @@ from dashboard.pages.charts.figures import (
     bucket_position,
     bucket_ticks,
 )
-from dashboard.pages.charts.theme import ALARM, REFERENCE, Figure, frame, message
+from dashboard.pages.charts.theme import (
+    ALARM,
+    REFERENCE,
+    Figure,
+    frame,
+    message,
+    target_line,
+    target_name,
+)
 from dashboard.read.decisions.brush import Brush
 from dashboard.read.decisions.listing import HeatCell
 from dashboard.read.rows import Range
@@ -55,8 +63,8 @@ def heatmap(
         dragmode="zoom",
         xaxis={"type": "date", "range": [axis.iso(seen.from_ns), axis.iso(seen.to_ns)]},
         yaxis={**bucket_ticks(low, high), "title": {"text": "decision ms"}},
-        shapes=[_target_line(target), *_box(brush, seen, low, high, axis)],
-        annotations=[_target_name(target, target_ns)],
+        shapes=[target_line(target), *_box(brush, seen, low, high, axis)],
+        annotations=[target_name(target, target_ns)],
     )
     known = [cell for cell in cells if mode != "dollars" or cell.loss_usd is not None]
     unknown = [cell for cell in cells if mode == "dollars" and cell.loss_usd is None]
@@ -148,31 +156,6 @@ def _shared(
         "text": words,
         "hovertemplate": f"%{{text}}<br>{axis.pointed(columns[0], columns[-1])}<extra></extra>",
         "hoverongaps": False,
-    }
-
-
-def _target_line(target: float) -> Figure:
-    return {
-        "type": "line",
-        "xref": "paper",
-        "x0": 0,
-        "x1": 1,
-        "y0": target,
-        "y1": target,
-        "line": {"color": ALARM, "width": 2, "dash": "dash"},
-    }
-
-
-def _target_name(target: float, target_ns: int) -> Figure:
-    return {
-        "text": f"target {target_ns / NS_PER_MS:g} ms",
-        "xref": "paper",
-        "x": 0,
-        "y": target,
-        "xanchor": "left",
-        "yanchor": "bottom",
-        "showarrow": False,
-        "bgcolor": "rgba(127,127,127,.18)",
     }
 
 

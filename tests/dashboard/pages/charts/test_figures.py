@@ -62,6 +62,22 @@ def test_heatmap_of_a_zone_has_one_offset_that_a_click_takes_off_again() -> None
     assert "CET" in trace["hovertemplate"]
 
 
+@pytest.mark.parametrize(
+    ("step_s", "frozen", "from_s", "to_s"),
+    [(10, "", 40, 100), (10, "then", 40, 100), (60, "", 60, 100), (60, "then", 60, 120)],
+)
+def test_heatmap_knows_what_its_outer_cells_are_of(
+    step_s: int, frozen: str, from_s: int, to_s: int
+) -> None:
+    """Of minutes a cell has those that begin in the range; of now nothing is later."""
+    minute_ns = 1_790_000_000 * NS_PER_S - 20 * NS_PER_S  # a whole one
+    seen = Range(minute_ns + 40 * NS_PER_S, minute_ns + 100 * NS_PER_S)
+    cells = [Cell(minute_ns, 200, 1)]
+    figure = heatmap(cells, seen, step_s * NS_PER_S, TARGET_NS, UTC, frozen=frozen)
+    ends = [minute_ns + each * NS_PER_S for each in (from_s, to_s)]
+    assert figure["layout"]["meta"]["range_ns"] == [str(each) for each in ends]
+
+
 def test_heatmap_draws_the_target_where_its_latency_lies() -> None:
     """The axis counts buckets, so the line is at the bucket's position, not at 80."""
     figure = heatmap([Cell(SEEN.from_ns, 200, 1)], SEEN, 10 * NS_PER_S, TARGET_NS, UTC)
