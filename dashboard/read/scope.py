@@ -123,8 +123,13 @@ def parse_scope(query: str | None) -> Scope:
     )
 
 
-def format_scope(scope: Scope) -> str:
-    """Write the query part of a URL, `?` included; a default is left out."""
+def format_scope(scope: Scope, after: str = "") -> str:
+    """Write the query part of a URL, `?` included; a default is left out.
+
+    Args:
+        after: where a page of a list begins. It is of one list alone, so an address has it only
+            where it is given here: whatever else changes what is listed begins at the first page.
+    """
     parts = {
         "id": scope.decision_id,
         "q": scope.search,
@@ -136,6 +141,7 @@ def format_scope(scope: Scope) -> str:
         "high_ms": "" if scope.high_ms is None else f"{scope.high_ms:g}",
         "tz": scope.zone.name if scope.zone != Zone() else "",
         **dict(scope.filters),
+        "after": after,
     }
     query = urlencode({name: value for name, value in parts.items() if value})
     return f"?{query}" if query else ""
