@@ -93,7 +93,8 @@ def parse_scope(query: str | None) -> Scope:
     """Read the query part of a URL; what cannot be read is left at its default, and said."""
     got = dict(parse_qsl((query or "").removeprefix("?"), keep_blank_values=True))
     window, until = got.get("window", DEFAULT_WINDOW), got.get("until", "")
-    is_window = _read(window_length_ns, window) is not None
+    length_ns = _read(lambda text: duration_ns(text, "window", least_ns=1), window)
+    is_window = length_ns is not None and length_ns <= WINDOW_MAX_NS
     until_ns = _read(lambda text: instant_ns(text, "until"), until)
     latency = {name: _milliseconds(got.get(name, "")) for name in ("low_ms", "high_ms")}
     faults = [
@@ -102,7 +103,8 @@ def parse_scope(query: str | None) -> Scope:
         if value is None and got.get(name)
     ]
     if not is_window:
-        faults.append(f"window={window[:40]!r} is not a length of time; {DEFAULT_WINDOW} are shown")
+        why = "is longer than 31 days" if length_ns else "is not a length of time"
+        faults.append(f"window={window[:40]!r} {why}; {DEFAULT_WINDOW} are shown")
     zone, is_zone = _zone(got.get("tz", ""))
     if not is_zone:
         faults.append(f"tz={got['tz'][:40]!r} is not a time zone; times are shown in UTC")

@@ -65,6 +65,8 @@ def test_any_query_gives_a_page(query: str) -> None:
     ("query", "said"),
     [
         ("?window=abc", "window='abc' is not a length of time; 15m are shown"),
+        ("?window=365d", "window='365d' is longer than 31 days; 15m are shown"),
+        ("?window=31d", ""),
         ("?until=noon", "until='noon' is not an instant"),
         ("?low_ms=fast", "low_ms='fast' is not a number"),
         ("?high_ms=-1", "high_ms='-1' is not a number"),
