@@ -25,6 +25,9 @@ FILTERS = (
     "state", "rule", "severity", "channel", "service", "cohort", "segment", "late", "failed",
     "sort", "after", "mode", "brush", "brush_ms", "against", "by", "less",
 )  # fmt: skip
+# Of those the ones that are on or off, and the words for it, which are those of `/api/v1`.
+_SWITCHES = ("late", "failed")
+_ON, _OFF = ("1", "true", "t", "yes", "y", "on"), ("0", "false", "f", "no", "n", "off")
 _FILTER_MAX = 500
 UNBOUNDED_NS = 2**63
 
@@ -110,6 +113,13 @@ def parse_scope(query: str | None) -> Scope:
         faults.append(f"tz={got['tz'][:40]!r} is not a time zone; times are shown in UTC")
     if until and until_ns is None:
         faults.append(f"until={until[:40]!r} is not an instant; the newest data are shown")
+    filters = {name: got[name][:_FILTER_MAX] for name in FILTERS if got.get(name)}
+    for name in filters.keys() & set(_SWITCHES):
+        said = filters.pop(name).lower()
+        if said in _ON:
+            filters[name] = "1"
+        elif said not in _OFF:
+            faults.append(f"{name}={said[:40]!r} is neither true nor false; it is taken as false")
     return Scope(
         window=window if is_window else DEFAULT_WINDOW,
         until_ns=until_ns,
@@ -120,7 +130,7 @@ def parse_scope(query: str | None) -> Scope:
         low_ms=latency["low_ms"],
         high_ms=latency["high_ms"],
         zone=zone,
-        filters=tuple((name, got[name][:_FILTER_MAX]) for name in FILTERS if got.get(name)),
+        filters=tuple((name, filters[name]) for name in FILTERS if name in filters),
         faults=tuple(faults),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from dashboard.read.rows import Range
@@ -21,6 +22,7 @@ from dashboard.read.scope import (
 )
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Z")), max_size=20)
+SWITCHES = ("late", "failed")
 
 
 @given(
@@ -34,7 +36,11 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Z"
         search=NAMES,
         filters=st.sets(st.sampled_from(FILTERS)).flatmap(
             lambda names: st.tuples(
-                *(st.tuples(st.just(n), NAMES.filter(bool)) for n in FILTERS if n in names)
+                *(
+                    st.tuples(st.just(n), st.just("1") if n in SWITCHES else NAMES.filter(bool))
+                    for n in FILTERS
+                    if n in names
+                )
             )
         ),
         low_ms=st.none() | st.integers(0, 10**5).map(float),
@@ -80,6 +86,24 @@ def test_what_cannot_be_read_is_said(query: str, said: str) -> None:
     """A default in its place looks like the page that was sent."""
     faults = parse_scope(query).faults
     assert (len(faults), said in "".join(faults)) == (int(bool(said)), True)
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize(
+    "value", ["1", "true", "True", "on", "yes", "Y", "t", "0", "false", "NO", "n", "off", "f"]
+)
+def test_a_switch_of_an_address_is_read_as_the_api_reads_it(name: str, value: str) -> None:
+    """With `late=0` a page listed the late ones alone, and the API all of them."""
+    scope = parse_scope(f"?{name}={value}")
+    assert bool(scope.filter(name)) is TypeAdapter(bool).validate_python(value)
+    assert (scope.filter(name) or "1", scope.faults) == ("1", ())
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_said() -> None:
+    """The API refuses it; a page lists what it would without it."""
+    scope = parse_scope("?late=perhaps&failed=")
+    said = "late='perhaps' is neither true nor false; it is taken as false"
+    assert (scope.filter("late"), scope.filter("failed"), scope.faults) == ("", "", (said,))
 
 
 def test_a_live_page_ends_now_and_a_frozen_one_where_it_was_frozen() -> None:
