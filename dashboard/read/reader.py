@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -41,8 +41,10 @@ from dashboard.read.rows import (
     TraceSpan,
 )
 
-# A mean over the latest of them: more would move it by less than the reading costs.
-MEAN_DECISIONS_MAX = 50_000
+# What is normal is read of at most so many: more would move it by less than the reading costs.
+NORMAL_DECISIONS_MAX = 500_000
+_CLASS_DECISIONS_MIN = 10_000  # of what is asked for, where it has so many
+_SLOTS_MIN = 100  # in which they lie, spread over the whole range
 # An open alert is shown however long ago it last changed, up to this.
 ALERT_LOOKBACK_NS = 7 * NS_PER_DAY
 ALERTS_MAX = 500
@@ -80,12 +82,47 @@ class Reader:
         return [Cell(**row) for row in self._rows(name, {**_of(seen), "step_ns": step_ns})]
 
     def segment_means(self, seen: Range) -> SegmentMeans | None:
-        """Return the mean of each segment over the latest decisions, None without any."""
-        return self._segment_means(seen, Reference(0, {}), met_only=False)
+        """Return the mean of each segment over all decisions, None without any."""
+        begin_ns = min(-(-seen.from_ns // NS_PER_MINUTE) * NS_PER_MINUTE, seen.to_ns)
+        end_ns = max(seen.to_ns // NS_PER_MINUTE * NS_PER_MINUTE, begin_ns)
+        whole = {"whole_from_ns": begin_ns, "whole_to_ns": end_ns}
+        rows = self._rows("segment_means", _of(seen) | whole)
+        found = {(row["stage"], row["class"]): row for row in rows}
+        decisions = int(found["", ""]["decisions"]) if found else 0
+        if not decisions:
+            return None
+        total_ns, *segments_ns = (
+            found[part]["sum_ns"] / decisions if part in found else 0.0
+            for part in (("", ""), *SEGMENTS)
+        )
+        return SegmentMeans(decisions, total_ns, segments_ns)
 
     def reference_means(self, seen: Range, reference: Reference) -> SegmentMeans | None:
-        """Return the same over the decisions that met their reference latency."""
-        return self._segment_means(seen, reference, met_only=True)
+        """Return the same over the decisions that met their reference latency.
+
+        Where more than NORMAL_DECISIONS_MAX decisions would be read, it is of a sample: of slots
+        of time that lie all over the range.
+        """
+        found = (self.segment_means(each) for each in (seen, replace(seen, action="", region="")))
+        decisions, of_all = (means.decisions if means else 0 for means in found)
+        # Powers of two, so that the next reading is of the same slots.
+        sparing = 1 << (max(0, of_all - 1) // NORMAL_DECISIONS_MAX).bit_length()
+        enough = 1 << (max(1, decisions // _CLASS_DECISIONS_MIN).bit_length() - 1)
+        one_in = min(sparing, enough)
+        slot_ns = max(1, (seen.to_ns - seen.from_ns) // (_SLOTS_MIN * one_in))
+        # The engine refuses an empty list of actions, so a name that no action has stands in.
+        by_action = reference.by_action_ns or {"": reference.default_ns}
+        parameters = _of(seen) | {
+            "reference_actions": list(by_action),
+            "reference_ns": list(by_action.values()),
+            "default_reference_ns": reference.default_ns,
+            "slot_ns": 1 << (slot_ns.bit_length() - 1),
+            "one_in": one_in,
+        }
+        (row,) = self._rows("reference_means", parameters)
+        read = row.pop("read")
+        sample = (read, decisions) if one_in > 1 else None
+        return SegmentMeans(**row, sample=sample) if row["decisions"] else None
 
     def alerts(self, seen: Range, rows_max: int = ALERTS_MAX) -> list[AlertRow]:
         """Return open alerts and those that changed in the range, dearest first."""
@@ -251,26 +288,6 @@ class Reader:
     def job_cursors(self) -> dict[str, int]:
         """Return how far each job has read, as received_ns."""
         return {str(row["job"]): int(row["cursor_ns"]) for row in self._rows("job_cursors", {})}
-
-    def _segment_means(
-        self, seen: Range, reference: Reference, *, met_only: bool
-    ) -> SegmentMeans | None:
-        # The engine refuses an empty list of actions, so a name that no action has stands in.
-        by_action = reference.by_action_ns or {"": reference.default_ns}
-        rows = self._rows(
-            "segment_means",
-            {
-                **_of(seen),
-                "met_only": int(met_only),
-                "reference_actions": list(by_action),
-                "reference_ns": list(by_action.values()),
-                "default_reference_ns": reference.default_ns,
-                "decisions_max": MEAN_DECISIONS_MAX,
-            },
-        )
-        means = SegmentMeans(**rows[0])
-        assert means.decisions == 0 or len(means.segments_ns) == len(SEGMENTS)
-        return means if means.decisions else None
 
     def ask(self, name: str, of: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the rows of the statement `sql/NAME.sql` beside the module whose file is `of`."""

@@ -92,6 +92,7 @@ class SegmentMeans:
     decisions: int
     total_ns: float
     segments_ns: list[float]
+    sample: tuple[int, int] | None = None  # of so many of so many decisions, where not of all
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ FILTERS = (
     "state", "rule", "severity", "channel", "service", "cohort", "segment", "late", "failed",
     "sort", "after", "mode", "brush", "brush_ms", "against", "by", "less",
 )  # fmt: skip
+# Of those the ones that are on or off, and the words for it, which are those of `/api/v1`.
+_SWITCHES = ("late", "failed")
+_ON, _OFF = ("1", "true", "t", "yes", "y", "on"), ("0", "false", "f", "no", "n", "off")
 _FILTER_MAX = 500
 UNBOUNDED_NS = 2**63
 
@@ -93,7 +96,8 @@ def parse_scope(query: str | None) -> Scope:
     """Read the query part of a URL; what cannot be read is left at its default, and said."""
     got = dict(parse_qsl((query or "").removeprefix("?"), keep_blank_values=True))
     window, until = got.get("window", DEFAULT_WINDOW), got.get("until", "")
-    is_window = _read(window_length_ns, window) is not None
+    length_ns = _read(lambda text: duration_ns(text, "window", least_ns=1), window)
+    is_window = length_ns is not None and length_ns <= WINDOW_MAX_NS
     until_ns = _read(lambda text: instant_ns(text, "until"), until)
     latency = {name: _milliseconds(got.get(name, "")) for name in ("low_ms", "high_ms")}
     faults = [
@@ -102,12 +106,20 @@ def parse_scope(query: str | None) -> Scope:
         if value is None and got.get(name)
     ]
     if not is_window:
-        faults.append(f"window={window[:40]!r} is not a length of time; {DEFAULT_WINDOW} are shown")
+        why = "is longer than 31 days" if length_ns else "is not a length of time"
+        faults.append(f"window={window[:40]!r} {why}; {DEFAULT_WINDOW} are shown")
     zone, is_zone = _zone(got.get("tz", ""))
     if not is_zone:
         faults.append(f"tz={got['tz'][:40]!r} is not a time zone; times are shown in UTC")
     if until and until_ns is None:
         faults.append(f"until={until[:40]!r} is not an instant; the newest data are shown")
+    filters = {name: got[name][:_FILTER_MAX] for name in FILTERS if got.get(name)}
+    for name in filters.keys() & set(_SWITCHES):
+        said = filters.pop(name).lower()
+        if said in _ON:
+            filters[name] = "1"
+        elif said not in _OFF:
+            faults.append(f"{name}={said[:40]!r} is neither true nor false; it is taken as false")
     return Scope(
         window=window if is_window else DEFAULT_WINDOW,
         until_ns=until_ns,
@@ -118,13 +130,18 @@ def parse_scope(query: str | None) -> Scope:
         low_ms=latency["low_ms"],
         high_ms=latency["high_ms"],
         zone=zone,
-        filters=tuple((name, got[name][:_FILTER_MAX]) for name in FILTERS if got.get(name)),
+        filters=tuple((name, filters[name]) for name in FILTERS if name in filters),
         faults=tuple(faults),
     )
 
 
-def format_scope(scope: Scope) -> str:
-    """Write the query part of a URL, `?` included; a default is left out."""
+def format_scope(scope: Scope, after: str = "") -> str:
+    """Write the query part of a URL, `?` included; a default is left out.
+
+    Args:
+        after: where a page of a list begins. It is of one list alone, so an address has it only
+            where it is given here: whatever else changes what is listed begins at the first page.
+    """
     parts = {
         "id": scope.decision_id,
         "q": scope.search,
@@ -136,6 +153,7 @@ def format_scope(scope: Scope) -> str:
         "high_ms": "" if scope.high_ms is None else f"{scope.high_ms:g}",
         "tz": scope.zone.name if scope.zone != Zone() else "",
         **dict(scope.filters),
+        "after": after,
     }
     query = urlencode({name: value for name, value in parts.items() if value})
     return f"?{query}" if query else ""

@@ -31,7 +31,8 @@ def typed_range(text: str, now_ns: int, zone: Zone) -> tuple[str, int | None]:
     said = text.strip().lower().removeprefix("last ")
     parts = _BETWEEN.split(said)
     if len(parts) == 1 and not _DAY.fullmatch(said):
-        return length_text(_length(said.removeprefix("now-"), text)), None
+        length_ns = _length(said.removeprefix("now-"), text)
+        return length_text(_at_most(length_ns, text)), None
     if len(parts) > 2:
         raise _not_a_range(text)
     begin, end = parts[0], parts[-1]
@@ -46,9 +47,7 @@ def typed_range(text: str, now_ns: int, zone: Zone) -> tuple[str, int | None]:
         to_ns = _instant(end, now_ns, text, zone)
     if not from_ns < to_ns:
         raise InputError(f"range {text[:60]!r} ends before it begins; give {FORMS}")
-    if to_ns - from_ns > WINDOW_MAX_NS:
-        raise InputError(f"range {text[:60]!r} is longer than 31 days; give a shorter one")
-    return length_text(to_ns - from_ns), to_ns
+    return length_text(_at_most(to_ns - from_ns, text)), to_ns
 
 
 def length_text(length_ns: int) -> str:
@@ -88,6 +87,12 @@ def _length(said: str, text: str) -> int:
         return duration_ns(said, "range", least_ns=NS_PER_S)
     except InputError as error:
         raise _not_a_range(text) from error
+
+
+def _at_most(length_ns: int, text: str) -> int:
+    if length_ns > WINDOW_MAX_NS:
+        raise InputError(f"range {text[:60]!r} is longer than 31 days; give a shorter one")
+    return length_ns
 
 
 def _of_day(said: str, wall_ns: int, zone: Zone) -> int:

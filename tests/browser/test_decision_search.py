@@ -76,3 +76,15 @@ def test_address_that_says_no_order_is_told_so(
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
         visit.page.goto(f"{pages.url}/decision?sort=price")
         expect(visit.page.locator("#decisions-state")).to_contain_text("'price' is not an order")
+
+
+def test_switches_of_an_address_are_on_or_off_as_it_says(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """`late=0` switched it on."""
+    totals, late = visit.page.locator("#decisions-totals"), visit.page.locator("#decisions-late")
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        for value, decisions in (("0", 15), ("false", 15), ("true", 5)):
+            visit.page.goto(f"{pages.url}/decision?late={value}")
+            expect(totals).to_contain_text(f"{decisions} decisions")
+            expect(late).to_be_checked(checked=value == "true")

@@ -65,6 +65,18 @@ def test_range_is_typed_kept_by_the_menu_and_left_by_back(tmp_path: Path, visit:
         assert visit.console_errors == []
 
 
+def test_a_typed_range_begins_at_its_first_page(tmp_path: Path, visit: Visit) -> None:
+    """On page 2 it left out what is slower or newer than the page before, without a word."""
+    with RunningService(tmp_path) as service:
+        page = visit.page
+        page.goto(f"{service.url}/decision?window=8s&sort=slowest&after=47800000~1~d-1")
+        expect(page.locator("#decisions-first")).to_have_attribute("href", re.compile("sort=slow"))
+        page.locator("#decisions-range").fill("2026-11-26 10:00..10:05")
+        page.locator("#decisions-range").press("Enter")
+        page.wait_for_url(re.compile(r"window=5m&until=2026-11-26T10%3A05.*sort=slowest$"))
+        assert visit.console_errors == []
+
+
 def test_days_are_chosen_in_a_calendar(tmp_path: Path, visit: Visit) -> None:
     """Two clicks, of which the second may be on the same day; the keyboard reaches it."""
     with RunningService(tmp_path) as service:

@@ -181,7 +181,7 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
         rows, after = context.decisions.page(wanted, order_of(scope), ROWS_MAX, stated=stated)
         lines, note = listed_lines(rows, scope.zone), _note(scope, len(rows), is_last=after is None)
     frozen = replace(scope, until_ns=seen.to_ns)
-    first = _with_after(scope, "") if scope.filter("after") else ""
+    first = PATH + format_scope(scope) if scope.filter("after") else ""
     return {
         **scope_view(
             NAME,
@@ -196,7 +196,7 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
         "decisions-list.rowData": lines,
         "decisions-note.children": note,
         # The next page is of the same time, which would run away under it otherwise.
-        "decisions-next.href": _with_after(frozen, str(after)) if after is not None else "",
+        "decisions-next.href": PATH + format_scope(frozen, str(after)) if after else "",
         "decisions-first.href": first,
         "decisions-csv.href": csv_href(frozen),
         "decisions-read.data": {
@@ -264,12 +264,6 @@ def _bounds(scope: Scope) -> str:
     low = "" if scope.low_ms is None else f" from {scope.low_ms:.1f} ms"
     high = "" if scope.high_ms is None else f" under {scope.high_ms:.1f} ms"
     return f", latency{low}{high}"
-
-
-def _with_after(scope: Scope, after: str) -> str:
-    others = tuple(each for each in scope.filters if each[0] != "after")
-    filters = (*others, ("after", after)) if after else others
-    return PATH + format_scope(replace(scope, filters=filters))
 
 
 def _choices(offered: Offered, scope: Scope) -> dict[str, object]:

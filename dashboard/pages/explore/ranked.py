@@ -125,7 +125,7 @@ def listed(
 
 def narrowed(scope: Scope, dimension: str, value: str) -> Scope:
     """Return a scope with one more filter, or another value of it."""
-    others = tuple(each for each in scope.filters if each[0] not in (dimension, "after"))
+    others = tuple(each for each in scope.filters if each[0] != dimension)
     if dimension == "action":
         return replace(scope, action=value, filters=others)
     if dimension == "region":

@@ -154,6 +154,9 @@ def _path_note(found: PathRead) -> str:
     if found.reference is not None:
         normal = count(found.reference.decisions)
         parts.append(f"grey: normal = mean of {normal} on target in 24 h{elsewhere}")
+        if found.reference.sample is not None:
+            read, of_all = found.reference.sample
+            parts.append(f"in a sample of {count(read)} of {count(of_all)} decisions")
     elif found.observed is not None:
         parts.append("no decision met its target: no reference")
     return " · ".join(parts)

@@ -95,8 +95,8 @@ def _value(scope: Scope, dimension: str) -> str:
 
 
 def _without(scope: Scope, dimension: str) -> Scope:
-    """Return a scope without one filter, from the first page on."""
-    filters = tuple(each for each in scope.filters if each[0] not in (dimension, "after"))
+    """Return a scope without one filter."""
+    filters = tuple(each for each in scope.filters if each[0] != dimension)
     return replace(
         scope,
         action="" if dimension == "action" else scope.action,

@@ -85,6 +85,9 @@
     }
   }
 
+  // As the service reads it, of which a word that is neither is said.
+  const isOn = (value) => /^(1|true|t|yes|y|on)$/i.test(value || "");
+
   // The state of a page is its URL; each state is a step that "back" returns to.
   function goTo(query) {
     // Of other decisions, or in another order, a page begins elsewhere.
@@ -240,7 +243,7 @@
         const by = triggeredBy();
         if (!by || by.startsWith("url.")) {
           const texts = ["channel", "service", "cohort", "segment"].map((n) => now.get(n) || "");
-          const checked = ["late", "failed"].map((n) => Boolean(now.get(n)));
+          const checked = ["late", "failed"].map((n) => isOn(now.get(n)));
           return [...texts, ...checked, now.get("sort") || ""];
         }
         set(now, "channel", channel);

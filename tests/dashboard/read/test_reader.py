@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -16,7 +17,7 @@ from dashboard.read.alerts.listing import alerts_with_exemplars
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
 from tests.support.attribution.stored import BASE_NS, decision, put_spans
-from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed
+from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed, rollup_minutes
 
 HOUR = Range(TODAY_NS - 3600 * NS_PER_S, TODAY_NS + NS_PER_S)
 REFERENCE = Reference(80 * NS_PER_MS, {})
@@ -73,6 +74,47 @@ def test_means_split_observed_from_what_met_its_target(reader: Reader) -> None:
     assert reference.segments_ns[PLACE] == 14 * NS_PER_MS
     slow = (sum(range(50, 55)) + 5 * 14) / 5 * NS_PER_MS
     assert observed.segments_ns[PLACE] == pytest.approx((10 * 14 * NS_PER_MS + 5 * slow) / 15)
+
+
+def test_means_are_of_the_whole_range_and_what_is_a_sample_says_so(own_world: Connections) -> None:
+    """Of the newest alone an incident of this morning is not in today's mean, or is its normal."""
+    day_ns, many = 86_400 * NS_PER_S, 600_000
+    own_world.client().command(
+        "INSERT INTO attributions SELECT a.* REPLACE ("
+        "toUInt64(ingress_ns - number * {apart:UInt64}) AS ingress_ns,"
+        " concat('many-', toString(number)) AS decision_id,"
+        " toUInt64(total_ns + number * 50) AS total_ns,"
+        " toUInt64(decision_store_ns + number * 50) AS decision_store_ns)"
+        " FROM (SELECT * FROM attributions FINAL WHERE decision_id = 'd-0') AS a"
+        " CROSS JOIN numbers({many:UInt64}) AS n",
+        parameters={"apart": day_ns // many, "many": many},
+    )
+    rollup_minutes(own_world.client())
+    reader = Reader(own_world)
+    seen = Range(TODAY_NS - day_ns + 7 * NS_PER_S, TODAY_NS + NS_PER_S)
+    asked = (
+        "SELECT count(), avg(total_ns), avg(decision_store_ns), avgIf(total_ns, total_ns <= 8e7)"
+        " FROM attributions FINAL WHERE ingress_ns >= {from_ns:UInt64}"
+    )
+    (exact,) = own_world.client().query(asked, {"from_ns": seen.from_ns}).result_rows
+    observed, reference = reader.segment_means(seen), reader.reference_means(seen, REFERENCE)
+    assert observed is not None
+    assert observed.decisions == exact[0]
+    assert observed.total_ns == pytest.approx(exact[1])
+    assert observed.segments_ns[PLACE] == pytest.approx(exact[2])
+    assert observed.sample is None
+    assert reference is not None
+    assert reference.sample is not None
+    read, of_all = reference.sample
+    assert of_all == exact[0]
+    assert reference.decisions <= read <= of_all // 2 + many // 20
+    assert reference.total_ns == pytest.approx(exact[3], rel=0.01)
+    rare = reader.reference_means(replace(seen, action=ACTIONS[0], region=REGIONS[0]), REFERENCE)
+    assert rare is None, "the five of this region are late; a sample of none is not asked"
+    last = replace(seen, from_ns=TODAY_NS - 3600 * NS_PER_S)
+    hour = reader.reference_means(last, REFERENCE)
+    assert hour is not None
+    assert hour.sample is None
 
 
 def test_reference_of_one_action_holds_for_it_alone(reader: Reader) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from dashboard.read.rows import Range
@@ -19,6 +22,7 @@ from dashboard.read.scope import (
 )
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Z")), max_size=20)
+SWITCHES = ("late", "failed")
 
 
 @given(
@@ -32,7 +36,11 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Z"
         search=NAMES,
         filters=st.sets(st.sampled_from(FILTERS)).flatmap(
             lambda names: st.tuples(
-                *(st.tuples(st.just(n), NAMES.filter(bool)) for n in FILTERS if n in names)
+                *(
+                    st.tuples(st.just(n), st.just("1") if n in SWITCHES else NAMES.filter(bool))
+                    for n in FILTERS
+                    if n in names
+                )
             )
         ),
         low_ms=st.none() | st.integers(0, 10**5).map(float),
@@ -40,7 +48,15 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Z"
 )
 def test_a_permalink_opens_what_it_was_made_of(scope: Scope) -> None:
     """A colleague sees the same page."""
-    assert parse_scope(format_scope(scope)) == scope
+    assert parse_scope(format_scope(scope, scope.filter("after"))) == scope
+
+
+def test_another_list_begins_at_its_first_page() -> None:
+    """Behind the end of a page of other decisions lie not the slowest or newest of these."""
+    second = parse_scope("?window=8s&sort=slowest&after=47800000~1789999200000000000~d-1")
+    for other in (second, replace(second, window="1h"), replace(second, low_ms=None, high_ms=9.0)):
+        assert "after" not in format_scope(other)
+    assert parse_scope(format_scope(second, "1~2~d-2")).filter("after") == "1~2~d-2"
 
 
 @given(st.text(max_size=60))
@@ -55,6 +71,8 @@ def test_any_query_gives_a_page(query: str) -> None:
     ("query", "said"),
     [
         ("?window=abc", "window='abc' is not a length of time; 15m are shown"),
+        ("?window=365d", "window='365d' is longer than 31 days; 15m are shown"),
+        ("?window=31d", ""),
         ("?until=noon", "until='noon' is not an instant"),
         ("?low_ms=fast", "low_ms='fast' is not a number"),
         ("?high_ms=-1", "high_ms='-1' is not a number"),
@@ -68,6 +86,24 @@ def test_what_cannot_be_read_is_said(query: str, said: str) -> None:
     """A default in its place looks like the page that was sent."""
     faults = parse_scope(query).faults
     assert (len(faults), said in "".join(faults)) == (int(bool(said)), True)
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize(
+    "value", ["1", "true", "True", "on", "yes", "Y", "t", "0", "false", "NO", "n", "off", "f"]
+)
+def test_a_switch_of_an_address_is_read_as_the_api_reads_it(name: str, value: str) -> None:
+    """With `late=0` a page listed the late ones alone, and the API all of them."""
+    scope = parse_scope(f"?{name}={value}")
+    assert bool(scope.filter(name)) is TypeAdapter(bool).validate_python(value)
+    assert (scope.filter(name) or "1", scope.faults) == ("1", ())
+
+
+def test_a_switch_that_is_neither_on_nor_off_is_said() -> None:
+    """The API refuses it; a page lists what it would without it."""
+    scope = parse_scope("?late=perhaps&failed=")
+    said = "late='perhaps' is neither true nor false; it is taken as false"
+    assert (scope.filter("late"), scope.filter("failed"), scope.faults) == ("", "", (said,))
 
 
 def test_a_live_page_ends_now_and_a_frozen_one_where_it_was_frozen() -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
+import attribution.read.reader
 from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.sql import sql
 from collector.store.connect import Connections
 from tests.support.dashboard.seed_paths import path_rows
 
@@ -258,13 +260,11 @@ def fail(store: Connections, *decision_ids: str) -> None:
 
 def rollup_minutes(client: Client) -> None:
     """Fill attribution_minutes from attributions, as the attribution job does."""
-    buckets = "if(ns = 0, 0, toUInt16(floor(8 * log2(ns))))"
-    client.command(
-        "INSERT INTO attribution_minutes SELECT intDiv(ingress_ns, 60000000000) * 60000000000,"
-        f" 1, action, region, '', '', {buckets} AS bucket, count(), sum(total_ns)"
-        " FROM (SELECT *, total_ns AS ns FROM attributions FINAL)"
-        " GROUP BY 1, 3, 4, bucket"
-    )
+    minutes = "SELECT DISTINCT intDiv(ingress_ns, 60000000000) * 60000000000 FROM attributions"
+    minutes_ns = [int(row[0]) for row in client.query(minutes).result_rows]
+    ends = {"from_ns": min(minutes_ns), "to_ns": max(minutes_ns) + NS_PER_MINUTE}
+    written = sql("rewrite_minutes", attribution.read.reader.__file__)
+    client.command(written, parameters={"minutes_ns": minutes_ns, **ends})
 
 
 def seed_world(client: Client) -> None:

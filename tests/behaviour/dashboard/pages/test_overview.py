@@ -232,4 +232,9 @@ def test_row_that_is_pointed_at_has_its_own_path(
     assert (found.path_of.region, found.path_of.to_ns) == ("us-east", TODAY_NS - 5 * NS_PER_S)
     note = str(path.show(found)["overview-path-note.children"])
     assert "offer.select · us-east · pinned" in note
+    assert "in a sample" not in note
+    assert found.reference is not None
+    sampled = dataclasses.replace(found.reference, sample=(500_000, 2_400_000))
+    note = str(path.show(dataclasses.replace(found, reference=sampled))[path.OUTPUTS[-1]])
+    assert "on target in 24 h · in a sample of 500,000 of 2,400,000 dec" in note
     assert path.read(context, scope, top, "gone").path_of.region == "eu-west"
