@@ -6,9 +6,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from alerts.people.silences import Silence
 from alerts.state.external import ExternalAlert
 from dashboard.pages.alerts.links import alert_href
 from dashboard.pages.charts.intervals import bar_places, interval_text
+from dashboard.pages.parts import Component, table
 from dashboard.read.alerts.listing import beside, interval_of, rate_of
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.alerts.wording import cause_of
@@ -126,6 +128,24 @@ def external_line(alert: ExternalAlert, zone: Zone, now_ns: int) -> dict[str, ob
         "sender": alert.sender,
         "reason": shorten(said, _TEXT_MAX),
     }
+
+
+def silences_table(silences: Sequence[Silence], zone: Zone, now_ns: int) -> Component:
+    """Return silences as a table, the first to end first."""
+    return table(
+        ("Number", "Hides", f"From ({zone.city})", f"Until ({zone.city})", "By", "Reason"),
+        [
+            (
+                str(each.id),
+                ", ".join(str(matcher) for matcher in each.matchers),
+                zone.dated(each.starts_ns, now_ns),
+                zone.dated(each.ends_ns, now_ns),
+                each.actor,
+                shorten(each.reason, _TEXT_MAX),
+            )
+            for each in sorted(silences, key=lambda each: each.ends_ns)
+        ],
+    )
 
 
 def state_of(state: str, *, is_shadow: bool) -> str:

@@ -1,4 +1,4 @@
-"""I/O: the list of alerts: what fires and fired, what cannot be judged, and what others sent."""
+"""I/O: the list of alerts: what fires and fired, cannot be judged, is silenced, or others sent."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 
+from alerts.people.silences import Silence, Silences
 from alerts.state.external import ExternalAlert, ExternalAlerts
 from collector.core.errors import InputError, StoreUnavailableError
 from dashboard.pages.alerts.lines import (
@@ -19,9 +20,10 @@ from dashboard.pages.alerts.lines import (
     alert_lines,
     as_of,
     external_line,
+    silences_table,
 )
 from dashboard.pages.context import PageContext, in_browser
-from dashboard.pages.parts import Component, grid, page, panel, zoned
+from dashboard.pages.parts import Component, grid, page, panel, scrolled, zoned
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.alerts.listing import alerts_of_state, listed_alerts, with_people
@@ -49,6 +51,9 @@ READ = (
     "alerts-unknown-note.children",
     "alerts-external.rowData",
     "alerts-external-note.children",
+    "alerts-silences-box.hidden",
+    "alerts-silences.children",
+    "alerts-silences-note.children",
 )
 OUTPUTS = (*READ, *state_outputs("alerts-list"))
 
@@ -60,6 +65,7 @@ class AlertsRead:
     judged: list[AlertRow]
     unknown: list[AlertRow]
     external: list[ExternalAlert]
+    silences: list[Silence]  # that hold at the end of the range, or are to come then
     is_cut: bool  # there are more alerts than are read
     actions: list[str]
     regions: list[str]
@@ -103,6 +109,15 @@ def layout(query: str, context: PageContext) -> Component:
                 label="Alerts that cannot be judged", options=tall,
             ),
             wide="greyed",
+        ),
+        html.Div(
+            panel(
+                "alerts-silences",
+                "Silences",
+                scrolled("alerts-silences", "Silences, as a table"),
+            ),
+            id="alerts-silences-box",
+            hidden=True,
         ),
         panel(
             "alerts-external",
@@ -159,8 +174,11 @@ def read(context: PageContext, scope: Scope) -> AlertsRead:
         found, away = alerts_of_state(context.alert_state, now_ns), str(error).splitlines()[0]
     alerts = [alert for alert in found if _is_wanted(alert, scope)]
     external: list[ExternalAlert] = []
+    silences: list[Silence] = []
     if context.alert_state is not None:
         to_ns = min(seen.to_ns, now_ns)
+        made = Silences(context.alert_state).all(now_ns)
+        silences = [each for each in made if each.made_ns <= to_ns < each.ends_ns]
         known = ExternalAlerts(context.alert_state).seen(seen.from_ns, to_ns)
         # Of a range of the past they are those that had begun, as they stood at its end.
         external = [each for each in known if to_ns == now_ns or each.starts_ns <= to_ns]
@@ -168,6 +186,7 @@ def read(context: PageContext, scope: Scope) -> AlertsRead:
         judged=[alert for alert in alerts if alert.state != UNKNOWN],
         unknown=[alert for alert in alerts if alert.state == UNKNOWN],
         external=[each for each in external if _is_wanted_external(each, scope)],
+        silences=silences,
         is_cut=len(found) == ALERTS_MAX,
         actions=offered[0],
         regions=offered[1],
@@ -221,6 +240,9 @@ def show(context: PageContext, scope: Scope) -> Found:
         "alerts-external-note.children": (
             f"{_alerts(len(found.external))} of Prometheus, vmalert or Grafana, without dollars"
         ),
+        "alerts-silences-box.hidden": not found.silences,
+        "alerts-silences.children": silences_table(found.silences, scope.zone, now_ns),
+        "alerts-silences-note.children": "`millworth alerts unsilence NUMBER` ends one",
     }
     away = f"the store is away, so each is as of its last change ({found.away[:160]})"
     return Found(shown, away if found.away else "")

@@ -159,6 +159,30 @@ def test_alerts_of_others_are_a_group_of_their_own(context: PageContext, tmp_pat
     state.close()
 
 
+def test_silences_are_listed_also_those_that_hide_nothing_now(
+    context: PageContext, tmp_path: Path
+) -> None:
+    """One made on an alert that is over stood on no page, and hid the next of its class."""
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    context = dataclasses.replace(context, alert_state=state)
+    assert page.show(context, parse_scope("")).shown["alerts-silences-box.hidden"] is True
+    silences, act = Silences(state), Act("ada", TODAY_NS - 7_200 * NS_PER_S)
+    matchers = parse_matchers(["action=never", "region=~eu-.*"])
+    later = Window(TODAY_NS + 60 * NS_PER_S, TODAY_NS + 200_000 * NS_PER_S)
+    silences.make(matchers, later, act, "a window to come")
+    ended = silences.make(matchers, Window(act.at_ns, later.ends_ns), act, "a mistake")
+    silences.end(ended.id, Act("ada", TODAY_NS - 3_600 * NS_PER_S), "wrong one")
+
+    shown = page.show(context, parse_scope("")).shown
+    assert shown["alerts-silences-box.hidden"] is False
+    text = text_of(shown["alerts-silences.children"])
+    for part in ("action=never, region=~eu-.*", "ada", "a window to come"):
+        assert part in text
+    assert Zone().dated(later.ends_ns, TODAY_NS) in text
+    assert "a mistake" not in text
+    state.close()
+
+
 def test_three_hundred_alerts_are_one_question_to_the_store(
     context: PageContext, own_world: Connections
 ) -> None:
