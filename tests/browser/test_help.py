@@ -34,11 +34,11 @@ def test_link_is_to_this_moment_or_follows_the_clock(
         link = page.locator("#help-link")
         expect(link).to_be_hidden()
         page.get_by_role("button", name="follows the clock").click()
-        expect(link).to_have_value(address)
+        expect(link).to_have_value(f"{address}&tz=UTC")
         page.get_by_role("button", name="to this moment").click()
         expect(link).to_have_value(re.compile("until="))
         asked = parse_qs(urlsplit(link.input_value()).query)
-        assert asked.keys() == {"window", "action", "until"}
+        assert asked.keys() == {"window", "action", "until", "tz"}
         assert iso_ns(asked["until"][0]) is not None
         page.keyboard.press("Escape")
         expect(page.locator("#help-dialog")).to_be_hidden()

@@ -73,7 +73,7 @@ def test_a_typed_range_begins_at_its_first_page(tmp_path: Path, visit: Visit) ->
         expect(page.locator("#decisions-first")).to_have_attribute("href", re.compile("sort=slow"))
         page.locator("#decisions-range").fill("2026-11-26 10:00..10:05")
         page.locator("#decisions-range").press("Enter")
-        page.wait_for_url(re.compile(r"window=5m&until=2026-11-26T10%3A05.*sort=slowest$"))
+        page.wait_for_url(re.compile(r"window=5m&until=2026-11-26T10%3A05.*sort=slowest&tz=UTC$"))
         assert visit.console_errors == []
 
 
@@ -126,6 +126,18 @@ def test_times_are_by_the_clock_of_the_reader(
         page.locator("#decisions-range").press("Enter")
         page.wait_for_url(re.compile(quote(Zone().clock(TODAY_NS))))
         expect(page.locator("#decisions-asof")).to_contain_text(f"{begin} to {end} JST")
+
+        # Of a range that stands still the address names the clock, of a reader in UTC too.
+        page.goto(f"{pages.url}/alerts?until={utc_iso(TODAY_NS)}Z&tz=UTC")
+        expect(page.locator("#alerts-asof")).to_contain_text("UTC")
+        page.get_by_role("link", name="Decisions").click()
+        page.wait_for_url(re.compile(r"/decision\?.*tz=UTC"))
+        page.locator("#decisions-range").fill("2026-11-26 10:00..10:05")
+        page.locator("#decisions-range").press("Enter")
+        page.wait_for_url(re.compile(r"until=2026-11-26T10%3A05.*tz=UTC"))
+        expect(page.locator("#decisions-asof")).to_contain_text("10:00:00 to 10:05:00 UTC")
+        page.goto(f"{pages.url}/alerts?until={utc_iso(TODAY_NS)}Z")
+        expect(page.locator("#alerts-asof")).to_contain_text("JST")
 
         # Whoever comes back another day finds the clock that was chosen.
         page.goto(pages.url)

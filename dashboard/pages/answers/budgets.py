@@ -13,7 +13,7 @@ from attribution.books.unit_cost import UnitCost
 from attribution.core.selection import Selection
 from attribution.core.slo import Promise, Verdict
 from attribution.whatif.answers import BudgetStanding
-from collector.core.clock import NS_PER_S
+from collector.core.clock import NS_PER_DAY, NS_PER_S
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, facts_list, grid, page, panel
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
@@ -150,9 +150,14 @@ def read(context: PageContext, scope: Scope) -> Found:
     every = context.sources.analyst.budgets(seen.to_ns)
     shown = [each for each in every if _is_of(each, scope)]
     complete_ns = context.complete_ns(now_ns)
+    known: dict[str, list[str]] = {}
+    if scope.filter("channel"):
+        # Of a day, as actions and regions are: a budget is of more than the range of the page.
+        day = replace(seen, from_ns=max(0, seen.to_ns - NS_PER_DAY))
+        known = context.offered(day).by_dimension
     return Found(
         {
-            **scope_view(NAME, scope, actions, regions, seen.to_ns, complete_ns),
+            **scope_view(NAME, scope, actions, regions, seen.to_ns, complete_ns, known),
             "budgets-said.children": unbroken(said(every, shown)),
             "budgets-list.rowData": lines(shown, scope, seen.to_ns),
             "budgets-set.hidden": bool(every),

@@ -11,7 +11,8 @@
   document.documentElement.setAttribute("data-mantine-color-scheme", scheme);
 })();
 
-// Times are by the clock that was chosen last, unless the address names one.
+// Times are by the clock that was chosen last, unless the address names one. Where a range stands
+// still the address says which it was: whoever is sent it reads the same digits.
 (function () {
   let chosen = "";
   try {
@@ -20,8 +21,9 @@
     // Times are in UTC then, until somebody chooses anew.
   }
   const asked = new URL(window.location.href);
-  if (chosen && !asked.searchParams.has("tz")) {
-    asked.searchParams.set("tz", chosen);
+  const zone = chosen || (asked.searchParams.get("until") ? "UTC" : "");
+  if (zone && !asked.searchParams.has("tz")) {
+    asked.searchParams.set("tz", zone);
     window.history.replaceState(window.history.state, "", asked);
   }
 })();

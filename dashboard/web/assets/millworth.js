@@ -13,7 +13,8 @@
     }
   }
 
-  // Every link leads on by the clock by which this page is read, whoever wrote it.
+  // Every link leads on by the clock by which this page is read, whoever wrote it. An address names
+  // UTC only where it did before, or where its range stands still.
   const push = window.history.pushState;
   window.history.pushState = function (state, title, href) {
     if (href === undefined || href === null) {
@@ -21,9 +22,10 @@
       return;
     }
     const next = new URL(href, window.location.href);
-    const zone = zoneOf(window.location.search);
-    if (zone !== "UTC" && !next.searchParams.has("tz") && next.origin === window.location.origin) {
-      next.searchParams.set("tz", zone);
+    const isHere = next.origin === window.location.origin && !next.searchParams.has("tz");
+    const isNamed = new URLSearchParams(window.location.search).has("tz");
+    if (isHere && (isNamed || next.searchParams.get("until"))) {
+      next.searchParams.set("tz", zoneOf(window.location.search));
     }
     push.call(window.history, state, title, next.href);
   };
@@ -131,7 +133,7 @@
           } catch (refused) {
             // It then goes from page to page in their addresses.
           }
-          set(now, "tz", kept);
+          set(now, "tz", kept || (now.get("until") && "UTC"));
           const text = now.toString();
           push.call(window.history, {}, "", window.location.pathname + (text ? "?" + text : ""));
           tell();

@@ -23,6 +23,10 @@
     if (isFrozen && !found.searchParams.get("until")) {
       found.searchParams.set("until", new Date().toISOString());
     }
+    // Who is sent it may have chosen another clock.
+    if (!found.searchParams.get("tz")) {
+      found.searchParams.set("tz", "UTC");
+    }
     return found.href;
   }
 

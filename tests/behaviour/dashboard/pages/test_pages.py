@@ -14,7 +14,7 @@ import pytest
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.health.items import HealthItem
-from dashboard.pages.answers import health
+from dashboard.pages.answers import budgets, health
 from dashboard.pages.context import PageContext
 from dashboard.pages.decision import page as decision
 from dashboard.pages.decisions import page as decisions
@@ -144,6 +144,16 @@ def test_unknown_decision_says_so(context: PageContext) -> None:
     assert set(shown) == set(decision.READ)
     assert shown["decision-title.children"] == "No decision has this id"
     assert "Search " in text_of(shown["decision-said.children"])
+
+
+@pytest.mark.parametrize(("channel", "is_said"), [("nosuch", True), ("web", False)])
+def test_budgets_say_a_channel_that_no_decision_has(
+    context: PageContext, channel: str, *, is_said: bool
+) -> None:
+    """The sentence below, of all decisions, was read as if of that channel."""
+    for query in (f"?channel={channel}", f"?channel={channel}&window=1s"):
+        shown = budgets.read(context, parse_scope(query)).shown
+        assert ("no decision has it" in text_of(shown["budgets-chips.children"])) is is_said
 
 
 def test_list_finds_by_trace_id(context: PageContext) -> None:
