@@ -71,13 +71,18 @@ class Scope:
         return Range(max(0, to_ns - self.window_ns), to_ns, self.action, self.region)
 
 
-def window_length_ns(text: str) -> int:
-    """Return the length of a window such as 15m, at most 31 days.
+def window_length_ns(text: str, name: str = "window") -> int:
+    """Return the length of a window such as 15m.
 
     Raises:
-        InputError: it is not a length of time.
+        InputError: it is not a length of time, or longer than 31 days.
     """
-    return min(duration_ns(text, "window", least_ns=1), WINDOW_MAX_NS)
+    length_ns = duration_ns(text, name, least_ns=1)
+    if length_ns > WINDOW_MAX_NS:
+        raise InputError(
+            f"{name} {text[:40]!r} is longer than 31 days; ask for at most 31d at once"
+        )
+    return length_ns
 
 
 def asked_range(window: str, until: str, now_ns: int) -> Range:

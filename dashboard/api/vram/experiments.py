@@ -140,7 +140,7 @@ def _experiment(request: RegisterRequest, now_ns: int) -> Experiment:
         arms=with_control([Arm(arm.name, arm.share, arm.delay_ms) for arm in request.arms]),
         targets=targets,
         from_ns=max(begins_ns, now_ns),
-        to_ns=begins_ns + window_length_ns(request.lasts),
+        to_ns=begins_ns + window_length_ns(request.lasts, "lasts"),
         budget_usd=request.budget_usd,
         registered_by=caller(request.actor),
     )

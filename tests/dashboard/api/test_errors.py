@@ -39,6 +39,8 @@ def stateful(world: Connections, tmp_path_factory: pytest.TempPathFactory) -> It
         ("OPTIONS", "/api/v1/health", 405, "use GET"),
         ("PUT", "/api/v1/silences", 405, "use GET, POST"),
         ("GET", "/api/v1/alerts?window=abc", 400, "window"),
+        ("GET", "/api/v1/alerts?window=365d", 400, "window '365d' is longer than 31 days"),
+        ("GET", "/api/v1/decisions?window=32d", 400, "window '32d' is longer than 31 days"),
         ("GET", "/api/v1/provenance?until=later", 400, "until"),
         ("GET", "/api/v1/cost?window=-1h", 400, "window"),
         ("GET", "/api/v1/decisions?limit=-1", 400, "limit"),
