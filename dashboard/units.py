@@ -34,9 +34,9 @@ def usd(value: Decimal | float) -> str:
     return f"{sign}${size:,.{digits}f}{unit}"
 
 
-def percent(share: float) -> str:
+def percent(share: float, places: int = 1) -> str:
     """Return a share: `93.4 %`."""
-    return f"{share * 100:.1f} %"
+    return f"{share * 100:.{places}f} %"
 
 
 def count(value: int) -> str:

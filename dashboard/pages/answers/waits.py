@@ -96,7 +96,7 @@ def pairs_lines(pairs: Sequence[Pair]) -> list[dict[str, object]]:
             "pair": f"{each.server_address}:{each.server_port}",
             "from": f"from {each.client_address}, {count(each.connections)} connections",
             "href": _decision(each.decision_id),
-            "again": percent(each.retransmissions / each.packets) if each.packets else UNKNOWN,
+            "again": percent(each.retransmissions / each.packets, 2) if each.packets else UNKNOWN,
             "interval": _interval(each.retransmission_low, each.retransmission_high, each.packets),
             "rtt": UNKNOWN if each.rtt_p50_ns is None else ms(each.rtt_p50_ns, 3),
             "rtt_of": _tail(each),
@@ -174,7 +174,7 @@ def missing(found: Network) -> str:
 
 def _losses(wire: Wire) -> str:
     interval = _interval(wire.retransmission_low, wire.retransmission_high, wire.packets)
-    share = percent(wire.retransmissions / max(wire.packets, 1))
+    share = percent(wire.retransmissions / max(wire.packets, 1), 2)  # as its interval
     return f"{share} of {count(wire.packets)} packets were sent again ({interval})"
 
 

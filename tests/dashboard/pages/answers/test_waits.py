@@ -38,7 +38,7 @@ def found(*waited: Waited, wire: Wire = SEEN) -> Network:
         ),
         pytest.param(found(LOSSY), "Look at the network: ", id="losses"),
         pytest.param(found(KERNEL), "By what the kernel knew, at least 0.5 %", id="no packets"),
-        pytest.param(found(), "On the wire 0.2 % of 20,000 packets were sent again", id="no link"),
+        pytest.param(found(), "On the wire 0.20 % of 20,000 packets were sent again", id="no link"),
         pytest.param(found(wire=NOTHING), "Nobody can say: no packets are recorded. Run as root.",
                      id="recorder off"),
     ],
@@ -62,7 +62,7 @@ def test_pair_has_the_interval_of_its_losses_and_an_exchange_to_look_at() -> Non
     of = Pair("10.0.0.1", "10.0.0.2", 6379, 2, 10, 900, 0, 0.0, 0.2775, 0, 0, None, 3, 0, None,
               None, "d-1")  # fmt: skip
     row: dict[str, Any] = pairs_lines([of])[0]
-    assert (row["again"], row["interval"]) == ("0.0 %", "95 %: 0.00 to 27.75 %, n 10")
+    assert (row["again"], row["interval"]) == ("0.00 %", "95 %: 0.00 to 27.75 %, n 10")
     assert (row["rtt"], row["rtt_of"]) == ("unknown", "no round trip seen")
     assert (row["connect"], row["href"]) == ("unknown", "/decision?id=d-1")
 
