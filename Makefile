@@ -70,6 +70,10 @@ install-test: install-dev $(NODE_TEST)/node_modules/.installed $(PROGRAMS)/.inst
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends tshark; \
 	else echo 'no tshark here and no right to install it: tests/integration/test_tshark.py will fail'; fi
+	@if command -v curl >/dev/null && command -v openssl >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends curl openssl; \
+	else echo 'no curl or openssl here and no right to install them: tests/house/pages will fail'; fi
 
 # Unpacked and not installed: an installed package would start a server. Alertmanager alone reads a
 # file from where its package would have put it.

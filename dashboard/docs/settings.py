@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from inspect import getdoc
 from typing import Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
@@ -91,7 +92,7 @@ def _section(path: str, model: type[BaseModel], defaults: BaseModel | None) -> I
         else:
             later += (line for each in inner for line in _entries(key, each, field))
     if path:
-        yield f"## {path}\n\n{model.__doc__ or ''}\n\n"
+        yield f"## {path}\n\n{getdoc(model) or ''}\n\n"
         yield table(("key", "unit", "default", "bounds", "effect"), rows)
     yield from later
 
@@ -103,7 +104,7 @@ def _entries(key: str, inner: type[BaseModel], field: FieldInfo) -> Iterator[str
         for name, each in inner.model_fields.items()
     )
     heading = f"[{key}.NAME]" if get_origin(field.annotation) is dict else f"[[{key}]]"
-    yield f"## {heading}\n\n{inner.__doc__ or ''} {field.description or ''}.\n\n"
+    yield f"## {heading}\n\n{getdoc(inner) or ''} {field.description or ''}.\n\n"
     yield table(("key", "unit", "default", "bounds", "effect"), rows)
 
 

@@ -11,8 +11,8 @@ from collector.core.counters import Counters
 from collector.core.errors import ConfigError
 from collector.service import CollectorService
 from collector.store.connect import Connections, enter_directory
+from dashboard.health.store_clock import StoreClock
 from dashboard.service.role import ALL, Role
-from dashboard.service.store_clock import StoreClock
 from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings
 

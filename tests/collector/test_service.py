@@ -127,4 +127,7 @@ def test_stop_stores_what_was_acknowledged(
     assert service.stop(WAIT_S)  # once more is harmless
     assert store.client().query("SELECT SpanName FROM otel_traces").result_rows == [("last",)]
     left = sorted(path.name for path in (tmp_path / "wal").iterdir())
-    assert left == ["identifiers.key", "lock", "receipts.key", "traces.reader", "traces.receipts"]
+    assert left == [
+        "identifiers.key", "identifiers.kids", "lock", "receipts.key", "traces.reader",
+        "traces.receipts",
+    ]  # fmt: skip

@@ -12,9 +12,9 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
+from dashboard.health.store_clock import StoreClock
 from dashboard.service.process import Service
 from dashboard.service.role import Role
-from dashboard.service.store_clock import StoreClock
 from dashboard.settings.settings import Settings
 from tests.conftest import ManualClock
 from tests.support.clickhouse.double import Double
