@@ -23,7 +23,7 @@ from collector.privacy.encryption import (
     plain_segment,
     rejected_place,
 )
-from collector.privacy.known_keys import check_known, note_known
+from collector.privacy.known_keys import KIDS_FILE, check_known, note_known
 from collector.privacy.memory_files import MemoryFiles
 from collector.privacy.pseudonyms import Tokeniser
 from collector.privacy.redact import Changes, Identifiers
@@ -86,6 +86,8 @@ class Protection:
         tokens = _configured(self._config, "identifiers") if self._config.enabled else ()
         if not tokens and self._config.enabled:
             self._require_key_or_nothing_stored(directory / KEYS_FILE)
+            if not (directory / KEYS_FILE).exists():
+                (directory / KIDS_FILE).unlink(missing_ok=True)  # nothing has their tokens
             tokens = made_keys_file(directory / KEYS_FILE, "the key of [identifiers]")
         check_known(directory, tokens)
         if not self._is_late:

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from collector.core.clock import NS_PER_S, Clock
 from collector.core.log import get_logger
 from collector.store.connect import Connections
+from collector.store.errors import explain
 
 # Less is what clocks under NTP are apart, and what is read again covers it.
 _APART_NS: Final = NS_PER_S
@@ -28,7 +31,7 @@ class StoreClock:
         store: whose server is asked, now and whenever `measure` is called.
 
     Raises:
-        ClickHouseError: it does not answer.
+        StoreUnavailableError: it does not answer.
     """
 
     def __init__(self, clock: Clock, store: Connections) -> None:
@@ -48,15 +51,26 @@ class StoreClock:
     def measure(self, _: int = 0) -> None:
         """Ask the server what time it is; a job, which is given an instant that it does not need.
 
+        The answer is of some instant between question and answer, so what agrees with it stays as
+        it is, however long it took.
+
         Raises:
-            ClickHouseError: it does not answer; what is known stays.
+            StoreUnavailableError: it does not answer; what is known stays.
         """
-        before_ns = self._clock.now_ns()
-        ((server_ns,),) = self._store.client().query(_NOW).result_rows
-        ahead_ns = int(server_ns) - (before_ns + self._clock.now_ns()) // 2
-        if abs(ahead_ns) < _APART_NS:
-            ahead_ns = 0
-        elif abs(ahead_ns - self._ahead_ns) >= _APART_NS:
+        asked_ns, began_ns = self._clock.now_ns(), self._clock.monotonic_ns()
+        try:
+            ((server_ns,),) = self._store.client().query(_NOW).result_rows
+        except ClickHouseError as error:
+            raise explain(error, self._store.config.place) from error
+        most_ns = int(server_ns) - asked_ns
+        least_ns = most_ns - (self._clock.monotonic_ns() - began_ns)
+        agreeing = (
+            ahead_ns
+            for ahead_ns in (self._ahead_ns, 0)
+            if least_ns - _APART_NS < ahead_ns < most_ns + _APART_NS
+        )
+        ahead_ns = next(agreeing, (least_ns + most_ns) // 2)
+        if ahead_ns not in (self._ahead_ns, 0):
             _log.warning(
                 "clock_apart",
                 behind_s=round(ahead_ns / NS_PER_S, 1),

@@ -11,7 +11,7 @@ from collector.core.errors import ConfigError
 from collector.core.key_files import parse_keys
 from collector.privacy.guard import Protection
 from collector.privacy.known_keys import KIDS_FILE, check_known, note_known
-from collector.privacy.rules import IdentifiersConfig
+from collector.privacy.rules import KEYS_FILE, IdentifiersConfig
 from tests.conftest import NOW_NS
 
 OLD = f"k1:{'11' * 32}"
@@ -47,6 +47,18 @@ def test_new_key_in_front_is_noted_and_the_one_of_before_stays_known(tmp_path: P
     started(tmp_path, NEW)
     with pytest.raises(ConfigError, match="key 'k1'"):
         started(tmp_path, f"{NEW},{OTHER}")
+
+
+def test_key_that_is_made_anew_where_nothing_is_stored_is_no_other(tmp_path: Path) -> None:
+    """Whoever begins again, with an empty store, could not give a key of ours another id."""
+    guard = Protection(IdentifiersConfig())
+    guard.open(tmp_path)
+    token = guard.replace("user.id", "7", NOW_NS)
+    (tmp_path / KEYS_FILE).unlink()
+    again = Protection(IdentifiersConfig())
+    again.open(tmp_path)
+    assert again.replace("user.id", "7", NOW_NS) != token
+    assert len((tmp_path / KIDS_FILE).read_text().splitlines()) == 1
 
 
 def test_command_notes_nothing(tmp_path: Path) -> None:

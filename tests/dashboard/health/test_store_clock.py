@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.core.clock import NS_PER_S
+from collector.core.errors import StoreUnavailableError
 from collector.store.connect import Connections
 from dashboard.health.store_clock import StoreClock
 from dashboard.service.process import Service
@@ -27,6 +27,8 @@ class WrongClock:
     """A machine's clock that is off by some seconds."""
 
     off_s: float
+    answer_s: float = 0.0  # how much longer each answer takes, by what never steps
+    read: int = 0
 
     def now_ns(self) -> int:
         """Return the wrong time."""
@@ -34,7 +36,8 @@ class WrongClock:
 
     def monotonic_ns(self) -> int:
         """Return what does not depend on it."""
-        return time.monotonic_ns()
+        self.read += 1
+        return time.monotonic_ns() + round(self.read * self.answer_s * NS_PER_S)
 
 
 @pytest.fixture
@@ -66,11 +69,21 @@ def test_clock_under_ntp_is_taken_as_it_is(server: Double) -> None:
     assert -0.5 < off_s(clock) < -0.4
 
 
+@pytest.mark.parametrize("wrong_s", [0.0, -45.0])
+def test_server_that_answers_late_moves_no_clock(server: Double, wrong_s: float) -> None:
+    """Half of the time that a busy server took would have been taken for the clock's error."""
+    machine = WrongClock(wrong_s)
+    clock = StoreClock(machine, Connections(server.config("writer", "secret")))
+    machine.answer_s = 120.0
+    clock.measure()
+    assert abs(off_s(clock)) < 1
+
+
 def test_server_that_is_away_changes_nothing(server: Double) -> None:
     """The job says so and asks again; what was found stays."""
     clock = StoreClock(WrongClock(-45.0), Connections(server.config("writer", "secret")))
     server.stop()
-    with pytest.raises(ClickHouseError):
+    with pytest.raises(StoreUnavailableError, match="does not answer"):
         clock.measure()
     assert abs(off_s(clock)) < 1
 
