@@ -191,7 +191,7 @@ def _begin_ns(claim: Claim, traffic: Traffic) -> int:
 
 
 def _end_ns(claim: Claim, begin_ns: int) -> int:
-    """Return when the span of a claim ended by the clock of the packets, of its request too."""
+    """Return when the span of a claim ended, by the clock that stamped its request."""
     span = claim.span
     if span.start_ns - WINDOW_MARGIN_NS <= begin_ns <= span.end_ns:
         return span.end_ns  # one clock; a caller's request left a while after its span began

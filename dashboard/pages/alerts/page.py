@@ -242,7 +242,10 @@ def show(context: PageContext, scope: Scope) -> Found:
         ),
         "alerts-silences-box.hidden": not found.silences,
         "alerts-silences.children": silences_table(found.silences, scope.zone, now_ns),
-        "alerts-silences-note.children": "`millworth alerts unsilence NUMBER` ends one",
+        "alerts-silences-note.children": [
+            html.Code("millworth alerts unsilence NUMBER"),
+            " ends one",
+        ],
     }
     away = f"the store is away, so each is as of its last change ({found.away[:160]})"
     return Found(shown, away if found.away else "")
