@@ -176,7 +176,8 @@ def _query_names(route: APIRoute) -> set[str]:
 async def http_error(request: Request, error: Exception) -> Response:
     """Answer what was raised with its status, or by the framework where it has no such route."""
     assert isinstance(error, HTTPException)
-    path, status, headers = request.url.path, error.status_code, dict(error.headers or {})
+    path, status = request.url.path, error.status_code
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     detail = str(error.detail)
     if detail == HTTPStatus(status).phrase:  # the framework's own word, which is no help
         if status == HTTPStatus.NOT_FOUND:

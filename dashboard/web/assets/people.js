@@ -2,6 +2,7 @@
 (function () {
   const UNCHANGED = () => window.dash_clientside.no_update;
   const WAIT_MS = 15000;
+  const NOT_YET = "What you sent before is not answered yet; try again in a moment.";
   let sending = false;
 
   async function post(path, body) {
@@ -34,7 +35,7 @@
   // Four values: that something was done, what is wrong, what was done, and the text that stays.
   async function act(path, body, done) {
     if (sending) {
-      return [UNCHANGED(), UNCHANGED(), UNCHANGED(), UNCHANGED()];
+      return [UNCHANGED(), NOT_YET, UNCHANGED(), UNCHANGED()];
     }
     sending = true;
     const page = window.location.pathname;

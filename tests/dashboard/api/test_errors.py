@@ -74,6 +74,7 @@ def test_error_says_what_is_wrong_in_one_form(
     answer = stateful.send(method, path, json={} if path.endswith("query") else body)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
+    assert len(answer.headers.get_list("allow")) == (status == 405)
     if method == "HEAD":
         return
     problem = answer.json()
