@@ -87,11 +87,12 @@ def _text_of(column: str, kind: pa.DataType) -> Callable[[pa.Array], list[str]]:
         return lambda values: inner(values.dictionary_decode())
     if pa.types.is_timestamp(kind):
         return lambda values: _instants(values, kind)
+    if pa.types.is_floating(kind):
+        return _floating
     makers: list[tuple[Callable[[pa.DataType], bool], Callable[[Any], str]]] = [
         (pa.types.is_boolean, lambda value: "true" if value else "false"),
         (pa.types.is_integer, str),
         (pa.types.is_decimal, lambda value: format(value, "f")),
-        (pa.types.is_floating, _floating),
         (pa.types.is_date, date.isoformat),
         (lambda each: pa.types.is_string(each) or pa.types.is_large_string(each), str.strip),
         (pa.types.is_binary, lambda value: value.decode().strip()),  # old Spark says so of text
@@ -108,9 +109,18 @@ def _text_of(column: str, kind: pa.DataType) -> Callable[[pa.Array], list[str]]:
     )
 
 
-def _floating(value: float) -> str:
-    # The shortest text that means this number: what was 12.4 in the sender's hands is 12.4 here.
-    return format(Decimal(repr(value)), "f") if value - value == 0 else str(value)
+def _floating(values: pa.Array) -> list[str]:
+    """Return the shortest texts that mean these numbers, of the 32 or 64 bits that they have.
+
+    What was 12.4 in the sender's hands is 12.4 here.
+    """
+    texts = values.cast(pa.string()).to_pylist()
+    return ["" if text is None else _plain(text) for text in texts]
+
+
+def _plain(text: str) -> str:
+    number = Decimal(text)
+    return format(number, "f") if number.is_finite() else text
 
 
 def _instants(values: pa.Array, kind: pa.TimestampType) -> list[str]:

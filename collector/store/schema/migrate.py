@@ -311,9 +311,11 @@ def _fields(match: re.Match[str]) -> str:
 def _amount(text: str) -> str:
     """Return the amount that a text states, null where it is no number or too large for one.
 
-    The engine reads a number as far as it goes: 1.2.3 is 1.23 to it, and a hyphen 0.
+    The engine reads a number as far as it goes: 1.2.3 is 1.23 to it, and a hyphen 0. A program that
+    counts in doubles sends 56.99999999999999 for 57, so what is beyond six places is rounded.
     """
-    number = f"toDecimal64OrNull(if(match({text}, {_literal(_NUMBER)}), {text}, ''), 6)"
+    whole = f"toDecimal128OrNull(if(match({text}, {_literal(_NUMBER)}), {text}, ''), 18)"
+    number = f"accurateCastOrNull(round({whole}, 6), 'Decimal(18, 6)')"
     return f"if(abs({number}) < {AMOUNT_MAX}, {number}, NULL)"
 
 

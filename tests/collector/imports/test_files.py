@@ -107,6 +107,7 @@ def test_numbers_of_json_are_read_as_they_are_written() -> None:
     ("values", "kind", "texts"),
     [
         pytest.param([12.4, None], pa.float64(), ["12.4", ""], id="float"),
+        pytest.param([12.4, None, 19999.99], pa.float32(), ["12.4", "", "19999.99"], id="32 bits"),
         pytest.param([1e-7, 1e22], pa.float64(), ["0.0000001", "1" + "0" * 22], id="exponent"),
         pytest.param([float("nan")], pa.float64(), ["nan"], id="NaN"),
         pytest.param([2**63 - 1], pa.int64(), [str(2**63 - 1)], id="integer"),
