@@ -165,7 +165,7 @@ def outcome(
     kind: str = "sale",
     decision_id: str = TRACE_ID,
     outcome_key: str = "",
-    converted: bool = True,
+    converted: bool | None = True,
     revenue: Decimal | None = Decimal("20.00"),
     margin: Decimal | None = Decimal("5.00"),
     currency: str = "USD",

@@ -7,7 +7,10 @@ SELECT
     if(${attr:outcome.kind:LogAttributes} = '', 'sale', ${attr:outcome.kind:LogAttributes}) AS kind,
     ${attr:decision.id:LogAttributes} AS decision_id,
     ${attr:outcome.key:LogAttributes} AS outcome_key,
-    ${attr:outcome.converted:LogAttributes} IN ('true', '1') AS converted,
+    -- An amount was stated, so something was sold.
+    ${attr:outcome.converted:LogAttributes} IN ('true', '1') OR (${attr:outcome.converted:LogAttributes} = ''
+        AND (isNull(revenue) AND ${attr:outcome.revenue:LogAttributes} != ''
+            OR isNull(margin) AND ${attr:outcome.margin:LogAttributes} != '')) AS converted,
     ${amount:outcome.revenue:LogAttributes} AS revenue,
     ${amount:outcome.margin:LogAttributes} AS margin,
     if(${attr:outcome.currency:LogAttributes} = '', ${currency}, ${attr:outcome.currency:LogAttributes}) AS currency,

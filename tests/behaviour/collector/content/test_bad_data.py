@@ -219,6 +219,29 @@ def test_amount_is_read_whole_or_unknown(
     }
 
 
+def test_sale_whose_amount_is_no_number_is_a_sale(
+    service: CollectorService, http: httpx.Client, store: Connections
+) -> None:
+    """Of unknown worth: were it none, an odd amount would count as nothing earned."""
+    stated: dict[str, dict[str, object]] = {
+        "revenue": {"outcome.revenue": "12,50"},
+        "margin": {"outcome.margin": "EUR 3"},
+        "one of two": {"outcome.revenue": "12,50", "outcome.margin": "0"},
+        "none": {},
+        "zero": {"outcome.revenue": "0.00"},
+        "not taken": {"outcome.revenue": "n/a", "outcome.converted": False},
+    }
+    records = []
+    for name, attributes in stated.items():
+        record = outcome(outcome_id=name, revenue=None, margin=None, converted=None)
+        record.attributes.extend(key_values(attributes))
+        records.append(record)
+    assert post(http, logs_request(*records), "/v1/logs").status_code == 200
+    assert service.flush(WAIT_S)
+    sold = store.client().query("SELECT outcome_id FROM outcomes FINAL WHERE is_sale").result_rows
+    assert {row[0] for row in sold} == {"revenue", "margin", "one of two"}
+
+
 def test_outcome_of_no_kind_or_currency_is_quarantined(
     service: CollectorService, http: httpx.Client, store: Connections
 ) -> None:
