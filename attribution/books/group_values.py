@@ -55,6 +55,8 @@ class GroupValue:
     unsold: int  # ... and says that nothing was earned
     sold: int = 0  # decisions that sold something, be it taken back since
     answered: int = 0  # decisions that sold something, or did not for certain
+    earning: int = 0  # decisions that earned something, or should have
+    unknown: int = 0  # ... and it is not known how much, by margin or revenue as the basis is
 
 
 def read_group_values(
@@ -79,9 +81,9 @@ def read_group_values(
     margin = _earned(store, config, asked_of, "margin", parts)
     known, converted = ints(margin["known"]), ints(margin["converted"])
     revenue = margin.slice(0, 0)
-    # By revenue is valued what earned something and has no margin: most have one, and then what
+    # By revenue is valued what earned something and has few margins: most have them, and then what
     # all of the window earned is not worked out a second time.
-    if np.any((known > 0) & (converted > 0) & (ints(margin["amounts"]) == 0)):
+    if np.any((known > 0) & (2 * ints(margin["amounts"]) < converted)):
         revenue = _earned(store, config, asked_of, "revenue", parts)
     none = np.zeros_like(known)
     window = Earned(
@@ -111,6 +113,7 @@ def read_group_values(
             [window.margin_micros, window.revenue_micros, ints(margin["stated_micros"])],
         )
     )
+    most = np.maximum(window.margins, window.revenues)
     # Of a compound Poisson sum: how many sell, and for how much, are both drawn.
     error = np.sqrt(squared) * MICROS / np.maximum(np.abs(amounts), 1)
     found = (
@@ -125,6 +128,8 @@ def read_group_values(
         margin["unsold"].to_pylist(),
         margin["sold"].to_pylist(),
         known.tolist(),
+        converted.tolist(),
+        (converted - np.where(basis == MARGIN, window.margins, most)).tolist(),
     )
     return [GroupValue(*row) for row in zip(*found, strict=True)]
 
@@ -166,6 +171,21 @@ def _added(parts: Iterable[Table]) -> Table:
     columns = [*_KEY, *(f"{name}_{by}" for name, by in sums)]
     named = added.select(columns).rename_columns([*_KEY, *(name for name, _ in sums)])
     return named.sort_by([(name, "ascending") for name in _KEY])
+
+
+def missing_amounts(values: Sequence[GroupValue]) -> list[str]:
+    """Return in words whether an amount is missing of more than a few of what earned something."""
+    earning, unknown = (
+        sum(getattr(each, name) for each in values) for name in ("earning", "unknown")
+    )
+    if earned.is_known(unknown, earning):
+        return []
+    return [
+        f"the amount of {unknown:,} of {earning:,} decisions that earned something is not known "
+        "(none was sent, or there is no rate of its currency): each counts as the mean of its "
+        "group, and where these are more than half, the group is of unknown value; "
+        "`millworth reconcile` has them by day"
+    ]
 
 
 def contradictions(values: Sequence[GroupValue], config: AttributionConfig) -> list[str]:

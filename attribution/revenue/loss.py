@@ -5,7 +5,8 @@ is that of its class, action x region, in the window up to its second: what a de
 that neither fails nor is late. It is what was earned over the sum of the shares that were kept, so
 that failures and lateness count once; by contribution margin, else by revenue, else it is the value
 that the decision states itself, else unknown, which is never zero. Earned is over the decisions
-whose outcome is known (`outcomes.complete`).
+whose outcome is known (`outcomes.complete`). An amount that is missing counts as the mean of the
+others; where fewer than half are known, that mean is no value.
 
 Money is whole millionths of a dollar, so sums are exact and no order changes them. A sum that no
 column can hold is unknown.
@@ -90,7 +91,6 @@ class Earned:
 
     def _over(self, shared_by: Floats) -> tuple[Ints, Floats]:
         with np.errstate(divide="ignore", invalid="ignore"):
-            # An amount that is missing is the mean of the others.
             by_margin, by_revenue = (
                 amount / count * self.converted / shared_by
                 for amount, count in (
@@ -98,12 +98,11 @@ class Earned:
                     (self.revenue_micros, self.revenues),
                 )
             )
-        is_shared = shared_by > 0
-        basis = np.select(
-            [is_shared & (self.margins > 0), is_shared & (self.revenues > 0)],
-            [MARGIN, REVENUE],
-            UNKNOWN,
-        )
+        by_what = [
+            (shared_by > 0) & (amounts > 0) & (2 * amounts >= self.converted)
+            for amounts in (self.margins, self.revenues)
+        ]
+        basis = np.select(by_what, [MARGIN, REVENUE], UNKNOWN)
         mean = np.select([basis == MARGIN, basis == REVENUE], [by_margin, by_revenue], 0.0)
         return basis.astype(np.int64), mean
 

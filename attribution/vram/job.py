@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from attribution.books.group_values import (
     GroupValue,
     contradictions,
+    missing_amounts,
     read_group_values,
     spread_s,
 )
@@ -160,7 +161,7 @@ class VramJob:
                 "is_annualised": a_year,
                 "annualised": _annualised(counted_s, a_year=a_year, is_long=is_long),
                 "denominator": _denominator(self._config),
-                "warnings": contradictions(values, self._config),
+                "warnings": [*contradictions(values, self._config), *missing_amounts(values)],
             },
             sorted((worth(group, a_year=a_year) for group in groups), key=_rank),
             {group.name: curve(group, _shifts_ms(group, model), a_year=a_year) for group in groups},

@@ -138,7 +138,10 @@ def _ranking(of: Review) -> Iterator[Finding]:
         yield Finding("ranking-refused", WARNING, of.ranking_refusal, "millworth vram slope")
         return
     for warning in of.ranking["lineage"]["warnings"]:
-        yield Finding("outcomes-contradict", PROBLEM, warning, "outcomes.complete")
+        if "outcomes.complete" in warning:
+            yield Finding("outcomes-contradict", PROBLEM, warning, "outcomes.complete")
+        else:
+            yield Finding("amounts-missing", WARNING, warning, "millworth reconcile")
     for kind, what in (("unknown", "of unknown value"), ("unsampled", "too small for the sample")):
         names = [name or "(none)" for name in of.ranking[kind]]
         if names:

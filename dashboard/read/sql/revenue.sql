@@ -1,7 +1,7 @@
 -- What decisions were worth in one window, what they earned, and what lateness cost.
 -- A class, action x region, earned what its decisions of the window did; an amount that is missing is the mean of the
--- others, as in what `vram rank` says. Of a class without amounts it is nothing where its amounts are known otherwise,
--- else what decisions state, less what was lost.
+-- others, as in what `vram rank` says. Where fewer than half of the window are known it is what its cells say, each by the window
+-- before it; of a class that never had amounts it is what decisions state, less what was lost.
 -- Returns: decisions, late, unvalued UInt64; value_usd, loss_usd, loss_low_usd, loss_high_usd Decimal; earned_usd
 --   Decimal; bases, slope_sources Array(String); first_ns, last_ns UInt64: the first second with a cell and
 --   the end of the last; one row, zeros and empty arrays when nothing happened.
@@ -34,15 +34,18 @@ FROM
         multiIf(
             sum(cells.known) = 0 OR sum(cells.margins) + sum(cells.revenues) = 0 AND NOT hasAny(own_bases, ['margin', 'revenue']),
             toFloat64(sum(cells.stated_usd) - sum(cells.stated_loss_usd)),
-            sum(cells.margins) > 0, toFloat64(sum(cells.margin_usd)) / sum(cells.margins) * sold,
-            sum(cells.revenues) > 0, toFloat64(sum(cells.revenue_usd)) / sum(cells.revenues) * sold,
-            0.) AS earned,
+            sum(cells.converted) = 0, 0.,
+            sum(cells.margins) > 0 AND 2 * sum(cells.margins) >= sum(cells.converted),
+            toFloat64(sum(cells.margin_usd)) / sum(cells.margins) * sold,
+            sum(cells.revenues) > 0 AND 2 * sum(cells.revenues) >= sum(cells.converted),
+            toFloat64(sum(cells.revenue_usd)) / sum(cells.revenues) * sold,
+            toFloat64(sum(cells.earned_usd))) AS earned,
         minIf(cells.second_ns, cells.decisions > 0) AS from_s,
         maxIf(cells.second_ns, cells.decisions > 0) AS to_s
     FROM
     (
         SELECT
-            second_ns, action, region, decisions, late, unvalued, value_usd, loss_usd, loss_low_usd, loss_high_usd,
+            second_ns, action, region, decisions, late, unvalued, value_usd, earned_usd, loss_usd, loss_low_usd, loss_high_usd,
             basis, slope_source, known, converted, margins, margin_usd, revenues, revenue_usd, stated_usd,
             stated_loss_usd
         FROM revenue_cells FINAL

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from attribution.books.group_values import GroupValue, read_group_values
+from attribution.books.group_values import GroupValue, missing_amounts, read_group_values
 from attribution.core.config import AttributionConfig
 from attribution.core.segments import segments_of
 from attribution.core.selection import Selection
@@ -66,6 +66,24 @@ def test_revenue_counts_where_no_margin_is_known_and_is_read_only_there(
     assert both["r"].value_usd == pytest.approx(7.5)
     assert both["m"] == alone["m"]
     assert twice > 1.5 * once
+
+
+def test_mean_of_a_few_amounts_is_no_value_and_what_is_missing_is_told(store: Connections) -> None:
+    """One margin beside two sales without any: three of its size were never earned."""
+    names = ["a0", "a1", "a2", "b0", "b1"]
+    put_spans(store, [s for n in names for s in decision(n, 0, 50, decision__action=n[0])])
+    margins, revenues = {"a0": "90", "b1": "2"}, {"b0": "30", "b1": "10"}
+    put_outcomes(store, [
+        outcome(f"s{n}", decision_id=trace_id(n), margin=margins.get(n), revenue=revenues.get(n))
+        for n in names
+    ])  # fmt: skip
+    job(store).drain(BASE_NS + NS_PER_HOUR)
+    found, _ = values(store)
+    assert (found["a"].basis, found["a"].earning, found["a"].unknown) == ("unknown", 3, 2)
+    assert (found["b"].basis, found["b"].earned_usd, found["b"].unknown) == ("margin", 4, 1)
+    (told,) = VramJob(CONFIG, store).made(HOUR, "channel")["lineage"]["warnings"]
+    assert told.startswith("the amount of 3 of 5 decisions that earned something is not known")
+    assert missing_amounts([replace(found["a"], unknown=0)]) == []
 
 
 def test_parts_of_a_window_are_added_up(store: Connections) -> None:

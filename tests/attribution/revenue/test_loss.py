@@ -162,6 +162,31 @@ def test_without_margins_the_value_is_the_mean_revenue() -> None:
     assert values.loss_micros.tolist() == [100_503]  # 0.5 % of what 99.5 % of it earned, 20 USD
 
 
+@pytest.mark.parametrize(
+    ("margins", "revenues", "basis", "value"),
+    [(1, 0, "margin", 4), (1, 2, "margin", 4), (0, 2, "revenue", 30), (0, 0, "unknown", 0)],
+)
+def test_mean_of_a_few_amounts_is_no_value(
+    margins: int, revenues: int, basis: str, value: int
+) -> None:
+    """Of two sales: a margin of half of them stands for both, and one beside two more does not."""
+    sales = [
+        sale(
+            2_000_000 if at < margins else None, 15_000_000 if at < revenues else None, decision=at
+        )
+        for at in range(2)
+    ]
+    own = decisions(*[(5, 0, 50, False, None)] * 2)
+    _, values = valued(own, sales)
+    assert (BASES[values.basis[0]], values.value_micros[0]) == (basis, value * 1_000_000)
+    own = decisions(*[(5, 0, 50, False, None)] * 4)
+    _, values = valued(own, [*sales, sale(None, decision=2), sale(None, decision=3)])
+    few = revenues < 2
+    assert (BASES[values.basis[0]], values.unvalued[0]) == (
+        "unknown" if few else "revenue", 4 if few else 0
+    )  # fmt: skip
+
+
 def test_without_outcomes_a_decision_is_worth_what_it_states() -> None:
     """Those that state nothing are unvalued, not worthless."""
     own = decisions((5, 0, 180, False, 2_000_000), (5, 0, 180, False, None))
@@ -305,7 +330,8 @@ def test_cells_do_not_depend_on_order_and_match_a_plain_sum(seed: int) -> None:
         ]
         _, _, _, converted, margins, margin, revenues, revenue = earned[inside].sum(axis=0).tolist()
         kept = sum(kept_of(rows[i]) for i in inside)
-        amount, known = (margin, margins) if margins else (revenue, revenues)
+        amounts = ((margin, margins), (revenue, revenues))
+        amount, known = next((each for each in amounts if 2 * each[1] >= converted), (0, 0))
         mean = amount / known * converted / kept if known and kept else None
         own = [row for row in rows if row[:2] == (second, group)]
         lost = [1.0 if row[3] else 1 - 0.995 ** (max(row[2] - 80, 0) / 100) for row in own]

@@ -16,7 +16,15 @@ from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 from dashboard.read.alerts.listing import alerts_with_exemplars
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
-from tests.support.attribution.stored import BASE_NS, decision, put_spans
+from tests.support.attribution.attribution_job import job
+from tests.support.attribution.stored import (
+    BASE_NS,
+    decision,
+    outcome,
+    put_outcomes,
+    put_spans,
+    trace_id,
+)
 from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed, rollup_minutes
 
 HOUR = Range(TODAY_NS - 3600 * NS_PER_S, TODAY_NS + NS_PER_S)
@@ -39,6 +47,23 @@ def test_revenue_of_silence_is_empty_not_wrong(reader: Reader) -> None:
     """A window without decisions has no first instant, and no basis."""
     revenue = reader.revenue(Range(0, NS_PER_S))
     assert (revenue.decisions, revenue.first_ns, revenue.last_ns, revenue.bases) == (0, 0, 0, [])
+
+
+def test_sales_of_unknown_amount_earn_what_their_cells_say(own_world: Connections) -> None:
+    """Nothing would be a figure: three sales of the last minute, and no rate of their currency."""
+    names = [f"u{at}" for at in range(10)]
+    spans = [s for at, n in enumerate(names) for s in decision(n, 10_000 * at, 50)]
+    put_spans(own_world, spans)
+    put_outcomes(own_world, [
+        outcome(f"s{n}", decision_id=trace_id(n), margin="4", currency="USD" if at < 7 else "XAU")
+        for at, n in enumerate(names)
+    ])  # fmt: skip
+    job(own_world).drain(BASE_NS + 200 * NS_PER_S)
+    reader = Reader(own_world)
+    whole = reader.revenue(Range(BASE_NS, BASE_NS + 100 * NS_PER_S))
+    last = reader.revenue(Range(BASE_NS + 70 * NS_PER_S, BASE_NS + 100 * NS_PER_S))
+    assert (whole.decisions, whole.earned_usd) == (10, Decimal(40))
+    assert (last.decisions, last.earned_usd, last.bases) == (3, Decimal(12), ["margin"])
 
 
 @pytest.mark.parametrize("step_ns", [10 * NS_PER_S, NS_PER_MINUTE])
