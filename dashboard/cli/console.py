@@ -7,14 +7,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn
+from rich.table import Table
 
 # Names are a sender's and may hold anything, square brackets too; a pipe is not folded.
 OUT: Final = Console(highlight=False, soft_wrap=True, markup=False)
 
 _ERR: Final = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 _warned: set[str] = set()
+_BETWEEN: Final = 4  # columns of a terminal, at most, beside each of a table
 
 
 def warn(text: str) -> None:
@@ -40,6 +43,19 @@ def print_columns(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int
             for at, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
         OUT.print("  ".join(cells).rstrip())
+
+
+def print_table(out: Console, table: Table) -> None:
+    """Print a table: no figure is cut, its lines are longer where the terminal is too narrow."""
+    for column in table.columns:
+        cells = [str(cell) for cell in column.cells]
+        words = [word for text in (str(column.header), *cells) for word in text.split()]
+        column.min_width = max(map(cell_len, cells if column.no_wrap else ()), default=0)
+        column.min_width = max(column.min_width, *map(cell_len, words), 0)
+        column.no_wrap = False  # its head may be folded
+    least = sum((each.min_width or 0) + _BETWEEN for each in table.columns)
+    out.width = max(out.width, least)
+    out.print(table, crop=False)
 
 
 def plain(name: str) -> str:

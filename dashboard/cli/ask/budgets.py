@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dashboard.cli.client import asked
+from dashboard.cli.console import print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 
@@ -57,7 +58,7 @@ def _render(out: Console, found: list[dict[str, Any]]) -> None:
                 _ms(reference),
                 f"[{style}]{promise['verdict']}[/{style}]",
             )
-    out.print(table)
+    print_table(out, table)
     for budget in found[:1]:
         window_s = budget["window_s"]
         out.print(f"ms; decisions of the last {window_s} s; over: share, and its 95 % interval")

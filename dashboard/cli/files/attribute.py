@@ -12,7 +12,7 @@ from rich.console import Console
 
 from attribution.core.segments import CLASSES
 from collector.core.clock import NS_PER_MS
-from dashboard.cli.console import reading
+from dashboard.cli.console import print_table, reading
 from dashboard.cli.options import ConfigOption, MetricsOption
 from dashboard.settings.settings import load
 
@@ -113,7 +113,7 @@ def _render(out: Console, found: list[Summary]) -> None:
             *(_ms(part_ns) for part_ns in each.classes),
             " ".join(each.flags),
         )
-    out.print(table)
+    print_table(out, table)
     if len(found) > _SHOWN_MAX:
         out.print(f"the {_SHOWN_MAX} slowest; --json prints all {len(found)}")
 

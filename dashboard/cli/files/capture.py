@@ -18,6 +18,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from collector.core.errors import DecodeError, InputError
 from collector.core.times import instant_ns
+from dashboard.cli.console import print_table
 from dashboard.cli.files.capture_table import TOP, Sort, capture_table, dearest
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, MetricsOption
@@ -26,8 +27,6 @@ from packet.files.json_lines import packet_lines
 from packet.files.reader import FileReport
 from packet.files.selection import Chosen
 from packet.tcp.connections import WireFlow
-
-_PIPE_COLUMNS = 260  # two IPv6 addresses with their ports, and the figures
 
 
 def capture(
@@ -147,12 +146,8 @@ class _Session:
     def finish(self, sort: Sort, top: int) -> None:
         """Print the table, where there is one, and exit 1 if a file was not read to its end."""
         if not self._is_lines:
-            out = Console(highlight=False, markup=False)
-            if not out.is_terminal:
-                # A pipe has no width, and a table cut to 80 columns would lose addresses.
-                out.width = _PIPE_COLUMNS
             shown = dearest(self._flows, sort, top)
-            out.print(capture_table(shown))
+            print_table(Console(highlight=False, markup=False), capture_table(shown))
             if len(shown) < len(self._flows):
                 self._console.print(
                     f"{len(shown):,} of {len(self._flows):,} connections by {sort}; --top 0 shows "

@@ -64,7 +64,7 @@ def capture_table(flows: Sequence[WireFlow]) -> Table:
     """Return a row a connection, in the order given."""
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("client", "server", "protocol", "begin (UTC)"):
-        table.add_column(name)
+        table.add_column(name, no_wrap=True)
     for name in (
         "s", "packets", "bytes to server", "to client", "handshake RTT (ms)", "data RTT (ms)",
         "sent again", "duplicate ACKs", "lost", "zero windows",

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dashboard.cli.client import asked
-from dashboard.cli.console import OUT
+from dashboard.cli.console import OUT, print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption
 from dashboard.units import utc_iso
@@ -108,7 +108,7 @@ def _render(out: Console, found: dict[str, Any]) -> None:
             _money(day["difference"]),
             str(day["unknown_outcomes"]),
         )
-    out.print(table)
+    print_table(out, table)
     out.print("unknown: outcomes of no known amount, or in a currency without a rate")
     if any(day["unconverted"] for day in found["days"]):
         out.print("no rate: the ledger is in a currency without one; import it and ask again")

@@ -17,7 +17,7 @@ from rich.table import Table
 from collector.core import log
 from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError
-from dashboard.cli.console import OUT
+from dashboard.cli.console import OUT, print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import JsonOption
 from dashboard.demo.drill_report import Drill, Phase
@@ -123,7 +123,7 @@ def _show(found: Drill) -> None:
         rows.add_column(heading, justify="left" if heading.startswith("mean") else "right")
     for name, sound, fault in _figures(found.sound, found.fault):
         rows.add_row(name, f"{sound:.3f} ms", f"{fault:.3f} ms", f"{fault - sound:+.3f} ms")
-    OUT.print(rows)
+    print_table(OUT, rows)
     half = found.fault
     OUT.print(
         f"the path's log: of {half.packets} packets with payload {half.lost} were lost and "

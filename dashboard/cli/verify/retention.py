@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from dashboard.cli.client import asked
-from dashboard.cli.console import OUT
+from dashboard.cli.console import OUT, print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.units import utc_iso
@@ -42,7 +42,7 @@ def _show(tables: list[dict[str, Any]]) -> None:
             f"{table['bytes'] / 2**20:,.1f}",
             ", ".join(table["holds"]) or "-",
         )
-    OUT.print(grid)
+    print_table(OUT, grid)
     for table in tables:
         for problem in table["problems"]:
             OUT.print(f"{table['table']}: {problem}")

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from collector.core.errors import InputError
+from dashboard.cli.console import print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings.settings import load
@@ -226,7 +227,7 @@ def _render(out: Console, found: dict[str, Any], *, is_wrong: bool) -> None:
             "unknown" if seen is None else f"{seen:.2%}",
             f"{arm['decisions']:,}",
         )
-    out.print(table)
+    print_table(out, table)
     if ratio["chi2"] is None:
         out.print("no decision is in it yet")
     else:

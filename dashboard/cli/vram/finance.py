@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dashboard.cli.client import asked, asking
+from dashboard.cli.console import print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import (
     AnnualiseOption,
@@ -94,8 +95,8 @@ def render_channels(out: Console, found: dict[str, Any]) -> None:
                 money(line["earned_usd"]),
                 money(line["after_acquisition_usd"]),
             )
-    out.print(paid)
-    out.print(earned)
+    print_table(out, paid)
+    print_table(out, earned)
     out.print("*: the horizon that the channel's value is of", soft_wrap=True)
     for line in notes(found):
         out.print(line, markup=False, soft_wrap=True)
@@ -199,7 +200,7 @@ def _render_tail(out: Console, found: dict[str, Any]) -> None:
                 )
             ),
         )  # fmt: skip
-    out.print(shown)
+    print_table(out, shown)
     if of["clipped"]:
         out.print(
             f"{of['clipped']:.2%} are slower than the slope was measured for: they count as the "
@@ -251,7 +252,7 @@ def render_nodes(out: Console, found: dict[str, Any]) -> None:
     for name, says in WHY_UNMAPPED.items():
         shown.add_row(f"  {says}", "", "", money(unmapped[name]), "")
     shown.add_row(found["total_is"], "", "", money(found["total"]), "", style="bold")
-    out.print(shown)
+    print_table(out, shown)
     out.print("share of unmapped: of amounts without their signs", soft_wrap=True)
     if found["days_without_ledger"]:
         days = found["days_without_ledger"]

@@ -20,6 +20,7 @@ from attribution.invest.gate import Basis, Evidence, Ruling, digest, document
 from attribution.invest.tiers import tier_table
 from collector.core.clock import SystemClock
 from collector.core.errors import InputError
+from dashboard.cli.console import print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption
 from dashboard.settings.settings import load
@@ -94,7 +95,7 @@ def tiers(file: FileArgument, as_json: JsonOption = False) -> None:
             f"{step.cost_usd_per_ms:,}",
             "yes" if step.pays else "no",
         )
-    out.print(shown)
+    print_table(out, shown)
     stop = "none: the first step does not pay" if table.stop_ms is None else f"{table.stop_ms:g} ms"
     out.print(f"go as far as: {stop}")
 
@@ -334,7 +335,7 @@ def _render_options(out: Console, found: dict[str, Any]) -> None:
             f"{drawn['best_ratio']:.1%}",
             f"quarter {quarter}" if quarter else "never",
         )
-    out.print(table)
+    print_table(out, table)
     out.print(
         f"best: share of {found['options'][0]['draws']['count']:,} draws; in "
         f"{found['nothing_is_best_ratio']:.1%} doing nothing is"

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from attribution.core.slo import Z95
+from dashboard.cli.console import print_table
 from dashboard.cli.imports.reconcile import cost
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import (
@@ -118,7 +119,7 @@ def rank(
             f"{_three(per_ms['low'])} to {_three(per_ms['high'])}",
             f"{group['loss_per_100ms']['median']:.2%}",
         )
-    out.print(table)
+    print_table(out, table)
     out.print("-100 ms: share of the value that 100 ms more lose, 1 - exp(-slope x 100 ms)")
     for basis in sorted({group["slope_basis"] for group in told["groups"]}):
         groups = [group for group in told["groups"] if group["slope_basis"] == basis]
@@ -153,7 +154,7 @@ def _render_allocation(out: Console, told: dict[str, Any]) -> None:
         shares.add_row(escape(each["name"] or "(none)"), each["kind"], money(each["usd"]))
     for name in ("unallocated", "reserve", "budget"):
         shares.add_row(name, "", money(found[f"{name}_usd"]), style="bold")
-    out.print(shares)
+    print_table(out, shares)
     if found["reason"]:
         out.print(f"unallocated: {found['reason']}", soft_wrap=True)
     out.print(
@@ -184,7 +185,7 @@ def _render_segments(out: Console, told: dict[str, Any]) -> None:
             gain,
             f"{low} to {high}",
         )
-    out.print(segments)
+    print_table(out, segments)
 
 
 @vram_app.command("curve")
@@ -224,7 +225,7 @@ def curve(
                 _three(change["median"]),
                 f"{_three(change['low'])} to {_three(change['high'])}",
             )
-        out.print(table)
+        print_table(out, table)
     out.print(
         "a shift beyond the latencies that an experiment delayed to is not shown", soft_wrap=True
     )

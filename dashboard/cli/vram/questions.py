@@ -14,6 +14,7 @@ from rich.table import Table
 from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError
 from collector.core.times import duration_ns, instant_ns
+from dashboard.cli.console import print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
 from dashboard.settings.settings import load
@@ -238,14 +239,14 @@ def _render_what_if(out: Console, found: dict[str, Any]) -> None:
         latencies.add_row(
             name, *(f"{each[f'{key}_ms']:,.3f}" for key in ("mean", "p50", "p95", "p99"))
         )
-    out.print(latencies)
+    print_table(out, latencies)
     parts = Table(box=box.SIMPLE, caption=f"shares over {found['shares_method']}")
     for name in ("saved by", "ms a decision", "USD"):
         parts.add_column(name, justify="left" if name == "saved by" else "right")
     for share in found["shares"]:
         usd = "unknown" if share["usd"] is None else share["usd"]
         parts.add_row(share["part"], f"{share['saved_ms_mean']:,.3f}", str(usd))
-    out.print(parts)
+    print_table(out, parts)
     money = found["money"]
     if money is None:
         out.print("dollars: unknown, no decision of this window has a known value")
@@ -288,9 +289,9 @@ def _render_compare(out: Console, found: dict[str, Any]) -> None:
             f"{each['q']:.2g}{' *' if each['is_different'] else ''}",
             str(usd),
         )
-    out.print(table)
+    print_table(out, table)
     if found["values"]:
-        out.print(_values_table(found["values"]))
+        print_table(out, _values_table(found["values"]))
     out.print(f"* different; dollars rest on: {found['slope']}")
     if found["uncompared"]:
         out.print(f"of an action and region that was not there before: {found['uncompared']}")
