@@ -52,8 +52,8 @@ class Revenue:
     loss_low_usd: Decimal
     loss_high_usd: Decimal
     earned_usd: Decimal
+    unknown_amounts: int  # decisions that earned something, and how much is not known
     bases: list[str]
-    slope_sources: list[str]
     first_ns: int  # 0 when nothing happened
     last_ns: int
     window_ns: int  # from the begin of the range to its end

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from dash import html
@@ -57,12 +57,11 @@ def lost_card(
     lost: Loss | None,
     span: tuple[int, int],
     zone: Zone,
-    sources: Sequence[str],
     prior_basis: str,
 ) -> tuple[str, Note]:
     """Return what lateness cost since the day of the zone began, with the interval as a bar.
 
-    `sources` are those of the slope, of which a prior is said to be one.
+    A prior among the slopes of that day is said to be one.
     """
     from_ns, to_ns = span
     over = f"{zone.clock(from_ns)[:5]} to {zone.clock(to_ns)[:5]} {zone.mark(to_ns)}"
@@ -70,10 +69,10 @@ def lost_card(
         return UNKNOWN, f"no decision of known value, {over}"
     ends = (lost.loss_low_usd, lost.loss_high_usd)
     note: list[Note] = [interval_bar(lost.loss_usd, *ends), f"{interval_text(*ends)} · {over} "]
-    return usd(lost.loss_usd), [*note, *_slope_badge(sources, prior_basis)]
+    return usd(lost.loss_usd), [*note, *_slope_badge(lost.slope_sources, prior_basis)]
 
 
-def _slope_badge(sources: Sequence[str], prior_basis: str) -> list[Note]:
+def _slope_badge(sources: Collection[str], prior_basis: str) -> list[Note]:
     if "unknown" in sources:
         why = "your own experiment contradicts the prior; see millworth vram slope"
         return [html.Span("failures alone, lateness unknown", className="badge", title=why)]
@@ -108,6 +107,8 @@ def velocity_card(revenue: Revenue) -> tuple[str, str]:
         return UNKNOWN, "no valued decision in this window"
     bases = " and ".join(revenue.bases)
     note = f"basis {bases} · over {span_of_time(revenue.length_ns)}"
+    if revenue.unknown_amounts:
+        note += f" · {count(revenue.unknown_amounts)} sales of unknown amount"
     if revenue.unvalued:
         note += f" · {count(revenue.unvalued)} of unknown value"
     # Where it takes two lines the second is `/ h`.

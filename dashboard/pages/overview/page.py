@@ -260,13 +260,7 @@ def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
     unknown = sum(alert.is_open_and_silent and not alert.is_shadow for alert in found.alerts)
     revenue, to_ns, zone = found.revenue, found.seen.to_ns, found.scope.zone
     past = as_of(zone, found.now_ns, to_ns)
-    lost = lost_card(
-        found.lost,
-        (found.day_from_ns, to_ns),
-        zone,
-        revenue.slope_sources,
-        prior_basis,
-    )
+    lost = lost_card(found.lost, (found.day_from_ns, to_ns), zone, prior_basis)
     cards = {
         "now": now_card(at_risk(found.alerts), unknown, revenue.decisions, past),
         "lost": warned(lost, found.contradiction),

@@ -37,6 +37,7 @@ class Loss:
     loss_usd: Decimal
     loss_low_usd: Decimal
     loss_high_usd: Decimal
+    slope_sources: frozenset[str] = frozenset()  # of the slopes by which it was found
 
     @property
     def is_known(self) -> bool:
@@ -57,7 +58,8 @@ def losses(reader: Reader, asked: Sequence[Range]) -> list[Loss | None]:
     classes: dict[tuple[str, str], _Sums] = {}
     for row in reader.ask("losses", __file__, parameters):
         name, bound_ns = (row.pop("action"), row.pop("region")), row.pop("bound_ns")
-        classes.setdefault(name, _Sums()).add(bound_ns, Loss(**row))
+        loss = Loss(**row | {"slope_sources": frozenset(row["slope_sources"])})
+        classes.setdefault(name, _Sums()).add(bound_ns, loss)
     return [_loss(classes, each) for each in asked]
 
 
@@ -67,11 +69,13 @@ class _Sums:
     def __init__(self) -> None:
         self._bounds: list[int] = []
         self._totals: list[_Total] = [(0, 0, Decimal(0), Decimal(0), Decimal(0))]
+        self._sources: list[frozenset[str]] = []  # of each bound, not summed
 
     def add(self, bound_ns: int, loss: Loss) -> None:
         """Take what lies behind a bound; bounds come in order."""
         decisions, unvalued, middle, low, high = self._totals[-1]
         self._bounds.append(bound_ns)
+        self._sources.append(loss.slope_sources)
         self._totals.append(
             (
                 decisions + loss.decisions,
@@ -94,6 +98,7 @@ class _Sums:
             last[2] - first[2],
             last[3] - first[3],
             last[4] - first[4],
+            frozenset().union(*self._sources[begin:end]),
         )
 
 
@@ -112,6 +117,7 @@ def _loss(classes: Mapping[tuple[str, str], _Sums], asked: Range) -> Loss | None
         loss_usd=sum((each.loss_usd for each in found), Decimal(0)),
         loss_low_usd=sum((each.loss_low_usd for each in found), Decimal(0)),
         loss_high_usd=sum((each.loss_high_usd for each in found), Decimal(0)),
+        slope_sources=frozenset().union(*(each.slope_sources for each in found)),
     )
 
 

@@ -14,6 +14,7 @@ from collector.core.errors import StoreUnavailableError
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 from dashboard.read.alerts.listing import alerts_with_exemplars
+from dashboard.read.alerts.losses import losses
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
 from tests.support.attribution.attribution_job import job
@@ -39,7 +40,7 @@ def test_revenue_adds_up_cells_and_names_their_basis(reader: Reader) -> None:
     assert revenue.value_usd == Decimal("6.300000")
     assert (revenue.loss_usd, revenue.loss_low_usd) == (Decimal("0.25"), Decimal("0.0625"))
     assert revenue.earned_usd == Decimal("6.05")
-    assert (revenue.bases, revenue.slope_sources) == (["margin"], ["prior"])
+    assert (revenue.bases, revenue.unknown_amounts) == (["margin"], 0)
     assert revenue.last_ns - revenue.first_ns == 11 * NS_PER_S
 
 
@@ -62,8 +63,13 @@ def test_sales_of_unknown_amount_earn_what_their_cells_say(own_world: Connection
     reader = Reader(own_world)
     whole = reader.revenue(Range(BASE_NS, BASE_NS + 100 * NS_PER_S))
     last = reader.revenue(Range(BASE_NS + 70 * NS_PER_S, BASE_NS + 100 * NS_PER_S))
-    assert (whole.decisions, whole.earned_usd) == (10, Decimal(40))
+    assert (whole.decisions, whole.earned_usd, whole.unknown_amounts) == (10, Decimal(40), 3)
     assert (last.decisions, last.earned_usd, last.bases) == (3, Decimal(12), ["margin"])
+    assert last.unknown_amounts == 3
+    lost, before = losses(reader, [Range(BASE_NS, BASE_NS + 100 * NS_PER_S), Range(0, 1)])
+    # Of its own range, whatever another one on the page rests on.
+    assert lost is not None
+    assert (lost.decisions, lost.slope_sources, before) == (10, frozenset({"prior"}), None)
 
 
 @pytest.mark.parametrize("step_ns", [10 * NS_PER_S, NS_PER_MINUTE])

@@ -63,8 +63,8 @@ def test_cards_of_a_range_of_the_past_say_of_when_they_are() -> None:
 )
 def test_loss_says_what_its_slope_is(source: str, badge: str) -> None:
     """Where the prior is contradicted, what is shown is what failed, and says so."""
-    lost = Loss(9, 1, Decimal(10), Decimal(4), Decimal(30))
-    figure, note = lost_card(lost, (0, 3_600_000_000_000), Zone(), [source], "a paper")
+    lost = Loss(9, 1, Decimal(10), Decimal(4), Decimal(30), frozenset({source}))
+    figure, note = lost_card(lost, (0, 3_600_000_000_000), Zone(), "a paper")
     assert figure == "$10.00"
     assert note[1] == "90 %: $4.00 to $30.00 · 00:00 to 01:00 UTC "
     assert note[2].children == badge
@@ -74,7 +74,7 @@ def test_loss_of_decisions_of_unknown_value_is_unknown() -> None:
     """Not zero: what nobody valued may have been dear."""
     unvalued = Loss(9, 9, Decimal(0), Decimal(0), Decimal(0))
     for lost in (None, unvalued):
-        assert lost_card(lost, (0, 1), Zone(), [], "")[0] == "unknown"
+        assert lost_card(lost, (0, 1), Zone(), "")[0] == "unknown"
 
 
 def test_dollars_say_what_contradicts_them() -> None:
