@@ -123,7 +123,8 @@ class VramJob:
         """
         if dimension not in DIMENSIONS:
             raise InputError(f"{dimension!r} is no dimension; choose {', '.join(DIMENSIONS)}")
-        count = self._reader.selected_extent(selection).decisions
+        extent = self._reader.selected_extent(selection)
+        count = extent.decisions
         due_ns = None if now_ns is None else max(self._config.due_ns(now_ns), 0)
         values = read_group_values(self._store, self._config, selection, dimension, due_ns)
         book = self._book(selection.to_ns)
@@ -132,7 +133,9 @@ class VramJob:
         model = book.in_force(selection.to_ns)
         own = {} if model is None else read_groups(self._store, model.version, dimension)
         counted_s = spread_s(values)
-        is_long = counted_s >= YEAR_DAYS_MIN * SECONDS_A_DAY
+        # Two bursts eight days apart are two days of decisions.
+        days = min(counted_s / SECONDS_A_DAY, extent.days)
+        is_long = days >= YEAR_DAYS_MIN
         a_year = annualise or is_long
         found = self._groups(
             rows,
@@ -159,7 +162,7 @@ class VramJob:
                 "slope": basis,
                 "counted_s": counted_s if values else 0.0,
                 "is_annualised": a_year,
-                "annualised": _annualised(counted_s, a_year=a_year, is_long=is_long),
+                "annualised": _annualised(days, a_year=a_year, is_long=is_long),
                 "denominator": _denominator(self._config),
                 "warnings": [*contradictions(values, self._config), *missing_amounts(values)],
             },
@@ -227,8 +230,7 @@ class VramJob:
                 name=name,
                 decisions=count,
                 decisions_per_s=count / counted_s,
-                # Losing decisions that cost money is no loss.
-                value_usd=max(sum(earned) / count, 0.0),
+                value_usd=sum(earned) / count,
                 slope=slopes[name],
                 total_ns=total_ns[of],
                 is_error=is_error[of],
@@ -245,9 +247,8 @@ def _rank(each: Worth) -> tuple[float, bool, float, str]:
     return order(Ranked(each.name, each.kind, each.marginal_usd_per_ms_hour.median, 0.0))
 
 
-def _annualised(counted_s: float, *, a_year: bool, is_long: bool) -> str:
+def _annualised(days: float, *, a_year: bool, is_long: bool) -> str:
     """Return in words what a year of these decisions is."""
-    days = counted_s / SECONDS_A_DAY
     if is_long:
         return f"a year is {days:.3g} days of decisions, as if they went on so"
     if a_year:

@@ -55,6 +55,16 @@ class Group:
     earned_usd: float = 0.0  # by these
     kind: str = ""  # of a channel: paid or owned, as it is declared
 
+    @property
+    def usd_per_s(self) -> float:
+        """Return what it earns now, below 0 where more is taken back than sold."""
+        return self.decisions_per_s * self.value_usd
+
+    @property
+    def at_stake_usd_per_s(self) -> float:
+        """Return how much of it latency changes: losing decisions that cost money is no loss."""
+        return max(self.usd_per_s, 0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Band:
@@ -122,11 +132,11 @@ def slopes(slope: Slope, count: int = _DRAWS) -> Floats:
 
 def erv(group: Group, saved_ns: Ints | int, beta: float) -> float:
     """Return the expected revenue velocity at one slope, in USD a second."""
-    now = group.decisions_per_s * group.value_usd
+    now = group.usd_per_s
     left = ~group.is_error
     if isinstance(saved_ns, int):
         return float(_erv_alike(group, saved_ns, np.array([beta]))[0])
-    if not left.any():
+    if not left.any() or now < 0:
         return now
     total_ns = group.total_ns[left]
     # Whatever is taken off all of them alike is taken off both sums.
@@ -138,8 +148,8 @@ def erv(group: Group, saved_ns: Ints | int, beta: float) -> float:
 
 def _erv_alike(group: Group, saved_ns: int, betas: Floats) -> Floats:
     """Return the same at several slopes, where all decisions take so much less."""
-    now = group.decisions_per_s * group.value_usd
-    if group.is_error.all():
+    now = group.usd_per_s
+    if group.is_error.all() or now < 0:
         return np.full(len(betas), now)
     found: Floats = now * np.exp(betas * saved_ns)
     return found
@@ -170,7 +180,8 @@ def worth(group: Group, *, a_year: bool) -> Worth:
     """Return what a group earns and what milliseconds are worth to it."""
     betas, median = slopes(group.slope), group.slope.median
     now, ten_ns = erv(group, 0, median), 10 * NS_PER_MS
-    per_ms = _band(betas * NS_PER_MS * now, median * NS_PER_MS * now, group.error)
+    at_stake = group.at_stake_usd_per_s
+    per_ms = _band(betas * NS_PER_MS * at_stake, median * NS_PER_MS * at_stake, group.error)
     faster = _erv_alike(group, ten_ns, betas)
     gain = _band(faster - now, erv(group, ten_ns, median) - now, group.error)
     return Worth(
@@ -261,7 +272,7 @@ class _Gain:
         self._over_ns = np.concatenate([empty, *(total - total.min() for _, _, total in kept)])
         self._begins = np.cumsum([0, *sizes[:-1]]) if kept else empty
         self._beta = np.repeat([getattr(group.slope, end) for group, _, _ in kept], sizes)
-        self._now = np.array([group.decisions_per_s * group.value_usd for group, _, _ in kept])
+        self._now = np.array([group.at_stake_usd_per_s for group, _, _ in kept])
         self._before = self._sums(self._over_ns)
 
     def usd_per_s(self, saved_ns: Ints) -> float:

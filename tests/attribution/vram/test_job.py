@@ -208,6 +208,23 @@ def test_year_is_stated_where_it_is_asked_for(vram: VramJob) -> None:
     assert told["weights"][0]["gain_usd_per_year"] > 0
 
 
+def test_bursts_days_apart_are_no_year(store: Connections) -> None:
+    """Ten decisions of two days say nothing of the six between them, nor of a year."""
+    day_ms = 86_400_000
+    spans = [
+        each for at in range(10)
+        for each in decision(f"w{at}", (8 * day_ms if at % 2 else 0) + 1_000 * at, 100)
+    ]  # fmt: skip
+    put_spans(store, spans)
+    put_sales(store, [f"w{at}" for at in range(10)], "10", told_s=8 * 86_400 + 60)
+    config = AttributionConfig()
+    end_ns = BASE_NS + 8 * 86_400 * NS_PER_S + 60 * NS_PER_S
+    AttributionJob(config, AttributesConfig(), store).drain(end_ns)
+    told = VramJob(config, store).made(Selection(BASE_NS, end_ns), "channel")
+    assert told["lineage"]["annualised"].startswith("no figure of a year: 2 days of decisions, 7")
+    assert told["groups"][0]["marginal_usd_per_ms_year"] is None
+
+
 FIXTURES: dict[str, tuple[OutcomesConfig, int, int, int, str, str]] = {
     # outcomes, decisions, failed, sold, denominator, USD earned by hand
     "sales alone": (OutcomesConfig(), 100, 0, 30, "100", "300.00"),

@@ -51,6 +51,19 @@ def test_revenue_velocity_is_what_is_earned_and_shifts_are_relative_to_it() -> N
     assert erv(group([80, 90], errors=2), 100 * MS, SLOPE.median) == 50.0
 
 
+def test_group_that_costs_money_costs_it_at_any_latency() -> None:
+    """It is in the sum of what all earn, and to lose its decisions is no loss."""
+    costs = replace(group([80, 180]), value_usd=-8.0, error=0.5)
+    found = worth(costs, a_year=True)
+    assert found.erv_usd_per_s.median == pytest.approx(-80.0)
+    assert found.erv_usd_per_s.low < -80 < found.erv_usd_per_s.high < 0
+    none = Band(0.0, 0.0, 0.0)
+    assert found.marginal_usd_per_ms_hour == found.gain_10ms_usd_per_hour == none
+    assert {point.change_usd_per_hour for point in curve(costs, [-50, 50], a_year=False)} == {none}
+    saved = np.array([0, 100 * MS])
+    assert erv(costs, saved, SLOPE.median) == pytest.approx(-80.0)
+
+
 def test_what_single_decisions_save_counts_by_what_they_earn() -> None:
     """The slower of two earns exp(-0.01) of the other, and 100 ms bring it there."""
     saved = np.array([0, 100 * MS])
