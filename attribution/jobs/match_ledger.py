@@ -75,7 +75,7 @@ class Matches:
         self._reader = reader
         self._beside = beside
         self._moved: dict[Match, Kept] = {}
-        self.touched: set[int] = set()  # seconds that an outcome went to, or came from
+        self._touched: set[int] = set()
 
     def known(self, seconds_ns: Collection[int], outcome_ids: Collection[str]) -> Known:
         """Return what is kept, or will be, of these seconds and of these outcomes."""
@@ -114,6 +114,11 @@ class Matches:
             if kept.said is not None:
                 self._move(match, None, kept.revision)
 
+    def take_touched(self) -> set[int]:
+        """Return the seconds that an outcome went to, or came from, since the last call."""
+        touched, self._touched = self._touched, set()
+        return touched
+
     def keep(self) -> None:
         """Store what has moved, once the seconds that it touched are rewritten."""
         if self._moved:
@@ -123,7 +128,7 @@ class Matches:
         self._moved[match] = Kept(said, revision + 1)
         if self._beside is not None:
             self._beside._moved.pop(match, None)
-        self.touched.add(match.second_ns)
+        self._touched.add(match.second_ns)
 
 
 def said_of(outcomes: Table, matched: Sequence[tuple[int, str, str] | None]) -> dict[Match, Said]:

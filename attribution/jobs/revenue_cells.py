@@ -49,17 +49,17 @@ from attribution.sensitivity.versions import SlopeBook
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 
-# The cells of so long are held at a time: of less time where there are many, of more where few. A
-# piece costs a dozen questions, however short it is: a day of it costs a third more than six hours.
+# The cells of so long are held at a time, of more where there are few: a piece costs a dozen
+# questions, however short it is: a day of it costs a third more than six hours.
 _PIECE_NS = 6 * NS_PER_HOUR
 _PIECE_NS_MAX = 2 * NS_PER_DAY
 _FEW, _MANY = 40_000, 100_000
-# So many seconds are summed at a time: twice as many while their decisions are few, half as many
-# where they are many. Outcomes are looked for in all that came since, however few seconds are asked
-# for, so that a day of ten decisions a second costs a fifth when it is summed hour by hour.
+# So many seconds are summed at a time, more while their decisions are few. Outcomes are looked for
+# in all that came since, so a day of ten decisions a second costs a fifth when it is summed by hours.
 _SECONDS = 120
 _SECONDS_MIN, _SECONDS_MAX = 10, 3_600
 _FEW_DECISIONS, _MANY_DECISIONS = 20_000, 80_000
+_ROUNDS_MAX = 8  # each is of what came during the one before
 _KEY = ("second_ns", "action", "region")
 
 
@@ -100,7 +100,8 @@ class Rewrite:
     until_ns: int = 0  # no value from here on follows from what was summed
     piece_ns: int = _PIECE_NS
     seconds_max: int = _SECONDS  # that the next piece sums anew
-    done: set[int] = field(default_factory=set)
+    open: set[int] = field(default_factory=set)  # an outcome came or left since they were summed
+    rounds: int = 0
     written: int = 0  # cells; those that came out as they are stored are not
     is_done: bool = False
 
@@ -111,7 +112,7 @@ class Rewrite:
         end_ns = self.at_ns + self.piece_ns
         count = min(bisect_left(self.due, end_ns), self.seconds_max)
         touched, self.due = self.due[:count], self.due[count:]
-        self.done.update(touched)
+        self.open.difference_update(touched)
         return touched
 
     def pace(self, decisions: int) -> None:
@@ -166,8 +167,9 @@ class CellWriter:
         from the sums of its window, and those are stored before it is reached.
         """
         if not work.due and work.at_ns >= work.until_ns:
-            work.due = sorted(work.matches.touched - work.done)
-            if not work.due:
+            work.rounds += 1
+            work.due = sorted(work.open)
+            if not work.due or work.rounds > _ROUNDS_MAX:
                 work.matches.keep()
                 work.is_done = True
                 return
@@ -191,6 +193,7 @@ class CellWriter:
     ) -> None:
         groups, book = _Groups(), read_book(self._store, self._config)
         fresh = self._summed(seconds_ns, groups, book, work.matches) if seconds_ns else None
+        work.open |= work.matches.take_touched().difference(seconds_ns)
         stored = self._reader.cells(*piece)
         stored_cells = _stored_cells(stored, groups)
         cells = stored_cells
@@ -347,7 +350,7 @@ def _stored_name(name: str) -> str:
 
 
 def _column(table: Table, name: str) -> Column:
-    """Return the column that the cores call `name`, whole numbers or floats as it is stored."""
+    """Return the column that the cores call `name`, as it is stored."""
     if name.endswith("_micros"):
         return micros(table[_stored_name(name)])[0]
     if name.endswith("_ns") or not pa.types.is_floating(table.schema.field(name).type):
