@@ -55,7 +55,7 @@ _PIECE_NS = 6 * NS_PER_HOUR
 _PIECE_NS_MAX = 2 * NS_PER_DAY
 _FEW, _MANY = 40_000, 100_000
 # So many seconds are summed at a time, more while their decisions are few. Outcomes are looked for
-# in all that came since, so a day of ten decisions a second costs a fifth when it is summed by hours.
+# in all that came since, so a day of ten decisions a second costs a fifth when summed by hours.
 _SECONDS = 120
 _SECONDS_MIN, _SECONDS_MAX = 10, 3_600
 _FEW_DECISIONS, _MANY_DECISIONS = 20_000, 80_000

@@ -166,7 +166,10 @@ def asks_for_page(scope: Scope) -> bool:
 
 
 class SecurityHeaders:
-    """Sets on every answer what the browser shall refuse, and caches fingerprinted assets."""
+    """Sets on every answer what a browser shall refuse, and what it may keep: fingerprinted files.
+
+    Of pages and data nothing: after somebody has signed out, Back would show them again.
+    """
 
     def __init__(self, app: ASGIApp, policy: str) -> None:
         self._app = app
@@ -186,8 +189,11 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
                 # What a file holds, or when it was changed, is in its address.
-                if scope["path"].startswith(_FILES) and b"m=" in scope["query_string"]:
+                is_file = scope["path"].startswith(_FILES)
+                if is_file and b"m=" in scope["query_string"]:
                     headers["cache-control"] = "public, max-age=31536000, immutable"
+                elif not is_file:
+                    headers.setdefault("cache-control", "no-store")
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -274,6 +274,10 @@ def test_viewer_sees_the_buttons_and_why_they_are_shut(
             page.locator("#who").click()
             page.get_by_role("button", name="Sign out").click()
             expect(page.get_by_label("Token")).to_be_visible()
+            page.go_back()  # to what was kept, if it was
+            page.go_back()
+            expect(page.get_by_label("Token")).to_be_visible()
+            expect(page.locator("#alert-facts")).to_have_count(0)
 
 
 def test_page_that_outlives_its_session_says_so(

@@ -271,6 +271,9 @@ def test_each_page_is_served_whole_at_its_own_address(api: Api, path: str) -> No
         file = api.send("GET", address)
         assert (file.status_code, file.text != "") == (200, True)
         assert "immutable" in file.headers["cache-control"]
+    # Nothing is left for whoever sits down after somebody has signed out.
+    for kept in (answer, api.send("GET", "/api/v1/health"), api.send("GET", "/_dash-layout")):
+        assert kept.headers["cache-control"] == "no-store"
     assert "http://" not in answer.text
     assert "https://" not in answer.text
     policy = answer.headers["content-security-policy"]
