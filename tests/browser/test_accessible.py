@@ -79,3 +79,22 @@ def test_axe_finds_nothing_serious_on_any_page(
         expect(page.locator("#search-list [role=option]").first).to_be_visible()
         found += [f"the search: {each}" for each in findings(page)]
     assert not found, "\n".join(found)
+
+
+def test_pages_say_the_same_on_paper_and_in_a_readers_own_colours(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """What nobody can press is not printed over the text; what a background says has a border."""
+    page = visit.page
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        page.goto(f"{pages.url}/")
+        expect(page.locator(PAGES["/"])).to_be_visible()
+        menu = page.get_by_role("link", name="Overview", exact=True)
+        expect(menu).to_be_visible()
+        page.emulate_media(media="print")
+        expect(menu).to_be_hidden()
+        expect(page.locator(".mantine-AppShell-header")).to_have_css("position", "static")
+        expect(page.locator("#overview-now-value")).to_be_visible()
+        page.emulate_media(media="screen", forced_colors="active")
+        expect(menu).to_have_css("outline-style", "solid")
+        expect(page.locator(".interval-at").first).to_have_css("forced-color-adjust", "none")
