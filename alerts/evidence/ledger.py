@@ -87,27 +87,28 @@ class Ledger:
             is_claim = state.phase in ALIGHT and not update.is_over
             if rule is None or not rule.owns_losses or not is_claim or self._is_shadow(state.rule):
                 continue
+            began_s, window_s = self._windows_s(rule, update)
             yield (
                 Claim(
                     state.rule,
                     state.subject,
                     rule.config.severity,
-                    rule.window_s,
-                    max(state.ended_ns, state.started_ns - self._window_s(rule, update) * NS_PER_S),
+                    window_s,
+                    max(state.ended_ns, state.started_ns - began_s * NS_PER_S),
                     _covers(rule, state.subject),
+                    is_judged=not state.is_unknown,
                 ),
                 update,
             )
 
-    def _window_s(self, rule: _AnyRule, update: Update) -> int:
-        """Return the window whose losses made an alert fire."""
+    def _windows_s(self, rule: _AnyRule, update: Update) -> tuple[int, int]:
+        """Return the window whose losses made an alert fire, and that of its last change."""
         state = update.state
         events = self._memory.events(state.episode_id)
         if update.event is not None:
             events.append(update.event)
-        return next(
-            (each.window_s for each in events if each.at_ns == state.started_ns), rule.window_s
-        )
+        began = (each.window_s for each in events if each.at_ns == state.started_ns)
+        return next(began, rule.window_s), events[-1].window_s if events else rule.window_s
 
     def _lost(
         self, since_ns: set[int], rate_starts_ns: set[int], end_ns: int

@@ -31,9 +31,10 @@ class Claim:
         rule: its rule.
         subject: its subject.
         severity: of the rule.
-        window_s: of the rule; the shorter one knows sooner.
+        window_s: by which it fires, as of its last change; the shorter one knows sooner.
         since_ns: when the losses began that made it fire.
         covers: whether it is about a class.
+        is_judged: whether it can be said that it fires still; else nothing is at risk by it.
     """
 
     rule: str
@@ -42,6 +43,7 @@ class Claim:
     window_s: int
     since_ns: int
     covers: Callable[[Subject], bool]
+    is_judged: bool = True
 
     @property
     def breadth(self) -> int:
@@ -71,7 +73,7 @@ class Share:
     """What one alert owns of the losses of its classes."""
 
     lost: Dollars  # since it began, before any other alert about the same class
-    at_risk: Dollars  # an hour, of the newest decisions; of the first in rank for each class
+    at_risk: Dollars  # an hour, as of `rates`
 
 
 def shares(
@@ -93,20 +95,38 @@ def shares(
     """
     owned_ns: dict[Subject, int] = {}  # since when the losses of a class have an owner
     found: dict[Claim, Share] = {}
-    for claim in sorted(claims, key=lambda each: each.rank):
-        lost, newest = [], []
+    ranked = sorted(claims, key=lambda each: each.rank)
+    at_risk = rates(ranked, classes, lost_since, end_ns)
+    for claim in ranked:
+        lost = []
         for each in filter(claim.covers, classes):
             until_ns = owned_ns.get(each, end_ns)
-            if each not in owned_ns:
-                newest.append(lost_since(each, claim.rate_start_ns(end_ns)))
             if claim.since_ns < until_ns:
                 before = Dollars() if each not in owned_ns else lost_since(each, until_ns)
                 lost.append(lost_since(each, claim.since_ns) - before)
             owned_ns[each] = min(until_ns, claim.since_ns)
-        found[claim] = Share(
-            reduce(add, lost, Dollars()),
-            reduce(add, newest, Dollars()) * (Decimal(_S_PER_H) / claim.rate_s),
-        )
+        found[claim] = Share(reduce(add, lost, Dollars()), at_risk.get(claim, Dollars()))
+    return found
+
+
+def rates(
+    claims: Iterable[Claim],
+    classes: Iterable[Subject],
+    lost_since: Callable[[Subject, int], Dollars],
+    end_ns: int,
+) -> dict[Claim, Dollars]:
+    """Return what is at risk by each alert that can be judged, an hour.
+
+    What a class lost newly is the first one's in rank, by the window of that one. The arguments are
+    those of `shares`.
+    """
+    free, found = set(classes), {}
+    judged = (each for each in claims if each.is_judged)
+    for claim in sorted(judged, key=lambda each: each.rank):
+        own = set(filter(claim.covers, free))
+        newest = (lost_since(each, claim.rate_start_ns(end_ns)) for each in own)
+        found[claim] = reduce(add, newest, Dollars()) * (Decimal(_S_PER_H) / claim.rate_s)
+        free -= own
     return found
 
 

@@ -18,5 +18,14 @@ class Subject:
     action: str  # of the decisions, ALL, or the name of the service
     region: str  # of the decisions, ALL, "" for a service
 
+    def covers(self, of_class: Subject) -> bool:
+        """Return whether a class of decisions is it, or a part of it."""
+        return self.action in (ALL, of_class.action) and self.region in (ALL, of_class.region)
+
+    def meets(self, other: Subject) -> bool:
+        """Return whether a class of decisions may be of both."""
+        pairs = ((self.action, other.action), (self.region, other.region))
+        return all(ALL in pair or pair[0] == pair[1] for pair in pairs)
+
     def __str__(self) -> str:
         return f"{self.action or '(no action)'}/{self.region or '(no region)'}"

@@ -37,7 +37,7 @@ class HorizonLine:
     is_own: bool  # the horizon that the channel's value is of
     is_kept: bool  # decisions are kept so long; else what comes later finds none
     final_from: str  # day on which the last of them has had so many days
-    known: int  # decisions whose outcome is known
+    known: int  # decisions whose outcome is known, be the amount known or not
     sold: int  # ... that sold something, be it taken back since
     conversion: float | None  # of the known ones
     basis: str  # of what was earned: margin, revenue, ..., mixed; unknown
@@ -183,8 +183,10 @@ def _horizon(
     bases = sorted({each.basis for each in valued})
     basis = "unknown" if not bases else bases[0] if len(bases) == 1 else "mixed"
     earned = sum((_exact(each.earned_usd) for each in valued), Decimal(0)) if valued else None
-    sold, answered = (sum(getattr(each, name) for each in values) for name in ("sold", "answered"))
+    # Where no outcome ever came it is not known that silence is none.
     is_told = any(each.told for each in values)
+    known = sum(each.answered for each in values) if is_told else 0
+    sold = sum(each.sold for each in values)
     if acquisition is None:
         why = "what was paid is unknown"
     elif basis != "margin":
@@ -197,9 +199,9 @@ def _horizon(
         is_own=is_own,
         is_kept=days <= kept_days,
         final_from=_day(to_ns + days * NS_PER_DAY),
-        known=sum(each.known for each in valued),
+        known=known,
         sold=sold,
-        conversion=sold / answered if is_told and answered else None,
+        conversion=sold / known if known else None,
         basis=basis,
         earned_usd=None if earned is None else earned.quantize(_CENT),
         after_acquisition_usd=(

@@ -32,7 +32,7 @@ from dashboard.pages.overview.top import Top, from_json, to_json, top_of
 from dashboard.pages.parts import Component, chart, grid, kpi, legend, page, panel, zoned
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
-from dashboard.read.alerts.listing import at_risk, listed_alerts, with_people
+from dashboard.read.alerts.listing import AtRisk, alerts_at_risk, with_people
 from dashboard.read.alerts.losses import Loss, losses
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.rows import Range, Revenue
@@ -79,6 +79,7 @@ class MoneyRead:
     day_from_ns: int
     complete_ns: int  # up to when all that was received is attributed
     alerts: list[AlertRow]
+    at_risk: AtRisk  # by those that fire
     start: Start | None  # of a store without a decision
     contradiction: str  # of what every dollar rests on: outcomes.complete; "" where there is none
 
@@ -231,6 +232,7 @@ def read(context: PageContext, query: str) -> MoneyRead:
     today = Range(day_from_ns, seen.to_ns, seen.action, seen.region)
     health = context.items()
     revenue = reader.revenue(seen)
+    alerts, at_risk = alerts_at_risk(reader, seen)
     return MoneyRead(
         scope=scope,
         seen=seen,
@@ -244,13 +246,12 @@ def read(context: PageContext, query: str) -> MoneyRead:
         complete_ns=context.complete_ns(now_ns),
         alerts=[
             alert
-            for alert in with_people(
-                listed_alerts(reader, seen), context.alert_state, now_ns, seen.to_ns
-            )
+            for alert in with_people(alerts, context.alert_state, now_ns, seen.to_ns)
             if alert.is_of(seen.action, seen.region)
             # Of a class that has gone quiet and was well there is nothing to say here.
             and (alert.state != UNKNOWN or alert.is_open_and_silent)
         ],
+        at_risk=at_risk,
         contradiction=next((item.detail for item in health if item.name == OUTCOMES), ""),
     )
 
@@ -262,7 +263,7 @@ def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
     past = as_of(zone, found.now_ns, to_ns)
     lost = lost_card(found.lost, (found.day_from_ns, to_ns), zone, prior_basis)
     cards = {
-        "now": now_card(at_risk(found.alerts), unknown, revenue.decisions, past),
+        "now": now_card(found.at_risk, unknown, revenue.decisions, past),
         "lost": warned(lost, found.contradiction),
         "late": late_card(revenue, found.scope.window),
         "velocity": warned(velocity_card(revenue), found.contradiction),

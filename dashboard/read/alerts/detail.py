@@ -137,7 +137,7 @@ def read_alert(
     shown: list[Exemplar] = []
     incident: list[Companion] = []
     try:
-        (row,) = with_losses(reader, [row], now_ns)
+        (row,), _ = with_losses(reader, [row], now_ns)
         (row,) = with_packets(reader, [row], Range(row.first_ns, now_ns))
         until_ns = now_ns if row.state in OPEN_STATES else row.at_ns
         shown = exemplars(reader, row, reference, until_ns, rows_max=EXEMPLARS_MAX)

@@ -9,11 +9,14 @@ from decimal import Decimal
 from typing import Final
 
 from alerts.people.standing import standings
-from alerts.rows import AlertEvent
+from alerts.rows import AlertEvent, Dollars
+from alerts.rules.base import Severity
+from alerts.rules.ledger import Claim, rates
 from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
+from alerts.state.subject import ALL, Subject
 from dashboard.read.alerts.exemplars import exemplars
-from dashboard.read.alerts.losses import with_losses
+from dashboard.read.alerts.losses import ClassLosses, with_losses
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES, AlertRow
 from dashboard.read.reader import ALERTS_MAX, Reader
 from dashboard.read.rows import Range, Reference
@@ -36,8 +39,14 @@ class AtRisk:
 
 def listed_alerts(reader: Reader, seen: Range, rows_max: int = ALERTS_MAX) -> list[AlertRow]:
     """Return the alerts of a range, the dearest first, with what they cost now and so far."""
-    found = with_losses(reader, reader.alerts(seen, rows_max), seen.to_ns)
+    found, _ = with_losses(reader, reader.alerts(seen, rows_max), seen.to_ns)
     return sorted(found, key=rate_of, reverse=True)
+
+
+def alerts_at_risk(reader: Reader, seen: Range) -> tuple[list[AlertRow], AtRisk]:
+    """Return the same, and what is at risk in a range by those that fire."""
+    found, lost = with_losses(reader, reader.alerts(seen), seen.to_ns)
+    return sorted(found, key=rate_of, reverse=True), _at_risk(found, lost, seen)
 
 
 def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> list[AlertRow]:
@@ -124,28 +133,45 @@ def rate_of(alert: AlertRow) -> Decimal:
     return alert.revenue_at_risk_usd_per_h if now is None else now
 
 
-def at_risk(alerts: Sequence[AlertRow]) -> AtRisk:
-    """Return the sum over the alerts that fire and reach people, each class of decisions once.
+def _at_risk(alerts: Sequence[AlertRow], lost: ClassLosses, seen: Range) -> AtRisk:
+    """Return the sum over the alerts that fire and reach people, of the classes of a range.
 
-    Two rules about one class are one loss, and so is a class beside all of its regions: the dearest
-    of the widest counts. The ends add up, because all rest on one slope.
+    As the ledger of alerts has it: a class counts once, by the alert that owns its losses. An alert
+    of whose newest decisions none has a value counts as of its last change, unless another that
+    counts may be about the same decisions. The ends add up, because all rest on one slope.
     """
-    firing = [each for each in alerts if each.state in FIRING_STATES and not each.is_shadow]
-    priced = [each for each in firing if each.is_priced]
-    counted: list[AlertRow] = []
-    for alert in sorted(priced, key=lambda a: (-a.scope.count(""), -rate_of(a))):
-        if not any(_covers(wide.scope, alert.scope) for wide in counted):
-            counted.append(alert)
-    ends = [interval_of(alert) for alert in counted]
-    zero = Decimal(0)
+    firing = [
+        each
+        for each in alerts
+        if each.state in FIRING_STATES
+        and not each.is_shadow
+        and each.is_of(seen.action, seen.region)
+    ]
+    claims = {_claim(each): each for each in firing if each.is_priced}
+    chosen = Subject(seen.action or ALL, seen.region or ALL)
+    classes = filter(chosen.covers, lost.classes)
+    known = rates(claims, classes, lost.since, lost.end_ns)
+    counted = [each for each in claims if claims[each].now_usd_per_h is not None]
+    old: list[Claim] = []
+    for claim in sorted(claims, key=lambda each: (-each.breadth, -rate_of(claims[each]))):
+        if not any(claim.subject.meets(other.subject) for other in (*counted, *old)):
+            old.append(claim)
+    before = (Dollars(rate_of(claims[each]), *interval_of(claims[each])) for each in old)
+    total = sum((*known.values(), *before), Dollars())
     return AtRisk(
-        usd_per_h=sum((rate_of(each) for each in counted), zero),
-        low_usd_per_h=sum((low for low, _ in ends), zero),
-        high_usd_per_h=sum((high for _, high in ends), zero),
-        alerts=len(priced),
-        unpriced=len(firing) - len(priced),
-        old=sum(each.now_usd_per_h is None for each in counted),
+        usd_per_h=total.usd,
+        low_usd_per_h=total.low_usd,
+        high_usd_per_h=total.high_usd,
+        alerts=len(claims),
+        unpriced=len(firing) - len(claims),
+        old=len(old),
     )
+
+
+def _claim(alert: AlertRow) -> Claim:
+    severity: Severity = "page" if alert.severity == "page" else "ticket"
+    subject = alert.subject
+    return Claim(alert.rule, subject, severity, alert.window_s, alert.started_ns, subject.covers)
 
 
 def interval_of(alert: AlertRow) -> tuple[Decimal, Decimal]:
@@ -163,7 +189,3 @@ def beside(alerts: Sequence[AlertRow]) -> Mapping[str, int]:
     open_ones = [each for each in alerts if each.state in OPEN_STATES and each.incident_id]
     of_incident = Counter(each.incident_id for each in open_ones)
     return {each.episode_id: of_incident[each.incident_id] - 1 for each in open_ones}
-
-
-def _covers(wide: tuple[str, str], other: tuple[str, str]) -> bool:
-    return all(name in ("", own) for name, own in zip(wide, other, strict=True))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import reduce
+from operator import add
 from typing import Final
 
+from alerts.rows import Dollars
+from alerts.rules.ledger import RATE_S
+from alerts.state.subject import ALL, Subject
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
 
-# "Now" is the window of an alert, but not the six hours of a slow one.
-NOW_S_MAX: Final = 300
 _S_PER_H: Final = 3_600
 # What an alert has cost counts from before it fired: by its window, but not three days of it.
 BEFORE_S_MAX: Final = 3_600
@@ -44,23 +47,77 @@ class Loss:
         """Return whether the value of some of the decisions is known."""
         return self.unvalued < self.decisions
 
+    @property
+    def dollars(self) -> Dollars:
+        """Return the loss without the decisions."""
+        return Dollars(self.loss_usd, self.loss_low_usd, self.loss_high_usd)
+
+    def __add__(self, other: Loss) -> Loss:
+        """Return the sum; the slope is common to both, so its quantiles add up."""
+        return Loss(
+            self.decisions + other.decisions,
+            self.unvalued + other.unvalued,
+            self.loss_usd + other.loss_usd,
+            self.loss_low_usd + other.loss_low_usd,
+            self.loss_high_usd + other.loss_high_usd,
+            self.slope_sources | other.slope_sources,
+        )
+
+
+class ClassLosses:
+    """What each class of decisions lost between instants, of one question to the store."""
+
+    def __init__(self, end_ns: int, sums: Mapping[Subject, _Sums]) -> None:
+        self.end_ns = end_ns  # the last of the instants
+        self._sums = sums
+
+    @property
+    def classes(self) -> Set[Subject]:
+        """Return the classes that decided anything."""
+        return self._sums.keys()
+
+    def between(self, subject: Subject, from_ns: int, to_ns: int) -> Loss | None:
+        """Return the sum over the classes of a subject, None where there is no decision."""
+        is_class = ALL not in (subject.action, subject.region)
+        found = (
+            self._sums[each].between(from_ns, to_ns)
+            for each in ({subject} & self.classes if is_class else self.classes)
+            if subject.covers(each)
+        )
+        parts = [each for each in found if each is not None]
+        return reduce(add, parts) if parts else None
+
+    def since(self, subject: Subject, from_ns: int) -> Dollars:
+        """Return the dollars from an instant to the end."""
+        found = self.between(subject, from_ns, self.end_ns)
+        return Dollars() if found is None else found.dollars
+
 
 def losses(reader: Reader, asked: Sequence[Range]) -> list[Loss | None]:
-    """Return the loss of each range, None of one without decisions.
+    """Return the loss of each range, None of one without decisions."""
+    found = _read(reader, (at for each in asked for at in (each.from_ns, each.to_ns)))
+    return [
+        found.between(Subject(each.action or ALL, each.region or ALL), each.from_ns, each.to_ns)
+        for each in asked
+    ]
+
+
+def _read(reader: Reader, bounds_ns: Iterable[int]) -> ClassLosses:
+    """Read what classes lost.
 
     The store sums each class between all instants at which some range begins or ends, so that it
     reads each second once, however many ranges there are.
     """
-    if not asked:
-        return []
-    bounds = sorted({at for each in asked for at in (each.from_ns, each.to_ns)})
+    bounds = sorted(set(bounds_ns))
+    if not bounds:
+        return ClassLosses(0, {})
     parameters = {"bounds_ns": bounds, "from_ns": bounds[0], "to_ns": bounds[-1]}
-    classes: dict[tuple[str, str], _Sums] = {}
+    sums: dict[Subject, _Sums] = {}
     for row in reader.ask("losses", __file__, parameters):
-        name, bound_ns = (row.pop("action"), row.pop("region")), row.pop("bound_ns")
+        of_class, bound_ns = Subject(row.pop("action"), row.pop("region")), row.pop("bound_ns")
         loss = Loss(**row | {"slope_sources": frozenset(row["slope_sources"])})
-        classes.setdefault(name, _Sums()).add(bound_ns, loss)
-    return [_loss(classes, each) for each in asked]
+        sums.setdefault(of_class, _Sums()).add(bound_ns, loss)
+    return ClassLosses(bounds[-1], sums)
 
 
 class _Sums:
@@ -102,42 +159,20 @@ class _Sums:
         )
 
 
-def _loss(classes: Mapping[tuple[str, str], _Sums], asked: Range) -> Loss | None:
-    found = [
-        loss
-        for (action, region), sums in classes.items()
-        if asked.action in ("", action) and asked.region in ("", region)
-        if (loss := sums.between(asked.from_ns, asked.to_ns)) is not None
-    ]
-    if not found:
-        return None
-    return Loss(
-        decisions=sum(each.decisions for each in found),
-        unvalued=sum(each.unvalued for each in found),
-        loss_usd=sum((each.loss_usd for each in found), Decimal(0)),
-        loss_low_usd=sum((each.loss_low_usd for each in found), Decimal(0)),
-        loss_high_usd=sum((each.loss_high_usd for each in found), Decimal(0)),
-        slope_sources=frozenset().union(*(each.slope_sources for each in found)),
-    )
-
-
-def with_losses(reader: Reader, alerts: Sequence[AlertRow], to_ns: int) -> list[AlertRow]:
+def with_losses(
+    reader: Reader, alerts: Sequence[AlertRow], to_ns: int
+) -> tuple[list[AlertRow], ClassLosses]:
     """Return alerts with what open ones cost now, and what each cost so far up to an instant.
 
-    What an alert about no decisions costs is not known, nor what one without dollars does. Now ends
-    where losses do, as the windows of the rules: the seconds after that, of which nothing is
-    attributed yet, would make it cheap.
+    And what classes lost, of which that is the sum. What an alert about no decisions costs is not
+    known, nor what one without dollars does. Now ends where losses do, as the windows of the rules:
+    the seconds after that, of which nothing is attributed yet, would make it cheap.
     """
     to_ns = _end_ns(reader, to_ns)
-    priced = [alert for alert in alerts if alert.is_priced and alert.action and alert.region]
-    found = losses(
-        reader, [asked for each in priced for asked in (_now(each, to_ns), _so_far(each, to_ns))]
-    )
-    known = {
-        alert.episode_id: _with(alert, found[2 * at], found[2 * at + 1], to_ns)
-        for at, alert in enumerate(priced)
-    }
-    return [known.get(alert.episode_id, alert) for alert in alerts]
+    priced = [alert for alert in alerts if alert.is_priced]
+    starts_ns = (at for each in priced for at in (_now_from_ns(each, to_ns), *_so_far(each, to_ns)))
+    found = _read(reader, (*starts_ns, to_ns) if priced else ())
+    return [_with(alert, found, to_ns) if alert.is_priced else alert for alert in alerts], found
 
 
 def _end_ns(reader: Reader, to_ns: int) -> int:
@@ -147,37 +182,40 @@ def _end_ns(reader: Reader, to_ns: int) -> int:
     return min(to_ns, newest_ns + _OPEN_NS) if newest_ns else to_ns
 
 
-def _now(alert: AlertRow, to_ns: int) -> Range:
-    return Range(max(0, to_ns - _now_s(alert) * NS_PER_S), to_ns, *alert.scope)
-
-
 def _now_s(alert: AlertRow) -> int:
-    return min(alert.window_s, NOW_S_MAX)
+    return min(alert.window_s, RATE_S)
 
 
-def _so_far(alert: AlertRow, to_ns: int) -> Range:
+def _now_from_ns(alert: AlertRow, to_ns: int) -> int:
+    return max(0, to_ns - _now_s(alert) * NS_PER_S)
+
+
+def _so_far(alert: AlertRow, to_ns: int) -> tuple[int, int]:
     began_ns = alert.started_ns or alert.first_ns
     from_ns = max(0, began_ns - min(alert.window_s, BEFORE_S_MAX) * NS_PER_S)
     ends_ns = to_ns if alert.state in OPEN_STATES else min(alert.at_ns, to_ns)
-    return Range(from_ns, max(ends_ns, from_ns + _OPEN_NS), *alert.scope)
+    return min(from_ns, ends_ns), ends_ns
 
 
-def _with(alert: AlertRow, now: Loss | None, so_far: Loss | None, to_ns: int) -> AlertRow:
+def _with(alert: AlertRow, lost: ClassLosses, to_ns: int) -> AlertRow:
+    from_ns, ends_ns = _so_far(alert, to_ns)
+    so_far = lost.between(alert.subject, from_ns, ends_ns)
+    now = lost.between(alert.subject, _now_from_ns(alert, to_ns), to_ns)
     if so_far is not None and so_far.is_known:
         alert = replace(
             alert,
             lost_usd=so_far.loss_usd,
             lost_low_usd=so_far.loss_low_usd,
             lost_high_usd=so_far.loss_high_usd,
-            lost_from_ns=_so_far(alert, to_ns).from_ns,
+            lost_from_ns=from_ns,
         )
     if now is None or not now.is_known or alert.state not in OPEN_STATES:
         return alert
     # As the rule has it, and the sum over the alerts that fire: by the whole of the window.
-    an_hour = Decimal(_S_PER_H) / _now_s(alert)
+    an_hour = now.dollars * (Decimal(_S_PER_H) / _now_s(alert))
     return replace(
         alert,
-        now_usd_per_h=now.loss_usd * an_hour,
-        now_low_usd_per_h=now.loss_low_usd * an_hour,
-        now_high_usd_per_h=now.loss_high_usd * an_hour,
+        now_usd_per_h=an_hour.usd,
+        now_low_usd_per_h=an_hour.low_usd,
+        now_high_usd_per_h=an_hour.high_usd,
     )

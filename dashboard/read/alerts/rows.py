@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from alerts.people.standing import Standing
 from alerts.rows import UNKNOWN
-from alerts.state.subject import ALL
+from alerts.state.subject import ALL, Subject
 from dashboard.read.packet_rows import KeptPackets
 
 # "unknown" is open: nobody knows that it is over.
@@ -71,6 +71,11 @@ class AlertRow:
     def is_priced(self) -> bool:
         """Return whether its dollars mean something: nobody knows what a silence costs."""
         return self.basis != UNKNOWN
+
+    @property
+    def subject(self) -> Subject:
+        """Return what it is about as rules name it: an empty region is one of its own."""
+        return Subject(self.action, self.region)
 
     @property
     def is_about_decisions(self) -> bool:

@@ -31,9 +31,7 @@ def claim(subject: Subject, since_s: int, **changes: object) -> Claim:
     return Claim(
         subject=subject,
         since_ns=NOW_NS - since_s * NS_PER_S,
-        covers=lambda of_class: (
-            subject.action in (ALL, of_class.action) and subject.region in (ALL, of_class.region)
-        ),
+        covers=subject.covers,
         **fields,  # type: ignore[arg-type]  # of the fields above
     )
 
@@ -143,3 +141,13 @@ def test_rate_is_by_the_window_of_the_rule_where_that_is_shorter() -> None:
         found = shares([claim(hurt, 200, window_s=window_s)], CLASSES, since(lost), NOW_NS)
         [share] = found.values()
         assert share.at_risk.usd == usd
+
+
+def test_alert_that_cannot_be_judged_has_nothing_at_risk() -> None:
+    """What was lost is its own still; what is lost now is of the one that fires."""
+    hurt = CLASSES[0]
+    lost = {(hurt, age_s): 100 for age_s in range(60)}
+    wide, silent = claim(Subject(ALL, ALL), 60, rule="wide"), claim(hurt, 60, is_judged=False)
+    found = shares([wide, silent], CLASSES, since(lost), NOW_NS)
+    assert [found[each].lost.usd for each in (silent, wide)] == [60, 0]
+    assert [found[each].at_risk.usd for each in (silent, wide)] == [0, 60 * 12]

@@ -166,6 +166,39 @@ def test_revenue_is_no_margin(store: Connections) -> None:
     assert own.why_unknown == "what was earned is revenue, not margin"
 
 
+def test_known_are_all_decisions_whose_outcome_is_known(store: Connections) -> None:
+    """Ten sold for what is known, ten for what is not, five for nothing: 20 of 10 had sold."""
+    put_spans(
+        store,
+        [
+            each
+            for at in range(25)
+            for each in decision(
+                f"d{at}", at * 1_000, 50, decision__channel="search",
+                decision__action="offer" if at < 10 else "other",
+            )
+        ],
+    )  # fmt: skip
+    put_spans(store, decision("silent", 60_000, 50, decision__channel="app"))
+    put_outcomes(
+        store,
+        [
+            outcome(f"o{at}", decision_id=trace_id(f"d{at}"), kind="sale" if at < 20 else "none",
+                    converted=at < 20, margin="1" if at < 10 else None)
+            for at in range(25)
+        ],
+    )  # fmt: skip
+    for of_all in (False, True):
+        outcomes = OutcomesConfig(complete="all" if of_all else "sales")
+        found = lines(store, AttributionConfig().reading(outcomes, {}))
+        for each in found["search"].horizons:
+            assert (each.known, each.sold, each.conversion) == (25, 20, 0.8)
+            assert each.earned_usd == Decimal("10.00")
+        # Of a channel without any outcome it is not known whether one is ever sent.
+        silent = found["app"].horizons[0]
+        assert (silent.known, silent.sold, silent.conversion) == (0, 0, None)
+
+
 def test_channels_of_no_config_and_of_no_name(store: Connections) -> None:
     """They are there, and what nobody says of them is unknown, never nothing."""
     decided(store, {"": 2, "Müller, 日本 [b]": 1})

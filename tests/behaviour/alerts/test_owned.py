@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,7 +15,10 @@ from alerts.rows import Owned
 from alerts.state.owned import explained_by, read_owned
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
-from tests.support.alerts.builders import rule
+from dashboard.read.alerts.listing import alerts_at_risk
+from dashboard.read.reader import Reader
+from dashboard.read.rows import Range
+from tests.support.alerts.builders import TIER, rule
 from tests.support.alerts.scene import (
     HURT,
     INCIDENT_S,
@@ -71,6 +75,46 @@ def test_alert_on_everything_is_explained_by_the_region_that_hurts(scene: Scene)
         scene.go_on(10, slow_ms=120)
 
     assert fired(scene) == [("burn", "alert.firing")]
+
+
+SLOW = {"budget_share": 0.01, "long_window_s": 200, "short_window_s": 6}
+
+
+@pytest.mark.parametrize(
+    ("tiers", "later_s", "regions", "shown"),
+    [
+        pytest.param([TIER], 1, (HURT, WELL), "firing", id="burns"),
+        pytest.param([TIER], 20, (HURT, WELL), "cooling", id="cools"),
+        pytest.param([TIER | {"budget_share": 0.5}, SLOW], 1, (HURT, WELL), "firing", id="slow"),
+        pytest.param([TIER], 80, (WELL,), "unknown", id="falls silent"),
+    ],
+)
+def test_pages_and_the_ledger_have_one_figure_of_what_is_at_risk(
+    scene: Scene, tiers: list[dict[str, float]], later_s: int, regions: tuple[str, ...], shown: str
+) -> None:
+    """A rule of a minute within one of five: the wide one's window made the loss a fifth of it."""
+    narrow = rule(budget_usd=5_000.0, keep_firing_s=20.0, tiers=tiers)
+    wide_tier = TIER | {"long_window_s": 300}
+    whole = rule(name="whole", budget_for="all", budget_usd=5_000.0, tiers=[wide_tier])
+    scene.restart(rules=[whole, narrow], nodata_s=30.0)
+    write_seconds(scene.client, scene.end_ns, INCIDENT_S, WELL, 12)
+    write_seconds(scene.client, scene.end_ns, INCIDENT_S, HURT, 120)
+    scene.end_ns += INCIDENT_S * NS_PER_S
+    scene.judge()
+    for seconds in (later_s, 1):
+        scene.go_on(seconds, slow_ms=120 if shown == "firing" else 0, regions=regions)
+        scene.judge()
+
+    assert scene.events()[-1] == shown
+    parts = owned(scene)
+    assert set(parts) == {"burn", "whole"}
+    [end_ns] = {each.at_ns for each in parts.values()}
+    seen = Range(end_ns - 900 * NS_PER_S, end_ns)
+    _, found = alerts_at_risk(Reader(scene.store), seen)
+    assert found.usd_per_h == sum(each.at_risk.usd for each in parts.values()) > 0
+    chosen = (replace(seen, region=each) for each in (HURT, WELL))
+    parts_usd = (alerts_at_risk(Reader(scene.store), each)[1].usd_per_h for each in chosen)
+    assert sum(parts_usd) == found.usd_per_h
 
 
 def test_wide_alert_is_routed_where_no_part_explains_it(scene: Scene) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
+
+import pytest
 
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
-from dashboard.read.alerts.listing import at_risk, beside, listed_alerts
+from dashboard.read.alerts.listing import AtRisk, alerts_at_risk, beside, listed_alerts
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
@@ -24,30 +28,69 @@ def priced(usd: int, **changes: object) -> AlertRow:
     return replace(BURN, now_usd_per_h=Decimal(usd), **ends, **changes)  # type: ignore[arg-type]  # by name
 
 
-def test_what_is_at_risk_is_the_sum_of_what_fires() -> None:
+def risk_of(
+    store: Connections, lost: Mapping[str, int], alerts: Iterable[Mapping[str, Any]], age_s: int = 1
+) -> AtRisk:
+    """Store what regions lost a while ago, and alerts on them; return what is at risk by these."""
+    seed = Seed(random.Random(0))
+    for region, usd in lost.items():
+        seed.cell(TODAY_NS - age_s * NS_PER_S, region=region, decisions=9, late=9, loss=str(usd))
+    for at, changes in enumerate(alerts):
+        row = {"episode_id": f"e{at}", "state": "firing", "is_shadow": False, **changes}
+        seed.alert(TODAY_NS - 10 * NS_PER_S, 1, **row)
+    seed.insert(store.client())
+    return alerts_at_risk(Reader(store), HOUR)[1]
+
+
+def test_what_is_at_risk_is_the_sum_of_what_fires(store: Connections) -> None:
     """A shadow pages nobody, what is unknown has no dollars, and what is over costs nothing."""
-    found = at_risk(
+    found = risk_of(
+        store,
+        {REGIONS[0]: 4, REGIONS[1]: 2, "ap-south": 9},
         [
-            priced(100),
-            priced(30, region="us-east", state="cooling"),
-            priced(900, region="ap-south", is_shadow=True),
-            priced(900, region="ap-south", state="unknown"),
-            priced(900, region="ap-south", state="resolved"),
-            priced(900, region="ap-south", state="pending"),
-            replace(BURN, action="shop", region="", basis="unknown"),
-        ]
+            {},
+            {"region": REGIONS[1], "state": "cooling"},
+            {"region": "ap-south", "is_shadow": True},
+            *({"region": "ap-south", "state": each} for each in ("unknown", "resolved", "pending")),
+            {"action": "shop", "region": "", "basis": "unknown"},
+        ],
     )
     ends = (found.low_usd_per_h, found.high_usd_per_h)
-    assert (found.usd_per_h, *ends) == (Decimal(130), Decimal(65), Decimal(260))
-    assert (found.alerts, found.unpriced) == (2, 1)
+    assert (found.usd_per_h, *ends) == (Decimal(360), Decimal(90), Decimal(1_080))
+    assert (found.alerts, found.unpriced, found.old) == (2, 1, 0)
 
 
-def test_two_alerts_on_one_class_are_one_loss() -> None:
-    """A page and a ticket on the same decisions, or an action beside its regions: once."""
-    page, ticket = priced(100), priced(90, rule="other")
-    assert at_risk([page, ticket]).usd_per_h == 100
-    whole = priced(120, region="*")
-    assert at_risk([page, ticket, whole]).usd_per_h == 120
+@pytest.mark.parametrize(
+    ("alerts", "usd_per_h"),
+    [
+        pytest.param([{}, {"severity": "ticket"}], 60, id="a page and a ticket on one class"),
+        pytest.param([{}, {"region": "*", "window_s": 300}], 60 + 9 * 12, id="narrow before wide"),
+        pytest.param([{"window_s": 300}, {"rule": "x"}], 60, id="fast before slow"),
+        pytest.param(
+            [{"severity": "ticket"}, {"region": "*", "window_s": 300}], 10 * 12, id="page first"
+        ),
+        pytest.param([{"region": ""}], 7 * 60, id="no region is one of its own"),
+        pytest.param([{"window_s": 300}, {"region": "*"}], 12 + 9 * 60, id="each by its window"),
+    ],
+)
+def test_dollar_at_risk_has_one_owner(
+    store: Connections, alerts: list[dict[str, Any]], usd_per_h: int
+) -> None:
+    """A class that several alerts are about counts once, by the window of the one that owns it."""
+    found = risk_of(store, {REGIONS[0]: 1, REGIONS[1]: 2, "": 7}, alerts)
+    assert found.old == 0
+    assert found.usd_per_h == usd_per_h
+
+
+@pytest.mark.parametrize("wide", [(), ({"at_risk": "100", "region": "*"},)])
+def test_alert_without_new_decisions_counts_as_of_its_last_change(
+    store: Connections, wide: tuple[dict[str, Any], ...]
+) -> None:
+    """Two alerts on one class are one loss, and so is a class beside all of its regions."""
+    old = [{"at_risk": "70"}, {"at_risk": "80", "rule": "x"}, *wide]
+    found = risk_of(store, {REGIONS[0]: 1}, old, age_s=200)
+    assert found.usd_per_h == (100 if wide else 80)
+    assert (found.alerts, found.old) == (len(old), 1)
 
 
 def test_others_of_an_incident_are_counted_while_they_are_open() -> None:
