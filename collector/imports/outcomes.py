@@ -20,7 +20,7 @@ from collector.core.errors import InputError
 from collector.core.times import iso_ns
 from collector.imports.files import read_records
 from collector.imports.values import decimal_of
-from collector.otlp.outcomes import AMOUNT_MAX, KINDS
+from collector.otlp.outcomes import AMOUNT_MAX, KINDS, NO, YES
 
 COLUMNS = (
     "outcome_id",
@@ -44,8 +44,6 @@ _ATTRIBUTES = {
 Replace = Callable[[str, str, int], str]  # attribute, value, now_ns
 KEPT_DAYS = 30  # the TTL of `outcomes`: what is older would vanish as it is stored
 _AMOUNT_PLACES = 6
-_TRUE = ("true", "1", "yes")
-_FALSE = ("false", "0", "no")
 _UNIX_NS_DIGITS_MAX = 19
 _ROWS_PER_INSERT = 50_000
 
@@ -212,9 +210,9 @@ def _row(
 def _converted(value: str, kind: str) -> bool:
     if not value:
         return kind == "sale"
-    if value.lower() not in _TRUE + _FALSE:
+    if value.lower() not in YES + NO:
         raise _BadValue("converted", value, "is neither true nor false")
-    return value.lower() in _TRUE
+    return value.lower() in YES
 
 
 def _amount(column: str, value: str) -> Decimal | None:

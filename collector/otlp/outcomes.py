@@ -13,6 +13,8 @@ OUTCOME_EVENT = "decision.outcome"
 # Where a record without an event name has it; the view of outcomes reads both.
 EVENT_NAME_ATTRIBUTE = "event.name"
 KINDS = ("sale", "refund", "correction")
+# What says that it was sold, or was not, in letters of any size.
+YES, NO = ("true", "1", "yes"), ("false", "0", "no")
 # Ten billion, of any currency: no decision earns that, and a hundred of them still have a sum.
 AMOUNT_MAX = 10**10
 

@@ -31,7 +31,7 @@ from collector.core.event_schema import (
     names_of,
 )
 from collector.core.sql import sql
-from collector.otlp.outcomes import AMOUNT_MAX, KINDS
+from collector.otlp.outcomes import AMOUNT_MAX, KINDS, NO, YES
 from collector.store.errors import explain
 from collector.store.schema.cluster import DISTRIBUTED, render, render_migration
 
@@ -268,9 +268,10 @@ def render_view(
     `${is_root}` is true for a root that may be a decision without a declaration,
     `${root_action}` is its action, and `${none_declared}` is true while no decision was
     declared; `${currency}` is the currency of an outcome that names none; `${kinds}` lists what
-    an outcome may be, `${accepted}` the values of `decision.schema` that are taken, and no
-    amount reaches `${amount_max}`. Where the version before the current one called a field
-    otherwise, its name there comes between ours and the customer's.
+    an outcome may be, `${yes}` and `${no}` the words of `outcome.converted`, `${accepted}` the
+    values of `decision.schema` that are taken, and no amount reaches `${amount_max}`. Where the
+    version before the current one called a field otherwise, its name there comes between ours and
+    the customer's.
     """
 
     def attribute(match: re.Match[str]) -> str:
@@ -290,9 +291,9 @@ def render_view(
     text = text.replace("${is_root}", _ROOT if decisions.is_auto else "false")
     text = text.replace("${root_action}", _ROOT_ACTION)
     text = text.replace("${none_declared}", _NONE_DECLARED if decisions.is_auto else "false")
-    text = text.replace("${kinds}", ", ".join(map(_literal, KINDS)))
+    for name, words in (("kinds", KINDS), ("yes", YES), ("no", NO), ("accepted", ACCEPTED)):
+        text = text.replace(f"${{{name}}}", ", ".join(map(_literal, words)))
     text = text.replace("${amount_max}", str(AMOUNT_MAX))
-    text = text.replace("${accepted}", ", ".join(map(_literal, ACCEPTED)))
     return text.replace("${currency}", _literal(outcomes.currency))
 
 

@@ -7,8 +7,8 @@ SELECT
     if(${attr:outcome.kind:LogAttributes} = '', 'sale', ${attr:outcome.kind:LogAttributes}) AS kind,
     ${attr:decision.id:LogAttributes} AS decision_id,
     ${attr:outcome.key:LogAttributes} AS outcome_key,
-    -- An amount was stated, so something was sold.
-    ${attr:outcome.converted:LogAttributes} IN ('true', '1') OR (${attr:outcome.converted:LogAttributes} = ''
+    -- Where an amount was stated, something was sold.
+    lower(${attr:outcome.converted:LogAttributes}) IN (${yes}) OR (lower(${attr:outcome.converted:LogAttributes}) NOT IN (${no})
         AND (isNull(revenue) AND ${attr:outcome.revenue:LogAttributes} != ''
             OR isNull(margin) AND ${attr:outcome.margin:LogAttributes} != '')) AS converted,
     ${amount:outcome.revenue:LogAttributes} AS revenue,

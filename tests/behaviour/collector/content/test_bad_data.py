@@ -230,6 +230,9 @@ def test_sale_whose_amount_is_no_number_is_a_sale(
         "none": {},
         "zero": {"outcome.revenue": "0.00"},
         "not taken": {"outcome.revenue": "n/a", "outcome.converted": False},
+        "taken": {"outcome.converted": "Yes"},
+        "TRUE": {"outcome.converted": "TRUE"},
+        "no": {"outcome.converted": "NO", "outcome.margin": "-"},
     }
     records = []
     for name, attributes in stated.items():
@@ -239,7 +242,7 @@ def test_sale_whose_amount_is_no_number_is_a_sale(
     assert post(http, logs_request(*records), "/v1/logs").status_code == 200
     assert service.flush(WAIT_S)
     sold = store.client().query("SELECT outcome_id FROM outcomes FINAL WHERE is_sale").result_rows
-    assert {row[0] for row in sold} == {"revenue", "margin", "one of two"}
+    assert {row[0] for row in sold} == {"revenue", "margin", "one of two", "taken", "TRUE"}
 
 
 def test_outcome_of_no_kind_or_currency_is_quarantined(
