@@ -129,8 +129,7 @@ class VramJob:
         values = read_group_values(self._store, self._config, selection, dimension, due_ns)
         book = self._book(selection.to_ns)
         rows = self._sampled(selection, dimension, count, values)
-        slope = book.slope(selection.to_ns)
-        model = book.in_force(selection.to_ns)
+        slope, model = book.slope(selection.to_ns), book.in_force(selection.to_ns)
         own = {} if model is None else read_groups(self._store, model.version, dimension)
         counted_s = spread_s(values)
         # Two bursts eight days apart are two days of decisions.

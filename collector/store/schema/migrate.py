@@ -269,9 +269,8 @@ def render_view(
     `${root_action}` is its action, and `${none_declared}` is true while no decision was
     declared; `${currency}` is the currency of an outcome that names none; `${kinds}` lists what
     an outcome may be, `${yes}` and `${no}` the words of `outcome.converted`, `${accepted}` the
-    values of `decision.schema` that are taken, and no amount reaches `${amount_max}`. Where the
-    version before the current one called a field otherwise, its name there comes between ours and
-    the customer's.
+    values of `decision.schema` that are taken, and no amount reaches `${amount_max}`. What the
+    version before called a field comes between our name and the customer's.
     """
 
     def attribute(match: re.Match[str]) -> str:
