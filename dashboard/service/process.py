@@ -112,6 +112,8 @@ class Service(Parts):
         """
         try:
             now_ns = self.clock.now_ns()
+            if self._collector is not None:
+                self._collector.claim()  # first: what is refused has written nothing
             if Role.COLLECT in self.roles:
                 bring_up(self.store, self.settings, now_ns)
             else:
