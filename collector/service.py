@@ -65,6 +65,7 @@ class SignalFlow:
     open_segment_ns: int | None  # age of the open segment
     waiting_bytes: int  # to be written
     unstored_segments: int  # on disk, the open one included
+    fault: str  # why the log cannot be written, "" where it can
 
 
 class CollectorService:
@@ -303,6 +304,7 @@ class CollectorService:
                 open_segment_ns=self._logs[signal].open_segment_ns,
                 waiting_bytes=self._logs[signal].waiting_bytes,
                 unstored_segments=arrivals.unstored_segments,
+                fault=self._logs[signal].fault,
             )
             for signal, arrivals in self._arrivals.items()
         }

@@ -63,6 +63,15 @@ class Service:
         """Give the disk back."""
         self._ballast.unlink()
 
+    def logs(self) -> bool:
+        """Return whether it says that it is ready to log what comes; with `logged`, all is."""
+        answer = self._get("/readyz")
+        said = [line for line in answer.text.splitlines() if line.startswith("logged: ")]
+        is_ready = said == ["logged: ready"]
+        assert is_ready or "No space left on device; free space" in said[0]
+        assert (answer.status_code == 200) == is_ready
+        return is_ready
+
     def lines_lost(self) -> float:
         """Return how many log lines found no room."""
         text = self._get("/metrics").text
@@ -123,11 +132,14 @@ def test_disk_that_fills_and_is_freed_costs_no_restart_and_no_request(tmp_path: 
             # A line of the store may find no room before the next request does not.
             def is_full(lost: float = lost_before, refused: int = refused_before) -> bool:
                 service.fill()
-                service.send()
-                return service.lines_lost() > lost and len(service.refused) > refused
+                is_taken = service.send()
+                is_told = not service.logs()  # a balancer sends nothing more
+                is_noted = service.lines_lost() > lost and len(service.refused) > refused
+                return is_noted and is_told and not is_taken
 
             until(is_full)
             service.free()
+            until(service.logs)  # without a request that would find it out
             until(service.send)
         until(lambda: service.stored() == dict.fromkeys(service.acknowledged, SPANS))
         lost = service.lines_lost()
