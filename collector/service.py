@@ -65,6 +65,7 @@ class SignalFlow:
     open_segment_ns: int | None  # age of the open segment
     waiting_bytes: int  # to be written
     unstored_segments: int  # on disk, the open one included
+    fault: str  # why the log cannot be written, "" where it can
 
 
 class CollectorService:
@@ -158,6 +159,7 @@ class CollectorService:
         self._grpc = GrpcReceiver(*receiving)
         self._http = HttpReceiver(*receiving, Once(self._intake, store, self._settle_spans))
         self._claim: int | None = None
+        self._is_open = False
 
     @property
     def grpc_port(self) -> int:
@@ -174,6 +176,15 @@ class CollectorService:
         """Return what answers OTLP over HTTP, for a command that asks it in its own process."""
         return self._http.app
 
+    def claim(self) -> None:
+        """Have the directory of the log alone: before anything is written that goes by it.
+
+        Raises:
+            InputError: it cannot be used, or another process has it.
+        """
+        if self._claim is None:
+            self._claim = claim_directory(self._wal_dir, self._disk)
+
     def start(self, *, listens: bool = True) -> None:
         """Store what an earlier run left in the log, and begin to receive.
 
@@ -185,10 +196,11 @@ class CollectorService:
             ConfigError: strangers would be let in, or a certificate is not good.
             InputError: the directory of the log cannot be used.
         """
-        self._claim = claim_directory(self._wal_dir, self._disk)
+        self.claim()
         self._open_protection()
         if listens:
             self._bind()
+        self._is_open = True
         for signal in Signal:
             group = recover_group(self._wal_dir, signal, self._disk)
             self._writers[signal].recover(self._logs[signal].recover(), group)
@@ -227,8 +239,10 @@ class CollectorService:
 
         Returns whether everything is stored; what is not stays in the log for the next start.
         """
-        if self._claim is None:
+        if not self._is_open:
+            self._release()
             return True
+        self._is_open = False
         answered = self._grpc.stop(_GRACE_SECONDS)
         self._http.stop()
         answered.wait(_GRACE_SECONDS)
@@ -290,6 +304,7 @@ class CollectorService:
                 open_segment_ns=self._logs[signal].open_segment_ns,
                 waiting_bytes=self._logs[signal].waiting_bytes,
                 unstored_segments=arrivals.unstored_segments,
+                fault=self._logs[signal].fault,
             )
             for signal, arrivals in self._arrivals.items()
         }

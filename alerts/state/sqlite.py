@@ -27,7 +27,8 @@ from alerts.state.retry import DeliveryStatus
 from alerts.state.schema import SCHEMA_VERSION, STEPS
 from alerts.state.subject import Subject
 from alerts.state.transitions import FIRED, AlertState, Phase
-from collector.core.errors import InputError
+from collector.core.disk import unusable
+from collector.core.errors import InputError, TransientError
 
 # Messages of one endpoint that may wait: at 20 kB each, 20 MB. What comes on top is kept as dead.
 PENDING_MAX = 1_000
@@ -244,7 +245,10 @@ def _open(path: Path) -> sqlite3.Connection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    except (OSError, sqlite3.OperationalError) as error:
+    except OSError as error:
+        remedy = "name a file in a directory that can be written"
+        raise unusable(f"alerts.state_path {path}", error, remedy) from error
+    except sqlite3.OperationalError as error:
         raise InputError(
             f"alerts.state_path {path}: {error}; name a file in a directory that can be written"
         ) from error
@@ -258,6 +262,10 @@ def _open(path: Path) -> sqlite3.Connection:
             db.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     except sqlite3.DatabaseError as error:
         db.close()
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise TransientError(
+                f"alerts.state_path {path}: {error}; free space on its disk"
+            ) from error
         raise InputError(
             f"alerts.state_path {path}: {error}; move the file away to start without its state"
         ) from error

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from collector.core.errors import ConfigError
+from collector.core.event_schema import MAPPED
 
 # What the outcomes that are sent are complete in.
 Complete = Literal["sales", "all"]
@@ -210,6 +212,18 @@ class AttributesConfig(Section):
         default_factory=dict,
         description='Ours on the left, yours on the right: "decision.action" = "shop.operation"',
     )
+
+    @field_validator("map")
+    @classmethod
+    def _ours_are_on_the_left(cls, names: dict[str, str]) -> dict[str, str]:
+        for ours, theirs in names.items():
+            if ours not in MAPPED:
+                near = difflib.get_close_matches(ours, sorted(MAPPED), n=1)
+                hint = f"did you mean {near[0]}?" if near else "docs/use/attributes.md lists them"
+                if theirs in MAPPED:
+                    hint = f'ours stands on the left: "{theirs}" = "{ours}"'
+                raise ValueError(f"{ours} is no attribute of ours that can be mapped; {hint}")
+        return names
 
     def name(self, canonical: str) -> str:
         """Return the customer's name of one of our attributes; our own where none is mapped.

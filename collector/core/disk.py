@@ -1,9 +1,34 @@
-"""I/O: what makes writes durable, one object, so that a crash test can note what was synced."""
+"""I/O: what makes writes durable, one object, so that a crash test can note what was synced.
+
+And what it means that the machine refuses a path of ours, or files at all.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 from pathlib import Path
+from typing import Final
+
+from collector.core.errors import (
+    ConfigError,
+    InputError,
+    MillworthError,
+    PermanentError,
+    TransientError,
+)
+
+# A service at rest has 80 files open, and the embedded engine waits for ever where it gets none.
+_FILES_MIN: Final = 512
+# What may pass without a change of settings, and what a person does about it meanwhile.
+_PASSING: Final = {
+    errno.ENOSPC: "free space on its disk",
+    errno.EDQUOT: "free space on its disk, or raise the quota",
+    errno.EIO: "repair its disk",
+    errno.ENFILE: "look at what has so many files of this machine open",
+    errno.ENOMEM: "free memory of this machine",
+}
 
 
 class Disk:
@@ -20,3 +45,38 @@ class Disk:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def unusable(
+    what: str, error: OSError, remedy: str, kind: type[PermanentError] = InputError
+) -> MillworthError:
+    """Return the error of ours where the machine refuses a file or a directory.
+
+    Args:
+        what: the path, after the setting that names it.
+        error: of the machine.
+        remedy: for what stays until a person changes it.
+        kind: of the error in that case.
+    """
+    why = error.strerror or str(error)
+    if error.errno in _PASSING:
+        return TransientError(f"{what}: {why}; {_PASSING[error.errno]}")
+    return kind(f"{what}: {why}; {remedy}")
+
+
+def require_files() -> None:
+    """Have this process open as many files as a service at rest needs twice over, and more.
+
+    Raises:
+        ConfigError: it may not.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= _FILES_MIN:
+        return
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES_MIN, hard))
+    except (ValueError, OSError) as error:
+        raise ConfigError(
+            f"this process may have {soft} files open and needs {_FILES_MIN}; raise that with "
+            "`ulimit -n 4096`, or LimitNOFILE in its unit"
+        ) from error

@@ -123,6 +123,19 @@ _FIELDS: Final = (
     EventField(TAG, since=1),
 )
 
+# What a customer may call otherwise, in [attributes.map]: all that is read of a decision, a span
+# and an outcome, and the two ends of a call.
+MAPPED: Final = frozenset(
+    {
+        *(each.name for each in _FIELDS if not each.name.startswith("provenance.")),
+        *("decision.stage", "latency.class", "latency.blocking"),
+        *("outcome.id", "outcome.kind", "outcome.converted", "outcome.revenue"),
+        *("outcome.margin", "outcome.currency", "outcome.channel"),
+        *("server.address", "server.port", "network.peer.address", "network.peer.port"),
+        *("client.address", "client.port", "network.local.port"),
+        *("net.peer.ip", "net.peer.port", "net.host.port"),
+    }
+)
 DIMENSIONS: Final = tuple(each for each in _FIELDS if each.dimension)
 # What a decision's seal is over: five things of the span, then attributes in this order, which is
 # that of the seal's bytes. `decision.id` and `outcome.key` are left out: rules may replace

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from collector.core.disk import Disk
+from collector.core.disk import Disk, unusable
 from collector.core.errors import ConfigError
 
 KEY_BYTES: Final = 32
@@ -99,6 +99,7 @@ def made_keys_file(path: Path, purpose: str) -> tuple[Key, ...]:
 
     Raises:
         ConfigError: it can neither be read nor made.
+        TransientError: its disk has no room.
     """
     if path.exists():
         return read_keys_file(path, purpose)
@@ -118,7 +119,6 @@ def made_keys_file(path: Path, purpose: str) -> tuple[Key, ...]:
         draft.unlink()
         Disk().sync_directory(path.parent)
     except OSError as error:
-        raise ConfigError(
-            f"{purpose}: {path} cannot be made: {error.strerror}; make its directory writable"
-        ) from error
+        what = f"{purpose}: {path} cannot be made"
+        raise unusable(what, error, "make its directory writable", ConfigError) from error
     return read_keys_file(path, purpose)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from collector.core.disk import Disk
+from collector.core.disk import Disk, unusable
 from collector.core.errors import ConfigError
 from collector.core.key_files import Key
 
@@ -62,9 +62,8 @@ def note_known(directory: Path, keys: Sequence[Key]) -> None:
         draft.rename(path)
         Disk().sync_directory(directory)
     except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be written: {error.strerror}; make its directory writable"
-        ) from error
+        what, remedy = f"{path} cannot be written", "make its directory writable"
+        raise unusable(what, error, remedy, ConfigError) from error
 
 
 def _known(path: Path) -> dict[str, str]:

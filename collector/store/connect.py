@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import math
 import os
+import shutil
 import threading
 import uuid
 from collections.abc import Callable
@@ -23,7 +24,14 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.audit.seal import AuditSeal
 from collector.core.config import StoreConfig
-from collector.core.errors import InputError, StoreInUseError, StoreUnavailableError, first_line
+from collector.core.disk import unusable
+from collector.core.errors import (
+    InputError,
+    StoreInUseError,
+    StoreUnavailableError,
+    TransientError,
+    first_line,
+)
 from collector.store.client.guarded import unspoilt
 from collector.store.client.reading import Count, count_reads
 from collector.store.errors import explain
@@ -40,6 +48,8 @@ common.set_setting("max_error_size", 16 * 1024)
 _ENGINE_CONFIG = Path(__file__).parent / "embedded.xml"
 
 _CONNECT_SECONDS = 10
+# The schema of a first start, and the 1 MiB that the engine reserves for each part it writes.
+_START_BYTES_MIN = 16 * 1024 * 1024
 OUTSIDE_ARRAY_MAX = 5_000_000
 
 # What a cluster needs of every request (docs/adr/006): an insert returns when the shards have it; a
@@ -174,6 +184,8 @@ def connect(config: StoreConfig) -> Client:
     path = config.embedded_path
     if path is not None:
         _prepare_directory(path)
+        if not (path / "metadata" / f"{config.database}.sql").exists():
+            _require_room(path)
     try:
         client = _open(config, _CLUSTER_SETTINGS if config.cluster else {})
         if path is not None:
@@ -193,19 +205,23 @@ def enter_directory(config: StoreConfig) -> None:
 
     Raises:
         InputError: the directory cannot be made or entered.
+        TransientError: its disk is full.
     """
     path = config.embedded_path
     if path is None:
         return
     _prepare_directory(path)
+    _require_room(path)
     try:
         os.chdir(path)
     except OSError as error:
-        raise InputError(
-            f"store.url: cannot enter the directory {path}: {error.strerror}"
-        ) from error
+        remedy = "let this user enter it, or name another with MILLWORTH__STORE__URL=chdb:///PATH"
+        what = f"store.url: cannot enter the directory {path}"
+        raise unusable(what, error, remedy) from error
     with suppress(OSError):  # without it the engine says more, and that is all
-        _ENGINE_FILE.write_text(_ENGINE_SETTINGS, encoding="utf-8")
+        draft = _ENGINE_FILE.with_suffix(".new")  # nor is there half of it, on a full disk
+        draft.write_text(_ENGINE_SETTINGS, encoding="utf-8")
+        draft.replace(_ENGINE_FILE)
 
 
 def _connect_reader(config: StoreConfig, more: dict[str, int | str]) -> Client:
@@ -295,10 +311,22 @@ def _prepare_directory(path: Path) -> None:
             "or name another with MILLWORTH__STORE__URL=chdb:///PATH"
         ) from error
     except OSError as error:
-        raise InputError(
-            f"store.url: cannot make the directory {path}: {error.strerror}; "
-            "make it yourself, or name another with MILLWORTH__STORE__URL=chdb:///PATH"
-        ) from error
+        remedy = "make it yourself, or name another with MILLWORTH__STORE__URL=chdb:///PATH"
+        what = f"store.url: cannot make the directory {path}"
+        raise unusable(what, error, remedy) from error
+
+
+def _require_room(path: Path) -> None:
+    """Raise TransientError where the disk is full: of a database that it begins half is made.
+
+    No later start gets past that half.
+    """
+    disk = shutil.disk_usage(path)
+    if disk.free < _START_BYTES_MIN and disk.total > 0:  # some file systems tell neither
+        raise TransientError(
+            f"store.url: {path} has {disk.free:,} bytes free on its disk, and a start needs "
+            f"{_START_BYTES_MIN:,}; free space there"
+        )
 
 
 def _reader_limits(config: StoreConfig) -> dict[str, int | str]:

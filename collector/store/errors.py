@@ -6,6 +6,8 @@ acknowledged is tried again rather than given up.
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from typing import Final
 
@@ -59,6 +61,8 @@ _REMEDIES: Final = {
     225: "give it a Keeper, which ON CLUSTER and replicated tables need",  # NO_ZOOKEEPER
 }
 
+_NO_SPACE: Final = 243
+
 # What ClickHouse says of bytes that it cannot parse (seen over 13,000 mutations): attempt to read
 # after the end, cannot read all, bad arguments (a oneof twice), protobuf bad cast, unknown protobuf
 # format. The codes mean other things elsewhere, so the reader has to be named as well.
@@ -93,6 +97,8 @@ def explain(error: Exception, where: str) -> MillworthError:
             f"store {where} is no ClickHouse HTTP interface; correct store.url "
             f"(MILLWORTH__STORE__URL; port 8123, or 8443 with https): {said}"
         )
+    if code == _NO_SPACE or os.strerror(errno.ENOSPC) in text:
+        return StoreUnavailableError(f"store {where} has no space left: free some there: {said}")
     if code is not None:
         return StoreUnavailableError(f"store {where} failed, and is asked again: {said}")
     return StoreUnavailableError(

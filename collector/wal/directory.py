@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from collector.core.disk import Disk
+from collector.core.disk import Disk, unusable
 from collector.core.errors import InputError
 
 
@@ -17,6 +17,7 @@ def claim_directory(directory: Path, disk: Disk) -> int:
 
     Raises:
         InputError: it cannot be made or written, or another process has it.
+        TransientError: it has no room, or what else passes by itself.
     """
     remedy = "name another with MILLWORTH__COLLECTOR__WAL_DIR=PATH"
     try:
@@ -26,10 +27,8 @@ def claim_directory(directory: Path, disk: Disk) -> int:
             disk.sync_directory(path.parent)
         descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise InputError(
-            f"collector.wal_dir: cannot use {directory}: {error.strerror}; make it writable, or "
-            f"{remedy}"
-        ) from error
+        what = f"collector.wal_dir: cannot use {directory}"
+        raise unusable(what, error, f"make it writable, or {remedy}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -35,6 +35,9 @@ _LOG = get_logger("collector")
 _SUFFIX = ".segment"
 # IOV_MAX of Linux and macOS.
 _PARTS_MAX = 1024
+# A log that could not be written is tried so often, and with at most so much.
+_TRIAL_S = 1.0
+_TRIAL_BYTES_MAX = 1024 * 1024
 
 
 class Budget:
@@ -154,6 +157,8 @@ class Log:
         self._segment: _Segment | None = None
         self._made = 0
         self._newest_ns = 0
+        self.fault = ""  # why it could not be written the last time, "" where it could
+        self._failed_bytes = 0
         self.worker = Worker(f"wal-{name}", self._run, counters or Counters(), clock)
 
     def recover(self) -> list[Path]:
@@ -252,6 +257,8 @@ class Log:
                 seals, self._seals = self._seals, []
                 is_closing = self._is_closing
             try:
+                if self.fault and not (entries or is_closing):
+                    self._try()
                 self._write(entries)
                 if seals or is_closing or self._is_due():
                     self._seal()
@@ -269,6 +276,8 @@ class Log:
         return bool(self._waiting or self._seals or self._is_closing)
 
     def _seconds_left(self) -> float | None:
+        if self.fault:  # no request may come that would show that it can be written again
+            return _TRIAL_S
         return None if self._segment is None else max(0.0, self._left_ns(self._segment) / NS_PER_S)
 
     def _left_ns(self, segment: _Segment) -> int:
@@ -305,11 +314,26 @@ class Log:
         except OSError as error:
             self._give_up(group, error)
             return
+        self.fault = ""
         segment.size += sum(entry.size for entry in group)
         segment.digests += [entry.digest for entry in group if entry.digest]
         self._arrivals.logged(segment.path, [entry.received_ns for entry in group])
         for entry in group:
             entry.synced.set_result(None)
+
+    def _try(self) -> None:
+        """Find out whether as much as was refused can be written now, to a file that is gone."""
+        path = self._directory / f"{self._name}.trial"
+        try:
+            with path.open("wb") as file:
+                path.unlink()
+                file.write(bytes(min(self._failed_bytes, _TRIAL_BYTES_MAX)))
+                file.flush()
+                self._disk.sync(file.fileno())
+        except OSError as error:
+            self.fault = error.strerror or str(error)
+        else:
+            self.fault = ""
 
     def _give_up(self, group: list[_Entry], error: Exception) -> None:
         """Answer a group that could not be synced, and leave nothing of it in the segment.
@@ -322,6 +346,8 @@ class Log:
                 os.ftruncate(self._segment.descriptor, self._segment.size)
             self._seal()
         said = error.strerror if isinstance(error, OSError) else type(error).__name__
+        self._failed_bytes = sum(entry.size for entry in group)
+        self.fault = said or str(error)
         reason = f"the write-ahead log cannot be written in {self._directory}: {said}"
         for entry in group:
             self._budget.release(entry.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack
 
 from fastapi import FastAPI
@@ -10,9 +11,11 @@ from alerts.state.sqlite import AlertStore
 from attribution.jobs.attribution import AttributionJob
 from collector.core.clock import SystemClock
 from collector.core.counters import Counters
+from collector.core.disk import Disk
 from collector.core.errors import InputError, StoreInUseError
 from collector.store.connect import Connections
 from collector.store.schema.migrate import pending_statements
+from collector.wal.directory import claim_directory
 from dashboard.api.app import create_api
 from dashboard.api.context import AppContext
 from dashboard.health.items import NoHealth
@@ -25,7 +28,8 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
     """Open the store, where nobody answers at `base_url`; whoever asks closes what is returned.
 
     Raises:
-        InputError: there is no store, or it lacks a table of this program.
+        InputError: there is no store, it lacks a table of this program, or the directory of the log
+            is another store's.
         StoreInUseError: another process holds the store.
     """
     path = settings.store.embedded_path
@@ -42,35 +46,35 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
             f"store {path} is held by another process that does not answer at {base_url}; "
             "name its address with --url"
         ) from error
-    _refuse_old_schema(settings, store)
-    if settings.wal_dir.is_dir():
-        seal_audit(store, settings)
+    opened = ExitStack()
+    opened.callback(store.close)
+    with opened:  # until all is there
+        _refuse_old_schema(settings, store)
+        if settings.wal_dir.is_dir():
+            if path is not None:
+                opened.callback(os.close, claim_directory(settings.wal_dir, Disk()))
+            seal_audit(store, settings)
+        held = opened.pop_all()
     protection = protection_of(settings, settings.wal_dir, store)
     job = AttributionJob(settings.attribution, settings.attributes, store)
     alerts = AlertStore.there(settings.alerts_path)
     context = AppContext.of(
         settings, store, NoHealth(), Counters(), SystemClock(), protection, job, alerts
     )
-    opened = ExitStack()
-    opened.callback(store.close)
-    opened.callback(protection.close)
+    held.callback(protection.close)
     if alerts is not None:
-        opened.callback(alerts.close)
-    return create_api(context), opened
+        held.callback(alerts.close)
+    return create_api(context), held
 
 
 def _refuse_old_schema(settings: Settings, store: Connections) -> None:
     """Refuse a store that lacks a table of this program, and name the command that adds it."""
     s = settings
-    try:
-        pending = pending_statements(
-            store.client(), s.attributes, s.decisions, s.outcomes, cluster=s.store.cluster
+    pending = pending_statements(
+        store.client(), s.attributes, s.decisions, s.outcomes, cluster=s.store.cluster
+    )
+    if pending:
+        raise InputError(
+            f"store {s.store.place} lacks {len(pending)} statements of this program's schema, "
+            f"the first {pending[0].name}; bring it up with `millworth migrate`"
         )
-        if pending:
-            raise InputError(
-                f"store {s.store.place} lacks {len(pending)} statements of this program's schema, "
-                f"the first {pending[0].name}; bring it up with `millworth migrate`"
-            )
-    except BaseException:
-        store.close()
-        raise

@@ -67,11 +67,12 @@ class Stage:
     behind_s: float | None
     lost: Mapping[str, int]  # by reason, since the start of this process
     down: Sequence[str] = ()  # threads that died and are not begun again yet
+    fault: str = ""  # why it takes nothing, though nothing waits for it
 
     @property
     def status(self) -> Status:
         """Return how it is."""
-        if self.down:
+        if self.down or self.fault:
             return "bad"
         limits = LIMITS.get(self.name)
         if limits is None:
@@ -89,6 +90,11 @@ class Stage:
             return ""
         if self.down:
             return f"{', '.join(self.down)} died, and begins again: see worker_died in the log"
+        if self.fault:
+            return (
+                "what comes is refused: the disk of collector.wal_dir cannot be written: "
+                f"{self.fault}; free space or repair the disk"
+            )
         if self.behind_s is None:
             return "it has not come through once since the start"
         return LIMITS[self.name].remedy
@@ -124,7 +130,10 @@ class Stages:
             for name, workers in service.workers().items()
         }
         behind_s = {n: None if ns is None else max(ns, 0) / NS_PER_S for n, ns in behind.items()}
-        return [Stage(n, s, lost[n], down.get(n, ())) for n, s in behind_s.items()]
+        faults = {"logged": next((flow.fault for flow in flows if flow.fault), "")}
+        return [
+            Stage(n, s, lost[n], down.get(n, ()), faults.get(n, "")) for n, s in behind_s.items()
+        ]
 
     def flows(self) -> Mapping[Signal, SignalFlow]:
         """Return where each signal stands between the sender and the store."""

@@ -23,12 +23,13 @@ _log = get_logger("dashboard")
 
 
 def seal_audit(store: Connections, settings: Settings) -> None:
-    """Have what is done over this connection sealed by the key beside the log.
+    """Have what is done over this connection sealed by the key beside the log, which is there.
+
+    Over an embedded store its directory is claimed before: the head in it is of one store.
 
     Raises:
         ConfigError: the key is gone, and the head of the chain is not.
     """
-    settings.wal_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     store.audit_seal = AuditSeal(settings.wal_dir)
 
 

@@ -16,7 +16,6 @@ from collector.audit.log import AuditState
 from collector.core.clock import NS_PER_S, Clock
 from collector.core.errors import (
     CaptureError,
-    MillworthError,
 )
 from collector.core.http.address import authority
 from collector.core.log import get_logger
@@ -108,10 +107,13 @@ class Service(Parts):
         `collect` brings the schema up, as `millworth migrate` does; the others need it to be there.
 
         Raises:
-            MillworthError: a line that names what is in the way; whatever was started is stopped.
+            MillworthError: a line that names what is in the way. Whatever was started is stopped,
+                at any other error too.
         """
         try:
             now_ns = self.clock.now_ns()
+            if self._collector is not None:
+                self._collector.claim()  # first: what is refused has written nothing
             if Role.COLLECT in self.roles:
                 bring_up(self.store, self.settings, now_ns)
             else:
@@ -141,7 +143,7 @@ class Service(Parts):
             self._start_jobs()
             if self.roles == {Role.CAPTURE}:
                 self._record(self.settings.packet)
-        except MillworthError:
+        except BaseException:
             self.stop(drain_seconds=0)
             raise
 

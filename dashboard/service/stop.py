@@ -1,4 +1,4 @@
-"""I/O: how the process ends: at SIGINT and SIGTERM whenever they come, and at a fault at once.
+"""I/O: how the process ends: at SIGINT, SIGTERM or SIGHUP whenever it comes, at once by a fault.
 
 Python runs a handler between any two steps of the main thread. A handler that sets a
 `threading.Event` takes the lock of that event, which the main thread may hold at that instant,
@@ -37,8 +37,10 @@ class StopSignal:
     def __init__(self) -> None:
         self._told, wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: None)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # What was started to outlive its terminal, as by nohup, ignores SIGHUP already.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, lambda *_: None)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Return whether a signal came, after at most `timeout` seconds."""

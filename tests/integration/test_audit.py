@@ -56,3 +56,34 @@ def test_acts_are_in_the_audit_and_whoever_takes_one_away_is_found(tmp_path: Pat
         assert (found.returncode, json.loads(found.stdout)["broken_seq"]) == (1, 4)
         health = httpx.get(f"{third.url}/api/v1/health", trust_env=False, timeout=WAIT_S).json()
         assert [item["status"] for item in health["items"] if item["name"] == "audit"] == ["bad"]
+
+
+def test_start_that_is_refused_leaves_the_chain_of_the_running_service_whole(
+    tmp_path: Path,
+) -> None:
+    """A copied file names the log of a service that runs: what is refused has written nothing.
+
+    The head of the chain had moved, and the audit of the honest service was broken for good.
+    """
+    with RunningService(tmp_path) as first:
+        first_audit = first.command("verify", "audit").stdout
+        other = first.environment | {
+            "MILLWORTH__STORE__URL": f"chdb://{tmp_path / 'other'}",
+            "MILLWORTH__COLLECTOR__WAL_DIR": str(tmp_path / "wal"),
+        }
+        assert millworth("migrate", **other).returncode == 0
+        before = contents(tmp_path / "wal")
+        for command in (["up"], ["query", "SELECT 42 AS answer"]):
+            refused = millworth(*command, **other)
+            assert refused.returncode == 2, command
+            assert "collector.wal_dir: " in refused.stderr
+            assert "is in use by another process" in refused.stderr
+        assert contents(tmp_path / "wal") == before
+        assert first.command("verify", "audit").stdout == first_audit
+    # With nobody in it the directory is free again, and the chain goes on.
+    assert millworth("verify", "audit", **first.environment).returncode == 0
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """Return what the files of a directory hold."""
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file()}

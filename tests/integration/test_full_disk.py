@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,11 +19,14 @@ from tests.support.builders import span, trace_request
 from tests.support.collector.clients import TRACES, WAIT_S
 from tests.support.service import RunningService, until
 
+MIGRATE = f"{sys.executable} -m dashboard.cli.main migrate >/dev/null && "
+
 pytestmark = pytest.mark.integration
 
 SPANS = 20
 ROUNDS = 3
 # A disk of its own that no other process sees, gone with the service.
+FULL = 'mount -t tmpfs -o size=60m tmpfs "$0" && cd "$0" && {}cat /dev/zero >ballast; exec "$@"'
 ON_A_DISK = 'mount -t tmpfs -o size=60m tmpfs "$0" && cd "$0" && exec "$@" 2>lines'
 
 
@@ -62,6 +67,15 @@ class Service:
     def free(self) -> None:
         """Give the disk back."""
         self._ballast.unlink()
+
+    def logs(self) -> bool:
+        """Return whether it says that it is ready to log what comes; with `logged`, all is."""
+        answer = self._get("/readyz")
+        said = [line for line in answer.text.splitlines() if line.startswith("logged: ")]
+        is_ready = said == ["logged: ready"]
+        assert is_ready or "No space left on device; free space" in said[0]
+        assert (answer.status_code == 200) == is_ready
+        return is_ready
 
     def lines_lost(self) -> float:
         """Return how many log lines found no room."""
@@ -123,11 +137,14 @@ def test_disk_that_fills_and_is_freed_costs_no_restart_and_no_request(tmp_path: 
             # A line of the store may find no room before the next request does not.
             def is_full(lost: float = lost_before, refused: int = refused_before) -> bool:
                 service.fill()
-                service.send()
-                return service.lines_lost() > lost and len(service.refused) > refused
+                is_taken = service.send()
+                is_told = not service.logs()  # a balancer sends nothing more
+                is_noted = service.lines_lost() > lost and len(service.refused) > refused
+                return is_noted and is_told and not is_taken
 
             until(is_full)
             service.free()
+            until(service.logs)  # without a request that would find it out
             until(service.send)
         until(lambda: service.stored() == dict.fromkeys(service.acknowledged, SPANS))
         lost = service.lines_lost()
@@ -152,3 +169,52 @@ def test_service_runs_on_where_nobody_reads_what_it_says(tmp_path: Path) -> None
         export = channel.unary_unary(TRACES, None, None)
         export(trace_request(span()).SerializeToString(), timeout=WAIT_S)
     assert running.process.returncode == 0
+
+
+@pytest.mark.parametrize("before", ["", MIGRATE], ids=["first start", "store that is there"])
+def test_start_on_a_full_disk_is_one_line_and_is_tried_again(tmp_path: Path, before: str) -> None:
+    """It was a traceback with exit 1; of what passes by itself a service manager waits the end."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    wrapper = ["unshare", "--mount", "sh", "-c", FULL.format(before), str(disk)]
+    python = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    settings = {"MILLWORTH__STORE__URL": f"chdb://{disk}/store", **python}
+    code, said = end_of_start(RunningService(tmp_path, wrapper, **settings))
+    (line,) = [line for line in said if not line.startswith(("cat: ", "{"))]
+    assert code == os.EX_TEMPFAIL, line
+    assert line.startswith("millworth: ")
+    assert str(disk) in line
+    assert "free" in line
+
+
+@pytest.mark.parametrize("key", ["COLLECTOR__WAL_DIR", "ALERTS__STATE_PATH"])
+@pytest.mark.parametrize("name", ["file/below", "/proc/none/below"])
+def test_start_from_a_path_that_cannot_be_made_is_one_line(
+    tmp_path: Path, key: str, name: str
+) -> None:
+    """A wrong setting is for a person: a service manager does not try again."""
+    (tmp_path / "file").touch()
+    path = tmp_path / name
+    code, said = end_of_start(RunningService(tmp_path, **{f"MILLWORTH__{key}": str(path)}))
+    line = said[-1]
+    assert code == 2, said
+    assert "Traceback" not in "".join(said)
+    assert line.startswith(f"millworth: {key.lower().replace('__', '.')}")
+    assert str(path) in line
+
+
+def test_start_with_too_few_open_files_names_the_limit(tmp_path: Path) -> None:
+    """No restart gives it more of them."""
+    few = ["bash", "-c", 'ulimit -n 128; exec "$0" "$@"']
+    code, said = end_of_start(RunningService(tmp_path, few))
+    assert code == 2, said
+    assert "Traceback" not in "".join(said)
+    assert "may have 128 files open and needs" in said[-1]
+    assert "ulimit -n" in said[-1]
+
+
+def end_of_start(service: RunningService) -> tuple[int, list[str]]:
+    """Return the exit status of a start that comes to nothing, and what it said."""
+    with service.begin() as process:
+        code = process.wait(WAIT_S)
+    return code, service.said().splitlines()

@@ -65,6 +65,10 @@ class RunningService:
         self._wrapper = wrapper
         self._log_path = directory / "service.log"
 
+    def said(self) -> str:
+        """Return its log lines so far."""
+        return self._log_path.read_text()
+
     def begin(self) -> subprocess.Popen[str]:
         """Begin to start it, and wait for nothing."""
         with self._log_path.open("w") as said:
@@ -80,7 +84,7 @@ class RunningService:
         self.process = self.begin()
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, f"the service did not start: {self._log_path.read_text()}"
+        assert line, f"the service did not start: {self.said()}"
         self.ready: dict[str, Any] = json.loads(line)
         self.url = f"http://127.0.0.1:{self.ready['dashboard_port']}"
         return self

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from collector.core import log
+from collector.core.disk import require_files, unusable
+from collector.store.errors import explain
 from collector.write.allocator import return_large_blocks
 from dashboard.cli.options import ConfigOption, JsonOption
 from dashboard.service.stop import StopSignal, end_at_faults, end_within
 from dashboard.service.systemd import Supervisor
-from dashboard.settings.settings import load, service_manager
+from dashboard.settings.settings import Settings, load, service_manager
 
 if TYPE_CHECKING:
     from dashboard.service.process import Service
@@ -47,15 +54,17 @@ def run_service(
     from dashboard.service.role import ALL, Role
 
     return_large_blocks()
+    require_files()
     log.configure()
     settings = load(config).settings
-    service = Service(
-        settings,
-        {Role(role)} if role else ALL,
-        metrics_port=metrics_port if metrics_port >= 0 else None,
-    )
-    stop = StopSignal()
-    service.start()
+    with _refusals(settings):
+        service = Service(
+            settings,
+            {Role(role)} if role else ALL,
+            metrics_port=metrics_port if metrics_port >= 0 else None,
+        )
+        stop = StopSignal()
+        service.start()
     end_at_faults()
     try:
         if not role:
@@ -77,6 +86,23 @@ def run_service(
     end_within(settings.collector.drain_seconds_max + _JOBS_SECONDS, service.busy)
     if not service.stop(settings.collector.drain_seconds_max):
         log.say("stopped; what is not stored yet is in the write-ahead log and follows next time")
+
+
+@contextmanager
+def _refusals(settings: Settings) -> Iterator[None]:
+    """Have what the store or the machine refuses a start told in a line, whoever met it."""
+    try:
+        yield
+    except ClickHouseError as error:
+        raise explain(error, settings.store.place) from error
+    except OSError as error:
+        ours = (settings.wal_dir, settings.alerts_path, settings.data_dir / "store")
+        where = Path(error.filename) if isinstance(error.filename, str) else None
+        is_ours = where is not None and any(where.is_relative_to(each.parent) for each in ours)
+        if not is_ours and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        what = f"cannot use {where or settings.data_dir}"
+        raise unusable(what, error, "make it writable, or name another") from error
 
 
 def _ready_json(service: Service, role: str) -> str:

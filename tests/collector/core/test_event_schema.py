@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from collector.core.event_schema import (
     CURRENT,
     DIMENSIONS,
     IDS_AND_TIMES_BYTES,
+    MAPPED,
     PREFIXES,
     PREVIOUS,
     SIGNED,
@@ -28,6 +30,7 @@ from collector.store.connect import Connections
 from collector.store.schema.cluster import render
 from collector.store.schema.migrate import VIEWS_DIR, render_view
 from collector.write.event_sizes import OTHERS, SERVICES_MAX, EventSizes
+from packet.store.reader import _ENDPOINT_NAMES
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import decision_span, span, store_request, trace_request
 
@@ -65,6 +68,16 @@ def test_fields_are_those_of_the_page_of_attributes_and_of_the_seal() -> None:
         "decision.schema",
         *(f"provenance.{part}" for part in ("kid", "producer", "epoch", "seq", "prev", "tag")),
     }
+
+
+def test_names_that_may_be_mapped_are_those_that_are_looked_up_by_the_map() -> None:
+    """The settings refuse every other, since a misspelt one has no effect."""
+    views = "".join(path.read_text() for path in VIEWS_DIR.rglob("*.sql"))
+    in_views = set(re.findall(r"\$\{(?:attr|amount):([a-z0-9_.]+):", views))
+    ends = {name for names in _ENDPOINT_NAMES.values() for name in names}
+    of_decisions = {field.name for field in CURRENT.fields if "provenance." not in field.name}
+    assert in_views <= MAPPED
+    assert in_views | ends | of_decisions == MAPPED
 
 
 def test_version_that_is_not_known_is_kept_and_is_no_decision(store: Connections) -> None:

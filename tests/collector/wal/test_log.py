@@ -136,6 +136,27 @@ def test_failed_sync_answers_nobody_and_leaves_nothing(
     assert budget.held == sealed[0].stat().st_size
 
 
+def test_log_that_could_not_be_written_finds_out_by_itself_when_it_can(
+    log: Log, disk: SlowDisk, sealed: list[Path], tmp_path: Path
+) -> None:
+    """A balancer sends nothing to what is not ready, so no request would show that it is again."""
+    disk.fails = True
+    with pytest.raises(LogWriteError):
+        log.append(b"lost", 1).result(WAIT_S)
+    assert disk.begun.acquire(timeout=WAIT_S), "the request"
+    assert disk.begun.acquire(timeout=WAIT_S), "nobody asked for this one"
+    log.seal().result(WAIT_S)
+    assert log.fault == "No space left on device"
+    disk.fails = False
+    log.seal().result(WAIT_S)
+    assert log.fault == ""
+    log.append(b"kept", 1).result(WAIT_S)
+    log.close()
+
+    assert [requests_in(segment) for segment in sealed] == [[b"kept"]]
+    assert sorted(tmp_path.iterdir()) == sealed
+
+
 def test_segment_turns_at_its_size(log: Log, sealed: list[Path]) -> None:
     """A segment is one insert, so its size bounds the memory of one."""
     for number in range(8):

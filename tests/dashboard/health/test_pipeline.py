@@ -70,7 +70,7 @@ class FakeService:
         return Stages(cast("Any", self))
 
 
-def flow(**changes: int | None) -> SignalFlow:
+def flow(**changes: int | str | None) -> SignalFlow:
     """Return a signal of which nothing waits."""
     fields: dict[str, Any] = {
         "newest_ns": None,
@@ -79,6 +79,7 @@ def flow(**changes: int | None) -> SignalFlow:
         "open_segment_ns": None,
         "waiting_bytes": 0,
         "unstored_segments": 0,
+        "fault": "",
         **changes,
     }
     return SignalFlow(**fields)
@@ -227,3 +228,15 @@ def test_stage_whose_thread_died_is_not_ready_until_it_runs_again(clock: ManualC
     logged = {item.name: item for item in stage_items(service.stages())}["stage.logged"]
     assert logged.status == "bad"
     assert logged.detail == "wal-traces died, and begins again: see worker_died in the log"
+
+
+def test_log_that_cannot_be_written_is_not_ready_though_nothing_waits_for_it() -> None:
+    """What it refuses is not behind: its sender was told, and the stage was called ready."""
+    full = flow(fault="No space left on device")
+    service = FakeService(flows={Signal.LOGS: flow(), Signal.TRACES: full})
+    logged = {item.name: item for item in stage_items(service.stages())}["stage.logged"]
+    assert (logged.value, logged.status) == (0.0, "bad")
+    assert logged.detail == (
+        "what comes is refused: the disk of collector.wal_dir cannot be written: No space left on "
+        "device; free space or repair the disk"
+    )

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.support.service import RunningService
@@ -93,3 +94,29 @@ def test_fault_ends_the_service_and_its_log_has_the_stack(tmp_path: Path) -> Non
     assert "Fatal Python error: Segmentation fault" in said
     # Whichever thread took the signal; one of the engine has no frame of Python.
     assert re.search(r"[Tt]hread 0x.*:\n  File .*", said)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_service_that_is_told_to_stop_stores_what_it_has_and_says_so(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    """A terminal that closes sends SIGHUP, which ended the process in the middle of what it did."""
+    with RunningService(tmp_path) as service:
+        service.process.send_signal(number)
+        assert service.process.wait(timeout=WAIT_S) == 0
+    said = [json.loads(line) for line in service.said().splitlines()]
+    assert [line["drained"] for line in said if line["event"] == "collector_stopped"] == [True]
+
+
+@pytest.mark.integration
+def test_service_that_shall_outlive_its_terminal_does(tmp_path: Path) -> None:
+    """As it is started by nohup: it hears SIGTERM, and of the terminal nothing."""
+    with RunningService(tmp_path, ["nohup"]) as service:
+        service.process.send_signal(signal.SIGHUP)
+        status = Path(f"/proc/{service.process.pid}/status").read_text()
+        ignored = int(re.search(r"SigIgn:\t(\w+)", status)[1], 16)  # type: ignore[index]  # it is there
+        assert ignored & (1 << (signal.SIGHUP - 1))
+        assert httpx.get(f"{service.url}/healthz", trust_env=False).status_code == 200
+        service.process.terminate()
+        assert service.process.wait(timeout=WAIT_S) == 0

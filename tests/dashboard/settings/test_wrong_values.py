@@ -1,0 +1,48 @@
+"""What the settings say of a value that cannot be: which key, what may be there, and the remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from collector.core.errors import ConfigError
+from dashboard.settings.settings import load
+
+LISTED = "is no attribute of ours that can be mapped"
+
+
+def refusal(directory: Path, text: str) -> str:
+    """Return the line by which a settings file is refused."""
+    path = directory / "millworth.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(path, environment={})
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        pytest.param(
+            '"decision.acton" = "shop.operation"',
+            f"decision.acton {LISTED}; did you mean decision.action?",
+            id="misspelt",
+        ),
+        pytest.param(
+            '"shop.operation" = "decision.action"',
+            'ours stands on the left: "decision.action" = "shop.operation"',
+            id="the wrong way round",
+        ),
+        pytest.param(
+            '"host.id" = "shop.machine"',
+            f"host.id {LISTED}; docs/use/attributes.md lists them",
+            id="read, and never under another name",
+        ),
+    ],
+)
+def test_map_of_a_name_that_is_not_ours_is_refused(tmp_path: Path, line: str, said: str) -> None:
+    """It had no effect: no decision was found, and nothing said why."""
+    refused = refusal(tmp_path, f"[attributes.map]\n{line}\n")
+    assert refused.startswith(f"{tmp_path / 'millworth.toml'}: attributes.map: ")
+    assert said in refused
