@@ -20,7 +20,9 @@ from collector.core.errors import (
 )
 
 # A service at rest has 80 files open, and the embedded engine waits for ever where it gets none.
+# Most shells let a process have 1,024, fewer than strangers may connect, and more if it asks.
 _FILES_MIN: Final = 512
+_FILES_WANTED: Final = 65_536
 # What may pass without a change of settings, and what a person does about it meanwhile.
 _PASSING: Final = {
     errno.ENOSPC: "free space on its disk",
@@ -65,18 +67,17 @@ def unusable(
 
 
 def require_files() -> None:
-    """Have this process open as many files as a service at rest needs twice over, and more.
+    """Have this process open as many files as it is allowed to, if it asks.
 
     Raises:
-        ConfigError: it may not.
+        ConfigError: these are too few.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY or soft >= _FILES_MIN:
-        return
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (_FILES_MIN, hard))
-    except (ValueError, OSError) as error:
+    most = _FILES_WANTED if hard == resource.RLIM_INFINITY else min(hard, _FILES_WANTED)
+    if most < _FILES_MIN:
         raise ConfigError(
-            f"this process may have {soft} files open and needs {_FILES_MIN}; raise that with "
+            f"this process may have {most} files open and needs {_FILES_MIN}; raise that with "
             "`ulimit -n 4096`, or LimitNOFILE in its unit"
-        ) from error
+        )
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
