@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
-_TOLD = (b"host", b"origin", b"sec-fetch-site")
+_TOLD = (b"host", b"origin", b"sec-fetch-site", b"sec-fetch-dest")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -29,7 +29,8 @@ def page_refusal(
         headers: of the request, names in lower case.
         hosts: names under which we are reached, lower case, IPv6 in brackets; None for any.
         public_url: of a proxy in front of us, whose pages are ours too.
-        reads: it changes nothing, so that a page, which cannot read the answer, gains nothing.
+        reads: it changes nothing. A page elsewhere may link to it; what it loads as a picture, a
+            script or a frame it cannot read, and would have us work for nothing.
     """
     told: dict[bytes, str] = {}
     for name, value in headers:
@@ -40,9 +41,12 @@ def page_refusal(
     host = told.get(b"host", "")
     if hosts is not None and not _is_served(_host_name(host), hosts):
         return f"host {host[:100]!r} is not served here; use 127.0.0.1"
+    is_foreign = told.get(b"sec-fetch-site", "none") not in ("same-origin", "none")
     if reads:
+        if is_foreign and told.get(b"sec-fetch-dest", "document") != "document":
+            return "a page of another site may link to this, and not load it"
         return None
-    if told.get(b"sec-fetch-site", "none") not in ("same-origin", "none"):
+    if is_foreign:
         return "a request from another site may not change, send or query anything here"
     origin = told.get(b"origin")
     if origin is not None and not _is_ours(origin, host, public_url):

@@ -70,6 +70,26 @@ def test_a_foreign_page_is_refused(headers: list[tuple[str, str]], reason: str) 
 
 
 @pytest.mark.parametrize(
+    ("site", "dest", "is_let_in"),
+    [
+        ("cross-site", "document", True),
+        ("same-site", "document", True),
+        ("same-origin", "empty", True),
+        ("none", "document", True),
+        ("cross-site", "image", False),
+        ("same-site", "script", False),
+        ("cross-site", "iframe", False),
+        ("cross-site", "empty", False),
+    ],
+)
+def test_a_foreign_page_may_link_and_not_load(site: str, dest: str, is_let_in: bool) -> None:
+    """Thirty pictures of a day of decisions are thirty questions to the store."""
+    told = [("host", HOST), ("sec-fetch-site", site), ("sec-fetch-dest", dest)]
+    raw = [(name.encode(), value.encode()) for name, value in told]
+    assert (page_refusal(raw, LOOPBACK_HOSTS, reads=True) is None) == is_let_in
+
+
+@pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:8050", "", "127.0.0.1.evil", "[::2]"]
 )
 def test_a_name_that_is_not_ours_is_refused(host: str) -> None:
