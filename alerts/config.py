@@ -43,7 +43,7 @@ class WebhookConfig(Section):
         max_length=64,
         description="Name of the receiver: a to z, 0 to 9 and -",
     )
-    url: str = Field(pattern=r"^https?://", description="Where to POST")
+    url: str = Field(pattern=r"^https?://", description="Where to POST, as https://HOST/PATH")
     secret: SecretStr = Field(
         default=SecretStr(""),
         description="whsec_ and base64 of 24 to 64 bytes; from the environment, not from this file",
@@ -72,7 +72,8 @@ class AlertmanagerConfig(Section):
 
     url: str = Field(
         pattern=r"^https?://[^\s?#]+$",
-        description="Address of its API without /api/v2/alerts; may hold a user and a password",
+        description="Address of its API, as http://HOST:9093, without /api/v2/alerts; may hold a "
+        "user and a password",
     )
     timeout_s: float = Field(default=10.0, gt=0, le=30, description="Time for one request")
 

@@ -19,7 +19,9 @@ class ClassRule(Section):
 
     service: str = Field(default="", description="Regular expression on service.name")
     span_name: str = Field(default="", description="Regular expression on the span's name")
-    latency_class: str = Field(pattern=r"^(network|compute|store)$", description="The class")
+    latency_class: str = Field(
+        pattern=r"^(network|compute|store)$", description="network, compute or store"
+    )
 
 
 class SlopePrior(Section):
@@ -136,7 +138,8 @@ class AttributionConfig(Section):
     currency: str = Field(
         default="USD",
         pattern=r"^[A-Z]{3}$",
-        description="Amounts in others are converted by `millworth import rates`, else unknown",
+        description="As USD; amounts in others are converted by `millworth import rates`, else "
+        "unknown",
     )
     cost_per_decision_max: float = Field(
         default=0.0025, gt=0, description="Target of the blended cost of a decision"

@@ -30,12 +30,14 @@ class ProxyConfig(Section):
         description="Addresses or networks it asks from, as 127.0.0.1; empty: none is believed",
     )
     user_header: str = Field(
-        default="X-Forwarded-User", pattern=_HEADER, description="Has the name of the user"
+        default="X-Forwarded-User",
+        pattern=_HEADER,
+        description="Header that has the name of the user: letters, digits and -",
     )
     groups_header: str = Field(
         default="X-Forwarded-Groups",
         pattern=_HEADER,
-        description="Has the groups of the user, with commas between them",
+        description="Header that has the user's groups, commas between: letters, digits and -",
     )
     roles: dict[str, Role] = Field(
         default_factory=dict, description="Role of each group; of several the greatest counts"

@@ -65,7 +65,8 @@ class TokenConfig(Section):
         description="Of a person, or of what reads: viewer, responder, operator or admin",
     )
     expires: AwareDatetime | None = Field(
-        default=None, description="A date and time with its offset; by default never"
+        default=None,
+        description="A date and time with its offset, as 2027-06-30T00:00:00Z; by default never",
     )
     requests_per_s: float | None = Field(
         default=None, gt=0, description="Requests a second; by default any"

@@ -5,9 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from collector.core.errors import ConfigError
 from collector.core.event_schema import MAPPED
@@ -26,6 +34,15 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_number_is_true(cls, value: object, info: ValidationInfo) -> object:
+        # It would be 1.
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if isinstance(value, bool) and {kind, *get_args(kind)} & {int, float}:
+            raise ValueError("a number is expected, not true or false")
+        return value
+
 
 class StoreConfig(Section):
     """Where ClickHouse is: in this process over one directory, or a server."""
@@ -38,17 +55,19 @@ class StoreConfig(Section):
     query_url: str = Field(
         default="",
         pattern=r"^(https?://.+)?$",
-        description="The same server with the user for SQL from outside, who may SELECT from the "
-        "database and nothing else; by default that of url",
+        description="The same server, as http(s)://user:password@host:port, with the user for SQL "
+        "from outside, who may SELECT from the database and nothing else; by default that of url",
     )
     database: str = Field(
-        default="millworth", pattern=r"^[a-z_][a-z0-9_]*$", description="Database of every table"
+        default="millworth",
+        pattern=r"^[a-z_][a-z0-9_]*$",
+        description="Database of every table: a to z, 0 to 9 and _",
     )
     cluster: str = Field(
         default="",
         pattern=r"^([A-Za-z_][A-Za-z0-9_.-]*)?$",
-        description="Cluster of the server (system.clusters) whose shards hold the tables; "
-        "empty for one machine",
+        description="Cluster of the server (system.clusters) whose shards hold the tables: "
+        "letters, digits, _, . and -; empty for one machine",
     )
     timeout_seconds: float = Field(
         default=60.0,
@@ -84,6 +103,16 @@ class StoreConfig(Section):
         if path is not None:
             return str(path)
         return re.sub(r"//[^/]*@", "//", self.url).partition("?")[0]
+
+    @model_validator(mode="after")
+    def _database_is_ours(self) -> StoreConfig:
+        taken = {"system", "information_schema"}
+        if self.database in taken | ({"default"} if self.embedded_path is not None else set()):
+            raise ValueError(
+                f"store.database is {self.database!r}, which ClickHouse has for itself; name "
+                "another, such as millworth"
+            )
+        return self
 
     @model_validator(mode="after")
     def _cluster_has_a_server(self) -> StoreConfig:
@@ -241,7 +270,8 @@ class DecisionMatch(Section):
     kind: str = Field(
         default="",
         pattern=r"^(|server|client|producer|consumer|internal)$",
-        description="Kind of the span, empty for any",
+        description="Kind of the span: server, client, producer, consumer or internal; empty for "
+        "any",
     )
     attributes: dict[str, str] = Field(
         default_factory=dict, description="Attributes and the values they must have"
@@ -271,7 +301,9 @@ class OutcomesConfig(Section):
     """How outcomes are read."""
 
     currency: str = Field(
-        default="USD", pattern=r"^[A-Z]{3}$", description="Currency of an outcome that names none"
+        default="USD",
+        pattern=r"^[A-Z]{3}$",
+        description="Currency of an outcome that names none, as USD",
     )
     complete: Complete = Field(
         default="sales",

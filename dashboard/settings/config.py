@@ -27,7 +27,8 @@ class DashboardConfig(Section):
     public_url: str = Field(
         default="",
         pattern=r"^(|https?://[^/\s]+)/?$",
-        description="Address by which browsers reach the pages; its host is then accepted",
+        description="Address by which browsers reach the pages, as https://millworth.example.com; "
+        "its host is then accepted",
     )
     workers: int = Field(
         default=4, ge=1, le=64, description="Reads of the store that run at the same time"

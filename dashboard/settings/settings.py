@@ -57,7 +57,7 @@ class ReferenceConfig(Section):
     redis_url: str | None = Field(
         default=None,
         pattern=r"^(redis|rediss|valkey|unix)://.+",
-        description="A Valkey or Redis for identity and offers; by default an embedded one",
+        description="A Valkey or Redis, as redis://HOST:6379; by default an embedded one",
     )
     canary_every_s: float = Field(
         default=0.0,
@@ -352,10 +352,10 @@ def _explain(error: ValidationError, path: Path, origins: Mapping[str, str]) -> 
     whole = ":" if first["type"] == "value_error" else ""  # what is said of a section
     shown = f" is {value!r}:" if _may_be_shown(key, value) else whole
     said = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "string_pattern_mismatch":
+    if first["type"] in ("string_pattern_mismatch", "timezone_aware"):
         # What the key means helps where a regular expression would be shown.
         said = f"expected {_meaning(location) or first['ctx']['pattern']}"
-    return f"{origin}: {key}{shown} {said}{more}"
+    return f"{origin}: {key and f'{key}{shown} '}{said}{more}"
 
 
 def _variable(location: list[int | str]) -> str:

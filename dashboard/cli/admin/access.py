@@ -87,8 +87,11 @@ def parse_expiry(text: str, now: datetime) -> datetime | None:
     found_ns = iso_ns(text)
     try:
         if found_ns is None:
-            return now + timedelta(microseconds=duration_ns(text, "", ("h", "d", "w")) // NS_PER_US)
-        found = datetime.fromtimestamp(found_ns // NS_PER_S, UTC)
+            found = now + timedelta(
+                microseconds=duration_ns(text, "", ("h", "d", "w")) // NS_PER_US
+            )
+        else:
+            found = datetime.fromtimestamp(found_ns // NS_PER_S, UTC)
     except (InputError, OverflowError) as error:
         raise InputError(
             f"--expires {text}: not a time; write for example 90d, 2027-06-30 or never"

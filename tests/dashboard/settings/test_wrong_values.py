@@ -46,3 +46,36 @@ def test_map_of_a_name_that_is_not_ours_is_refused(tmp_path: Path, line: str, sa
     refused = refusal(tmp_path, f"[attributes.map]\n{line}\n")
     assert refused.startswith(f"{tmp_path / 'millworth.toml'}: attributes.map: ")
     assert said in refused
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[dashboard]\nport = true\n", "dashboard.port is True: a number is expected"),
+        ("[alerts]\ninterval_s = true\n", "alerts.interval_s is True: a number is expected"),
+        ('[store]\ndatabase = "my-shop"\n', "'my-shop': expected Database of every table: a to z"),
+        (
+            '[store]\ndatabase = "default"\n',
+            "store.database is 'default', which ClickHouse has for itself; name another",
+        ),
+        (
+            '[dashboard]\npublic_url = "millworth.example.com"\n',
+            "expected Address by which browsers reach the pages, as https://",
+        ),
+        (
+            '[[decisions.match]]\nservice = "shop"\nkind = "SERVER"\n',
+            "'SERVER': expected Kind of the span: server, client, producer, consumer or internal",
+        ),
+        (
+            '[[access.tokens]]\nname = "x"\nrole = "viewer"\nexpires = 2027-01-01\n',
+            "expected A date and time with its offset, as 2027-06-30T00:00:00Z",
+        ),
+        (
+            "[collector]\nhttp_port = 8050\n",
+            "millworth.toml: dashboard.port is 8050, as collector.http_port is",
+        ),
+    ],
+)
+def test_wrong_value_is_told_what_may_be_there(tmp_path: Path, text: str, said: str) -> None:
+    """What a key means is no remedy for whoever does not know what it may hold."""
+    assert said in refusal(tmp_path, text)

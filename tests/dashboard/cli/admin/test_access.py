@@ -96,6 +96,8 @@ def test_expiry_in_the_past_is_refused() -> None:
     """A token that never works would be looked for in the wrong place."""
     with pytest.raises(InputError, match="has passed already"):
         parse_expiry("2026-11-25T12:00:00Z", NOW)
+    with pytest.raises(InputError, match="--expires 0d: has passed already; write a later one"):
+        parse_expiry("0d", NOW)
 
 
 def test_settings_in_force_are_printed_as_they_are_read() -> None:
