@@ -89,6 +89,8 @@ class CollectorService:
             other processes, which do not wait for it; None where they are in this one.
     """
 
+    _claim: int | None = None  # of the directory of the log
+
     def __init__(
         self,
         config: CollectorConfig,
@@ -158,7 +160,6 @@ class CollectorService:
         receiving = (self._intake, config, gate or Gate((), counters, clock), counters, clock)
         self._grpc = GrpcReceiver(*receiving)
         self._http = HttpReceiver(*receiving, Once(self._intake, store, self._settle_spans))
-        self._claim: int | None = None
         self._is_open = False
 
     @property
