@@ -89,6 +89,8 @@ class CollectorService:
             other processes, which do not wait for it; None where they are in this one.
     """
 
+    _is_open = False  # it receives, and what comes is stored
+
     def __init__(
         self,
         config: CollectorConfig,
@@ -159,7 +161,6 @@ class CollectorService:
         self._grpc = GrpcReceiver(*receiving)
         self._http = HttpReceiver(*receiving, Once(self._intake, store, self._settle_spans))
         self._claim: int | None = None
-        self._is_open = False
 
     @property
     def grpc_port(self) -> int:
