@@ -89,7 +89,7 @@ class CollectorService:
             other processes, which do not wait for it; None where they are in this one.
     """
 
-    _claim: int | None = None  # of the directory of the log
+    _is_open = False  # it receives, and what comes is stored
 
     def __init__(
         self,
@@ -160,7 +160,7 @@ class CollectorService:
         receiving = (self._intake, config, gate or Gate((), counters, clock), counters, clock)
         self._grpc = GrpcReceiver(*receiving)
         self._http = HttpReceiver(*receiving, Once(self._intake, store, self._settle_spans))
-        self._is_open = False
+        self._claim: int | None = None
 
     @property
     def grpc_port(self) -> int:

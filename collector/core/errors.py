@@ -19,7 +19,8 @@ MillworthError
     ├── UnauthenticatedError a request without a token, or with one that is not good
     ├── PermissionDeniedError  a token that may not do this
     ├── InputError           a file, row or request that a person has to correct
-    │   └── NotFoundError    it names what is not there
+    │   ├── NotFoundError    it names what is not there
+    │   └── LogInUseError    another process has the directory of the log
     └── CaptureError         packets cannot be captured here; the service runs on without
 """
 
@@ -113,6 +114,10 @@ class PermissionDeniedError(PermanentError):
 
 class InputError(PermanentError):
     """A file, a row or a request that a person has to correct."""
+
+
+class LogInUseError(InputError):
+    """Another process has the directory of the write-ahead log."""
 
 
 class NotFoundError(InputError):

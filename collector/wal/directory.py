@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from collector.core.disk import Disk, unusable
-from collector.core.errors import InputError
+from collector.core.errors import LogInUseError
 
 
 def claim_directory(directory: Path, disk: Disk) -> int:
@@ -16,7 +16,8 @@ def claim_directory(directory: Path, disk: Disk) -> int:
     A directory that it makes is there after a power cut too, or what is in it would not be.
 
     Raises:
-        InputError: it cannot be made or written, or another process has it.
+        InputError: it cannot be made or written.
+        LogInUseError: another process has it.
         TransientError: it has no room, or what else passes by itself.
     """
     remedy = "name another with MILLWORTH__COLLECTOR__WAL_DIR=PATH"
@@ -33,7 +34,7 @@ def claim_directory(directory: Path, disk: Disk) -> int:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
-        raise InputError(
+        raise LogInUseError(
             f"collector.wal_dir: {directory} is in use by another process; stop that one, or "
             f"{remedy}"
         ) from error

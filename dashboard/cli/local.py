@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from fastapi import FastAPI
 
@@ -12,7 +12,7 @@ from attribution.jobs.attribution import AttributionJob
 from collector.core.clock import SystemClock
 from collector.core.counters import Counters
 from collector.core.disk import Disk
-from collector.core.errors import InputError, StoreInUseError
+from collector.core.errors import InputError, LogInUseError, StoreInUseError
 from collector.store.connect import Connections
 from collector.store.schema.migrate import pending_statements
 from collector.wal.directory import claim_directory
@@ -29,7 +29,7 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
 
     Raises:
         InputError: there is no store, it lacks a table of this program, or the directory of the log
-            is another store's.
+            cannot be used.
         StoreInUseError: another process holds the store.
     """
     path = settings.store.embedded_path
@@ -51,9 +51,10 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
     with opened:  # until all is there
         _refuse_old_schema(settings, store)
         if settings.wal_dir.is_dir():
-            if path is not None:
-                opened.callback(os.close, claim_directory(settings.wal_dir, Disk()))
-            seal_audit(store, settings)
+            with suppress(LogInUseError):  # the head in it is of the store of that process
+                if path is not None:
+                    opened.callback(os.close, claim_directory(settings.wal_dir, Disk()))
+                seal_audit(store, settings)
         held = opened.pop_all()
     protection = protection_of(settings, settings.wal_dir, store)
     job = AttributionJob(settings.attribution, settings.attributes, store)

@@ -73,11 +73,12 @@ def test_start_that_is_refused_leaves_the_chain_of_the_running_service_whole(
         }
         assert millworth("migrate", **other).returncode == 0
         before = contents(tmp_path / "wal")
-        for command in (["up"], ["query", "SELECT 42 AS answer"]):
-            refused = millworth(*command, **other)
-            assert refused.returncode == 2, command
-            assert "collector.wal_dir: " in refused.stderr
-            assert "is in use by another process" in refused.stderr
+        refused = millworth("up", **other)
+        assert refused.returncode == 2
+        assert "collector.wal_dir: " in refused.stderr
+        assert "is in use by another process" in refused.stderr
+        # What a command does over the other store has its row there, and no head here.
+        assert millworth("query", "SELECT 42 AS answer", **other).returncode == 0
         assert contents(tmp_path / "wal") == before
         assert first.command("verify", "audit").stdout == first_audit
     # With nobody in it the directory is free again, and the chain goes on.
