@@ -171,9 +171,13 @@ def _added(parts: Iterable[Table]) -> Table:
 
 
 def missing_amounts(values: Sequence[GroupValue]) -> list[str]:
-    """Return in words whether an amount is missing of more than a few of what earned something."""
+    """Return in words whether an amount is missing of more than a few of what earned something.
+
+    Where decisions state what they are worth no amount stands for another.
+    """
+    told = [each for each in values if each.basis != BASES[EXPECTED]]
     earning, unknown = (
-        sum(getattr(each, name) for each in values) for name in ("earning", "unknown")
+        sum(getattr(each, name) for each in told) for name in ("earning", "unknown")
     )
     if earned.is_known(unknown, earning):
         return []

@@ -30,17 +30,17 @@ FROM
         sum(cells.loss_high_usd) AS loss_high,
         groupUniqArrayIf(toString(cells.basis), cells.decisions > 0) AS own_bases,
         n * sum(cells.converted) / sum(cells.known) AS sold,
+        sum(cells.known) = 0 OR sum(cells.margins) + sum(cells.revenues) = 0 AND NOT hasAny(own_bases, ['margin', 'revenue'])
+            AS is_stated,
+        2 * sum(cells.margins) >= sum(cells.converted) AS is_by_margin,
         multiIf(
-            sum(cells.known) = 0 OR sum(cells.margins) + sum(cells.revenues) = 0 AND NOT hasAny(own_bases, ['margin', 'revenue']),
-            toFloat64(sum(cells.stated_usd) - sum(cells.stated_loss_usd)),
+            is_stated, toFloat64(sum(cells.stated_usd) - sum(cells.stated_loss_usd)),
             sum(cells.converted) = 0, 0.,
-            sum(cells.margins) > 0 AND 2 * sum(cells.margins) >= sum(cells.converted),
-            toFloat64(sum(cells.margin_usd)) / sum(cells.margins) * sold,
-            sum(cells.revenues) > 0 AND 2 * sum(cells.revenues) >= sum(cells.converted),
-            toFloat64(sum(cells.revenue_usd)) / sum(cells.revenues) * sold,
+            is_by_margin, toFloat64(sum(cells.margin_usd)) / sum(cells.margins) * sold,
+            2 * sum(cells.revenues) >= sum(cells.converted), toFloat64(sum(cells.revenue_usd)) / sum(cells.revenues) * sold,
             toFloat64(sum(cells.earned_usd))) AS earned,
-        sum(cells.converted) - if(sum(cells.margins) > 0 AND 2 * sum(cells.margins) >= sum(cells.converted),
-            sum(cells.margins), greatest(sum(cells.margins), sum(cells.revenues))) AS of_unknown_amount,
+        if(is_stated, 0, sum(cells.converted) - if(is_by_margin, sum(cells.margins), greatest(sum(cells.margins), sum(cells.revenues))))
+            AS of_unknown_amount,
         minIf(cells.second_ns, cells.decisions > 0) AS from_s,
         maxIf(cells.second_ns, cells.decisions > 0) AS to_s
     FROM

@@ -84,6 +84,8 @@ def test_mean_of_a_few_amounts_is_no_value_and_what_is_missing_is_told(store: Co
     (told,) = VramJob(CONFIG, store).made(HOUR, "channel")["lineage"]["warnings"]
     assert told.startswith("the amount of 3 of 5 decisions that earned something is not known")
     assert missing_amounts([replace(found["a"], unknown=0)]) == []
+    # What is stated stands for itself: no mean of anything is in it.
+    assert missing_amounts([replace(found["a"], basis="expected")]) == []
 
 
 def test_parts_of_a_window_are_added_up(store: Connections) -> None:

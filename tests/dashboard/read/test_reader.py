@@ -72,6 +72,16 @@ def test_sales_of_unknown_amount_earn_what_their_cells_say(own_world: Connection
     assert (lost.decisions, lost.slope_sources, before) == (10, frozenset({"prior"}), None)
 
 
+def test_sales_of_decisions_that_state_their_value_lack_no_amount(own_world: Connections) -> None:
+    """None was ever sent, and no mean stands for it."""
+    put_spans(own_world, decision("v", 0, 50, decision__action="v", decision__value_usd="3"))
+    put_outcomes(own_world, [outcome("v", decision_id=trace_id("v"))])
+    job(own_world).drain(BASE_NS + 100 * NS_PER_S)
+    stated = Reader(own_world).revenue(Range(BASE_NS, BASE_NS + NS_PER_S, action="v"))
+    assert (stated.earned_usd, stated.bases) == (Decimal(3), ["expected"])
+    assert stated.unknown_amounts == 0
+
+
 @pytest.mark.parametrize("step_ns", [10 * NS_PER_S, NS_PER_MINUTE])
 def test_latency_cells_agree_from_decisions_and_from_the_rollup(
     reader: Reader, step_ns: int
