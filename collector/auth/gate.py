@@ -184,6 +184,9 @@ class Gate:
         self._anybody = Sender()
         self._lock = threading.Lock()
         self._said_ns: dict[tuple[str, str, str], int] = {}
+        for token in self._tokens:
+            if token.expires_ns is not None:
+                counters.token_expires.labels(token.name).set(token.expires_ns // NS_PER_S)
 
     @property
     def asks(self) -> bool:

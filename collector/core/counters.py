@@ -83,6 +83,11 @@ class Counters:
             "Unix time at which the certificate in use expires",
             ["section"],
         )
+        self.token_expires = gauge(
+            "millworth_token_expires_seconds",
+            "Unix time at which a token expires, by its name; none of those that never do",
+            ["sender"],
+        )
 
     def _count_store(self) -> None:
         counter = partial(Counter, registry=self.registry)

@@ -1,4 +1,4 @@
-"""I/O: what the running service knows of its certificates and of those that it did not let in."""
+"""I/O: what the running service knows of its certificates, its tokens and who was not let in."""
 
 from __future__ import annotations
 
@@ -12,21 +12,29 @@ from dashboard.health.items import HealthItem, judged
 _DAY_S = 86_400
 # Authorities that issue for 90 days have theirs renewed a month before; half of that is late.
 _RENEW_DAYS = 14
+_RENEW_CERTIFICATE = "renew the certificate; its file is read again when it changes"
+_LET_IN_ANEW = (
+    "its sender is refused from then on: make another with `millworth token new`, give it to the "
+    "sender, and remove this entry of access.tokens"
+)
 
 
 def access_items(counters: Counters, gate: Gate, now_ns: int) -> Iterator[HealthItem]:
-    """Yield the days of each certificate in use, and how many requests had no good token."""
-    for metric in counters.certificate_expires.collect():
-        for sample in metric.samples:
-            days = (sample.value - now_ns / NS_PER_S) / _DAY_S
-            detail = "renew the certificate; its file is read again when it changes"
-            yield judged(
-                f"{sample.labels['section']}.days_left",
-                round(days, 1),
-                "days",
-                warn=detail if days < _RENEW_DAYS else "",
-                bad=detail if days <= 0 else "",
-            )
+    """Yield the days that certificates and tokens have left, and how many had no good token."""
+    for gauge, label, prefix, remedy in (
+        (counters.certificate_expires, "section", "", _RENEW_CERTIFICATE),
+        (counters.token_expires, "sender", "access.tokens.", _LET_IN_ANEW),
+    ):
+        for metric in gauge.collect():
+            for sample in metric.samples:
+                days = (sample.value - now_ns / NS_PER_S) / _DAY_S
+                yield judged(
+                    f"{prefix}{sample.labels[label]}.days_left",
+                    round(days, 1),
+                    "days",
+                    warn=remedy if days < _RENEW_DAYS else "",
+                    bad=remedy if days <= 0 else "",
+                )
     if gate.asks_people:
         denied = sum(
             sample.value

@@ -5,7 +5,6 @@ A key is looked up in this order: the environment (`MILLWORTH__STORE__URL`), the
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -13,10 +12,9 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
-from pydantic.fields import FieldInfo
+from pydantic import Field, ValidationError, model_validator
 
 from alerts.config import AlertsConfig
 from attribution.core.config import AttributionConfig, ChannelConfig
@@ -37,9 +35,9 @@ from collector.privacy.rules import EncryptionConfig, IdentifiersConfig, require
 from collector.provenance.config import ProvenanceConfig
 from collector.store.retention_policy import RetentionConfig
 from dashboard.settings.config import DashboardConfig, require_ports_apart
+from dashboard.settings.explain import ENV_PREFIX, explain
 from packet.config import PacketConfig
 
-ENV_PREFIX = "MILLWORTH__"
 DEFAULT_FILE = Path("millworth.toml")
 # What lies beside a store of this name has no prefix; beside another it has the store's name.
 USUAL_STORE = "store"
@@ -234,7 +232,7 @@ def load(
     try:
         return Loaded(Settings.model_validate(tree), origins)
     except ValidationError as error:
-        raise ConfigError(_explain(error, named, origins)) from error
+        raise ConfigError(explain(error, Settings, str(named), origins)) from error
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -332,69 +330,3 @@ def _note(origins: dict[str, str], tree: Mapping[str, Any], origin: str, prefix:
             _note(origins, value, origin, f"{prefix}{key}.")
         else:
             origins[f"{prefix}{key}"] = origin
-
-
-def _explain(error: ValidationError, path: Path, origins: Mapping[str, str]) -> str:
-    # A key that is misspelt is missing too.
-    first = min(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
-    location = [part for part in first["loc"] if part != "[key]"]
-    key = ".".join(str(part) for part in location)
-    origin = origins.get(key, str(path))
-    more = "" if error.error_count() == 1 else f" (and {error.error_count() - 1} more)"
-    if first["type"] == "extra_forbidden":
-        near = _did_you_mean(location)
-        hint = f"; did you mean {near}?" if near else "; remove it"
-        return f"{origin}: {key} is not a setting{hint}{more}"
-    if first["type"] == "missing":
-        return f"{origin}: {key} is missing; set it there, or in {_variable(location)}{more}"
-    value = first.get("input")
-    # The value of a section would show the secrets in it.
-    whole = ":" if first["type"] == "value_error" else ""  # what is said of a section
-    shown = f" is {value!r}:" if _may_be_shown(key, value) else whole
-    said = first["msg"].removeprefix("Value error, ")
-    if first["type"] in ("string_pattern_mismatch", "timezone_aware"):
-        # What the key means helps where a regular expression would be shown.
-        said = f"expected {_meaning(location) or first['ctx']['pattern']}"
-    return f"{origin}: {key and f'{key}{shown} '}{said}{more}"
-
-
-def _variable(location: list[int | str]) -> str:
-    return ENV_PREFIX + "__".join(str(part).upper() for part in location)
-
-
-def _meaning(location: list[int | str]) -> str | None:
-    return field.description if (field := _fields_beside(location).get(str(location[-1]))) else None
-
-
-def _may_be_shown(key: str, value: object) -> bool:
-    # Of a token, what was put in the wrong place may be the token itself.
-    return (
-        isinstance(value, str | int | float)
-        and "secret" not in key
-        and not key.startswith("access.")
-        and not key.endswith(".keys")
-    )
-
-
-def _did_you_mean(location: list[int | str]) -> str | None:
-    # One section may be of several kinds, and know the key as that of another kind.
-    beside = [each for each in _fields_beside(location) if each != location[-1]]
-    near = difflib.get_close_matches(str(location[-1]), beside, n=1, cutoff=0.5)
-    return ".".join(map(str, [*location[:-1], near[0]])) if near else None
-
-
-def _fields_beside(location: list[int | str]) -> dict[str, FieldInfo]:
-    """Return the settings of the section that holds a key; of every model where it has several."""
-    models: list[type[BaseModel]] = [Settings]
-    for part in location[:-1]:
-        if isinstance(part, str):
-            fields = [found for model in models if (found := model.model_fields.get(part))]
-            if fields:  # else it is a name of the user's own, such as of a channel
-                models = [found for field in fields for found in _models_in(field.annotation)]
-    return {name: field for model in models for name, field in model.model_fields.items()}
-
-
-def _models_in(annotation: object) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models_in(part)]

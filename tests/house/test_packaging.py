@@ -13,7 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from dashboard.cli.main import app
-from dashboard.settings.settings import ENV_PREFIX, Settings
+from dashboard.settings.explain import ENV_PREFIX
+from dashboard.settings.settings import Settings
 from tests.support.tree import ROOMS, ROOT, text
 
 PROJECT = tomllib.loads(text("pyproject.toml"))["project"]

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from collector.audit.log import AuditState
 from collector.auth.gate import require_doors
-from collector.core.clock import SystemClock
+from collector.core.clock import NS_PER_S, SystemClock
 from collector.core.errors import ConfigError, MillworthError
 from collector.core.http.address import authority
 from collector.otlp.native.spans import IS_THERE
@@ -96,8 +96,15 @@ def _findings(settings: Settings) -> Iterator[Finding]:
 
 def _access(settings: Settings) -> str:
     """Return who is let in, and whether what proves it is in order."""
+    now_ns = SystemClock().now_ns()
     tokens = require_doors(settings.access, settings.listeners)
-    settings.require_certificates(SystemClock().now_ns())
+    settings.require_certificates(now_ns)
+    for entry in settings.access.tokens:
+        if entry.expires is not None and entry.expires.timestamp() * NS_PER_S <= now_ns:
+            raise ConfigError(
+                f"access.tokens: {entry.name} expired on {entry.expires:%Y-%m-%d}, so its sender "
+                "is refused; make another with `millworth token new`, or remove the entry"
+            )
     secured = [name for name, _, _, tls in settings.listeners if tls.is_on]
     proxy = ", ".join(settings.access.proxy.addresses)
     users = f"; users of the proxy at {proxy}" if proxy else ""

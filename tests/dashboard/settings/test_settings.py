@@ -237,36 +237,6 @@ def test_webhook_without_a_secret_stops_only_what_delivers(tmp_path: Path) -> No
         settings.require_secrets()
 
 
-def test_missing_key_names_the_variable_that_sets_it(tmp_path: Path) -> None:
-    """`Field required` says what is wrong and not what to do."""
-    file = tmp_path / "millworth.toml"
-    file.write_text('[[alerts.webhooks]]\nname = "router"\n')
-
-    with pytest.raises(ConfigError, match="MILLWORTH__ALERTS__WEBHOOKS__0__URL"):
-        load(file, environment={})
-
-
-def test_misspelt_key_is_told_before_the_one_that_it_makes_missing(tmp_path: Path) -> None:
-    """The remedy of a missing key would be a second one."""
-    file = tmp_path / "millworth.toml"
-    file.write_text('[[alerts.webhooks]]\nnmae = "router"\nurl = "https://r.example/h"\n')
-    with pytest.raises(ConfigError, match=r"nmae is not a setting; did you mean .*name"):
-        load(file, environment={})
-
-
-def test_value_of_the_wrong_form_is_told_what_the_key_means() -> None:
-    """A regular expression is no remedy."""
-    with pytest.raises(ConfigError, match="'store': expected chdb:///PATH"):
-        load(environment={"MILLWORTH__STORE__URL": "store"})
-
-
-def test_name_of_the_wrong_form_is_told_what_it_is_made_of() -> None:
-    """Of a rule, which may be called nothing but that."""
-    rule = {"kind": "dollar_burn", "name": "my rule", "budget_usd": 1}
-    with pytest.raises(ConfigError, match="'my rule': expected Name of the rule: a to z, 0 to 9"):
-        load(None, overrides={"alerts": {"rules": [rule]}}, environment={})
-
-
 @pytest.mark.parametrize("value", [float("inf"), float("nan")])
 @pytest.mark.parametrize("key", ["alerts.interval_s", "attribution.settle_s"])
 def test_number_that_is_none_is_refused(key: str, value: float) -> None:

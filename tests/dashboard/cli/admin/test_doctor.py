@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from collector.auth.tokens import hash_text
 from dashboard.cli.admin.doctor import examine
 from dashboard.settings.settings import Settings
 
@@ -42,3 +43,24 @@ def test_recorder_that_is_switched_off_is_nothing_missing(store_path: Path, tmp_
     [found] = [finding for finding in examine(given) if finding.check == "packets"]
     assert found.ok
     assert found.detail.startswith("packet.enabled is false")
+
+
+def test_token_that_expired_is_named(store_path: Path, tmp_path: Path) -> None:
+    """`doctor` said "ok, 1 tokens" of one that lets nobody in."""
+    entry = {
+        "name": "shop",
+        "hash": hash_text("mwt_shop"),
+        "scopes": ["traces"],
+        "expires": "2020-01-01T00:00:00Z",
+    }
+    given = Settings.model_validate(
+        {
+            "store": {"url": f"chdb://{store_path}", "database": "doctor"},
+            "collector": {"wal_dir": tmp_path / "wal", "grpc_port": 0, "http_port": 0},
+            "dashboard": {"port": 0},
+            "access": {"tokens": [entry]},
+        }
+    )
+    [found] = [finding for finding in examine(given) if finding.check == "access"]
+    assert not found.ok
+    assert found.detail.startswith("access.tokens: shop expired on 2020-01-01")
