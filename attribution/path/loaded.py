@@ -39,6 +39,9 @@ def one_each(decisions: Table) -> tuple[Table, Table]:
     then the one that ended last. Another decision under the ids of a span that is there is
     left out too, and is no retry: its row stays.
     """
+    roots = decisions.group_by(["trace_id", "root_span_id"], use_threads=False).aggregate([])
+    if len(roots) == len(decisions):
+        return decisions, decisions.slice(0, 0)
     # The order in which membership chooses among spans of one id.
     keys = [(name, "ascending") for name in ("received_ns", "start_ns")]
     keys += [("end_ns", "descending"), ("ingress_ns", "ascending"), ("decision_id", "ascending")]
