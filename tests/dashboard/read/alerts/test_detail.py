@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -130,6 +131,23 @@ def test_others_of_its_incident_are_named(own_world: Connections, tmp_path: Path
     assert companions == [[("b", "firing")], [("a", "resolved")], [], []]
     assert found[0] is not None
     assert "- Same incident: " in markdown(found[0], TODAY_NS)
+
+
+def test_rule_that_was_taken_back_into_shadow_paged_before(
+    reader: Reader, state: AlertStore
+) -> None:
+    """The report of an alert that paged never says that nobody was paged."""
+    [fired] = state.events(EPISODE)
+    hushed = replace(fired, seq=2, from_state="firing", is_shadow=True)
+    state.record([Update(replace(firing_state(), seq=2), hushed)])
+    found = read(reader, state)
+    assert found is not None
+    assert "nobody was paged" not in markdown(found, TODAY_NS)
+    only = replace(fired, episode_id="other", is_shadow=True)
+    state.record([Update(replace(firing_state(), episode_id="other"), only)])
+    found = read(reader, state, "other")
+    assert found is not None
+    assert "- State: firing, shadow: nobody was paged, since" in markdown(found, TODAY_NS)
 
 
 def test_alert_that_only_the_store_has_is_found(reader: Reader) -> None:
