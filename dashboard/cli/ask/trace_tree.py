@@ -14,7 +14,7 @@ from attribution.core.segments import SEGMENTS
 from attribution.path.evidence import OUTSIDE_SPAN, PACKETS, TCP_INFO
 from dashboard.read.decision.link_wording import burst_line, evidence_totals, linked_by
 from dashboard.read.decision.revision_wording import revision_line
-from dashboard.read.packet_rows import Burst
+from dashboard.read.packet_rows import Burst, SpanFlow, by_exchange
 from dashboard.read.rows import Revision
 
 BAR_WIDTH = 40
@@ -79,8 +79,9 @@ def _decision_line(decision: dict[str, Any]) -> str:
 
 def _packets_line(decision: dict[str, Any]) -> str:
     """Return what links packets to one decision, and what they prove of its time."""
-    flows, evidence = decision["flows"], decision["evidence"]
-    line = "packets: " + linked_by([(flow["method"], flow["confidence"]) for flow in flows])
+    evidence = decision["evidence"]
+    exchanges = [own[0] for own in by_exchange([SpanFlow(**flow) for flow in decision["flows"]])]
+    line = "packets: " + linked_by([(each.method, each.confidence) for each in exchanges])
     by_method = {
         method: ", ".join(
             f"{name} {_ms(ns)}"

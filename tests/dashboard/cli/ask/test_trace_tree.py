@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import asdict, replace
 from typing import Any
 
 from hypothesis import given
@@ -13,6 +14,7 @@ from rich.console import Console
 from attribution.core.segments import SEGMENTS
 from dashboard.cli.ask.trace_tree import render_trace
 from dashboard.read.decision.link_wording import EVIDENCE
+from dashboard.read.packet_rows import SpanFlow
 
 
 def span(name: str, start_ns: int = 0, duration_ns: int = 1_000_000) -> dict[str, Any]:
@@ -90,10 +92,15 @@ def test_packets_of_a_decision_say_what_links_them_and_what_they_prove() -> None
     odd = {**evidence, "finding": "outside_span", "outside_ns": 1_500_000, "method": "packets"}
     told = {**evidence, "finding": "", "outside_ns": 0, "method": "tcp_info", "think_ns": 0}
     links = [("header", 1.0), ("header", 1.0), ("hpack", 0.5), ("tuple+time", 0.9)]
+    flows = [
+        SpanFlow(f"s{at}", at, 0, 1, 9, None, method, sure, "c", 1, "s", 2, 0, 0)
+        for at, (method, sure) in enumerate(links)
+    ]
+    flows.append(replace(flows[0], span_id="the caller's of the same exchange"))
     decision = {
         "facts": {"action": "price", "region": "eu", "decision_id": "d1"},
         "attribution": None,
-        "flows": [{"method": method, "confidence": sure} for method, sure in links],
+        "flows": [asdict(flow) for flow in flows],
         "evidence": [odd, told],
     }
     line = rendered(span("root"), width=None, decisions=[decision])[2]
