@@ -125,6 +125,19 @@ def test_first_minutes_of_a_few_customers_raise_no_alarm() -> None:
     assert stopped <= 2
 
 
+@pytest.mark.parametrize(
+    ("minutes", "least"), [(2, 0.0039321), (3, 0.1025866), (4, 0.351846), (6, 1.145476)]
+)
+def test_dispersion_of_a_few_minutes_is_by_the_quantile_of_the_tables(
+    minutes: int, least: float
+) -> None:
+    """After two minutes `show` said that counts vary a hundred million times more than chance."""
+    counts = np.array([[10, 90], [30, 70], *[[20, 80]] * (minutes - 2)], np.int64)
+    told = sample_ratio(with_control([Arm("slow", 0.2, 40.0)]), counts)
+    pearson = 2 * (10**2 / 20 + 10**2 / 80)
+    assert told.dispersion == pytest.approx(pearson / least, rel=0.02)
+
+
 def test_arm_that_loses_a_fifth_of_its_decisions_is_found() -> None:
     """As where delayed customers leave before their decision is told."""
     lost = [0.05, 0.04, 0.9]
