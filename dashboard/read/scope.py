@@ -130,7 +130,7 @@ def parse_scope(query: str | None) -> Scope:
         until_ns=until_ns,
         action=got.get("action", ""),
         region=got.get("region", ""),
-        decision_id=got.get("id", "").strip(),
+        decision_id=got.get("id", ""),
         search=got.get("q", "").strip(),
         low_ms=latency["low_ms"],
         high_ms=latency["high_ms"],
