@@ -27,6 +27,7 @@ from dashboard.read.alerts.detail import AlertDetail, read_alert
 from dashboard.read.alerts.markdown import markdown
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
+from dashboard.units import utc_iso
 from tests.support.alerts.builders import EPISODE, event, firing_state, rule
 from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed, fail
 
@@ -186,7 +187,11 @@ def test_what_does_not_fire_has_no_rate(
     found = read(reader, state)
     assert found is not None
     assert (found.usd_per_h, found.low_usd_per_h) == (None, None)
-    assert f"- At risk: {said}\n" in markdown(found, TODAY_NS)
+    text = markdown(found, TODAY_NS)
+    assert f"- At risk: {said}\n" in text
+    begin, end = (utc_iso(at_ns)[:19] + "Z" for at_ns in (AT_NS, TODAY_NS))
+    since = f"{end}; it began {begin}" if to_state == "resolved" else begin
+    assert f"- State: {to_state}, since {since} (as of {end})\n" in text
 
 
 def test_markdown_marks_nothing_that_a_sender_wrote(reader: Reader, state: AlertStore) -> None:
