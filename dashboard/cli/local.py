@@ -74,7 +74,7 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
 
 
 def warn_of_log(directory: Path, store: Connections) -> None:
-    """Say what was acknowledged and is not in a store that no service has open."""
+    """Warn of what was acknowledged and is not in a store that no service has open."""
     left = segments_left(directory)
     if left:
         (is_there,) = store.client().query("EXISTS TABLE job_cursors").result_rows[0]
