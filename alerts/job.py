@@ -334,7 +334,7 @@ class AlertsJob:
         shown: Shown = NOTHING_SHOWN,
         capture: CaptureRequest | None = None,
     ) -> Update:
-        event = replace(event, is_shadow=self.routing.is_shadow(event.rule))
+        event = replace(event, is_shadow=self.routing.is_recorded_only(event))
         _log.info(
             "alert_changed",
             episode_id=event.episode_id,

@@ -41,7 +41,7 @@ class Routing:
 
     def reason(self, event: AlertEvent, now_ns: int) -> str:
         """Return what hides an alert now, "" where nothing does."""
-        if self.is_shadow(event.rule):
+        if self.is_recorded_only(event):
             return f"rule {event.rule} is in shadow until it is promoted"
         return self.better(event) or self._silences.hidden(event, now_ns)
 
@@ -50,17 +50,19 @@ class Routing:
         return self._inhibited(event) or self.explained(event)
 
     def is_shadow(self, rule: str) -> bool:
-        """Return whether a rule only records what it would have routed.
-
-        One that is configured no longer was routed if it ever was: its end is told.
-        """
+        """Return whether a rule that is configured only records what it would have routed."""
         live = self._live.get(rule)
         if live is not None:
             return not live
-        known = self._promotions.of(rule)
-        if known is None:  # one that is configured is evaluated for the first time
-            return rule in self._live
-        return known.promoted_ns is None
+        known = self._promotions.of(rule)  # None: it is evaluated for the first time
+        return known is None or known.promoted_ns is None
+
+    def is_recorded_only(self, event: AlertEvent) -> bool:
+        """Return whether an alert is not routed, because its rule is in shadow.
+
+        Of a rule that is configured no longer it is as it was: who was told of it hears its end.
+        """
+        return self.is_shadow(event.rule) if event.rule in self._live else event.is_shadow
 
     @property
     def shadows(self) -> list[str]:

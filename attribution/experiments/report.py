@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
+import pyarrow as pa
 
 from attribution.path.columns import Table, ints
 from attribution.revenue.loss import Floats
@@ -43,7 +44,7 @@ class ArmReport:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was counted from decisions."""
+    """What was counted from decisions in registered arms; others are in `sample_ratio` alone."""
 
     arms: tuple[ArmReport, ...]
     sample_ratio: SampleRatio
@@ -56,8 +57,9 @@ class Measured:
     def reason_to_stop(self, budget_usd: Decimal) -> str:
         """Return why it must not go on, "" where it may."""
         ratio = self.sample_ratio
-        if ratio.unregistered:
-            return f"{ratio.unregistered} {UNREGISTERED_ARM}"
+        if ratio.is_assigned_elsewhere:
+            every = self.decisions + ratio.unregistered
+            return f"{ratio.unregistered} of {every} decisions {UNREGISTERED_ARM}"
         if ratio.is_wrong:
             return f"{WRONG_SHARES}: chi-square {ratio.chi2:.1f}, p {ratio.p_value:.1e}"
         if self.at_risk_usd >= budget_usd:
@@ -96,12 +98,14 @@ def measured(
         values_usd: of a decision, by action and region, where it is known.
     """
     names = [arm.name for arm in experiment.arms]
-    place = np.array([_place(names, arm) for arm in minutes["arm"].to_pylist()], np.int64)
+    is_own = np.array([arm in names for arm in minutes["arm"].to_pylist()], bool)
+    unregistered = int(ints(minutes["decisions"])[~is_own].sum())
+    minutes = minutes.filter(pa.array(is_own))
+    place = np.array([names.index(arm) for arm in minutes["arm"].to_pylist()], np.int64)
     decisions, delayed = ints(minutes["decisions"]), ints(minutes["delayed"])
     each_minute, minute = np.unique(ints(minutes["minute_ns"]), return_inverse=True)
     counts = np.zeros((len(each_minute), len(names)), np.int64)
-    own = place >= 0
-    np.add.at(counts, (minute.reshape(-1)[own], place[own]), decisions[own])
+    np.add.at(counts, (minute.reshape(-1), place), decisions)
     delay_ms = _floats(minutes, "delay_ms")
     at_risk, unvalued = _at_risk(minutes, values_usd)
     by_minute = np.bincount(minute.reshape(-1), weights=at_risk, minlength=len(each_minute))
@@ -119,7 +123,7 @@ def measured(
             )
             for at, arm in enumerate(experiment.arms)
         ),
-        sample_ratio=sample_ratio(experiment.arms, counts, int(decisions[~own].sum())),
+        sample_ratio=sample_ratio(experiment.arms, counts, unregistered),
         decisions=int(decisions.sum()),
         delayed=int(delayed.sum()),
         unvalued=unvalued,
@@ -156,10 +160,6 @@ def _at_risk(minutes: Table, values_usd: Mapping[tuple[str, str], float]) -> tup
     usd = np.where(is_known, np.maximum(np.nan_to_num(value), 0.0) * lost, stated_usd)
     missing = ints(minutes["delayed"]) - ints(minutes["stated"])
     return usd, int(missing[~is_known].sum())
-
-
-def _place(names: list[str], arm: str) -> int:
-    return names.index(arm) if arm in names else -1
 
 
 def _floats(table: Table, name: str) -> Floats:

@@ -242,7 +242,7 @@ class InvestJob:
             found = self._experiments.report(entry.source, at_ns)
         except InputError as error:
             return replace(claimed, reason=str(error)), None
-        estimate = found.estimate
+        estimate, stop = found.estimate, found.experiment.stop_reason
         if found.experiment.is_disproved or found.measured.sample_ratio.is_wrong:
             why = "decisions did not fall into its arms as registered"
         elif estimate.status is not Status.IDENTIFIED:
@@ -250,7 +250,8 @@ class InvestJob:
         else:
             slope = own_slope(estimate)
             return replace(claimed, experiment_decisions=estimate.n), slope
-        reason = f"experiment {entry.source} proves nothing: {why}"
+        stopped = f"; it was stopped: {stop}" if stop else ""
+        reason = f"experiment {entry.source} proves nothing: {why}{stopped}"
         return replace(claimed, reason=reason, decisions_missing=estimate.decisions_needed), None
 
     def _in_force(self, at_ns: int) -> Evidence:

@@ -26,7 +26,11 @@ SCHEDULED, RUNNING, ENDED, STOPPED = "scheduled", "running", "ended", "stopped"
 EVIDENCE_MAX = 1000.0
 # How the reason begins for which the guard stopped an experiment whose shares are wrong.
 WRONG_SHARES = "sample ratio mismatch"
-UNREGISTERED_ARM = "decisions came in an arm that is not registered"
+UNREGISTERED_ARM = "came in an arm that is not registered"
+# More of an experiment's decisions, and what assigns them does not have its arms. Fewer are
+# somebody else's, such as of a stage with an arm of before: a stranger ends no experiment.
+UNREGISTERED_SHARE_MAX = 0.1
+UNREGISTERED_MIN = 200
 # Fewer say too little of how alike the decisions of a minute are, and of the shares nothing.
 RATIO_MINUTES_MIN = 10
 # Of the prior over shares: its weight in decisions. Sensitive to a tenth of an arm of 5 %.
@@ -75,8 +79,12 @@ class Experiment:
 
     @property
     def is_disproved(self) -> bool:
-        """Return whether it was ended because decisions did not fall into its arms as drawn."""
-        return WRONG_SHARES in self.stop_reason or UNREGISTERED_ARM in self.stop_reason
+        """Return whether it was ended because decisions did not fall into its arms as drawn.
+
+        Those in arms that there are not disprove nothing: they are in no figure, and what was drawn
+        before is what it was.
+        """
+        return WRONG_SHARES in self.stop_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +98,18 @@ class SampleRatio:
     chi2: float | None  # after dispersion; None without a decision
     p_value: float | None  # of one look
     evidence: float  # against the shares; EVIDENCE_MAX stops the experiment
-    unregistered: int  # decisions in an arm that there is not
+    unregistered: int  # decisions in an arm that there is not: counted here alone
 
     @property
     def is_wrong(self) -> bool:
         """Return whether the shares cannot be believed."""
-        return self.evidence >= EVIDENCE_MAX or self.unregistered > 0
+        return self.evidence >= EVIDENCE_MAX
+
+    @property
+    def is_assigned_elsewhere(self) -> bool:
+        """Return whether so many are in arms that there are not that assignment itself is wrong."""
+        every = sum(self.observed) + self.unregistered
+        return self.unregistered > max(UNREGISTERED_MIN, UNREGISTERED_SHARE_MAX * every)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +219,14 @@ def _dispersion(counts: Ints, shares: np.ndarray[tuple[int, ...], np.dtype[np.fl
     expected = own[:, None] * shares[drawn]
     pearson = float(((counts[:, drawn] - expected) ** 2 / expected).sum())
     freedom = (minutes - 1) * (arms - 1)
-    # The 5 % quantile of chi-square (Wilson & Hilferty 1931).
-    least = freedom * (1 - 2 / (9 * freedom) - Z90 * math.sqrt(2 / (9 * freedom))) ** 3
-    return max(pearson / least, 1.0)
+    return max(pearson / _least_chi2(freedom), 1.0)
+
+
+def _least_chi2(freedom: int) -> float:
+    """Return the 5 % quantile of chi-square (Wilson & Hilferty 1931, which needs some degrees)."""
+    of_few = {1: 0.0039321, 2: 0.1025866, 3: 0.3518463}
+    near = freedom * (1 - 2 / (9 * freedom) - Z90 * math.sqrt(2 / (9 * freedom))) ** 3
+    return of_few.get(freedom, near)
 
 
 def _evidence(

@@ -39,3 +39,8 @@ def claim_directory(directory: Path, disk: Disk) -> int:
             f"{remedy}"
         ) from error
     return descriptor
+
+
+def segments_left(directory: Path) -> int:
+    """Return how many segments of any log in a directory are not in the store yet."""
+    return sum(1 for _ in directory.glob("*.segment"))

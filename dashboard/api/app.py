@@ -221,12 +221,12 @@ def _data_router(reader: Reader, workers: Workers, clock: Clock) -> APIRouter:
     @router.get("/traces/{trace_id:path}", tags=["decisions"])
     async def get_trace(trace_id: str) -> Trace:
         """Return one trace by its id, or by the id of a decision that it made."""
-        return await workers.run(_trace, reader, trace_id.strip())
+        return await workers.run(_trace, reader, trace_id)
 
     @router.get("/decisions/{decision_id:path}", tags=["decisions"])
     async def get_decision(decision_id: str) -> Decision:
         """Return one decision with its split and its evidence."""
-        return await workers.run(_decision, reader, decision_id.strip(), clock.now_ns())
+        return await workers.run(_decision, reader, decision_id, clock.now_ns())
 
     return router
 
@@ -284,9 +284,10 @@ def _with_people(
 
 
 def _trace(reader: Reader, wanted: str) -> Trace:
-    spans = reader.trace_spans(wanted.lower())
+    trace_id = wanted.strip().lower()
+    spans = reader.trace_spans(trace_id)
     if spans:
-        return Trace(wanted.lower(), reader.trace_decisions(wanted.lower()), spans)
+        return Trace(trace_id, reader.trace_decisions(trace_id), spans)
     facts = reader.decision(wanted)
     spans = reader.trace_spans(facts.trace_id) if facts else []
     if facts is None or not spans:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 from fastapi import FastAPI
 
@@ -14,14 +15,17 @@ from collector.core.counters import Counters
 from collector.core.disk import Disk
 from collector.core.errors import InputError, LogInUseError, StoreInUseError
 from collector.store.connect import Connections
+from collector.store.cursors import attributed_ns, read_cursors
 from collector.store.schema.migrate import pending_statements
-from collector.wal.directory import claim_directory
+from collector.wal.directory import claim_directory, segments_left
 from dashboard.api.app import create_api
 from dashboard.api.context import AppContext
+from dashboard.cli.console import warn
 from dashboard.health.items import NoHealth
 from dashboard.service.audit import seal_audit
 from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings
+from dashboard.units import utc_iso
 
 
 def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
@@ -54,6 +58,7 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
             with suppress(LogInUseError):  # the head in it is of the store of that process
                 if path is not None:
                     opened.callback(os.close, claim_directory(settings.wal_dir, Disk()))
+                    warn_of_log(settings.wal_dir, store)
                 seal_audit(store, settings)
         held = opened.pop_all()
     protection = protection_of(settings, settings.wal_dir, store)
@@ -66,6 +71,19 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
     if alerts is not None:
         held.callback(alerts.close)
     return create_api(context), held
+
+
+def warn_of_log(directory: Path, store: Connections) -> None:
+    """Warn of what was acknowledged and is not in a store that no service has open."""
+    left = segments_left(directory)
+    if left:
+        (is_there,) = store.client().query("EXISTS TABLE job_cursors").result_rows[0]
+        until_ns = attributed_ns(read_cursors(store.client())) if is_there else 0
+        until = f"until {utc_iso(until_ns)[:19]}Z" if until_ns else "not yet"
+        warn(
+            f"segments of the log in {directory} that are not in the store: {left}; `millworth up` "
+            f"brings them in; what is in the store is attributed {until}"
+        )
 
 
 def _refuse_old_schema(settings: Settings, store: Connections) -> None:

@@ -42,6 +42,7 @@ class LazyGroup(TyperGroup):
         module, _, name = self._places[cmd_name].partition(":")
         found = getattr(import_module(f"dashboard.cli.{module}"), name)
         if isinstance(found, typer.Typer):
+            found.rich_markup_mode = "markdown"  # of rich, it takes [retention] for a style
             command: Any = get_group(found)
         else:
             alone = typer.Typer(add_completion=False, rich_markup_mode="markdown")

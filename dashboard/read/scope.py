@@ -28,6 +28,8 @@ FILTERS = (
 # Of those the ones that are on or off, and the words for it, which are those of `/api/v1`.
 _SWITCHES = ("late", "failed")
 _ON, _OFF = ("1", "true", "t", "yes", "y", "on"), ("0", "false", "f", "no", "n", "off")
+# What `/api/v1` and commands call an order that a page has another word for.
+_ORDERS = {"latency": "slowest", "time": ""}
 _FILTER_MAX = 500
 UNBOUNDED_NS = 2**63
 
@@ -119,6 +121,7 @@ def parse_scope(query: str | None) -> Scope:
     if until and until_ns is None:
         faults.append(f"until={until[:40]!r} is not an instant; the newest data are shown")
     filters = {name: got[name][:_FILTER_MAX] for name in FILTERS if got.get(name)}
+    filters["sort"] = _ORDERS.get(sort := filters.get("sort", ""), sort)
     for name in filters.keys() & set(_SWITCHES):
         said = filters.pop(name).lower()
         if said in _ON:
@@ -130,12 +133,12 @@ def parse_scope(query: str | None) -> Scope:
         until_ns=until_ns,
         action=got.get("action", ""),
         region=got.get("region", ""),
-        decision_id=got.get("id", "").strip(),
+        decision_id=got.get("id", ""),
         search=got.get("q", "").strip(),
         low_ms=latency["low_ms"],
         high_ms=latency["high_ms"],
         zone=zone,
-        filters=tuple((name, filters[name]) for name in FILTERS if name in filters),
+        filters=tuple((name, filters[name]) for name in FILTERS if filters.get(name)),
         faults=tuple(faults),
     )
 

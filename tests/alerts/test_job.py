@@ -178,6 +178,7 @@ def test_rule_that_is_taken_out_resolves_what_it_began(scene: Scene) -> None:
     assert scene.events() == ["firing", "resolved"]
     kinds = [delivery.kind for delivery in scene.receiver.deliveries]
     assert kinds == ["alert.firing", "alert.resolved"]
+    assert scene.last("is_shadow") is False, "somebody was paged"
     assert scene.job.status().states == ()
 
 

@@ -76,6 +76,9 @@ def test_address_that_says_no_order_is_told_so(
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
         visit.page.goto(f"{pages.url}/decision?sort=price")
         expect(visit.page.locator("#decisions-state")).to_contain_text("'price' is not an order")
+        visit.page.goto(f"{pages.url}/decision?sort=latency")
+        expect(visit.page.locator("#decisions-note")).to_contain_text("slowest first")
+        expect(visit.page.locator("#decisions-sort")).to_have_value("Slowest")
 
 
 def test_switches_of_an_address_are_on_or_off_as_it_says(

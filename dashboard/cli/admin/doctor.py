@@ -160,6 +160,10 @@ def _tried(check: str, look: Callable[[], str]) -> Finding:
 def _store(settings: Settings) -> str:
     store = Connections(settings.store)
     version = store.client().query("SELECT version()").result_rows[0][0]
+    if settings.store.embedded_path is not None:
+        from dashboard.cli.local import warn_of_log  # it loads what a service has
+
+        warn_of_log(settings.wal_dir, store)
     store.close()
     return f"ClickHouse {version} at {settings.store.place}"
 

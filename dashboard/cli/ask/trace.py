@@ -22,7 +22,7 @@ def trace(
 ) -> None:
     """Show one trace: its spans, and how the decision's time was spent."""
     with asking(config, url) as api:
-        found = api.get(f"/api/v1/traces/{quote(trace_id.strip(), safe='')}")
+        found = api.get(f"/api/v1/traces/{quote(trace_id, safe='')}")
         decisions = [
             api.get(f"/api/v1/decisions/{quote(one, safe='')}") for one in found["decisions"]
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from rich.cells import cell_len, set_cell_size
@@ -13,9 +14,10 @@ from rich.text import Text
 from attribution.core.segments import SEGMENTS
 from attribution.path.evidence import OUTSIDE_SPAN, PACKETS, TCP_INFO
 from dashboard.read.decision.link_wording import burst_line, evidence_totals, linked_by
+from dashboard.read.decision.outcome_wording import outcome_words, value_words
 from dashboard.read.decision.revision_wording import revision_line
-from dashboard.read.packet_rows import Burst
-from dashboard.read.rows import Revision
+from dashboard.read.packet_rows import Burst, SpanFlow, by_exchange
+from dashboard.read.rows import Outcome, Revision
 
 BAR_WIDTH = 40
 BAR_WIDTH_MIN = 10
@@ -34,12 +36,17 @@ def render_trace(
     On a terminal a line of the tree stays one line: names are cut where it is too narrow. In a
     pipe nothing is cut, so that it can be searched.
     """
-    spans = found["spans"]
+    linked = _linked(found["trace_id"], decisions)
+    spans = [*found["spans"], *linked]
     first_ns = min(span["start_ns"] for span in spans)
     total_ns = max(span["start_ns"] + span["duration_ns"] for span in spans) - first_ns
-    out.print(f"trace {found['trace_id']}: {len(spans)} spans, {_ms(total_ns)}")
+    others = f" and {len(linked)} of other traces, linked to it" if linked else ""
+    out.print(f"trace {found['trace_id']}: {len(found['spans'])} spans{others}, {_ms(total_ns)}")
     for decision in decisions:
         out.print(_decision_line(decision))
+        out.print(_worth_line(decision))
+        if decision["attribution"] and (flags := decision["attribution"]["flags"]):
+            out.print("flags: " + ", ".join(flags))
         if decision["flows"]:
             out.print(_packets_line(decision))
         if bursts := [Burst(**burst) for burst in decision.get("bursts", ())]:
@@ -71,16 +78,48 @@ def _decision_line(decision: dict[str, Any]) -> str:
     if facts.get("replaced"):  # a service of an earlier release does not say
         line += f", replaced as personal: {_visible(facts['replaced'])}"
     if split is None:
-        return line + ", not attributed yet"
+        return line + (", failed" if facts["is_error"] else "") + ", not attributed yet"
     parts = sorted(zip(split["segments_ns"], SEGMENTS, strict=True), reverse=True)
     spent = ", ".join(f"{stage}/{of} {_ms(ns)}" for ns, (stage, of) in parts if ns)
-    return f"{line}, {_ms(split['total_ns'])} = {spent or _ms(0)}"
+    failed = "failed after " if facts["is_error"] else ""
+    return f"{line}, {failed}{_ms(split['total_ns'])} = {spent or _ms(0)}"
+
+
+def _worth_line(decision: dict[str, Any]) -> str:
+    """Return what one decision was expected to earn, and what it earned."""
+    value = decision["facts"]["value_usd"]
+    outcomes = [
+        Outcome(**{**each, **{of: _decimal(each[of]) for of in ("revenue", "margin")}})
+        for each in decision["outcomes"]
+    ]
+    return f"{value_words(_decimal(value))}; outcome: {_visible(outcome_words(outcomes))}"
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _linked(trace_id: str, decisions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the spans of other traces that decisions of this one have by a link, as it has its."""
+    found = {
+        (span["trace_id"], span["span_id"]): {
+            **span,
+            "name": span["span_name"],
+            "kind": span["span_kind"],
+            "status": "",
+        }
+        for decision in decisions
+        for span in decision["spans"]
+        if span["trace_id"] != trace_id
+    }
+    return list(found.values())
 
 
 def _packets_line(decision: dict[str, Any]) -> str:
     """Return what links packets to one decision, and what they prove of its time."""
-    flows, evidence = decision["flows"], decision["evidence"]
-    line = "packets: " + linked_by([(flow["method"], flow["confidence"]) for flow in flows])
+    evidence = decision["evidence"]
+    exchanges = [own[0] for own in by_exchange([SpanFlow(**flow) for flow in decision["flows"]])]
+    line = "packets: " + linked_by([(each.method, each.confidence) for each in exchanges])
     by_method = {
         method: ", ".join(
             f"{name} {_ms(ns)}"
@@ -140,19 +179,20 @@ def _visible(text: str) -> str:
 
 
 def _tree(spans: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
-    """Order spans parents first, children by start; an orphan stands at the top."""
+    """Order spans parents first, children by start; an orphan or a ring stands at the top."""
     ids = {span["span_id"] for span in spans}
     children: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for span in sorted(spans, key=lambda span: (span["start_ns"], span["span_id"])):
         parent = span["parent_span_id"]
         children[parent if parent in ids and parent != span["span_id"] else ""].append(span)
     ordered: list[tuple[int, dict[str, Any]]] = []
-    waiting = [(0, span) for span in reversed(children[""])]
+    waiting = [(0, span) for span in reversed(children.pop("", []))]
     while waiting:
         depth, span = waiting.pop()
         ordered.append((depth, span))
         waiting += [(depth + 1, child) for child in reversed(children.pop(span["span_id"], []))]
-    return ordered
+    # What hangs in a ring of parents is reached from no top; it is shown all the same.
+    return ordered + [(0, span) for rest in children.values() for span in rest]
 
 
 def _bar(span: dict[str, Any], first_ns: int, total_ns: int, width: int) -> Text:

@@ -86,6 +86,8 @@ def _line(row: dict[str, Any]) -> str:
 
 def _sum(totals: dict[str, Any]) -> str:
     number = f"{count(totals['decisions'])} decisions, {count(totals['late'])} late"
+    if not totals["decisions"]:
+        return number
     if totals["loss_usd"] is None:
         return f"{number}; what they lost is {UNKNOWN}"
     ends = f"{_usd(totals['loss_low_usd'])} to {_usd(totals['loss_high_usd'])}"

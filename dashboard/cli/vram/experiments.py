@@ -133,7 +133,7 @@ def show(
     with ApiClient.open(load(config).settings, url) as api:
         found = api.get(f"/api/v1/experiments/{quote(name, safe='')}")
     ratio = found["measured"]["sample_ratio"]
-    is_wrong = ratio["evidence"] >= 1000 or ratio["unregistered"] > 0
+    is_wrong = ratio["evidence"] >= 1000
     if as_json:
         print_json(found)
     else:
@@ -236,6 +236,11 @@ def _render(out: Console, found: dict[str, Any], *, is_wrong: bool) -> None:
             f"sample ratio: {verdict}; chi-square {ratio['chi2']:.2f}, p {ratio['p_value']:.3g} of "
             f"this one look; counts of a minute vary up to {ratio['dispersion']:.3g} times as much "
             "as chance"
+        )
+    if ratio["unregistered"]:
+        out.print(
+            f"decisions in an arm that is not registered, used for nothing: "
+            f"{ratio['unregistered']:,}"
         )
     out.print(
         f"at risk so far: {_usd(measured['at_risk_usd'])} of "

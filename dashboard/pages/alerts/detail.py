@@ -22,6 +22,7 @@ from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, facts_list, kpi, page, panel
 from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.alerts.detail import AlertDetail, Companion, read_alert
+from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.timeline import Moment
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.read.scope import parse_scope
@@ -177,13 +178,16 @@ def _unknown(episode_id: str) -> dict[str, object]:
 
 
 def _state(alert: AlertDetail, now_ns: int, zone: Zone) -> list[Component]:
-    begin = f"since {zone.second(alert.since_ns)} {zone.mark(alert.since_ns)}"
+    since_ns = alert.since_ns if alert.is_open else alert.at_ns
+    begin = f"since {zone.second(since_ns)} {zone.mark(since_ns)}"
     length_ns = (now_ns if alert.is_open else alert.at_ns) - alert.since_ns
+    length = span_of_time(max(length_ns, 0))
+    lasted = length if alert.is_open else f"after {length}"
     words = state_of(alert.state, is_shadow=alert.is_shadow)
     return [
         html.Span(words, className=f"tag tag-{alert.state}"),
         html.Span(alert.severity, className=f"tag tag-{alert.severity}"),
-        html.Span(f"{begin}, {span_of_time(max(length_ns, 0))}", className="note"),
+        html.Span(f"{begin}, {lasted}", className="note"),
         dcc.Link("Overview at that time", href=overview_href(alert), className="note"),
     ]
 
@@ -263,8 +267,9 @@ def _incident(companions: Sequence[Companion], zone: Zone, now_ns: int) -> Compo
     links: list[Component] = []
     for each in companions:
         where = "/".join(name for name in (each.action, each.region) if name) or "all data"
-        since = zone.dated_at(each.started_ns, now_ns)
-        text = f"{each.rule}, {where}, {each.state} since {since}"
+        began = "since" if each.state in OPEN_STATES else "began at"
+        at = zone.dated_at(each.started_ns, now_ns)
+        text = f"{each.rule}, {where}, {each.state}, {began} {at}"
         links.append(html.Div(dcc.Link(text, href=alert_href(each.episode_id))))
     return html.Div(links, className="whole-line")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from dash import Dash, Input, Output, dcc, html
 
@@ -21,9 +20,10 @@ from dashboard.pages.parts import Cell, Component, facts_list, legend, page, pan
 from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.decision.detail import Decision, read_shared
 from dashboard.read.decision.link_wording import burst_line, linked_by
+from dashboard.read.decision.outcome_wording import outcome_words, value_words
 from dashboard.read.decision.waterfall import waterfall_version
 from dashboard.read.packet_rows import by_exchange
-from dashboard.read.rows import Attribution, Outcome
+from dashboard.read.rows import Attribution
 from dashboard.read.scope import parse_scope
 from dashboard.units import UNKNOWN, Zone, ms, usd
 
@@ -223,8 +223,8 @@ def why_no_packets(recorder: HealthItem | None) -> str:
 
 def _said(detail: Decision) -> list[Component]:
     facts = detail.facts
-    value = "value unknown" if facts.value_usd is None else f"{usd(facts.value_usd)} expected"
-    of = [facts.action, facts.region, value, f"outcome: {outcome_words(detail.outcomes)}"]
+    value, outcome = value_words(facts.value_usd), outcome_words(detail.outcomes)
+    of = [facts.action, facts.region, value, f"outcome: {outcome}"]
     named = html.Span(f"decision {facts.decision_id}", className="note")
     return [" · ".join(part for part in of if part) + " · ", named]
 
@@ -264,27 +264,6 @@ def _facts(found: DecisionRead, zone: Zone) -> list[tuple[str, object]]:
     if facts.injected_delay_ns:
         listed.append(("injected delay", ms(facts.injected_delay_ns, 3)))
     return listed
-
-
-def outcome_words(outcomes: Sequence[Outcome]) -> str:
-    """Return what a decision earned: `sold, $12.30 margin; refund, $49.90 revenue`."""
-    if not outcomes:
-        return "none known yet"
-    parts = []
-    for outcome in outcomes:
-        what = outcome.kind
-        if what == "sale":
-            what = "sold" if outcome.is_sale else "nothing sold"
-        amount = outcome.margin if outcome.margin is not None else outcome.revenue
-        basis = "margin" if outcome.margin is not None else "revenue"
-        if amount is not None and (amount or outcome.is_sale):
-            what += f", {_money(amount, outcome.currency)} {basis}"
-        parts.append(what)
-    return "; ".join(parts)
-
-
-def _money(amount: Decimal, currency: str) -> str:
-    return usd(amount) if currency == "USD" else f"{amount:,.2f} {currency}"
 
 
 def _packet_note(detail: Decision, recorder: HealthItem | None) -> str:

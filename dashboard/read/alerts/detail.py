@@ -20,6 +20,7 @@ from alerts.rules.base import RuleConfig
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.deliveries import Deliveries, Delivery
 from alerts.state.sqlite import AlertStore
+from alerts.state.transitions import Phase
 from collector.core.clock import NS_PER_DAY
 from collector.core.errors import StoreUnavailableError
 from dashboard.read.alerts.exemplars import Exemplar, exemplars
@@ -79,7 +80,7 @@ class AlertDetail:
     of_action: str  # as a range names the class of decisions: "" is all
     of_region: str
     state: str
-    is_shadow: bool
+    is_shadow: bool  # it never fired while its rule was live: nobody was told
     since_ns: int  # when it began to fire, or to be pending
     at_ns: int  # of its last change
     is_open: bool
@@ -152,7 +153,10 @@ def read_alert(
     rule = next((each for each in config.all_rules if each.name == row.rule), None)
     found = _detail(row, events[-1], rule, people, shown, unknown)
     happened = timeline(events, people.deliveries, people.notes, people.silences, zone, now_ns)
-    return replace(found, incident=incident, timeline=happened[:MOMENTS_MAX])
+    # Who was told was told, though the rule was taken back into shadow later.
+    was_live = any(not each.is_shadow for each in events if each.to_state == Phase.FIRING)
+    shadow = found.is_shadow and not was_live
+    return replace(found, is_shadow=shadow, incident=incident, timeline=happened[:MOMENTS_MAX])
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from dashboard.read.alerts.detail import AlertDetail
+from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.units import UNKNOWN, ms, percent, signed_ms, usd, utc_iso
 
 # A sender's text must not become a link, an image, a table or HTML where it is pasted.
@@ -33,7 +34,10 @@ def markdown(alert: AlertDetail, now_ns: int) -> str:
 
 def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
     shadow = ", shadow: nobody was paged" if alert.is_shadow else ""
-    yield f"- State: {alert.state}{shadow}, since {_at(alert.since_ns)} (as of {_at(now_ns)})"
+    since = f"since {_at(alert.since_ns)}"
+    if not alert.is_open:
+        since = f"since {_at(alert.at_ns)}; it began {_at(alert.since_ns)}"
+    yield f"- State: {alert.state}{shadow}, {since} (as of {_at(now_ns)})"
     yield f"- Rule: {alert.rule} ({alert.severity})"
     ends = alert.low_usd_per_h, alert.high_usd_per_h
     when = "now" if alert.is_now else f"at {_at(alert.at_ns)}"
@@ -55,7 +59,9 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
         yield f"- Proposed: {_plain(alert.reroute)}"
     for each in alert.incident:
         where = _plain("/".join((each.action, each.region)))
-        yield f"- Same incident: {each.rule} {where}, {each.state}, since {_at(each.started_ns)}"
+        began = "since" if each.state in OPEN_STATES else "began"
+        at = _at(each.started_ns)
+        yield f"- Same incident: {each.rule} {where}, {each.state}, {began} {at}"
     if alert.runbook_url:
         yield f"- Runbook: {_plain(alert.runbook_url)}"
     yield f"- Episode: {_plain(alert.episode_id)}"

@@ -68,6 +68,11 @@ class AlertRow:
         return self.state == UNKNOWN and self.started_ns > 0
 
     @property
+    def since_ns(self) -> int:
+        """Return since when it is over, else when it began to fire, or to be pending."""
+        return self.at_ns if self.state not in OPEN_STATES else self.started_ns or self.first_ns
+
+    @property
     def is_priced(self) -> bool:
         """Return whether its dollars mean something: nobody knows what a silence costs."""
         return self.basis != UNKNOWN

@@ -246,7 +246,9 @@
         if (!by || by.startsWith("url.")) {
           const texts = ["channel", "service", "cohort", "segment"].map((n) => now.get(n) || "");
           const checked = ["late", "failed"].map((n) => isOn(now.get(n)));
-          return [...texts, ...checked, now.get("sort") || ""];
+          const order = now.get("sort") || "";
+          // As `/api/v1` and commands say it.
+          return [...texts, ...checked, { latency: "slowest", time: "" }[order] ?? order];
         }
         set(now, "channel", channel);
         set(now, "service", service);

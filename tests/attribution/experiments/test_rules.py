@@ -125,6 +125,19 @@ def test_first_minutes_of_a_few_customers_raise_no_alarm() -> None:
     assert stopped <= 2
 
 
+@pytest.mark.parametrize(
+    ("minutes", "least"), [(2, 0.0039321), (3, 0.1025866), (4, 0.351846), (6, 1.145476)]
+)
+def test_dispersion_of_a_few_minutes_is_by_the_quantile_of_the_tables(
+    minutes: int, least: float
+) -> None:
+    """After two minutes `show` said that counts vary a hundred million times more than chance."""
+    counts = np.array([[10, 90], [30, 70], *[[20, 80]] * (minutes - 2)], np.int64)
+    told = sample_ratio(with_control([Arm("slow", 0.2, 40.0)]), counts)
+    pearson = 2 * (10**2 / 20 + 10**2 / 80)
+    assert told.dispersion == pytest.approx(pearson / least, rel=0.02)
+
+
 def test_arm_that_loses_a_fifth_of_its_decisions_is_found() -> None:
     """As where delayed customers leave before their decision is told."""
     lost = [0.05, 0.04, 0.9]
@@ -133,7 +146,6 @@ def test_arm_that_loses_a_fifth_of_its_decisions_is_found() -> None:
         for seed in range(50)
     ]
     assert sum(found) == 50
-    assert sample_ratio(ARMS, drawn([0.05, 0.05, 0.9], 1), unregistered=1).is_wrong
 
 
 def minutes_of(rows: list[tuple[int, str, str, int, float, int, float]]) -> pa.Table:
@@ -192,6 +204,36 @@ def test_experiment_whose_risk_cannot_be_known_is_stopped() -> None:
         {},
     )
     assert "402 decisions have no known value" in told.reason_to_stop(Decimal(100))
+
+
+@pytest.mark.parametrize(
+    ("own", "foreign", "stops"),
+    [
+        pytest.param(0, 1, False, id="the first of all is a stranger's"),
+        pytest.param(0, 200, False, id="a stage that says it all day"),
+        pytest.param(0, 201, True, id="nobody is in its arms"),
+        pytest.param(1_809, 201, False, id="a tenth"),
+        pytest.param(1_800, 201, True, id="more than a tenth"),
+        pytest.param(100_000, 9_000, False, id="many, and few of all"),
+    ],
+)
+def test_foreign_arms_are_used_for_nothing_and_stop_only_where_they_are_many(
+    own: int, foreign: int, *, stops: bool
+) -> None:
+    """A stage with an arm of before ends no experiment of two weeks, and spends none of it."""
+    rows = [(0, "old40", "eu", foreign, float(foreign), foreign, 9_000.0)]
+    rows += [(0, "control", "eu", own, 0.0, 0, 0.0)] if own else []
+    table = minutes_of(rows)
+    table = table.set_column(5, "delayed", pa.array([foreign, *[0] * (len(rows) - 1)]))
+    told = measured(ONE, table, {})
+    assert (told.decisions, told.delayed, told.unvalued) == (own, 0, 0)
+    assert told.at_risk_usd == Decimal(0)
+    assert told.sample_ratio.unregistered == foreign
+    assert not told.sample_ratio.is_wrong, "what was drawn is what it was"
+    reason = told.reason_to_stop(Decimal(100))
+    said = f"{foreign} of {own + foreign} decisions came in an arm that is not registered"
+    assert reason == (said if stops else "")
+    assert not replace(ONE, stopped_ns=NOW_NS, stop_reason=reason).is_disproved
 
 
 def test_loss_is_what_the_arms_say_with_its_interval() -> None:

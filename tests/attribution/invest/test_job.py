@@ -10,11 +10,13 @@ import pytest
 
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
+from attribution.experiments.job import GUARD, ExperimentJob
 from attribution.invest.file import InvestFile, parse_invest
 from attribution.invest.gate import reproduce
 from attribution.invest.job import InvestJob, StoredVerdict
 from attribution.jobs.attribution import AttributionJob
 from attribution.sensitivity.job import SlopeJob
+from attribution.sensitivity.registered import Arm, Experiment, with_control
 from attribution.sensitivity.versions import SlopeModel
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
@@ -140,6 +142,26 @@ def test_gate_refuses_while_no_slope_is_identified_and_says_what_is_missing(
         row = judged(invest, name)
         assert row.ruling == "refuse"
         assert "1,200,000 more decisions are needed" in row.document["verdict"]["reason"]
+
+
+def test_gate_says_why_the_experiment_behind_a_gain_was_stopped(
+    invest: InvestJob, store: Connections
+) -> None:
+    """That strangers spoke for it accuses nobody of wrong draws; wrong shares do."""
+    experiments = ExperimentJob(AttributionConfig(), store)
+    arms = with_control([Arm("slow", 0.1, 40.0)])
+    strangers = "300 of 900 decisions came in an arm that is not registered"
+    for name, stop in (("one", strangers), ("two", "sample ratio mismatch: chi-square 40.0")):
+        experiments.register(
+            Experiment(name, "ana", "", arms, {}, BASE_NS, BASE_NS + DAY_NS, Decimal(9)), BASE_NS
+        )
+        experiments.stop(name, GUARD, stop, BASE_NS + NS_PER_S)
+        text = FILE.replace('"estimate"', '"experiment"').replace("a slide", name)
+        row = invest.judge(parse_invest("invest.toml", text), "modest", WEEK, AT, "cfo")
+        reason = row.document["evidence"]["reason"]
+        assert reason.startswith(f"experiment {name} proves nothing: ")
+        assert reason.endswith(f"; it was stopped: {stop}")
+        assert ("did not fall into its arms" in reason) is (name == "two")
 
 
 def test_gate_refuses_to_scale_a_day_to_three_years(invest: InvestJob, store: Connections) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from collector.store.connect import Connections
+from dashboard.pages.decisions.lines import decision_href
+from dashboard.read.reader import Reader
+from dashboard.read.scope import parse_scope
 from dashboard.settings.config import DashboardConfig
 from tests.support.dashboard.app import Api
 from tests.support.dashboard.seed import TODAY_NS
@@ -93,6 +97,29 @@ def test_decision_has_its_split_and_its_evidence(api: Api) -> None:
     assert Decimal(decision["facts"]["value_usd"]) == Decimal("0.42")
     assert len(decision["flows"]) == 3
     assert decision["spans"][0]["sections"][0][0] == TODAY_NS - 48_000_000_000
+
+
+@pytest.mark.parametrize("odd", [" =1#6", "\t=1#7", "\r=1#8 "])
+def test_id_that_begins_with_a_blank_is_found_where_its_link_leads(
+    own_world: Connections, odd: str
+) -> None:
+    """What the list shows has a page; and a copied id may have blanks about it."""
+    own_world.client().command(
+        "INSERT INTO decisions SELECT * REPLACE({odd:String} AS decision_id)"
+        " FROM (SELECT * FROM decisions FINAL WHERE decision_id = 'd-12')",
+        parameters={"odd": odd},
+    )
+    reader, api = Reader(own_world), Api(own_world)
+    wanted = parse_scope(decision_href(odd).partition("?")[2]).decision_id
+    query = urlencode({"decision_id": wanted})
+    for way in (f"decisions/{quote(wanted, safe='')}", f"waterfall?{query}"):
+        assert api.send("GET", f"/api/v1/{way}").status_code == 200, way
+    found = reader.decision(wanted)
+    assert found is not None
+    assert found.decision_id == odd
+    copied = reader.decision("  d-12\n")
+    assert copied is not None
+    assert copied.decision_id == "d-12"
 
 
 def test_alerts_name_a_decision_to_look_at(api: Api) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
+from typing import Any
 
 import pytest
 import typer
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from dashboard.cli.main import app
 from dashboard.settings.commands import COMMANDS
@@ -59,3 +63,24 @@ def test_every_command_has_its_own_help() -> None:
         command = group.get_command(context, name)  # type: ignore[attr-defined]  # it is a group
         assert command.name == name
         assert command.help, name
+
+
+def test_help_shows_every_bracket_that_it_is_written_with() -> None:
+    """`[retention]` names a section of the settings: taken for a style, it was not shown."""
+    for path, command in commands_of(get_command(app), []):
+        texts = [command.help or "", *(getattr(each, "help", "") or "" for each in command.params)]
+        named = {mark for text in texts for mark in re.findall(r"\[+[^\]\s]+\]+", text)}
+        if not named:
+            continue
+        shown = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "300"}).output
+        assert [mark for mark in named if mark not in shown] == [], path
+    listed = CliRunner().invoke(app, ["hold", "--help"], env={"COLUMNS": "300"}).output
+    assert "what it kept lapses as [retention] says" in listed
+
+
+def commands_of(command: Any, path: list[str]) -> Iterator[tuple[list[str], Any]]:  # noqa: ANN401  Typer's own Click
+    """Yield each command, and those below it, with its words."""
+    yield path, command
+    context = command.make_context("millworth", [], resilient_parsing=True)
+    for name in getattr(command, "commands", ()):
+        yield from commands_of(command.get_command(context, name), [*path, name])

@@ -99,6 +99,15 @@ def test_a_switch_of_an_address_is_read_as_the_api_reads_it(name: str, value: st
     assert (scope.filter(name) or "1", scope.faults) == ("1", ())
 
 
+@pytest.mark.parametrize(
+    ("said", "order"),
+    [("latency", "slowest"), ("time", ""), ("slowest", "slowest"), ("lost", "lost"), ("x", "x")],
+)
+def test_an_order_of_an_address_may_be_said_as_the_api_says_it(said: str, order: str) -> None:
+    """`latency` of a command was "not an order" in the address of the page."""
+    assert parse_scope(f"?sort={said}").filter("sort") == order
+
+
 def test_a_switch_that_is_neither_on_nor_off_is_said() -> None:
     """The API refuses it; a page lists what it would without it."""
     scope = parse_scope("?late=perhaps&failed=")

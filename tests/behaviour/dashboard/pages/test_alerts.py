@@ -116,6 +116,7 @@ def test_range_of_the_past_is_told_by_what_was_known_at_its_end(
     assert note == f"1 alert, 1 firing at {ended} UTC"
     (later,) = lines(context, "?window=1h&state=resolved")
     assert (later["owner"], later["at_risk"]) == ("anna", "over")
+    assert later["since"] == Zone().dated(later_ns, TODAY_NS), "when it ended"
     state.close()
 
 
@@ -284,6 +285,8 @@ def test_link_of_an_alert_shows_its_own_time(context: PageContext, own_world: Co
     seed.insert(own_world.client())
     over = detail.show(context, "episode-1", Zone()).shown
     assert "&until=" in text_of(over["alert-state.children"])
+    ended = f"since {Zone().second(TODAY_NS)} UTC, after "
+    assert ended in text_of(over["alert-state.children"])
     assert over["alert-risk-value.children"] == "over"
     # A service is not an action: filtered by it, the page would be empty.
     assert "action=" not in text_of(detail.show(context, "s", Zone()).shown["alert-state.children"])

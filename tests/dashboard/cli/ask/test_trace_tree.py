@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from dataclasses import asdict, replace
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import given
@@ -13,6 +15,8 @@ from rich.console import Console
 from attribution.core.segments import SEGMENTS
 from dashboard.cli.ask.trace_tree import render_trace
 from dashboard.read.decision.link_wording import EVIDENCE
+from dashboard.read.packet_rows import SpanFlow
+from dashboard.read.rows import Outcome
 
 
 def span(name: str, start_ns: int = 0, duration_ns: int = 1_000_000) -> dict[str, Any]:
@@ -26,6 +30,17 @@ def span(name: str, start_ns: int = 0, duration_ns: int = 1_000_000) -> dict[str
         "start_ns": start_ns,
         "duration_ns": duration_ns,
         "status": "Unset",
+    }
+
+
+def decision(**changes: Any) -> dict[str, Any]:  # noqa: ANN401  of the answer
+    """Return a decision that is not attributed yet, as `/api/v1/decisions/ID` tells it."""
+    facts = {"decision_id": "d-1", "action": "offer", "region": "eu", "value_usd": None}
+    return {
+        "facts": {**facts, "is_error": 0},
+        "attribution": None,
+        **{name: [] for name in ("flows", "evidence", "spans", "outcomes")},
+        **changes,
     }
 
 
@@ -70,16 +85,12 @@ def test_decision_tells_its_parts_largest_first() -> None:
     """The question behind a trace is where the time went."""
     parts = dict.fromkeys(SEGMENTS, 0)
     parts["decision", "store"], parts["ingress", "compute"] = 3_000_000, 1_000_000
-    decision = {
-        "facts": {"decision_id": "d-1", "action": "offer", "region": "eu-west"},
-        "attribution": {"total_ns": 4_000_000, "segments_ns": list(parts.values())},
-        "flows": [],
-        "evidence": [],
-    }
+    split = {"total_ns": 4_000_000, "segments_ns": list(parts.values()), "flags": []}
+    made = decision(attribution=split)
 
     assert (
-        "decision d-1: offer eu-west, 4.000 ms = decision/store 3.000 ms, ingress/compute 1.000 ms"
-        in rendered(span("POST"), width=None, decisions=[decision])
+        "decision d-1: offer eu, 4.000 ms = decision/store 3.000 ms, ingress/compute 1.000 ms"
+        in rendered(span("POST"), width=None, decisions=[made])
     )
 
 
@@ -90,29 +101,69 @@ def test_packets_of_a_decision_say_what_links_them_and_what_they_prove() -> None
     odd = {**evidence, "finding": "outside_span", "outside_ns": 1_500_000, "method": "packets"}
     told = {**evidence, "finding": "", "outside_ns": 0, "method": "tcp_info", "think_ns": 0}
     links = [("header", 1.0), ("header", 1.0), ("hpack", 0.5), ("tuple+time", 0.9)]
-    decision = {
-        "facts": {"action": "price", "region": "eu", "decision_id": "d1"},
-        "attribution": None,
-        "flows": [{"method": method, "confidence": sure} for method, sure in links],
-        "evidence": [odd, told],
-    }
-    line = rendered(span("root"), width=None, decisions=[decision])[2]
+    flows = [
+        SpanFlow(f"s{at}", at, 0, 1, 9, None, method, sure, "c", 1, "s", 2, 0, 0)
+        for at, (method, sure) in enumerate(links)
+    ]
+    flows.append(replace(flows[0], span_id="the caller's of the same exchange"))
+    made = decision(flows=[asdict(flow) for flow in flows], evidence=[odd, told])
+    line = rendered(span("root"), width=None, decisions=[made])[3]
     assert line == (
         "packets: 4 exchanges linked by 2 header, 1 hpack, 1 tuple+time; 1 of them one of a set; "
         "of network and store: rtt 0.200 ms, think 3.000 ms; without packets, by the kernel, at "
         "the least: rtt 0.200 ms; 1 spans disagree with their packets, by 1.500 ms at most"
     )
-    assert rendered(span("root"), width=None, decisions=[{**decision, "flows": []}])[2] != line
+    assert rendered(span("root"), width=None, decisions=[{**made, "flows": []}])[3] != line
 
 
 def test_spans_that_are_not_there_are_named_with_the_reason() -> None:
     """A hole in the tree looks like time of the parent, unless something says that it is one."""
     gap = {"what": "parent", "span_id": "ab", "reason": "lost before ingest", "detail": "no row"}
-    facts = {"decision_id": "d", "action": "offer", "region": "eu"}
-    decision = {"facts": facts, "attribution": None, "flows": [], "missing": [gap] * 7}
-    lines = rendered(span("root"), width=None, decisions=[decision])
+    lines = rendered(span("root"), width=None, decisions=[decision(missing=[gap] * 7)])
 
-    assert lines[2:8] == [
+    assert lines[3:9] == [
         *["missing: parent ab, lost before ingest; no row"] * 5,
         "missing: 2 more",
+    ]
+
+
+def test_every_span_has_a_row_whoever_its_parents_are() -> None:
+    """Two spans that are each other's parents hang below no root."""
+    ring = [
+        {**span(f"ring {own}"), "span_id": own * 16, "parent_span_id": of * 16}
+        for own, of in ("23", "32")
+    ]
+    lines = rendered(span("root"), *ring, width=None)
+    assert lines[0].startswith(f"trace {'a' * 32}: 3 spans, ")
+    assert [line.split("  ")[0] for line in lines[2:]] == ["root", "ring 2", "ring 3"]
+
+
+def test_span_of_another_trace_has_a_row_and_is_counted_as_such() -> None:
+    """A consumer belongs to a decision by a link, under a trace id of its own."""
+    own = {
+        "trace_id": "a" * 32, "span_id": "1" * 16, "parent_span_id": "", "span_name": "root",
+        "service_name": "shop", "span_kind": "Server", "start_ns": 0, "duration_ns": 1_000_000,
+    }  # fmt: skip
+    other = {**own, "trace_id": "b" * 32, "span_id": "4" * 16, "parent_span_id": "1" * 16}
+    made = decision(spans=[own, {**other, "span_name": "consume", "span_kind": "Consumer"}])
+    lines = rendered(span("root"), width=None, decisions=[made, made])
+    assert lines[0] == f"trace {'a' * 32}: 1 spans and 1 of other traces, linked to it, 1.000 ms"
+    assert [line.split()[0] for line in lines[-2:]] == ["root", "consume"]
+    assert lines[-1].startswith("  consume")
+
+
+def test_decision_says_what_its_page_says_of_flags_failure_and_worth() -> None:
+    """Who has commands alone takes a split that was moved for measured, and an error for well."""
+    split = {"total_ns": 0, "segments_ns": [0] * len(SEGMENTS), "flags": ["orphan", "cycle"]}
+    sale = Outcome("o", "sale", 1, True, Decimal("49.9"), Decimal("12.3"), "USD", 1)
+    told = {**asdict(sale), "revenue": "49.9", "margin": "12.3"}
+    facts = {**decision()["facts"], "is_error": 1, "value_usd": "5.00"}
+    made = decision(facts=facts, attribution=split, outcomes=[told])
+    lines = rendered(span("root"), width=None, decisions=[made, {**made, "attribution": None}])
+    assert lines[1:6] == [
+        "decision d-1: offer eu, failed after 0.000 ms = 0.000 ms",
+        "$5.00 expected; outcome: sold, $12.30 margin",
+        "flags: orphan, cycle",
+        "decision d-1: offer eu, failed, not attributed yet",
+        "$5.00 expected; outcome: sold, $12.30 margin",
     ]

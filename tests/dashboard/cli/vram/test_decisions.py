@@ -33,6 +33,7 @@ def test_decisions_are_listed_with_their_sum(store: Connections, run: Run) -> No
     assert [each["decision_id"] for each in found["decisions"]] == ["d-1"]
     more = run("vram", "decisions", "--window", "24h", "--limit", "1")
     assert f"--after '{found['next']}'" in more.output
+    assert run("vram", "decisions", "--failed").stdout == "0 decisions, 0 late\n", "none lost any"
     assert "names no segment" in str(
         run("vram", "decisions", "--window", "24h", "--segment", "stores").exception
     )

@@ -10,7 +10,7 @@ import pytest
 from alerts.people.notes import Note
 from alerts.people.standing import Standing
 from alerts.state.external import ExternalAlert
-from collector.core.clock import NS_PER_HOUR
+from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from dashboard.pages.alerts.lines import alert_line, external_line
 from dashboard.pages.overview import path
 from dashboard.pages.overview.top import top_of
@@ -107,6 +107,17 @@ def test_instants_of_another_day_have_it() -> None:
     assert str(line["at_risk"]).endswith(f" at {Zone().second(alert.at_ns)}")
     assert f"as of {Zone().second(alert.at_ns)} UTC" in str(line["reason"])
     assert alert_line(alert, Zone(), NOW_NS, NOW_NS)["since"] == began[11:]
+
+
+def test_what_is_resolved_is_so_since_it_ended() -> None:
+    """`resolved 12:57:52` of an alert that ended at 12:58:43 was read as the end."""
+    over = dataclasses.replace(BURN, state="resolved", at_ns=NOW_NS - 9 * NS_PER_S)
+    shown = alert_line(over, Zone(), NOW_NS, NOW_NS)
+    assert shown["since"] == Zone().dated(NOW_NS - 9 * NS_PER_S, NOW_NS)
+    other = ExternalAlert("f", {}, {}, "", NOW_NS - NS_PER_HOUR, over.at_ns, "prom", False)
+    assert external_line(other, Zone(), NOW_NS)["since"] == shown["since"]
+    fires = dataclasses.replace(other, is_firing=True)
+    assert external_line(fires, Zone(), NOW_NS)["since"] == Zone().dated(other.starts_ns, NOW_NS)
 
 
 def test_line_says_who_was_here() -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 
 import pytest
 
-from dashboard.pages.decision.page import headline, outcome_words
+from dashboard.pages.decision.page import headline
 from dashboard.read.decision.detail import Decision, read_decision
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Outcome
 from tests.support.dashboard.seed import TODAY_NS
 
 MS = 1_000_000
@@ -36,16 +34,3 @@ def test_headline_of_a_failed_and_of_an_unattributed_decision(detail: Decision) 
     assert headline(failed, 200 * MS).startswith("Failed after 111.0 ms, on target: ")
     young = replace(detail, attribution=None)
     assert headline(young, 80 * MS) == "111.0 ms, 31.0 ms over target: not attributed yet"
-
-
-def test_outcomes_are_said_as_a_merchant_says_them() -> None:
-    """`sale: not converted $0.00 margin` is a row of a table, not an answer."""
-    sale = Outcome("o-1", "sale", 1, True, Decimal("49.9"), Decimal("12.3"), "USD", TODAY_NS)
-    refund = replace(sale, kind="refund", margin=None, currency="EUR")
-    assert outcome_words([]) == "none known yet"
-    assert outcome_words([sale, refund]) == "sold, $12.30 margin; refund, 49.90 EUR revenue"
-    assert outcome_words([replace(sale, margin=None, revenue=None)]) == "sold"
-    none = replace(sale, converted=0, is_sale=False, margin=Decimal(0), revenue=Decimal(0))
-    assert outcome_words([none]) == "nothing sold"
-    # As README has it: one that names an amount need not say that it converted.
-    assert outcome_words([replace(sale, converted=0)]) == "sold, $12.30 margin"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from dashboard.read.alerts.detail import AlertDetail, read_alert
 from dashboard.read.alerts.markdown import markdown
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
+from dashboard.units import utc_iso
 from tests.support.alerts.builders import EPISODE, event, firing_state, rule
 from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed, fail
 
@@ -132,6 +134,23 @@ def test_others_of_its_incident_are_named(own_world: Connections, tmp_path: Path
     assert "- Same incident: " in markdown(found[0], TODAY_NS)
 
 
+def test_rule_that_was_taken_back_into_shadow_paged_before(
+    reader: Reader, state: AlertStore
+) -> None:
+    """The report of an alert that paged never says that nobody was paged."""
+    [fired] = state.events(EPISODE)
+    hushed = replace(fired, seq=2, from_state="firing", is_shadow=True)
+    state.record([Update(replace(firing_state(), seq=2), hushed)])
+    found = read(reader, state)
+    assert found is not None
+    assert "nobody was paged" not in markdown(found, TODAY_NS)
+    only = replace(fired, episode_id="other", is_shadow=True)
+    state.record([Update(replace(firing_state(), episode_id="other"), only)])
+    found = read(reader, state, "other")
+    assert found is not None
+    assert "- State: firing, shadow: nobody was paged, since" in markdown(found, TODAY_NS)
+
+
 def test_alert_that_only_the_store_has_is_found(reader: Reader) -> None:
     """The alert state keeps 30 days, and is not on every machine."""
     found = read(reader, None, "episode-1")
@@ -168,7 +187,11 @@ def test_what_does_not_fire_has_no_rate(
     found = read(reader, state)
     assert found is not None
     assert (found.usd_per_h, found.low_usd_per_h) == (None, None)
-    assert f"- At risk: {said}\n" in markdown(found, TODAY_NS)
+    text = markdown(found, TODAY_NS)
+    assert f"- At risk: {said}\n" in text
+    begin, end = (utc_iso(at_ns)[:19] + "Z" for at_ns in (AT_NS, TODAY_NS))
+    since = f"{end}; it began {begin}" if to_state == "resolved" else begin
+    assert f"- State: {to_state}, since {since} (as of {end})\n" in text
 
 
 def test_markdown_marks_nothing_that_a_sender_wrote(reader: Reader, state: AlertStore) -> None:
