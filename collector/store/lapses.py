@@ -1,13 +1,18 @@
-"""I/O: how old the rows of a table are, from what the engine notes of its parts."""
+"""I/O: how old the rows of a table are, from what the engine notes of its parts; drops the oldest.
+
+The embedded engine drops nothing by itself: its clock is the machine's, and one that is a month
+ahead for some seconds would take all that is kept. Of a server the server's clock decides.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.core.sql import sql
 from collector.store.retention_policy import DAY_S
@@ -16,6 +21,7 @@ _LAPSES: Final = sql("part_lapses", __file__)
 # Of a held row a part notes when the hold ends, and years differ in length: these parts are read.
 _PLAIN_TTL: Final = re.compile(r"^.* \+ toIntervalDay\((?P<days>\d+)\)$")
 _HELD: Final = "if("
+_MERGED_MEANWHILE: Final = "NO_SUCH_DATA_PART"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,33 @@ def read_parts(client: Client, ttls: Mapping[str, str]) -> dict[str, list[Part]]
                 )
             )
     return found
+
+
+def lapses_by_itself(client: Client) -> bool:
+    """Return whether the engine drops what is over its time: a server does."""
+    return not str(client.uri).startswith("chdb")
+
+
+def drop_lapsed(client: Client, now_s: int, changing: Collection[str] = ()) -> dict[str, int]:
+    """Drop every part all of whose rows are over their time; return how many rows, by table.
+
+    Args:
+        now_s: Unix s by a clock that may be believed.
+        changing: tables whose parts may not know their TTL yet; nothing of them is dropped.
+    """
+    dropped: dict[str, int] = {}
+    asked = {"database": client.database}
+    for table, name, rows, _, last_s in client.query(_LAPSES, parameters=asked).result_rows:
+        if not 0 < last_s <= now_s or table in changing:
+            continue
+        try:
+            client.command(f"ALTER TABLE {table} DROP PART '{name}'")
+        except ClickHouseError as error:
+            if _MERGED_MEANWHILE not in str(error):
+                raise
+        else:
+            dropped[str(table)] = dropped.get(str(table), 0) + int(rows)
+    return dropped
 
 
 def unsaid(parts: Sequence[Part], cutoff_s: int) -> list[str]:

@@ -17,8 +17,11 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
+from collector.core.clock import NS_PER_S
+from collector.core.clock_watch import ClockWatch
 from collector.core.log import get_logger
-from collector.store.connect import Connections
+from collector.store.connect import KEEP_LAPSED, Connections
+from collector.store.lapses import drop_lapsed, lapses_by_itself
 from collector.store.schema.cluster import render
 
 _LOG = get_logger("collector")
@@ -135,8 +138,9 @@ def finish_changes(client: Client, cluster: str = "") -> dict[str, Change]:
     for (stored,) in changing:
         table = str(stored).removesuffix(suffix)
         if table not in to_do:
-            # In this order: merges that are stopped without the mark, nobody would start.
-            client.command(_merges("START", table, database, cluster))
+            if lapses_by_itself(client):
+                # In this order: merges that are stopped without the mark, nobody would start.
+                client.command(_merges("START", table, database, cluster))
             names = ", ".join(_WHILE_CHANGING)
             client.command(f"ALTER TABLE {_altered(table, cluster)} RESET SETTING {names}")
     return to_do
@@ -149,15 +153,20 @@ class RetentionJob:
         store: whose tables they are.
         begin: begins every change that the policy asks for, and those that were left behind;
             returns the tables.
+        watch: of the clock by which rows lapse.
     """
 
-    def __init__(self, store: Connections, begin: Callable[[], Sequence[str]]) -> None:
+    def __init__(
+        self, store: Connections, begin: Callable[[], Sequence[str]], watch: ClockWatch
+    ) -> None:
         self._store = store
         self._begin: Callable[[], Sequence[str]] | None = begin
+        self._watch = watch
+        self.ahead_ns = 0  # of what was known, where nothing lapses for it; negative: behind
         self.to_do: dict[str, Change] = {}  # by table, as the last run found them
 
-    def run_once(self, _: int) -> None:
-        """Begin what is left to do, once, and end what is done."""
+    def run_once(self, now_ns: int) -> None:
+        """Begin what is left to do, once, end what is done, and drop what is over its time."""
         # First: a change of which only the mark is there has nothing to do, and is not done.
         if self._begin is not None:
             if changed := self._begin():
@@ -167,6 +176,20 @@ class RetentionJob:
         self.to_do = finish_changes(self._store.client(), self._store.config.cluster)
         if ended := sorted(before.keys() - self.to_do.keys()):
             _LOG.info("retention_applied", tables=ended)
+        client = self._store.client()
+        if not lapses_by_itself(client):
+            self._lapse(client, now_ns)
+
+    def _lapse(self, client: Client, now_ns: int) -> None:
+        """Drop what is over its time, unless the clock that says so is in doubt."""
+        before_ns, self.ahead_ns = self.ahead_ns, self._watch.look(now_ns)
+        if self.ahead_ns and not before_ns:
+            _LOG.error("clock_in_doubt", ahead_s=self.ahead_ns / NS_PER_S)
+        elif before_ns and not self.ahead_ns:
+            _LOG.info("clock_believed", was_ahead_s=before_ns / NS_PER_S)
+        client.command(KEEP_LAPSED)  # of tables too that were made since
+        if not self.ahead_ns and (dropped := drop_lapsed(client, now_ns // NS_PER_S, self.to_do)):
+            _LOG.info("rows_lapsed", **dropped)
 
 
 def change_statements(table: str, ttl: str, database: str, cluster: str) -> tuple[str, ...]:

@@ -56,6 +56,7 @@ class Recalculated(Protocol):
     """Tables whose parts are given other times to lapse."""
 
     to_do: dict[str, Change]  # by table
+    ahead_ns: int  # of what was known, where nothing lapses for it; negative: behind
 
 
 class RunningService(Protocol):

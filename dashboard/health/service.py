@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from collector.core.clock import NS_PER_S
+from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.errors import CaptureError
 from collector.core.event_schema import BUDGET_BYTES
 from collector.core.log import lines_lost
@@ -90,6 +90,13 @@ class ServiceHealth:
             yield judged(OUTCOMES, "contradicted", bad=said)
 
     def _retention(self) -> Iterator[HealthItem]:
+        if ahead_ns := self._service.retention.ahead_ns:
+            detail = (
+                "is beyond what the clock of this machine was before, negative where it is behind, "
+                "so nothing lapses: set the clock right; it is believed once it has run evenly for "
+                "a day"
+            )
+            yield judged("retention.clock", round(ahead_ns / NS_PER_HOUR, 1), "hours", bad=detail)
         if to_do := self._service.retention.to_do:
             detail = (
                 f"parts of {', '.join(sorted(to_do))} learn how long they are kept, and nothing of "

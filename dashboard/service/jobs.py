@@ -17,6 +17,7 @@ from attribution.sensitivity.job import SlopeJob
 from attribution.vram.outcome_mode import OutcomeModeJob
 from attribution.whatif.analyst import Analyst
 from collector.core.clock import NS_PER_S
+from collector.core.clock_watch import ClockWatch
 from collector.core.errors import CaptureError
 from collector.core.http.address import authority
 from collector.provenance.live.job import ProvenanceJob
@@ -186,7 +187,7 @@ def _retention(service: Parts) -> Run:
             cluster=s.store.cluster,
         )
 
-    service.retention = RetentionJob(service.store, begin)
+    service.retention = RetentionJob(service.store, begin, ClockWatch(s.wal_dir / "clock"))
     return service.retention.run_once
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from collector.core.clock import NS_PER_DAY, NS_PER_S, SystemClock
 from collector.store.connect import Connections
-from collector.store.lapses import Part, is_sooner, unsaid
+from collector.store.lapses import Part, drop_lapsed, is_sooner, unsaid
 from collector.store.retention import read_retention
 from collector.store.retention_policy import DAY_S, RetentionConfig, TableRetention
 from tests.support.attribution.rows_read import rows_read
@@ -38,7 +38,6 @@ def of_rejected(store: Connections, now_ns: int, days: int) -> TableRetention:
 def test_ages_are_those_of_the_rows_though_they_are_not_read(store: Connections, days: int) -> None:
     """Forty million rows were read to say how old the oldest is; the engine notes it by part."""
     client, now_ns = store.client(), SystemClock().now_ns()
-    client.command("SYSTEM STOP TTL MERGES rejected")
     rows = [[now_ns - NS_PER_DAY * age // 500, "traces", f"{age}"] for age in range(20_000)]
     client.insert("rejected", rows, column_names=["received_ns", "signal", "item_id"])
     later_ns = now_ns + 3 * NS_PER_DAY
@@ -54,6 +53,27 @@ def test_ages_are_those_of_the_rows_though_they_are_not_read(store: Connections,
     assert overdue > 0
     # Of the day in which the policy ends, and of what the engine says of its parts.
     assert read < 3_000
+
+
+def test_only_a_part_all_of_whose_rows_are_over_their_time_is_dropped(store: Connections) -> None:
+    """The engine, which goes by the machine's clock, drops none at any merge."""
+    client, now_ns = store.client(), SystemClock().now_ns()
+    rows = [[now_ns - age * NS_PER_DAY, "traces", str(age)] for age in (1, 29, 31, 400)]
+    client.insert("rejected", rows, column_names=["received_ns", "signal", "item_id"])
+    client.command("OPTIMIZE TABLE rejected FINAL")
+    assert left_in(store) == ["1", "29", "31", "400"]
+
+    assert drop_lapsed(client, now_ns // NS_PER_S, changing=["rejected"]) == {}
+    assert drop_lapsed(client, now_ns // NS_PER_S) == {"rejected": 2}
+
+    assert left_in(store) == ["1", "29"]
+    assert drop_lapsed(client, now_ns // NS_PER_S) == {}
+
+
+def left_in(store: Connections) -> list[str]:
+    """Return the rows that are left in `rejected`, the newest first."""
+    asked = "SELECT item_id FROM rejected ORDER BY received_ns DESC"
+    return [str(row[0]) for row in store.client().query(asked).result_rows]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from collector.core.clock import NS_PER_DAY, SystemClock
+from collector.core.clock_watch import ClockWatch
 from collector.store.connect import Connections
 from collector.store.retention import begin_retention, read_retention
 from collector.store.retention_policy import RetentionConfig
@@ -24,7 +25,37 @@ def changing(store: Connections) -> list[str]:
     return [row.table for row in rows if row.is_changing]
 
 
-def test_a_change_that_a_start_began_ends_while_the_service_runs(store: Connections) -> None:
+def job_of(store: Connections, watch: ClockWatch) -> RetentionJob:
+    """Return the job as a service has it."""
+    return RetentionJob(store, lambda: begin_retention(store.client(), SHORTER), watch)
+
+
+def left_in(store: Connections) -> list[str]:
+    """Return the rows that are left in `rejected`, the newest first."""
+    asked = "SELECT item_id FROM rejected ORDER BY received_ns DESC"
+    return [str(row[0]) for row in store.client().query(asked).result_rows]
+
+
+def test_clock_that_is_ahead_for_a_while_takes_nothing(store: Connections, tmp_path: Path) -> None:
+    """A month ahead for twelve seconds took all there was, and everything said "ready"."""
+    client, now_ns = store.client(), SystemClock().now_ns()
+    job = job_of(store, ClockWatch(tmp_path / "clock", lambda: 0))
+    job.run_once(now_ns)
+    while job.to_do:
+        job.run_once(now_ns)
+    rows = [[now_ns - age * NS_PER_DAY, "traces", str(age)] for age in (1, 2, 5)]
+    client.insert("rejected", rows, column_names=["received_ns", "signal", "item_id"])
+
+    job.run_once(now_ns + 31 * NS_PER_DAY)
+
+    assert (left_in(store), job.ahead_ns) == (["1", "2", "5"], 31 * NS_PER_DAY)
+    job.run_once(now_ns)
+    assert (left_in(store), job.ahead_ns) == (["1", "2"], 0)
+
+
+def test_a_change_that_a_start_began_ends_while_the_service_runs(
+    store: Connections, tmp_path: Path
+) -> None:
     """Receivers do not wait for parts; a start after a kill goes on from the mark alone."""
     client, now_ns = store.client(), SystemClock().now_ns()
     rows = [[now_ns - age * NS_PER_DAY, "traces", str(age)] for age in range(20)]
@@ -32,15 +63,13 @@ def test_a_change_that_a_start_began_ends_while_the_service_runs(store: Connecti
     assert begin_retention(client, SHORTER) == ["rejected"]
     assert changing(store) == ["rejected"]
     assert begin_retention(client, SHORTER) == [], "another start"
-    job = RetentionJob(store, lambda: begin_retention(client, SHORTER))
+    job = job_of(store, ClockWatch(tmp_path / "clock"))
     job.run_once(now_ns)
     while job.to_do:
         assert job.to_do.keys() == {"rejected"}
         job.run_once(now_ns)
     assert changing(store) == []
-    client.command("OPTIMIZE TABLE rejected FINAL")
-    left = client.query("SELECT item_id FROM rejected ORDER BY received_ns DESC").result_rows
-    assert left == [("0",), ("1",), ("2",)]
+    assert left_in(store) == ["0", "1", "2"]
 
 
 def test_a_start_waits_for_what_keeps_rows_longer_and_for_nothing_else(store: Connections) -> None:
@@ -54,7 +83,7 @@ def test_a_start_waits_for_what_keeps_rows_longer_and_for_nothing_else(store: Co
 
 
 def test_a_change_of_which_only_the_mark_is_there_is_made_before_it_ends(
-    store: Connections,
+    store: Connections, tmp_path: Path
 ) -> None:
     """Whoever began it was killed at once; parts that do not know the TTL would lapse by another.
 
@@ -69,14 +98,12 @@ def test_a_change_of_which_only_the_mark_is_there_is_made_before_it_ends(
         client.command(statement, settings={"materialize_ttl_after_modify": 0})
     assert begin_retention(client, SHORTER, sooner=False) == []
     assert changing(store) == ["rejected"]
-    job = RetentionJob(store, lambda: begin_retention(client, SHORTER))
+    job = job_of(store, ClockWatch(tmp_path / "clock"))
     job.run_once(now_ns)
     while job.to_do:
         job.run_once(now_ns)
     assert changing(store) == []
-    client.command("OPTIMIZE TABLE rejected FINAL")
-    left = client.query("SELECT item_id FROM rejected ORDER BY received_ns DESC").result_rows
-    assert left == [("0",), ("1",), ("2",)]
+    assert left_in(store) == ["0", "1", "2"]
 
 
 @pytest.mark.integration

@@ -12,6 +12,7 @@ from collector.core.clock import NS_PER_S, SystemClock
 from collector.core.errors import InputError
 from collector.core.times import instant_ns
 from collector.store.connect import Connections
+from collector.store.lapses import drop_lapsed
 from collector.store.retention_policy import DAY_S
 from collector.store.ttl_change import finish_changes
 from tests.support.dashboard.fixtures import Run
@@ -29,7 +30,7 @@ def lapse(store: Connections) -> None:
     """Let the parts learn their times, as a service does, and what is over its time go."""
     while finish_changes(store.client()):
         pass
-    store.client().command("OPTIMIZE TABLE rejected FINAL")
+    drop_lapsed(store.client(), SystemClock().now_ns() // NS_PER_S)
 
 
 def test_hold_keeps_what_the_ttl_of_its_table_would_remove(run: Run, store: Connections) -> None:
