@@ -46,6 +46,7 @@ from alerts.state.transitions import (
     first_state,
     is_forgotten,
     retire,
+    set_back,
 )
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.core.counters import Counters
@@ -136,7 +137,7 @@ class AlertsJob:
         except (ClickHouseError, StoreUnavailableError):
             self._readable_ns = 0
             raise
-        known = self._memory.states()
+        known = self._states(moment)
         updates = list(self._close_gone(known, moment))
         closed = {update.state.key for update in updates}
         failed: list[Exception] = []
@@ -172,6 +173,19 @@ class AlertsJob:
         if failed:
             raise failed[0]
         return sum(update.event is not None for update in updates)
+
+    def _states(self, moment: Moment) -> dict[tuple[str, Subject], AlertState]:
+        """Return the states, of which none was judged later than this moment."""
+        known = self._memory.states()
+        ahead = [key for key, state in known.items() if state.judged_ns > moment.now_ns]
+        for rule, subject in ahead:
+            state = known[rule, subject]
+            of_arrival = rule in self._rules and self._rules[rule].goes_by_arrival
+            data_ns = moment.arriving_ns if of_arrival else moment.end_ns
+            known[rule, subject] = set_back(state, moment.end_ns, data_ns)
+        if ahead:
+            _log.warning("clock_set_back", alerts=len(ahead))
+        return known
 
     def _moment(self, now_ns: int) -> Moment:
         """Return the instants of one pass.

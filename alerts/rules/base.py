@@ -135,6 +135,7 @@ class Progress:
 
     newest_ns: int  # of the last request, 0 before the first of this process
     stored_ns: int  # everything that was received by then is stored
+    now_ns: int = 0  # by their clock, which goes on where the machine's is set back
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,11 @@ class Moment:
     # Since when the store answers, for a process that knows of no arrival but by it; else 0.
     readable_ns: int = 0
     from_ns: tuple[int, ...] = ()  # losses are counted from these too, beside ends of alerts
+
+    @property
+    def arriving_ns(self) -> int:
+        """Return the instant as that of an arrival would be."""
+        return max(self.now_ns, self.progress.now_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +218,13 @@ class Rule(Protocol[ConfigT, FactsT]):
         model: the settings of the kind.
         explains_decisions: whether subjects are classes of decisions. When such an alert fires,
             the job records packets of the window and searches it for a suspect segment.
+        goes_by_arrival: whether its data are dated by when they came, not by when they happened.
         owns_losses: whether a lost dollar is a reason to fire, so that one alert owns it.
     """
 
     model: ClassVar[type[RuleConfig]]
     explains_decisions: ClassVar[bool] = False
+    goes_by_arrival: ClassVar[bool] = False
     owns_losses: ClassVar[bool] = False
 
     def __init__(self, config: ConfigT) -> None:

@@ -72,6 +72,7 @@ class DeadMan(Rule[DeadManConfig, Arrivals]):
     """Fires when no data came for a time, and ends with the next arrival."""
 
     model: ClassVar = DeadManConfig
+    goes_by_arrival: ClassVar[bool] = True
 
     config: DeadManConfig
 
@@ -102,7 +103,7 @@ class DeadMan(Rule[DeadManConfig, Arrivals]):
         moment, newest_ns = facts.moment, _newest_ns(facts, state.subject)
         last_ns = max(newest_ns, state.data_ns)
         # A store that is behind makes no service silent.
-        until_ns = moment.now_ns
+        until_ns = moment.arriving_ns
         if state.subject != ALL_DATA:
             until_ns = min(until_ns, moment.progress.stored_ns)
         # Nor does one that was away: what came meanwhile waits in the collectors' log.
@@ -120,7 +121,7 @@ class DeadMan(Rule[DeadManConfig, Arrivals]):
         if not is_breached:
             return Evaluation(seen, f"{who} arrive again")
         at = datetime.fromtimestamp(last_ns // NS_PER_S, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        silence = duration_text((moment.now_ns - last_ns) / NS_PER_S)
+        silence = duration_text((moment.arriving_ns - last_ns) / NS_PER_S)
         return Evaluation(
             seen,
             f"no {who} for {silence}, the last came at {at} UTC; look at the senders, and at what "

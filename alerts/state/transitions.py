@@ -154,6 +154,25 @@ def advance(
     return _numbered(state, after, seen.at_ns)
 
 
+def set_back(state: AlertState, now_ns: int, data_ns: int) -> AlertState:
+    """Return a state of a clock that was ahead: no time in it is to come.
+
+    Else it would take every evaluation for an earlier one until the clock has caught up.
+
+    Args:
+        state: as it was left.
+        now_ns: to which the clock was set back.
+        data_ns: the same for its data.
+    """
+    return replace(
+        state,
+        judged_ns=min(state.judged_ns, now_ns),
+        data_ns=min(state.data_ns, data_ns),
+        started_ns=min(state.started_ns, now_ns),
+        ended_ns=min(state.ended_ns, now_ns),
+    )
+
+
 def retire(state: AlertState, at_ns: int) -> tuple[AlertState, Transition | None]:
     """Return the state with its episode closed, and the transition: nothing evaluates it now."""
     if state.shown in CLOSED:

@@ -134,7 +134,8 @@ class Parts:
         """Return how far the collector has come, for the dead man."""
         from alerts.rules.base import Progress
 
-        return Progress(self.collector.newest_ns() or 0, self.collector.stored_ns())
+        collector = self.collector
+        return Progress(collector.newest_ns() or 0, collector.stored_ns(), collector.now_ns())
 
 
 def _require_server(settings: Settings, roles: frozenset[Role]) -> None:

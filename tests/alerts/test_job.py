@@ -10,7 +10,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from alerts.config import AlertsConfig
 from alerts.job import AlertsJob
 from alerts.state.transitions import Phase
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.alerts.builders import rule
 from tests.support.alerts.scene import (
@@ -100,6 +100,27 @@ def test_receiver_is_told_once_where_to_move_and_once_that_it_is_over(scene: Sce
     assert len(json.dumps(firing)) < 20_000
     assert scene.job.status().idle
     assert scene.job.status().delivered == 2
+
+
+@pytest.mark.parametrize("ahead_ns", [NS_PER_DAY, 400 * NS_PER_DAY])
+def test_clock_that_was_ahead_blinds_no_rule(scene: Scene, ahead_ns: int) -> None:
+    """An incident after it was set right fired a day later, and nothing said why."""
+    scene.end_ns += ahead_ns
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    assert scene.events() == ["firing"]
+    scene.end_ns -= ahead_ns
+    for _ in range(3):
+        scene.go_on(10)
+        scene.judge()
+        scene.restart()
+    assert scene.job.status().firing == 0
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    assert scene.job.status().firing == 1
+    assert scene.deliver() == 3
+    kinds = [delivery.message["type"] for delivery in scene.receiver.deliveries]
+    assert kinds == ["alert.firing", "alert.resolved", "alert.firing"]
 
 
 def test_silence_is_unknown_and_resolves_nothing(scene: Scene) -> None:

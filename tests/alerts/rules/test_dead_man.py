@@ -151,6 +151,22 @@ def test_it_fires_exactly_after_the_limit(steps: list[tuple[float, bool]]) -> No
         assert is_alight == (silent_ns > LIMIT_S * NS_PER_S)
 
 
+def test_silence_is_seen_though_the_clock_was_ahead(scene: Scene) -> None:
+    """Arrivals are dated by a clock that never falls, so it is by that one that they are missed."""
+    ahead_s = 86_400
+    scene.newest_ns = scene.arriving_ns = at(ahead_s)
+    assert scene.run(ahead_s) == 0
+    scene.newest_ns = scene.arriving_ns = at(ahead_s + 5)
+    assert scene.run(10) == 0
+    scene.arriving_ns = at(ahead_s + 5 + LIMIT_S)
+    assert scene.run(10 + 2 * LIMIT_S) == 0
+    scene.arriving_ns = at(ahead_s + 6 + LIMIT_S)
+    assert scene.run(12 + 2 * LIMIT_S) == 1
+    scene.newest_ns = scene.arriving_ns = at(ahead_s + 7 + LIMIT_S)
+    assert scene.run(14 + 2 * LIMIT_S) == 1
+    assert sorted(scene.events()) == [("", "firing"), ("", "resolved")]
+
+
 def test_it_can_be_switched_off_and_its_name_is_taken() -> None:
     """Zero is never; a rule of the same name would share its state."""
     assert AlertsConfig(dead_man_seconds=0, dead_man_services=("shop",)).all_rules == ()
@@ -169,7 +185,7 @@ class Scene:
         self.receiver = DemoReceiver(clock=clock)
         self.receiver.start()
         self._path = folder / "alerts.sqlite"
-        self.newest_ns = 0
+        self.newest_ns = self.arriving_ns = 0
         self.job = self.start()
 
     def start(self, **changes: object) -> AlertsJob:
@@ -183,9 +199,11 @@ class Scene:
             **changes,
         }
         config = AlertsConfig.model_validate(settings)
-        return AlertsJob(
-            config, self.store, self._path, progress=lambda: Progress(self.newest_ns, 2**62)
-        )
+
+        def progress() -> Progress:
+            return Progress(self.newest_ns, 2**62, self.arriving_ns)
+
+        return AlertsJob(config, self.store, self._path, progress=progress)
 
     def restart(self, **changes: object) -> None:
         """Close the job and start it again."""
