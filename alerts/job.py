@@ -11,7 +11,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from alerts.config import AlertsConfig
 from alerts.delivery.outlets import Outlets
-from alerts.delivery.payload import NOTHING_SHOWN, Shown, body
+from alerts.delivery.payload import NOTHING_SHOWN, PROPOSED_FOR_NS, Shown, body
 from alerts.delivery.routing import Routing
 from alerts.delivery.telling import AnyRule, Telling
 from alerts.events import closing_event, transition_event, with_suspect, with_suspect_of
@@ -193,7 +193,7 @@ class AlertsJob:
         Windows end where the data ends: at the newest second of `revenue_cells`, or `lateness_s`
         ago if that is earlier, so that no result rests on seconds that are still filling.
         """
-        watermark = self._reader.watermark()
+        watermark = self._reader.watermark(now_ns)
         if self._progress is None:
             self._readable_ns = self._readable_ns or now_ns
         settled_ns = self._settled_ns(now_ns)
@@ -259,18 +259,35 @@ class AlertsJob:
         if transition is None:
             of_class = rule.focus(facts, subject)
             return self._while_firing(rule, of_class, after, evaluation, moment)
+        last = self._memory.last_event(transition.episode_id)
+        if self._is_proposed_anew(rule, transition):
+            transition = replace(transition, notification=FIRED)
         if transition.notification == FIRED:
             told = self._telling.of(rule, facts, after, transition, evaluation, moment)
-            return self._update(after, told.event, transition, rule, told.shown, told.capture)
+            event = told.event
+            if last is not None:
+                event = replace(event, incident_id=last.incident_id)
+            return self._update(after, event, transition, rule, told.shown, told.capture)
         if transition.to_state is Phase.UNKNOWN:
             silence = duration_text((moment.known_ns - after.data_ns) / NS_PER_S)
             reason = f"no {rule.wording(subject).subject} for {silence}"
             evaluation = replace(evaluation, reason=reason)
         event = transition_event(rule, after, transition, evaluation, moment)
-        last = self._memory.last_event(event.episode_id)
         if last is not None:
             event = with_suspect_of(event, last)
         return self._update(after, event, transition, rule)
+
+    def _is_proposed_anew(self, rule: AnyRule, transition: Transition) -> bool:
+        """Return whether decisions that were moved away came home, and lose as they did."""
+        if not rule.explains_decisions or transition.from_state is not Phase.UNKNOWN:
+            return False
+        fired = [
+            event.at_ns
+            for event in self._memory.events(transition.episode_id)
+            if event.to_state == Phase.FIRING
+        ]
+        since_ns = transition.at_ns - max(fired, default=transition.at_ns)
+        return transition.to_state is Phase.FIRING and since_ns >= PROPOSED_FOR_NS
 
     def _while_firing(
         self,

@@ -15,13 +15,16 @@ from alerts.evidence.suspect import PathNow
 from alerts.rows import AlertEvent
 from alerts.rules.base import Move, Wording
 from attribution.core.segments import STAGES
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 
 # Standard Webhooks asks for less than 20 kB.
 BODY_BYTES_MAX = 20_000
 # Attributes of spans may be of any length.
 _TEXT_MAX = 200
 _REASON_MAX = 500
+# A class that is moved away whole has no decision by which anybody could see that it is well again:
+# after so long it is sent home, and proposed anew if it is not.
+PROPOSED_FOR_NS = NS_PER_HOUR
 # An id that is cut leads nowhere: one that is too long to be an id is left out.
 _EXEMPLAR_MAX = 300
 
@@ -84,7 +87,7 @@ def body(
             ],
             "reason": event.reason[:_REASON_MAX],
             "note": wording.note[:_REASON_MAX],
-            "reroute": _reroute(shown.move),
+            "reroute": _reroute(shown.move, event.at_ns),
             "runbook_url": wording.runbook_url[:_REASON_MAX],
             "dashboard": f"/?episode={quote(event.episode_id)}",
         },
@@ -134,11 +137,11 @@ def _ms(ns: float | None) -> float | None:
     return None if ns is None else round(ns / NS_PER_MS, 3)
 
 
-def _reroute(move: Move | None) -> dict[str, Any] | None:
+def _reroute(move: Move | None, at_ns: int) -> dict[str, Any] | None:
     if move is None:
         return None
     clipped = {name: text[:_TEXT_MAX] for name, text in dataclasses.asdict(move).items()}
-    return {"mode": "propose", "move": clipped}
+    return {"mode": "propose", "move": clipped, "expires_at": _iso(at_ns + PROPOSED_FOR_NS)}
 
 
 def _iso(ns: int) -> str:

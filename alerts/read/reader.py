@@ -50,7 +50,7 @@ class AlertReader:
         """Return how many times its usual loss a budget allows in [from, to), by calendars."""
         return self._budget_factor(names, from_ns, to_ns)
 
-    def watermark(self) -> Watermark:
-        """Return how far the dollars of decisions have come."""
-        newest_ns, attributed_ns = self.rows("watermark", __file__)[0]
+    def watermark(self, now_ns: int) -> Watermark:
+        """Return how far the dollars of decisions have come by now; some clocks are ahead."""
+        newest_ns, attributed_ns = self.rows("watermark", __file__, now_ns=now_ns)[0]
         return Watermark(int(newest_ns) or None, int(attributed_ns) or None)

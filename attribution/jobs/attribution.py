@@ -71,13 +71,19 @@ class AttributionJob:
         self._settled_ns = 0  # what was received by then is there, and attributed but for the late
         self._was_stored = False  # all that was received by the cursor, when the last run ended
         self._step_ns = _STEP_NS_MIN
+        self._clock_ahead_ns = 0
         self._seen_ns = self._asked_ns = 0  # up to where a run saw all, and when the last began
         self._forget()
         # The lanes, an operator who recomputes, and the last pass of a demo.
         self._turns = Turns()
 
     def run_once(
-        self, now_ns: int, stored_ns: int | None = None, newest_ns: int | None = None
+        self,
+        now_ns: int,
+        stored_ns: int | None = None,
+        newest_ns: int | None = None,
+        *,
+        ahead_ns: int = 0,
     ) -> AttributionReport:
         """Attribute what has settled by now.
 
@@ -88,7 +94,10 @@ class AttributionJob:
                 inserts up to `overlap_s` late are found.
             newest_ns: when something was received last, if the caller knows: where it was seen
                 already, the store is asked every few seconds only, for what came from files.
+            ahead_ns: by how much the time by which data arrive is ahead of the machine's, whose
+                clock was set back: what happens now is received then, and is not late for it.
         """
+        self._clock_ahead_ns = ahead_ns
         settled_ns = now_ns - round(self._config.settle_s * NS_PER_S)
         limit_ns = now_ns if stored_ns is None else min(now_ns, stored_ns)
         is_idle = self._was_stored and newest_ns is not None and newest_ns <= self._seen_ns
@@ -270,7 +279,7 @@ class AttributionJob:
             self._seen_spans.forget(
                 news.filter(pc.invert(pc.is_in(news["trace_id"].cast(pa.string()), placed)))
             )
-        in_time = [each for each in bounds if not is_late(each[1], after_ns)]
+        in_time = [each for each in bounds if not self._is_late(each[1], after_ns)]
         if len(in_time) < len(bounds):
             self._late.note(after_ns, until_ns)
         written = Written(changed=set(gone))
@@ -279,9 +288,12 @@ class AttributionJob:
         report.minutes_rewritten += self._minutes.write(written.changed, written.added)
         return self._in_time(written.seconds | gone, after_ns, until_ns)
 
+    def _is_late(self, instant_ns: int, received_after_ns: int) -> bool:
+        return is_late(instant_ns, received_after_ns - self._clock_ahead_ns)
+
     def _in_time(self, seconds: set[int], after_ns: int, until_ns: int) -> set[int]:
         """Return the seconds that are not late, and leave the others to their lane."""
-        found = {each for each in seconds if not is_late(each, after_ns)}
+        found = {each for each in seconds if not self._is_late(each, after_ns)}
         if len(found) < len(seconds):
             self._late.note(after_ns, until_ns)
         return found

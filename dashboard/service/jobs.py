@@ -105,8 +105,18 @@ def _packets(service: Parts) -> Run:
 def _attribution(service: Parts) -> Run:
     s = service.settings
     job = service.attribution = AttributionJob(s.attribution, s.attributes, service.store)
-    # No further than what is stored: an insert may take longer than any overlap.
-    return lambda _: job.run_once(service.rising_ns(), service.stored_ns(), service.newest_ns())
+
+    def run(now_ns: int) -> AttributionReport:
+        rising_ns = service.rising_ns()
+        # No further than what is stored: an insert may take longer than any overlap.
+        return job.run_once(
+            rising_ns,
+            service.stored_ns(),
+            service.newest_ns(),
+            ahead_ns=max(rising_ns - now_ns, 0),
+        )
+
+    return run
 
 
 def _late(service: Parts) -> Run:

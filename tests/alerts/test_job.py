@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -85,6 +86,7 @@ def test_receiver_is_told_once_where_to_move_and_once_that_it_is_over(scene: Sce
             "from_route": "tier1-a",
             "to_region": WELL,
         },
+        "expires_at": iso(firing["data"]["started_at"], hours=1),
     }
     examples = [each["decision_id"] for each in firing["data"]["exemplars"]]
     assert len(examples) == 3
@@ -121,6 +123,39 @@ def test_clock_that_was_ahead_blinds_no_rule(scene: Scene, ahead_ns: int) -> Non
     assert scene.deliver() == 3
     kinds = [delivery.message["type"] for delivery in scene.receiver.deliveries]
     assert kinds == ["alert.firing", "alert.resolved", "alert.firing"]
+
+
+@pytest.mark.parametrize(("away_s", "is_told"), [(600, False), (3_600, True)])
+def test_decisions_that_come_home_and_lose_still_are_proposed_anew(
+    scene: Scene, away_s: int, *, is_told: bool
+) -> None:
+    """Moved away whole, as the message proposed, a class showed nobody whether it was well."""
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    assert scene.deliver() == 1
+    for _ in range(10):
+        scene.go_on(10, regions=(WELL,))
+        scene.judge()
+    assert scene.events() == ["firing", "unknown"]
+    scene.end_ns += away_s * NS_PER_S
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+
+    assert scene.events() == ["firing", "unknown", "firing"]
+    assert scene.deliver() == int(is_told)
+    first, *again = (each.message["data"] for each in scene.receiver.deliveries)
+    assert len(again) == int(is_told)
+    for each in again:
+        same = ("episode_id", "incident_id", "started_at")
+        assert [each[name] for name in same] == [first[name] for name in same]
+        assert (each["seq"], each["reroute"]["move"]["to_region"]) == (3, WELL)
+        assert each["reroute"]["expires_at"] > iso(first["reroute"]["expires_at"], hours=1)
+
+
+def iso(text: str, *, hours: int) -> str:
+    """Return an instant of a message so many hours later."""
+    later = datetime.fromisoformat(text) + timedelta(hours=hours)
+    return later.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def test_silence_is_unknown_and_resolves_nothing(scene: Scene) -> None:

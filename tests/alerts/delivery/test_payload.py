@@ -58,6 +58,7 @@ def test_body_of_an_alert_that_fires() -> None:
                     "from_route": "tier1-a",
                     "to_region": "us-east",
                 },
+                "expires_at": "2033-05-18T04:33:20.000Z",
             },
             "runbook_url": "https://runbooks.example/burn",
             "dashboard": "/?episode=" + "0" * 31 + "1",

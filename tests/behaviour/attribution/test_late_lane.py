@@ -110,6 +110,18 @@ def test_live_decisions_do_not_wait_for_late_ones(store: Connections) -> None:
     assert everything(store) == computed_afresh(store, second)
 
 
+def test_what_comes_after_a_clock_was_set_back_is_not_late(store: Connections) -> None:
+    """Arrivals are dated on from where the clock was: what happens now happened a day before."""
+    running = job(store)
+    put_spans(store, decision("now", -DAY_MS, 100, 1.0))
+    put_outcomes(
+        store, [outcome("o", decision_id=trace_id("now"), received_s=1.5, event_s=1 - DAY_MS / 1e3)]
+    )
+    report = running.run_once(at(10), ahead_ns=NS_PER_DAY)
+    assert (report.attributed, report.cells_rewritten) == (1, 1)
+    assert everything(store) == computed_afresh(store, 11)
+
+
 @pytest.mark.drawn
 @pytest.mark.parametrize("seed", range(examples(1)))
 def test_process_killed_between_slices_loses_and_doubles_nothing(
