@@ -17,8 +17,7 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from collector.core.clock import NS_PER_S
-from collector.core.clock_watch import ClockWatch
+from collector.core.clock import NS_PER_S, ClockWatch
 from collector.core.log import get_logger
 from collector.store.connect import KEEP_LAPSED, Connections
 from collector.store.lapses import drop_lapsed, lapses_by_itself

@@ -16,8 +16,7 @@ from attribution.jobs.report import AttributionReport
 from attribution.sensitivity.job import SlopeJob
 from attribution.vram.outcome_mode import OutcomeModeJob
 from attribution.whatif.analyst import Analyst
-from collector.core.clock import NS_PER_S
-from collector.core.clock_watch import ClockWatch
+from collector.core.clock import NS_PER_S, ClockWatch
 from collector.core.errors import CaptureError
 from collector.core.http.address import authority
 from collector.provenance.live.job import ProvenanceJob

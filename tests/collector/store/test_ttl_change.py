@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.clock import NS_PER_DAY, SystemClock
-from collector.core.clock_watch import ClockWatch
+from collector.core.clock import NS_PER_DAY, ClockWatch, SystemClock
 from collector.store.connect import Connections
 from collector.store.retention import begin_retention, read_retention
 from collector.store.retention_policy import RetentionConfig

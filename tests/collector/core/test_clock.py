@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE
-from collector.core.clock_watch import ClockWatch
+from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, ClockWatch
 from tests.conftest import NOW_NS
 
 HOUR, DAY = NS_PER_HOUR, NS_PER_DAY
