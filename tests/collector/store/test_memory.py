@@ -29,6 +29,13 @@ def machine(root: Path, files: dict[str, str]) -> Path:
         ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": f"{2 * GIB}\n"}, 2),
         ({"sys/fs/cgroup/memory/memory.limit_in_bytes": f"{4 * GIB}\n"}, 4),
         ({"sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 64),
+        ({"proc/self/cgroup": "4:memory:/a/b\n1:cpu:/c\n0::/\n",
+          "sys/fs/cgroup/memory/a/b/memory.limit_in_bytes": f"{3 * GIB}\n",
+          "sys/fs/cgroup/memory/a/memory.limit_in_bytes": f"{2 * GIB}\n",
+          "sys/fs/cgroup/memory/c/memory.limit_in_bytes": f"{GIB}\n",
+          "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 2),
+        ({"proc/self/cgroup": "4:cpuacct,memory:/docker/1\n",
+          "sys/fs/cgroup/memory/memory.limit_in_bytes": f"{4 * GIB}\n"}, 4),
     ],
 )  # fmt: skip
 def test_memory_is_the_least_that_anybody_allows(
