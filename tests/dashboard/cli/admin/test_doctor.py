@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dashboard.cli.admin.doctor import examine
+from collector.core.config import StoreConfig
+from dashboard.cli.admin.doctor import examine, memory_found
 from dashboard.settings.settings import Settings
 
 
@@ -42,3 +43,21 @@ def test_recorder_that_is_switched_off_is_nothing_missing(store_path: Path, tmp_
     [found] = [finding for finding in examine(given) if finding.check == "packets"]
     assert found.ok
     assert found.detail.startswith("packet.enabled is false")
+
+
+def test_memory_is_named_and_too_little_of_it_is_missing() -> None:
+    """A service in too small a container is killed at the first large question."""
+    small, large = (memory_found(StoreConfig(), mib * 2**20) for mib in (512, 8192))
+    assert (small.ok, large.ok) == (False, True)
+    assert small.detail == (
+        "512 MiB for what is started here, of which the engine takes 256 at most and a statement "
+        "from outside 64; the least is 768 MiB, so raise the limit of the container or the unit"
+    )
+    assert large.detail == (
+        "8,192 MiB for what is started here, of which the engine takes 4,096 at most and a "
+        "statement from outside 1,024"
+    )
+    assert memory_found(StoreConfig(), None).ok
+    beside = memory_found(StoreConfig(url="http://store:8123"), 512 * 2**20)
+    assert beside.ok
+    assert beside.detail == "512 MiB for what is started here; the store is another process"
