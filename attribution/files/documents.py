@@ -244,13 +244,11 @@ class Documents:
         for each in node.leaves() if isinstance(node, Pending) else node:
             if each.__class__ is dict:
                 try:
-                    span = read(each)
+                    if (span := read(each)) is not None:
+                        add(span)
                 except (DecodeError, RecursionError) as error:
                     why = str(error) if isinstance(error, DecodeError) else "nested too deeply"
                     self._sink.refuse(why, (_trace_of(each) or trace_id,))
-                else:
-                    if span is not None:
-                        add(span)
             elif isinstance(each, Malformed):
                 self._sink.refuse(each.why, each.traces or (trace_id,))
             else:
