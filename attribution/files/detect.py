@@ -90,9 +90,11 @@ class _Reading:
         """Take the format of a document."""
         self.formats[format_] = None
 
-    def refuse(self, why: str, traces: Iterable[str] = (), *, is_span: bool = True) -> None:
+    def refuse(
+        self, why: str, traces: Iterable[str] = (), *, is_span: bool = True, line: int = 0
+    ) -> None:
         """Count and name what cannot be used."""
-        where = f"{self._request}line {self._text.line}" if self._text else self._request
+        where = f"{self._request}line {line or self._text.line}" if self._text else self._request
         if is_span:
             number = f"span {self.spans + self.refused.spans + 1}"
             where = f"{where}, {number}" if self._text else f"{where}{number}"
