@@ -209,7 +209,7 @@ def _disk(directory: Path) -> Finding:
 
 
 def memory_found(store: StoreConfig, has_bytes: int | None) -> Finding:
-    """Say what may be taken of so much memory, None where nobody says how much there is."""
+    """Return what may be taken of so much memory, None where nobody says how much there is."""
     if has_bytes is None:
         return Finding("memory", True, "this machine does not say how much it has")
     has = has_bytes // 2**20
