@@ -14,9 +14,11 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 
 from attribution.core.segments import CLASSES, STAGES, UNTRACED
-from attribution.files.span import FileSpan, Origin, as_text
+from attribution.files.span import TIME_LIMIT_NS, FileSpan, Origin, as_text
 from attribution.path.spans import KINDS, NONE, Bools, Ids, Ints
+from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig, DecisionMatch, DecisionsConfig
+from collector.core.errors import DecodeError
 from collector.core.event_schema import names_of
 
 _BLOCK = 8_192
@@ -38,6 +40,7 @@ _OURS = (
 )
 _ANY_SERVICE = ""
 _LOW_BITS = 2**63 - 1
+_STAMP_DIGITS_MAX = 20
 # Of each hexadecimal digit in lower case its value, 255 of all else.
 _DIGITS = np.full(256, 255, np.uint8)
 _DIGITS[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
@@ -98,8 +101,15 @@ class _Codes(dict[str, int]):
 class Collected:
     """Takes spans one by one."""
 
-    def __init__(self, attributes: AttributesConfig, decisions: DecisionsConfig) -> None:
-        """Read attributes by these names, and find roots by these rules."""
+    def __init__(
+        self, attributes: AttributesConfig, decisions: DecisionsConfig, retention_days: int = 30
+    ) -> None:
+        """Read attributes by these names, and find roots by these rules.
+
+        A stamp that is earlier than its span by more than the days is one that no collector takes.
+        """
+        self._retention_days = retention_days
+        self.has_refused_root = False
         self._names: dict[str, Sequence[str]] = {
             name: names_of(name, attributes.name(name)) for name in _OURS
         }
@@ -131,7 +141,11 @@ class Collected:
         return self._full + len(self._rows)
 
     def add(self, span: FileSpan) -> None:
-        """Take one span."""
+        """Take one span.
+
+        Raises:
+            DecodeError: its stamps are such as the collector refuses.
+        """
         (trace_id, span_id, parent_id, name, kind, origin, start_ns, end_ns, attributes, status,
          links, may_be_shared, _, _) = span  # fmt: skip
         rest = frozenset(attributes.items())
@@ -213,10 +227,32 @@ class Collected:
             tuple(value[f"decision.ts.{stage}"] for stage in STAGES[1:]),
         )
         if words != _NOTHING:
+            if why := self._refused_stamps(span):
+                self.has_refused_root |= bool(services)
+                raise DecodeError(why)
             self.root_words[len(self)] = words
         return self.traits.setdefault(trait, len(self.traits)), self.decision_ids[
             as_text(value["decision.id"])
         ]
+
+    def _refused_stamps(self, span: FileSpan) -> str:
+        """Return why the collector refuses the stamps of a span, "" where it takes them."""
+        earliest_ns = span.start_ns - (self._retention_days + 1) * NS_PER_DAY
+        latest_name, latest_ns = "", 0
+        for names in (self._names[f"decision.ts.{stage}"] for stage in STAGES):
+            stamps = ((name, stamp(span.attributes.get(name, ""))) for name in names)
+            name, at_ns = next((found for found in stamps if found[1]), ("", 0))
+            if not name:
+                continue
+            if not earliest_ns <= at_ns < TIME_LIMIT_NS:
+                return f"{name} {at_ns} is far from its span; stamp in Unix nanoseconds"
+            if at_ns < latest_ns:
+                return (
+                    f"{name} {at_ns} is before {latest_name} {latest_ns}; "
+                    f"stamp {', '.join(STAGES)} in this order"
+                )
+            latest_name, latest_ns = name, at_ns
+        return ""
 
     def _close(self) -> None:
         """Make arrays of the rows since the last."""
@@ -268,6 +304,14 @@ class Collected:
 
 
 _NOTHING = RootWords()
+
+
+def stamp(text: str) -> int:
+    """Return a stamp in Unix ns, 0 where it is none."""
+    if not (text.isascii() and text.isdigit()):
+        return 0
+    digits = text.lstrip("0")  # Python reads at most 4,300
+    return int(digits or "0") if len(digits) < _STAMP_DIGITS_MAX else 10**_STAMP_DIGITS_MAX
 
 
 def _digits(ids: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:

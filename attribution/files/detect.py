@@ -64,7 +64,7 @@ class Takes(Protocol):
     """Takes spans, and knows how many it took."""
 
     def add(self, span: FileSpan) -> None:
-        """Take one span."""
+        """Take one span; one that it has no use for is refused with DecodeError."""
 
     def __len__(self) -> int: ...
 
@@ -90,9 +90,11 @@ class _Reading:
         """Take the format of a document."""
         self.formats[format_] = None
 
-    def refuse(self, why: str, traces: Iterable[str] = (), *, is_span: bool = True) -> None:
+    def refuse(
+        self, why: str, traces: Iterable[str] = (), *, is_span: bool = True, line: int = 0
+    ) -> None:
         """Count and name what cannot be used."""
-        where = f"{self._request}line {self._text.line}" if self._text else self._request
+        where = f"{self._request}line {line or self._text.line}" if self._text else self._request
         if is_span:
             number = f"span {self.spans + self.refused.spans + 1}"
             where = f"{where}, {number}" if self._text else f"{where}{number}"
@@ -182,11 +184,9 @@ class _Reading:
             for scope in resource_spans.scope_spans:
                 for each in scope.spans:
                     try:
-                        span = protobuf.span_of(each, origin, scope.scope)
+                        self.add(protobuf.span_of(each, origin, scope.scope))
                     except DecodeError as error:
                         self.refuse(str(error), (each.trace_id.hex(),))
-                    else:
-                        self.add(span)
         if before == self.spans + self.refused.count and not self._request:
             # Any few bytes are an empty request with parts that are not known.
             raise DecodeError("no spans in it")

@@ -32,8 +32,10 @@ class Sink(Protocol):
     def add(self) -> Callable[[FileSpan], None]:
         """Return what takes one span."""
 
-    def refuse(self, why: str, traces: Iterable[str] = (), *, is_span: bool = True) -> None:
-        """Take the reason why something cannot be used."""
+    def refuse(
+        self, why: str, traces: Iterable[str] = (), *, is_span: bool = True, line: int = 0
+    ) -> None:
+        """Take the reason why something cannot be used; 0 is the line that was read last."""
 
     def found(self, format_: str) -> None:
         """Take the format of a document."""
@@ -122,7 +124,8 @@ class Documents:
     def _fields_of(self, node: _Node, processes: jaeger.Processes, depth: int) -> None:
         rest: Json = {}
         was_read = False
-        late: list[Json] = []  # spans that need the id of their trace, which stands behind them
+        # Lines and spans that need the id of their trace, which stands behind them.
+        late: list[tuple[int, Json]] = []
         trace_id: object = None
         for name, child in _fields(node):
             if name in otlp.RESOURCES:
@@ -141,8 +144,8 @@ class Documents:
                 trace_id = rest.get("traceID")
                 continue
             was_read = True
-        if late:
-            self._jaeger_spans(late, trace_id or "", processes, late)
+        for line, span in late:
+            self._jaeger_spans([span], trace_id or "", processes, [], line)
         if not was_read:
             self._object(rest) if isinstance(node, Pending) else self._none(rest)
 
@@ -165,15 +168,20 @@ class Documents:
         processes.close()
 
     def _jaeger_spans(
-        self, node: _Node, trace_id: object, processes: jaeger.Processes, late: list[Json]
+        self,
+        node: _Node,
+        trace_id: object,
+        processes: jaeger.Processes,
+        late: list[tuple[int, Json]],
+        line: int = 0,
     ) -> None:
         def read(span: Json) -> FileSpan | None:
             if trace_id is None and not span.get("traceID"):
-                late.append(span)
+                late.append((self._text.line, span))
                 return None
             return jaeger.span_of(span, trace_id, processes)
 
-        self._spans(node, read, "spans", as_text(trace_id))
+        self._spans(node, read, "spans", as_text(trace_id), line)
 
     def _processes(self, node: _Node, processes: jaeger.Processes) -> None:
         for name, process in _fields(node):
@@ -234,7 +242,7 @@ class Documents:
         except DecodeError as error:
             self._sink.refuse(f"resource: {error}", is_span=False)
 
-    def _spans(self, node: _Node, read: _ReadSpan, name: str, trace_id: str) -> None:
+    def _spans(self, node: _Node, read: _ReadSpan, name: str, trace_id: str, line: int = 0) -> None:
         if node is None:
             return
         if not _is_list(node):
@@ -244,13 +252,11 @@ class Documents:
         for each in node.leaves() if isinstance(node, Pending) else node:
             if each.__class__ is dict:
                 try:
-                    span = read(each)
+                    if (span := read(each)) is not None:
+                        add(span)
                 except (DecodeError, RecursionError) as error:
                     why = str(error) if isinstance(error, DecodeError) else "nested too deeply"
-                    self._sink.refuse(why, (_trace_of(each) or trace_id,))
-                else:
-                    if span is not None:
-                        add(span)
+                    self._sink.refuse(why, (_trace_of(each) or trace_id,), line=line)
             elif isinstance(each, Malformed):
                 self._sink.refuse(each.why, each.traces or (trace_id,))
             else:

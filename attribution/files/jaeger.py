@@ -32,7 +32,7 @@ _KINDS = {kind.lower(): kind for kind in KINDS}
 _US_LIMIT = TIME_LIMIT_NS // NS_PER_US
 _PARENTS = ("CHILD_OF", "FOLLOWS_FROM")
 # What Jaeger's own clients call the machine.
-_LEGACY_HOSTS = {"host.ip": "ip", "host.name": "hostname"}
+LEGACY_HOSTS = {"host.ip": "ip", "host.name": "hostname"}
 # OpenTracing's words for a call to a store.
 _LEGACY_STORES = frozenset({"db.type", "sql.query"})
 _made = tuple.__new__
@@ -81,7 +81,7 @@ def state_process(origin: Origin, process: Json) -> None:
         DecodeError: its tags are not a list of tags.
     """
     tags = _tags(process)
-    for name, legacy in _LEGACY_HOSTS.items():
+    for name, legacy in LEGACY_HOSTS.items():
         tags.setdefault(name, tags.get(legacy, ""))
     origin.state(as_text(process.get("serviceName")), tags)
     origin.raw = process

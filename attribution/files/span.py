@@ -32,6 +32,7 @@ class Origin:
 
     service: str = ""
     host: str = ""
+    host_attribute: str = "host.ip"  # that has it
     clock_error_ns: int = NONE  # clock.error_ns, NONE where it does not say
     code: int = NONE  # its number among those of a file, once a span has it
     is_stated: bool = False
@@ -44,7 +45,10 @@ class Origin:
             return
         self.is_stated = True
         self.service = service
-        self.host = next((named[name] for name in _HOST_NAMES if named.get(name)), "")
+        self.host_attribute = next(
+            (name for name in _HOST_NAMES if named.get(name)), self.host_attribute
+        )
+        self.host = named.get(self.host_attribute, "")
         text = named.get("clock.error_ns", "")
         if text.isascii() and text.isdigit() and len(text) <= 18:
             self.clock_error_ns = int(text)

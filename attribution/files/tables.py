@@ -14,9 +14,9 @@ from typing import TypeAlias
 import numpy as np
 
 from attribution.core.segments import STAGES
-from attribution.files.collected import Collected, Columns, RootWords
+from attribution.files.collected import Collected, Columns, RootWords, stamp
 from attribution.files.shared import Keys, keys_of
-from attribution.files.span import TIME_LIMIT_NS, Origin
+from attribution.files.span import Origin
 from attribution.path.classify import kinds_by_place
 from attribution.path.membership import Flag, Forest, plant
 from attribution.path.spans import (
@@ -97,7 +97,7 @@ def tables_of(collected: Collected, refused_by_trace: Counter[str] | None = None
     spans, labels = _spans(collected, columns, keys, names.trace)
     forest = plant(spans)
     is_root = _is_root(collected, columns)[forest.row]
-    is_ruled = bool(is_root.any())
+    is_ruled = bool(is_root.any()) or collected.has_refused_root
     tops, orphaned = _tops(spans, forest)
     found = forest.row[is_root if is_ruled else tops]
     roots, refused = _roots(collected, columns, names, found, spans)
@@ -243,7 +243,7 @@ def _roots(
     ):
         words = collected.root_words.get(row, _NO_WORDS)
         where = f"span {span_id} of trace {trace_id}"
-        stamped_ns = _stamp(words.ingress)
+        stamped_ns = stamp(words.ingress)
         if not accepts(words.schema):
             refused.append(
                 (f"{where}: decision.schema is {words.schema!r}; 1 is accepted", trace_id)
@@ -257,17 +257,10 @@ def _roots(
                 )
             )
         else:
-            stamps = tuple(_stamp(each) for each in words.stamps)
+            stamps = tuple(stamp(each) for each in words.stamps)
             ingress_ns = stamped_ns or start_ns
             roots.append(_Root(row, trace_id, span_id, ids[own_id], ingress_ns, stamps))
     return roots, refused
-
-
-def _stamp(text: str) -> int:
-    """Return a stamp in Unix ns, 0 where it is none."""
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        return 0
-    return int(text) if int(text) < TIME_LIMIT_NS else 0
 
 
 def _ordered(

@@ -78,7 +78,7 @@ class StoreConfig(Section):
         default=4096,
         gt=255,
         description="Memory that the embedded engine may take, and at most half of what the "
-        "machine or the cgroup has",
+        "machine or the cgroup has, below 2 GiB less",
     )
     query_seconds_max: float = Field(
         default=20.0, gt=0, description="Time that one read may take before it is stopped"
@@ -87,7 +87,10 @@ class StoreConfig(Section):
         default=10_000, gt=0, description="Rows that one query from outside may return"
     )
     query_memory_max_mib: int = Field(
-        default=1024, gt=0, description="Memory that one read may take"
+        default=1024,
+        gt=0,
+        description="Memory that one read may take, and of the embedded engine's at most half, "
+        "from outside a quarter",
     )
 
     @property

@@ -31,7 +31,7 @@ from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig
 from collector.core.errors import DecodeError
 from collector.core.event_schema import STAGES
-from collector.otlp.limits import Limits, Refusal, remove
+from collector.otlp.limits import Limits, Refusal, out_of_range, remove
 from collector.otlp.metrics import bad_points, metrics, points
 from collector.otlp.spans import keep_good_spans
 from collector.otlp.values import Request, flatten_deep_values
@@ -240,11 +240,7 @@ def refuse_record(record: LogRecord, limits: Limits) -> Refusal | None:
     """
     time_ns = record.time_unix_nano or record.observed_time_unix_nano
     if time_ns and not limits.earliest_ns <= time_ns <= limits.latest_ns:
-        return Refusal(
-            "time_out_of_range",
-            f"log record at {time_ns} is outside [{limits.earliest_ns}, {limits.latest_ns}] "
-            "Unix ns; set the clock of the sender",
-        )
+        return out_of_range("log record", time_ns, time_ns, limits)
     return None
 
 

@@ -16,7 +16,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     SummaryDataPoint,
 )
 
-from collector.otlp.limits import Limits, Refusal
+from collector.otlp.limits import Limits, Refusal, out_of_range
 
 Point = NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint | SummaryDataPoint
 
@@ -81,11 +81,7 @@ def refuse_point(name: str, point: Point, limits: Limits) -> Refusal | None:
     """
     start_ns, time_ns = point.start_time_unix_nano, point.time_unix_nano
     if not limits.earliest_ns <= time_ns <= limits.latest_ns:
-        return Refusal(
-            "time_out_of_range",
-            f"metric {name!r}: point at {time_ns} is outside "
-            f"[{limits.earliest_ns}, {limits.latest_ns}] Unix ns; set the clock of the sender",
-        )
+        return out_of_range(f"metric {name!r}: point", time_ns, time_ns, limits)
     if start_ns > time_ns:
         return Refusal(
             "ends_before_start",

@@ -11,7 +11,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.otlp.limits import SPAN_ID_BYTES, TRACE_ID_BYTES, Limits, Refusal, remove
+from collector.otlp.limits import (
+    SPAN_ID_BYTES,
+    TRACE_ID_BYTES,
+    Limits,
+    Refusal,
+    out_of_range,
+    remove,
+)
 from collector.otlp.merged_schema import merged_classes
 
 _NO_TRACE_ID = bytes(TRACE_ID_BYTES)
@@ -103,11 +110,7 @@ def refuse_span(span: Span, limits: Limits) -> Refusal | None:
             "take both times from one clock",
         )
     if start_ns < limits.earliest_ns or end_ns > limits.latest_ns:
-        return Refusal(
-            "time_out_of_range",
-            f"span {span.name!r} from {start_ns} to {end_ns} is outside "
-            f"[{limits.earliest_ns}, {limits.latest_ns}] Unix ns; set the clock of the sender",
-        )
+        return out_of_range(f"span {span.name!r}", start_ns, end_ns, limits)
     return None
 
 

@@ -33,7 +33,7 @@ from collector.core.http.server import IS_GONE
 from collector.otlp.check import Signal
 from collector.otlp.json import MARKS_MAX, count_marks, decode_json
 from collector.otlp.outcomes import carries_outcome
-from collector.receive.once import HEADER, Once, Taken
+from collector.receive.once import HEADER, TWICE_HEADER, Once, Taken
 from collector.receive.pipeline import Intake
 from collector.receive.status import (
     INTERNAL,
@@ -183,8 +183,9 @@ class OtlpApp:
             status = rpc_status(code, refused.reason, refused.retry_seconds)
             await _answer(send, refused.status, status, answer_type, refused.headers)
         else:
-            known = ((HEADER, str(taken.known).encode()),) if call.is_once else ()
-            await _answer(send, HTTPStatus.OK, taken.answer, answer_type, known)
+            counts = ((HEADER, taken.known), (TWICE_HEADER, taken.twice)) if call.is_once else ()
+            said = tuple((name, str(count).encode()) for name, count in counts)
+            await _answer(send, HTTPStatus.OK, taken.answer, answer_type, said)
         finally:
             self._held_bytes -= sum(map(len, chunks))
 
@@ -312,7 +313,7 @@ class OtlpApp:
         except Exception as error:
             reason = self._intake.fail(signal, LISTENER, error)
             raise _Refused(HTTPStatus.INTERNAL_SERVER_ERROR, reason) from error
-        return Taken(receipt.answer, 0)
+        return Taken(receipt.answer)
 
     def _allowed(self, sender: Sender, signal: Signal, request: bytes) -> bytes:
         if (

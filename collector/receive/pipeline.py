@@ -118,6 +118,11 @@ class Intake:
             raise ClientGoneError("nobody waits for the answer, so nothing is kept; send it again")
         return self._log(signal, checked, digest, transport, began_ns)
 
+    def takes_spans(self, request: bytes) -> bool:
+        """Return whether a request of spans has one that passes the checks now."""
+        limits = limits_at(self._clock.now_ns(), self._retention_days, self._attributes)
+        return check(Signal.TRACES, request, limits).accepted > 0
+
     def _take_plain(self, signal: Signal, request: bytes, limits: Limits) -> Checked | None:
         """Return a request of spans as it goes to the log where one look at its bytes is enough."""
         if self._plain is None or signal is not Signal.TRACES:

@@ -53,6 +53,11 @@ _CONNECT_SECONDS = 10
 _START_BYTES_MIN = 16 * 1024 * 1024
 OUTSIDE_ARRAY_MAX = 5_000_000
 
+_MIB = 1024 * 1024
+# What a service takes beside the engine, and the least with which the engine is of use.
+_ELSE_BYTES = 448 * _MIB
+_ENGINE_BYTES_MIN = 256 * _MIB
+
 # What a cluster needs of every request (docs/adr/006): an insert returns when the shards have it; a
 # subquery over a spread table sees all shards; rows that a query writes are placed by their key.
 _CLUSTER_SETTINGS: dict[str, int | str] = {
@@ -126,6 +131,9 @@ class Connections:
             lambda: _connect_reader(
                 self.config.model_copy(update={"url": url}),
                 {
+                    "max_memory_usage": read_memory_bytes(
+                        self.config, memory_bytes(), is_outside=True
+                    ),
                     "max_result_rows": self.config.query_rows_max,
                     "result_overflow_mode": "throw",
                     # One call of a function is not interrupted; so it may not make 500 million.
@@ -234,7 +242,8 @@ def enter_directory(config: StoreConfig) -> None:
 def _connect_reader(config: StoreConfig, more: dict[str, int | str]) -> Client:
     """Connect for reading alone; the database has to be there."""
     limits = {
-        **_reader_limits(config),
+        "max_execution_time": math.ceil(config.query_seconds_max),  # 0 would be without end
+        "max_memory_usage": read_memory_bytes(config, memory_bytes()),
         **more,
         **(_CLUSTER_SETTINGS if config.cluster else {}),
     }
@@ -288,8 +297,24 @@ def _use(client: Client, config: StoreConfig) -> None:
 
 def engine_memory_bytes(config: StoreConfig, has_bytes: int | None) -> int:
     """Return what the embedded engine may take of a process that may have so much, if known."""
-    asked = config.memory_max_mib * 1024 * 1024
-    return asked if has_bytes is None else min(asked, has_bytes // 2)
+    asked = config.memory_max_mib * _MIB
+    if has_bytes is None:
+        return asked
+    left = max(_ENGINE_BYTES_MIN, (has_bytes - _ELSE_BYTES) * 2 // 3)
+    return min(asked, has_bytes // 2, left)
+
+
+def read_memory_bytes(
+    config: StoreConfig, has_bytes: int | None, *, is_outside: bool = False
+) -> int:
+    """Return what one read may take: of the embedded engine half, or a quarter from outside.
+
+    Two statements from outside run at a time; receivers and jobs need the rest.
+    """
+    asked = config.query_memory_max_mib * _MIB
+    if config.embedded_path is None:
+        return asked
+    return min(asked, engine_memory_bytes(config, has_bytes) // (4 if is_outside else 2))
 
 
 def _engine_options(config: StoreConfig) -> dict[str, int | str]:
@@ -334,13 +359,6 @@ def _require_room(path: Path) -> None:
             f"store.url: {path} has {disk.free:,} bytes free on its disk, and a start needs "
             f"{_START_BYTES_MIN:,}; free space there"
         )
-
-
-def _reader_limits(config: StoreConfig) -> dict[str, int | str]:
-    return {
-        "max_execution_time": math.ceil(config.query_seconds_max),  # 0 would be without end
-        "max_memory_usage": config.query_memory_max_mib * 1024 * 1024,
-    }
 
 
 def _explain(error: Exception, config: StoreConfig) -> Exception:

@@ -22,15 +22,27 @@ def _limits(root: Path) -> Iterator[int]:
         found = re.search(r"^MemTotal:\s+(\d+) kB", (root / "proc/meminfo").read_text(), re.M)
         if found:
             yield int(found[1]) * 1024
-    groups = root / "sys/fs/cgroup"
-    own = ""
+    lines: list[str] = []
     with suppress(OSError):
         lines = (root / "proc/self/cgroup").read_text().splitlines()
-        own = next((line[3:] for line in lines if line.startswith("0::")), "")
-    # A group is bound by every group that it is in; inside a container the first is all there is.
+    own = {kind: path for line in lines for kind, path in _groups(line)}
+    groups = root / "sys/fs/cgroup"
+    yield from _allowed(groups, own.get("", ""), "memory.max")
+    yield from _allowed(groups / "memory", own.get("memory", ""), "memory.limit_in_bytes")
+
+
+def _groups(line: str) -> Iterator[tuple[str, str]]:
+    """Yield the group of a line by what it bounds; version 2 names nothing."""
+    _, kinds, path = (*line.split(":", 2), "", "")[:3]
+    yield from ((kind, path) for kind in kinds.split(","))
+
+
+def _allowed(groups: Path, own: str, name: str) -> Iterator[int]:
+    """Yield the limits of a group and of every group that it is in, which bind it as well.
+
+    Inside a container the first is all there is. A number beyond any machine is no limit.
+    """
     group = groups / own.strip("/")
     for each in (group, *(up for up in group.parents if up.is_relative_to(groups))):
         with suppress(OSError, ValueError):  # no such file, or "max"
-            yield int((each / "memory.max").read_text())
-    with suppress(OSError, ValueError):  # version 1, where a number beyond any machine is no limit
-        yield int((groups / "memory/memory.limit_in_bytes").read_text())
+            yield int((each / name).read_text())

@@ -53,7 +53,7 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
     opened = ExitStack()
     opened.callback(store.close)
     with opened:  # until all is there
-        _refuse_old_schema(settings, store)
+        _refuse_old_schema(settings, store, base_url)
         if settings.wal_dir.is_dir():
             with suppress(LogInUseError):  # the head in it is of the store of that process
                 if path is not None:
@@ -86,7 +86,7 @@ def warn_of_log(directory: Path, store: Connections) -> None:
         )
 
 
-def _refuse_old_schema(settings: Settings, store: Connections) -> None:
+def _refuse_old_schema(settings: Settings, store: Connections, base_url: str) -> None:
     """Refuse a store that lacks a table of this program, and name the command that adds it."""
     s = settings
     pending = pending_statements(
@@ -94,6 +94,8 @@ def _refuse_old_schema(settings: Settings, store: Connections) -> None:
     )
     if pending:
         raise InputError(
-            f"store {s.store.place} lacks {len(pending)} statements of this program's schema, "
-            f"the first {pending[0].name}; bring it up with `millworth migrate`"
+            f"no Millworth answers at {base_url}, and the store {s.store.place} lacks "
+            f"{len(pending)} statements of this program's schema, the first {pending[0].name}; "
+            "start one with `millworth up`, name the settings of another store with --config, or "
+            "bring it up with `millworth migrate`"
         )

@@ -22,10 +22,11 @@ They come from `millworth.toml` in the working directory, or from the file that 
 [millworth.example.toml](../../millworth.example.toml) holds every key with its default and runs as
 it is. Any key from the environment goes before the file: `MILLWORTH__DASHBOARD__PORT=9000` is
 `dashboard.port`, and a number is an entry of a list: `MILLWORTH__ALERTS__WEBHOOKS__0__SECRET`.
-Secrets belong there; commands that only ask run without them. A key that does not exist stops the
-start, and the error suggests the closest name. `millworth config check` reads the settings and
-names the first fault; `millworth config print --origin` shows the settings in force and where each
-came from.
+Secrets belong there; commands that only ask run without them. Where they are set, an entry has to
+be in the file, so a command in another directory needs `--config` too. A key that does not exist
+stops the start, and the error suggests the closest name. `millworth config check` reads the
+settings and names the first fault; `millworth config print --origin` shows the settings in force
+and where each came from.
 
 The log, its keys and the state of alerts lie beside the embedded store: for a store named `store`
 in `wal/` and `alerts.sqlite`, for one with another NAME in `NAME-wal/` and `NAME-alerts.sqlite`, so

@@ -21,6 +21,7 @@ from alerts.people.standing import Standing, standings
 from alerts.people.window import parse_window
 from alerts.rows import AlertEvent, Dollars, Owned
 from alerts.state.acts import Act
+from alerts.state.deliveries import Deliveries, Delivery
 from alerts.state.external import ExternalAlert, ExternalAlerts
 from alerts.state.owned import read_owned
 from alerts.state.routed import OpenAlert, open_alerts
@@ -30,6 +31,7 @@ from dashboard.api.alerts.state import TEXT_MAX, Action, require
 from dashboard.api.caller import NOBODY, caller
 from dashboard.read.workers import Workers
 
+_MESSAGES_MAX: Final = 200
 _NUMBER_MAX: Final = 2**53  # what every JSON reader takes for a whole number
 
 
@@ -129,12 +131,25 @@ class OpenAlerts:
 
 @dataclass(frozen=True, slots=True)
 class AlertHistory:
-    """One alert: every change, and what people said."""
+    """One alert: every change, who was told, and what people said."""
 
     episode_id: str
     events: list[AlertEvent]
+    messages: list[MessageRow]  # the newest first
     notes: list[Note]
     silences: list[SilenceRow]  # that hide it now
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    """One message to one receiver, and how far it came."""
+
+    endpoint: str
+    kind: str
+    status: str
+    attempts: int
+    at_ns: int  # of the last attempt, before the first when it was written
+    detail: str  # of the last attempt; it may hold what the receiver wrote
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +195,7 @@ def people_router(state: AlertStore | None, workers: Workers, clock: Clock) -> A
 
     @router.get("/{episode_id}")
     async def get_alert(episode_id: str) -> AlertHistory:
-        """Return one alert: its changes, what people said, and what hides it."""
+        """Return one alert: its changes, who was told, what people said, and what hides it."""
         return await workers.run(_history, require(state), episode_id, clock.now_ns())
 
     @router.post("/{episode_id}/ack")
@@ -307,12 +322,19 @@ def _history(memory: AlertStore, episode_id: str, now_ns: int) -> AlertHistory:
             "`alert_events` for what is older than 30 days",
         )
     hiding = Silences(memory).hiding(events[-1], now_ns)
+    sent = Deliveries(memory).of_episode(episode_id, _MESSAGES_MAX)
     return AlertHistory(
         episode_id,
         events,
+        [_message(delivery) for delivery in sent],
         Notes(memory).of([episode_id]).get(episode_id, []),
         [_row(silence, now_ns) for silence in hiding],
     )
+
+
+def _message(of: Delivery) -> MessageRow:
+    at_ns = of.tried_ns or of.created_ns
+    return MessageRow(of.endpoint, of.kind, of.status, of.attempts, at_ns, of.detail)
 
 
 def _row(silence: Silence, now_ns: int) -> SilenceRow:

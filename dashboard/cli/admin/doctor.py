@@ -15,11 +15,13 @@ from rich.text import Text
 from collector.audit.log import AuditState
 from collector.auth.gate import require_doors
 from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.config import StoreConfig
 from collector.core.errors import ConfigError, MillworthError
 from collector.core.http.address import authority
 from collector.otlp.native.spans import IS_THERE
-from collector.store.connect import Connections
+from collector.store.connect import Connections, engine_memory_bytes, read_memory_bytes
 from collector.store.grants import excess_rights
+from collector.store.memory import memory_bytes
 from dashboard.cli.client import ApiClient, answers, service_url, trust
 from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
@@ -32,6 +34,8 @@ from packet.capture.start import recording_available
 
 # A day of 60 decisions a second is about 2 GiB.
 DISK_BYTES_MIN = 2 * 1024**3
+# With the embedded engine, as docs/operate/sizing.md measures it.
+MEMORY_MIB_MIN = 768
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     python = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", (3, 11) <= sys.version_info[:2] < (3, 14), f"{python}, needs 3.11-3.13")
     yield _disk(settings.data_dir)
+    yield memory_found(settings.store, memory_bytes())
     yield from _open_to_others(settings)
     try:
         url = service_url(settings)
@@ -212,6 +217,26 @@ def _disk(directory: Path) -> Finding:
         f"{free / 1024**3:.1f} GiB free at {existing}, "
         f"{DISK_BYTES_MIN / 1024**3:.0f} GiB are a day of 60 decisions a second",
     )
+
+
+def memory_found(store: StoreConfig, has_bytes: int | None) -> Finding:
+    """Return what may be taken of so much memory, None where nobody says how much there is."""
+    if has_bytes is None:
+        return Finding("memory", True, "this machine does not say how much it has")
+    has = has_bytes // 2**20
+    there = f"{has:,} MiB for what is started here"
+    if store.embedded_path is None:
+        return Finding("memory", True, f"{there}; the store is another process")
+    engine = engine_memory_bytes(store, has_bytes) // 2**20
+    outside = read_memory_bytes(store, has_bytes, is_outside=True) // 2**20
+    detail = (
+        f"{there}, of which the engine takes {engine:,} at most and a statement from outside "
+        f"{outside:,}"
+    )
+    if has < MEMORY_MIB_MIN:
+        remedy = "raise the limit of the container or the unit"
+        detail += f"; the least is {MEMORY_MIB_MIN} MiB, so {remedy}"
+    return Finding("memory", has >= MEMORY_MIB_MIN, detail)
 
 
 def _open_to_others(settings: Settings) -> Iterator[Finding]:

@@ -52,7 +52,8 @@ def split_traces(name: str, chunks: Iterable[bytes], settings: Settings) -> Spli
     Raises:
         DecodeError: nothing of it can be used; names the file, what is wrong and the remedy.
     """
-    collected = Collected(settings.attributes, settings.decisions)
+    days = settings.collector.retention_days
+    collected = Collected(settings.attributes, settings.decisions, days)
     found = read_traces(name, chunks, collected)
     refused = found.refused
     tables = tables_of(collected, refused.by_trace)

@@ -344,3 +344,20 @@ def test_damaged_file_raises_only_decode_error(write: Any, data: st.DataObject) 
         parse("traces", bytes(body[: data.draw(st.integers(at, len(body)))]))
     except DecodeError:
         return
+
+
+def test_span_of_jaeger_without_a_trace_is_named_by_its_own_line() -> None:
+    """The id may stand behind the spans, so each was named by the last line of the file."""
+    document = json.loads(jaeger_json([F(1), F(2, 1, 10, 40)]))
+    [trace] = document["data"]
+    del trace["traceID"]
+    for span in trace["spans"]:
+        del span["traceID"]
+    text = json.dumps(document, indent=1)
+    of_a_span = '     "spanID"'  # deeper in it there are those of references
+    first, second = (at for at, line in enumerate(text.splitlines()) if line.startswith(of_a_span))
+
+    assert parse("traces", text.encode()).refused == [
+        f"line {first}, span 1: traceID is missing; an id has a digit",
+        f"line {second}, span 2: traceID is missing; an id has a digit",
+    ]

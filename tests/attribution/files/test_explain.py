@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.support.attribution.detect import answer, split, split_file
 from tests.support.attribution.trace_files import (
     BASE_US,
     TRACE,
+    WRITERS,
     F,
     hex_id,
     jaeger_json,
@@ -217,6 +219,32 @@ def test_consumer_below_a_producer_is_not_waited_for_unless_it_says_so() -> None
     assert split(spans)[0]["flags"] == ["async"]
     [share] = split([spans[0], F(2, 1, 10, 40, "Consumer", attributes=waits)])
     assert list(sections(share)) == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("us", "why"),
+    [
+        ((10, 60, 40, 90), f"decision.ts.decision {(BASE_US + 40) * 1000} is before "
+         f"decision.ts.transform {(BASE_US + 60) * 1000}; stamp ingress, transform, decision, "
+         "egress in this order"),
+        ((-33 * 86_400_000_000, 10, 30, 90), " is far from its span; stamp in Unix nanoseconds"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("write", WRITERS.values())
+def test_stamps_that_the_collector_refuses_are_of_no_decision(
+    write: Callable[..., bytes], us: tuple[int, ...], why: str
+) -> None:
+    """The file was split as the service never splits it, and nothing said so."""
+    stamps = {
+        f"decision.ts.{stage}": str((BASE_US + at) * 1000)
+        for stage, at in zip(("ingress", "transform", "decision", "egress"), us, strict=True)
+    }
+    offer = {"decision.action": "offer"}
+
+    shares, refused = answer(write([F(1, attributes={**offer, **stamps}), F(2, 1, 20, 40)]))
+
+    assert (shares, refused.count) == ([], 1)
+    assert why in refused.lines[0]
 
 
 def test_span_id_that_comes_twice() -> None:

@@ -134,6 +134,30 @@ def test_stamp_in_another_unit_is_refused_with_its_value(ns_in_unit: int) -> Non
     assert "stamp in Unix nanoseconds" in checked.message
 
 
+@pytest.mark.parametrize(
+    ("start_ns", "said"),
+    [
+        (
+            NOW_NS - 400 * NS_PER_DAY,
+            "span 'old' of 2032-04-13T03:33:20Z is before 2033-04-18T03:33:20Z, the oldest that "
+            "collector.retention_days takes: raise it for old data, or set the clock of the sender",
+        ),
+        (
+            NOW_NS + 2 * NS_PER_DAY,
+            "span 'old' of 2033-05-20T03:33:20Z is after 2033-05-19T03:33:20Z, a day ahead of the "
+            "collector; set the clock of the sender",
+        ),
+    ],
+)
+def test_time_out_of_range_is_readable_and_names_its_remedy(start_ns: int, said: str) -> None:
+    """Whoever imported an old file was told to set a clock that was right."""
+    bad = span(name="old", start_ns=start_ns, duration_ns=0)
+
+    checked = check(Signal.TRACES, trace_request(bad).SerializeToString(), LIMITS)
+
+    assert said in checked.message
+
+
 def test_of_a_stamp_that_is_there_twice_the_first_is_judged() -> None:
     """The store has the first, so the last must not stand for it."""
     old = NOW_NS - 40 * NS_PER_DAY

@@ -8,8 +8,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.core.clock import NS_PER_DAY
-from collector.receive.once import HEADER
+from collector.core.clock import NS_PER_DAY, NS_PER_MS
+from collector.receive.once import HEADER, TWICE_HEADER
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
@@ -26,6 +26,15 @@ def put(http: httpx.Client, *spans: Span) -> tuple[int, int]:
     assert answer.status_code == 200, answer.text
     partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
     return int(answer.headers[HEADER.decode()]), partial.rejected_spans
+
+
+def counts(http: httpx.Client, *spans: Span) -> tuple[int, int, int]:
+    """Send spans as an importer does; return how many were known, were twice, were refused."""
+    body = trace_request(*spans).SerializeToString()
+    answer = http.post("/v1/traces", content=body, headers=ONCE)
+    partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+    known, twice = (int(answer.headers[each.decode()]) for each in (HEADER, TWICE_HEADER))
+    return known, twice, partial.rejected_spans
 
 
 def stored(service: CollectorService, store: Connections) -> tuple[int, int]:
@@ -63,13 +72,57 @@ def test_what_came_live_and_waits_in_the_log_is_known(
 def test_a_span_twice_in_one_request_is_stored_once(
     service: CollectorService, http: httpx.Client, store: Connections
 ) -> None:
-    """A file may hold the same answer of a query twice."""
-    one = span(trace_id=new_trace_id())
+    """A file may hold the same answer of a query twice, and nothing of it was there already."""
+    one, other = span(trace_id=new_trace_id()), span(trace_id=new_trace_id())
 
-    known = put(http, one, one, span(trace_id=new_trace_id()))
-
-    assert known == (1, 0)
+    assert counts(http, one, one, other) == (0, 1, 0)
+    assert counts(http, one, one, other) == (3, 0, 0)
     assert stored(service, store) == (2, 2)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_that_share_an_id_and_differ_both_are_stored(
+    service: CollectorService, http: httpx.Client, store: Connections, order: int
+) -> None:
+    """Its place in the file decided which of the two was dropped, as if it had been there."""
+    trace_id = new_trace_id()
+    short, long, tagged = (span(trace_id=trace_id, span_id="01" * 8) for _ in range(3))
+    long.end_time_unix_nano += 100 * NS_PER_MS
+    tagged.attributes.add(key="k").value.string_value = "v"
+    twins = [short, long, tagged][::order]
+
+    assert counts(http, *twins, short) == (0, 1, 0)
+    assert stored(service, store) == (3, 1)
+    assert counts(http, *twins) == (3, 0, 0)
+    assert stored(service, store) == (3, 1)
+
+
+def test_one_that_differs_from_what_is_stored_is_stored(
+    service: CollectorService, http: httpx.Client, store: Connections
+) -> None:
+    """A large file comes in several requests, and the two may stand in different ones."""
+    live = span(trace_id=new_trace_id())
+    other = Span()
+    other.CopyFrom(live)
+    other.end_time_unix_nano += 100 * NS_PER_MS
+
+    assert [counts(http, live), counts(http, other), counts(http, other, live)] == [
+        (0, 0, 0), (0, 0, 0), (2, 0, 0),
+    ]  # fmt: skip
+    assert stored(service, store) == (2, 1)
+
+
+def test_one_that_is_refused_hides_none_of_its_id(
+    service: CollectorService, http: httpx.Client, store: Connections
+) -> None:
+    """The good one was lost at each import, and was said to be there already."""
+    good = span(trace_id=new_trace_id())
+    old = Span()
+    old.CopyFrom(good)
+    old.start_time_unix_nano -= 400 * NS_PER_DAY
+
+    assert counts(http, old, good, old) == (0, 0, 2)
+    assert stored(service, store) == (1, 1)
 
 
 def test_times_that_a_file_has_cut_make_no_other_span(

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from collector.core.config import StoreConfig
-from collector.store.connect import engine_memory_bytes
+from collector.store.connect import engine_memory_bytes, read_memory_bytes
 from collector.store.memory import memory_bytes
 
-GIB = 2**30
+GIB, MIB = 2**30, 2**20
 
 
 def machine(root: Path, files: dict[str, str]) -> Path:
@@ -29,6 +29,13 @@ def machine(root: Path, files: dict[str, str]) -> Path:
         ({"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": f"{2 * GIB}\n"}, 2),
         ({"sys/fs/cgroup/memory/memory.limit_in_bytes": f"{4 * GIB}\n"}, 4),
         ({"sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 64),
+        ({"proc/self/cgroup": "4:memory:/a/b\n1:cpu:/c\n0::/\n",
+          "sys/fs/cgroup/memory/a/b/memory.limit_in_bytes": f"{3 * GIB}\n",
+          "sys/fs/cgroup/memory/a/memory.limit_in_bytes": f"{2 * GIB}\n",
+          "sys/fs/cgroup/memory/c/memory.limit_in_bytes": f"{GIB}\n",
+          "sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n"}, 2),
+        ({"proc/self/cgroup": "4:cpuacct,memory:/docker/1\n",
+          "sys/fs/cgroup/memory/memory.limit_in_bytes": f"{4 * GIB}\n"}, 4),
     ],
 )  # fmt: skip
 def test_memory_is_the_least_that_anybody_allows(
@@ -44,3 +51,29 @@ def test_engine_takes_half_of_what_there_is_or_its_setting() -> None:
     assert engine_memory_bytes(config, None) == 4 * GIB
     assert engine_memory_bytes(config, 64 * GIB) == 4 * GIB
     assert engine_memory_bytes(config, 3 * GIB) == 3 * GIB // 2
+
+
+@pytest.mark.parametrize(
+    ("has_mib", "engine_mib", "page_mib", "outside_mib"),
+    [
+        (768, 256, 128, 64),
+        (1024, 384, 192, 96),
+        (2048, 1024, 512, 256),
+        (4096, 2048, 1024, 512),
+        (65536, 4096, 1024, 1024),
+    ],
+)
+def test_reads_stay_below_what_the_engine_may_take(
+    has_mib: int, engine_mib: int, page_mib: int, outside_mib: int
+) -> None:
+    """One statement of a viewer took all there was in 768 MiB, and the service was killed."""
+    config, has = StoreConfig(), has_mib * MIB
+    assert engine_memory_bytes(config, has) == engine_mib * MIB
+    assert read_memory_bytes(config, has) == page_mib * MIB
+    assert read_memory_bytes(config, has, is_outside=True) == outside_mib * MIB
+
+
+def test_reads_of_a_server_have_the_limit_that_is_set() -> None:
+    """Its memory is that of another machine, of which this one says nothing."""
+    config = StoreConfig(url="http://store:8123")
+    assert read_memory_bytes(config, GIB, is_outside=True) == 1024 * MIB

@@ -43,7 +43,7 @@ def show(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one alert: every change, what people said, and what hides it."""
+    """Show one alert: every change, who was told, what people said, and what hides it."""
     with asking(config, url) as api:
         show_history(api, episode, as_json=as_json)
 
@@ -126,6 +126,10 @@ def show_history(api: Api, episode: str, *, as_json: bool) -> None:
     for event in answer["events"]:
         changed = f"{event['from_state']} -> {event['to_state']}"
         OUT.print(f"{utc_iso(event['at_ns'])} {changed}: {plain(event['reason'])}")
+    for sent in reversed(answer["messages"]):
+        to = f"{sent['kind']} to {plain(sent['endpoint'])}: {sent['status']}"
+        said = f": {plain(sent['detail'])}" if sent["detail"] else ""
+        OUT.print(f"{utc_iso(sent['at_ns'])} {to}, attempts: {sent['attempts']}{said}")
     for note in answer["notes"]:
         OUT.print(_note(note))
     for each in answer["silences"]:

@@ -50,13 +50,15 @@ class Report:
     spans: int = 0  # in the file, those that were refused among them
     imported: int = 0
     known: int = 0  # there already
+    twice: int = 0  # in the file before, to the letter
     refused: int = 0
     reasons: list[str] = field(default_factory=list)
 
     def count(self, spans: int, answered: Answered) -> None:
         """Count what a receiver said of one request."""
-        self.imported += spans - answered.known - answered.refused
+        self.imported += spans - answered.known - answered.twice - answered.refused
         self.known += answered.known
+        self.twice += answered.twice
         self.refused += answered.refused
         if answered.refused:
             self.reasons.append(answered.reason)
@@ -161,8 +163,9 @@ def _once_asked(sources: Sequence[TraceSource]) -> Callable[[], Halves]:
 
 
 def _show(report: Report) -> None:
+    twice = f"{report.twice} twice in the file, " if report.twice else ""
     OUT.print(
-        f"{report.file}: {report.imported} imported, {report.known} there already, "
+        f"{report.file}: {report.imported} imported, {report.known} there already, {twice}"
         f"{report.refused} refused"
     )
     for line in report.reasons[:_SHOWN_MAX]:

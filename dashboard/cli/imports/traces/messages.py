@@ -21,6 +21,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from attribution.files.jaeger import LEGACY_HOSTS
 from attribution.files.otlp import SPAN_ID_BYTES, TRACE_ID_BYTES
 from attribution.files.span import NS_PER_US, FileSpan, Json, Origin, as_ns, as_text, members, shown
 from attribution.path.spans import KINDS
@@ -126,20 +127,20 @@ def resource_of(origin: Origin) -> Resource:
     if isinstance(raw, dict):
         try:
             found.attributes.extend(_otlp_pairs(raw))
-            _add(found.attributes, _jaeger_tags(raw))
+            _add(found.attributes, _with_host(_jaeger_tags(raw)))
         except _FAILURES as error:
             raise DecodeError(f"not OTLP: {str(error)[:200]}") from error
     named = {pair.key for pair in found.attributes}
-    known = {"service.name": origin.service, "host.ip": origin.host}
+    known = {"service.name": origin.service, origin.host_attribute: origin.host}
     if not named.isdisjoint(_HOST_NAMES):
-        del known["host.ip"]
+        del known[origin.host_attribute]
     _add(found.attributes, {k: v for k, v in known.items() if v and k not in named})
     return found
 
 
 def named_resource(origin: Origin) -> Resource:
     """Return service and host alone of what sent a span."""
-    return resource_of(Origin(origin.service, origin.host))
+    return resource_of(Origin(origin.service, origin.host, origin.host_attribute))
 
 
 def scope_of(span: FileSpan) -> InstrumentationScope:
@@ -258,6 +259,12 @@ def _with_missing(span: FileSpan, tags: Mapping[str, object]) -> dict[str, objec
     if _is_true(kept.get("error")):
         del kept["error"]
     return kept | {k: v for k, v in span.attributes.items() if k not in tags}
+
+
+def _with_host(tags: Mapping[str, object]) -> dict[str, object]:
+    """Return the tags of a process, with the machine named as OpenTelemetry does."""
+    names = {old: new for new, old in LEGACY_HOSTS.items() if tags.get(old) and new not in tags}
+    return {names.get(name, name): value for name, value in tags.items()}
 
 
 def _is_true(value: object) -> bool:

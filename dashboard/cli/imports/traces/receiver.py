@@ -32,7 +32,7 @@ from collector.core.errors import (
 )
 from collector.core.http.address import authority
 from collector.receive.http_app import PROTOBUF
-from collector.receive.once import HEADER
+from collector.receive.once import HEADER, TWICE_HEADER
 from collector.receive.status import status_text
 from collector.service import CollectorService
 from collector.store.connect import Connections, enter_directory
@@ -62,6 +62,7 @@ class Answered:
     """What became of one request."""
 
     known: int  # spans that were there already
+    twice: int  # spans that were in the request before
     refused: int
     reason: str  # of what was refused, in the receiver's words
 
@@ -136,7 +137,8 @@ class Receiver:
             partial = ExportTraceServiceResponse.FromString(response.content).partial_success
         except message.DecodeError as error:
             raise InputError(f"{self._base_url} answers what is not OTLP: {error}") from error
-        return Answered(int(known), partial.rejected_spans, partial.error_message)
+        twice = int(response.headers.get(TWICE_HEADER.decode(), "0"))
+        return Answered(int(known), twice, partial.rejected_spans, partial.error_message)
 
     def __enter__(self) -> Self:
         return self

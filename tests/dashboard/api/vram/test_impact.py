@@ -50,5 +50,8 @@ def test_store_of_an_older_schema_is_named_with_what_brings_it_up(tmp_path: Path
         MILLWORTH__STORE__URL=f"chdb://{tmp_path}/store", MILLWORTH__DASHBOARD__PORT="1",
     )  # fmt: skip
     assert result.returncode == 2
+    assert result.stderr.startswith(
+        "millworth: no Millworth answers at http://127.0.0.1:1, and the"
+    )
     assert "bring it up with `millworth migrate`" in result.stderr
     assert "Traceback" not in result.stderr

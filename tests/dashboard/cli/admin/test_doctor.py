@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from collector.auth.tokens import hash_text
-from dashboard.cli.admin.doctor import examine
+from collector.core.config import StoreConfig
+from dashboard.cli.admin.doctor import examine, memory_found
 from dashboard.settings.settings import Settings
 
 
@@ -64,3 +65,21 @@ def test_token_that_expired_is_named(store_path: Path, tmp_path: Path) -> None:
     [found] = [finding for finding in examine(given) if finding.check == "access"]
     assert not found.ok
     assert found.detail.startswith("access.tokens: shop expired on 2020-01-01")
+
+
+def test_memory_is_named_and_too_little_of_it_is_missing() -> None:
+    """A service in too small a container is killed at the first large question."""
+    small, large = (memory_found(StoreConfig(), mib * 2**20) for mib in (512, 8192))
+    assert (small.ok, large.ok) == (False, True)
+    assert small.detail == (
+        "512 MiB for what is started here, of which the engine takes 256 at most and a statement "
+        "from outside 64; the least is 768 MiB, so raise the limit of the container or the unit"
+    )
+    assert large.detail == (
+        "8,192 MiB for what is started here, of which the engine takes 4,096 at most and a "
+        "statement from outside 1,024"
+    )
+    assert memory_found(StoreConfig(), None).ok
+    beside = memory_found(StoreConfig(url="http://store:8123"), 512 * 2**20)
+    assert beside.ok
+    assert beside.detail == "512 MiB for what is started here; the store is another process"

@@ -4,9 +4,12 @@ import json
 
 import pytest
 
+from alerts.state.deliveries import Deliveries
+from alerts.state.retry import DeliveryStatus
+from alerts.state.sqlite import Update
 from dashboard.cli.ask.alerts.main import show_history, show_open
 from dashboard.cli.ask.alerts.silences import show_silence
-from tests.support.alerts.builders import EPISODE
+from tests.support.alerts.builders import EPISODE, event, firing_state, message
 from tests.support.alerts.state_api import StateApi
 
 BODY = {
@@ -52,6 +55,27 @@ def test_person_reads_what_fires_with_its_money(
     assert change == "2033-05-18T03:33:20.000 inactive -> firing: because"
     assert note == '2033-05-18T03:33:20.000 ack by anna, something to do: "looking"'
     assert hides.startswith("hidden by silence 1 until 2033-05-18T04:33:20.000")
+
+
+def test_person_reads_which_receiver_was_told_and_why_another_was_not(
+    state_api: StateApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twelve of fourteen failed, and the alert named none; a receiver's text drives no terminal."""
+    sent = tuple(message(1, each, episode_id=EPISODE) for each in ("pager", "router"))
+    state_api.state.record([Update(firing_state(), event(), sent)])
+    Deliveries(state_api.state).give_up("router", DeliveryStatus.DISABLED, "HTTP 410\x1b[2J")
+
+    show_history(state_api.client, EPISODE, as_json=False)
+    _, *told = capsys.readouterr().out.splitlines()
+    assert told == [
+        "2033-05-18T03:33:20.000 alert.firing to pager: pending, attempts: 0",
+        "2033-05-18T03:33:20.000 alert.firing to router: disabled, attempts: 0: HTTP 410\\u001b[2J",
+    ]
+    show_history(state_api.client, EPISODE, as_json=True)
+    messages = json.loads(capsys.readouterr().out)["messages"]
+    assert [(each["endpoint"], each["status"]) for each in messages] == [
+        ("router", "disabled"), ("pager", "pending"),
+    ]  # fmt: skip
 
 
 def test_machine_reads_the_same(state_api: StateApi, capsys: pytest.CaptureFixture[str]) -> None:

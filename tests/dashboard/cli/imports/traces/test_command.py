@@ -78,6 +78,25 @@ def test_every_format_twice_is_stored_once(
     assert stored(service, store) == 2
 
 
+def test_what_is_twice_in_a_file_is_counted_apart(
+    imports: Import, service: CollectorService, store: Connections, tmp_path: Path
+) -> None:
+    """It was called "there already" of a store that had nothing."""
+    path = tmp_path / "traces"
+    path.write_bytes(otlp_json([*SPANS, SPANS[0], *of_last_week(F(1, end=70, kind="Server"))]))
+
+    first, again = imports(path, "--json"), imports(path)
+
+    [report] = reports(first)
+    counted = ("spans", "imported", "known", "twice", "refused")
+    assert [report[each] for each in counted] == [4, 3, 0, 1, 0]
+    assert again.stdout == f"{path}: 0 imported, 4 there already, 0 refused\n"
+    path.write_bytes(otlp_json([new := of_last_week(F(9))[0], new]))
+    shown = imports(path).stdout
+    assert shown == f"{path}: 1 imported, 0 there already, 1 twice in the file, 0 refused\n"
+    assert stored(service, store) == 4
+
+
 def test_standard_input_is_a_file_too(
     imports: Import, service: CollectorService, store: Connections
 ) -> None:

@@ -9,7 +9,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from attribution.files.span import FileSpan
 from collector.core.errors import DecodeError
-from dashboard.cli.imports.traces.messages import message_of, resource_of, scope_of, server_half
+from dashboard.cli.imports.traces.messages import (
+    message_of,
+    named_resource,
+    resource_of,
+    scope_of,
+    server_half,
+)
 from tests.support.attribution.trace_files import (
     BASE_US,
     TRACE,
@@ -113,9 +119,28 @@ def test_jaeger_becomes_otlp() -> None:
     assert (event.name, event.time_unix_nano) == ("hit", (BASE_US + 3) * 1000)
     assert attributes(event) == {"k": False}
     assert scope_of(span).name == "lib"
-    assert attributes(resource_of(span.origin)) == {
-        "hostname": "10.0.0.1", "service.name": "shop", "host.ip": "10.0.0.1",
-    }  # fmt: skip
+    assert attributes(resource_of(span.origin)) == {"service.name": "shop", "host.name": "10.0.0.1"}
+
+
+@pytest.mark.parametrize(
+    ("tags", "named"),
+    [
+        ({"hostname": "h1"}, {"host.name": "h1"}),
+        ({"ip": "10.0.0.1", "hostname": "h1"}, {"host.ip": "10.0.0.1", "host.name": "h1"}),
+        ({"hostname": "h1", "host.name": "h2"}, {"hostname": "h1", "host.name": "h2"}),
+    ],
+)
+def test_machine_of_a_process_of_jaeger_is_named_by_what_it_is(
+    tags: dict[str, str], named: dict[str, str]
+) -> None:
+    """The name of a machine was its address, which the file does not say."""
+    document = json.loads(jaeger())
+    [process] = document["data"][0]["processes"].values()
+    process["tags"] = [{"key": k, "type": "string", "value": v} for k, v in tags.items()]
+    origin = only(json.dumps(document).encode()).origin
+
+    assert attributes(resource_of(origin)) == {"service.name": "shop", **named}
+    assert named.items() >= attributes(named_resource(origin)).items() - {("service.name", "shop")}
 
 
 def test_zipkin_becomes_otlp() -> None:
