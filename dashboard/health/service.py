@@ -92,11 +92,10 @@ class ServiceHealth:
     def _retention(self) -> Iterator[HealthItem]:
         if ahead_ns := self._service.retention.ahead_ns:
             detail = (
-                "is beyond what the clock of this machine was before, negative where it is behind, "
-                "so nothing lapses: set the clock right; it is believed once it has run evenly for "
-                "a day"
+                "so far is the clock of this machine beyond what it was, behind where negative: "
+                "nothing lapses until it is set right, or has run evenly for a day"
             )
-            yield judged("retention.clock", round(ahead_ns / NS_PER_HOUR, 1), "hours", bad=detail)
+            yield judged("retention.clock", round(ahead_ns / NS_PER_HOUR, 1), "hours", warn=detail)
         if to_do := self._service.retention.to_do:
             detail = (
                 f"parts of {', '.join(sorted(to_do))} learn how long they are kept, and nothing of "

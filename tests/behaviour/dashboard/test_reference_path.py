@@ -35,7 +35,7 @@ FAULTS = {
 }
 SCENARIO = Scenario(
     seed=11,
-    rate_per_s=40.0,
+    rate_per_s=10.0,  # that a machine with other work has time for
     faults=tuple(
         FaultWindow(0.0, 3600.0, region, segment, ADDED_MS) for region, segment in FAULTS.items()
     ),

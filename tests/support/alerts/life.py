@@ -45,11 +45,14 @@ def main(directory: Path, url: str, secret: str) -> None:
     )
     job = AlertsJob(config, store, directory / "alerts.sqlite")
     length_s = sum(seconds for seconds, _ in SCRIPT)
-    begin_ns = max([end_ns for end_ns, _ in job.state.passes(0, 2**62)], default=START_NS)
+    done = directory / "done"  # up to when; a pass that was killed before it is made again
+    begin_ns = int(done.read_text()) if done.exists() else START_NS
     step_ns = STEP_S * NS_PER_S
     for end_ns in range(begin_ns + step_ns, START_NS + length_s * NS_PER_S, step_ns):
         _say(f"at {end_ns}")
         job.run_once(end_ns)
+        done.with_suffix(".draft").write_text(str(end_ns))
+        done.with_suffix(".draft").replace(done)
         job.deliver_due(end_ns)
         [shown] = {state.shown for state in job.status().states} or {Phase.INACTIVE}
         _say(f"state {shown}")
