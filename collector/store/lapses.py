@@ -1,7 +1,8 @@
 """I/O: how old the rows of a table are, from what the engine notes of its parts; drops the oldest.
 
 The embedded engine drops nothing by itself: its clock is the machine's, and one that is a month
-ahead for some seconds would take all that is kept. Of a server the server's clock decides.
+ahead for some seconds would take all that is kept. But a merge that begins while it is opened goes
+by it still: nobody can tell it before. Of a server the server's clock decides.
 """
 
 from __future__ import annotations

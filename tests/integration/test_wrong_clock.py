@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 
 
 def test_clock_that_is_a_month_ahead_is_said_and_nothing_lapses_by_it(tmp_path: Path) -> None:
-    """Of a copy that is opened weeks later too: what it holds stays, and Health says why."""
+    """Health says why."""
     (tmp_path / "wal").mkdir(mode=0o700)
     before_ns = SystemClock().now_ns() - 40 * NS_PER_DAY
     (tmp_path / "wal" / "clock").write_text(json.dumps([before_ns, 0]))
