@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -167,8 +168,16 @@ class ClockWatch:
     def _keep(self) -> None:
         draft = self._path.with_suffix(".draft")
         with contextlib.suppress(OSError):  # a full disk needs what lapses
-            draft.write_text(json.dumps([self._known_ns, self._even_ns]))
+            with draft.open("w") as file:
+                file.write(json.dumps([self._known_ns, self._even_ns]))
+                file.flush()
+                os.fsync(file.fileno())  # a power cut is when a clock is wrong after it
             draft.replace(self._path)
+
+
+def known_ns(path: Path) -> int:
+    """Return the time as a watch knew it last, Unix ns; 0 where nothing is known."""
+    return _read(path)[0]
 
 
 def _read(path: Path) -> tuple[int, int]:

@@ -88,6 +88,12 @@ class RetentionConfig(Section):
         description="Days of single tables, before the groups: rejected = 90",
     )
 
+    @property
+    def days_least(self) -> int:
+        """Return after how many days the first rows of a table lapse."""
+        named = (self.telemetry_days, self.decisions_days, self.spans_days, self.packets_days)
+        return min(*(days for days in named if days is not None), *self.tables.values())
+
     def interval(self, table: str, made_with: str) -> str:
         """Return how long a table keeps a row, as SQL.
 

@@ -26,6 +26,7 @@ from collector.write.event_sizes import EventSizes
 from dashboard.service.canary import Canary
 from dashboard.service.parts import Parts
 from dashboard.service.role import Role
+from dashboard.service.schema import CLOCK_FILE
 from dashboard.service.slo_gauges import BudgetGauges
 from dashboard.settings.settings import Settings
 from packet.jobs.packets import PacketJob
@@ -196,7 +197,7 @@ def _retention(service: Parts) -> Run:
             cluster=s.store.cluster,
         )
 
-    service.retention = RetentionJob(service.store, begin, ClockWatch(s.wal_dir / "clock"))
+    service.retention = RetentionJob(service.store, begin, ClockWatch(s.wal_dir / CLOCK_FILE))
     return service.retention.run_once
 
 

@@ -13,6 +13,7 @@ from collector.service import CollectorService
 from collector.store.connect import Connections, enter_directory
 from dashboard.health.store_clock import StoreClock
 from dashboard.service.role import ALL, Role
+from dashboard.service.schema import require_clock
 from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings
 
@@ -68,6 +69,7 @@ class Parts:
         self.protection = protection_of(
             settings, None if Role.COLLECT in self.roles else wal_dir, self.store
         )
+        require_clock(settings, self.clock.now_ns())
         # Opened first: whoever holds the store holds the log and the alert state beside it.
         enter_directory(settings.store)
         self.store.client()

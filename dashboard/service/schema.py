@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.core.errors import MigrationError
+from collector.core.clock import NS_PER_DAY, known_ns
+from collector.core.errors import MigrationError, TransientError
 from collector.core.log import get_logger
 from collector.store.connect import Connections
 from collector.store.errors import explain
@@ -16,6 +19,28 @@ from dashboard.settings.settings import Settings
 _NO_ROWS = "INSERT INTO job_cursors (job, cursor_ns) SELECT '', 0 WHERE 0"
 
 _log = get_logger("dashboard")
+
+
+CLOCK_FILE: Final = "clock"  # beside the log: the time as it was known last
+
+
+def require_clock(settings: Settings, now_ns: int) -> None:
+    """Refuse to open an embedded store at a time at which its newest rows are over theirs.
+
+    The engine merges in the moment in which it is opened, before it can be told to leave them.
+
+    Raises:
+        TransientError: names by how much the clock is ahead of when the store was open last.
+    """
+    file = settings.wal_dir / CLOCK_FILE
+    known = known_ns(file) if settings.store.embedded_path is not None else 0
+    days = (now_ns - known) // NS_PER_DAY
+    if known and days >= settings.retention.days_least:
+        raise TransientError(
+            f"the clock of this machine is {days} days ahead of when this store was open last, and "
+            f"rows lapse after {settings.retention.days_least}: set it right; if it is, copy "
+            f"{settings.store.place} if you need what is in it, and remove {file}"
+        )
 
 
 def bring_up(store: Connections, settings: Settings, now_ns: int) -> None:

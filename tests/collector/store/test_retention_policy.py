@@ -238,6 +238,13 @@ def hold_row(made: Hold) -> tuple[object, ...]:
     return tuple(getattr(made, name) for name in Hold.__slots__)
 
 
+def test_days_after_which_the_first_rows_lapse_are_the_least_of_all() -> None:
+    """By them a start knows that nothing would be left."""
+    assert RetentionConfig().days_least == 30
+    assert RetentionConfig(spans_days=7).days_least == 7
+    assert RetentionConfig(spans_days=7, tables={"rejected": 3}).days_least == 3
+
+
 def test_row_that_outlived_its_policy_is_found(kept: Connections) -> None:
     """Where nothing is dropped nobody is told by a table that is there."""
     now_ns = SystemClock().now_ns()
