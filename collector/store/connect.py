@@ -36,7 +36,7 @@ from collector.core.errors import (
 from collector.store.client.guarded import unspoilt
 from collector.store.client.reading import Count, count_reads
 from collector.store.errors import explain
-from collector.store.memory import memory_bytes
+from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
 
 # The engine holds this file locked while it runs; of a failed start it says no more than that.
 _LOCK_FILE = "status"
@@ -52,11 +52,6 @@ _CONNECT_SECONDS = 10
 # The schema of a first start, and the 1 MiB that the engine reserves for each part it writes.
 _START_BYTES_MIN = 16 * 1024 * 1024
 OUTSIDE_ARRAY_MAX = 5_000_000
-
-_MIB = 1024 * 1024
-# What a service takes beside the engine, and the least with which the engine is of use.
-_ELSE_BYTES = 448 * _MIB
-_ENGINE_BYTES_MIN = 256 * _MIB
 
 # What a cluster needs of every request (docs/adr/006): an insert returns when the shards have it; a
 # subquery over a spread table sees all shards; rows that a query writes are placed by their key.
@@ -78,6 +73,12 @@ _EMBEDDED_SETTINGS: dict[str, str] = {
 # wrong: collector.store.lapses does it by one that is watched. Tables that come later need it too.
 KEEP_LAPSED: Final = "SYSTEM STOP TTL MERGES"
 
+# No two parts are as small together.
+_NO_MERGES: Final[dict[str, int | str]] = {
+    "merge_tree.max_bytes_to_merge_at_max_space_in_pool": 1,
+    "merge_tree.max_bytes_to_merge_at_min_space_in_pool": 1,
+}
+
 # The engine reads this in the working directory; an option that comes with the connection is too
 # late for it. Where there are no cgroups, as in a namespace, it would write a stack of 30 lines at
 # each start; with them it would take what all processes of the container use for its own.
@@ -94,9 +95,19 @@ _STATE_DIR = Path("/var/lib/millworth")
 class Connections:
     """One connection a thread to one store, made on first use."""
 
-    def __init__(self, config: StoreConfig, count: Count | None = None) -> None:
-        """Connect nowhere yet; `count` is told what the embedded engine read, and who asked."""
+    def __init__(
+        self, config: StoreConfig, count: Count | None = None, *, merges: bool = True
+    ) -> None:
+        """Connect nowhere yet.
+
+        Args:
+            config: which store.
+            count: is told what the embedded engine read, and who asked.
+            merges: whether the embedded engine merges parts. Whoever only looks leaves them be: one
+                that is merged as it is opened loses what is over its time by the machine's clock.
+        """
         self.config = config
+        self._merges = merges
         self._count = count
         self.audit_seal: AuditSeal | None = None  # by which acts on this store are sealed
         self._local = threading.local()
@@ -115,7 +126,7 @@ class Connections:
 
         How many rows a query returns is its own business; a trace may have tens of thousands.
         """
-        return self._of_thread("reader", lambda: _connect_reader(self.config, {}))
+        return self._of_thread("reader", lambda: self._connect_reader(self.config, {}))
 
     def outside(self) -> Client:
         """Return this thread's read-only connection for SQL from outside, limited in rows too.
@@ -128,7 +139,7 @@ class Connections:
         url = self.config.query_url or self.config.url
         return self._of_thread(
             "outside",
-            lambda: _connect_reader(
+            lambda: self._connect_reader(
                 self.config.model_copy(update={"url": url}),
                 {
                     "max_memory_usage": read_memory_bytes(
@@ -165,11 +176,32 @@ class Connections:
                 delattr(self._local, name)
 
     def _connect(self) -> Client:
-        client = connect(self.config)
+        client = connect(self.config, merges=self._merges)
         if self.config.embedded_path is not None and hasattr(self._local, "is_background"):
             # As the engine counts them: a container may have fewer than the machine.
             ((cores,),) = client.query("SELECT toUInt64(getSetting('max_threads'))").result_rows
             client.set_client_setting("max_threads", max(1, cores // 4))
+        return client
+
+    def _connect_reader(self, config: StoreConfig, more: dict[str, int | str]) -> Client:
+        """Connect for reading alone; the database has to be there."""
+        limits = {
+            "max_execution_time": math.ceil(config.query_seconds_max),  # 0 would be without end
+            "max_memory_usage": read_memory_bytes(config, memory_bytes()),
+            **more,
+            **(_CLUSTER_SETTINGS if config.cluster else {}),
+        }
+        if config.embedded_path is not None:
+            client = connect(config, merges=self._merges)
+            for name, value in limits.items():
+                client.set_client_setting(name, value)
+            client.command("SET readonly = 1")
+            return client
+        try:
+            client = _open(config, {**limits, "readonly": 1})
+            _use(client, config)
+        except (ClickHouseError, RuntimeError) as error:
+            raise _explain(error, config) from error
         return client
 
     def _of_thread(self, name: str, make: Callable[[], Client]) -> Client:
@@ -185,8 +217,10 @@ class Connections:
         return client
 
 
-def connect(config: StoreConfig) -> Client:
+def connect(config: StoreConfig, *, merges: bool = True) -> Client:
     """Connect to the store and make its database where there is none.
+
+    What is asked of the embedded engine with the first connection of a process holds for all.
 
     Raises:
         InputError: the directory cannot be made or written.
@@ -200,7 +234,7 @@ def connect(config: StoreConfig) -> Client:
         if not (path / "metadata" / f"{config.database}.sql").exists():
             _require_room(path)
     try:
-        client = _open(config, _CLUSTER_SETTINGS if config.cluster else {})
+        client = _open(config, _CLUSTER_SETTINGS if config.cluster else {}, merges=merges)
         if path is not None:
             for name, value in _EMBEDDED_SETTINGS.items():
                 client.set_client_setting(name, value)
@@ -239,35 +273,14 @@ def enter_directory(config: StoreConfig) -> None:
         draft.replace(_ENGINE_FILE)
 
 
-def _connect_reader(config: StoreConfig, more: dict[str, int | str]) -> Client:
-    """Connect for reading alone; the database has to be there."""
-    limits = {
-        "max_execution_time": math.ceil(config.query_seconds_max),  # 0 would be without end
-        "max_memory_usage": read_memory_bytes(config, memory_bytes()),
-        **more,
-        **(_CLUSTER_SETTINGS if config.cluster else {}),
-    }
-    if config.embedded_path is not None:
-        client = connect(config)
-        for name, value in limits.items():
-            client.set_client_setting(name, value)
-        client.command("SET readonly = 1")
-        return client
-    try:
-        client = _open(config, {**limits, "readonly": 1})
-        _use(client, config)
-    except (ClickHouseError, RuntimeError) as error:
-        raise _explain(error, config) from error
-    return client
-
-
-def _open(config: StoreConfig, settings: dict[str, int | str]) -> Client:
+def _open(config: StoreConfig, settings: dict[str, int | str], *, merges: bool = True) -> Client:
     path = config.embedded_path
     if path is not None:
         # Loaded by whoever has the engine: it is not there beside a server.
         from collector.store.client.embedded import open_embedded
 
-        return open_embedded(path.absolute(), _engine_options(config))
+        options = {**_engine_options(config), **({} if merges else _NO_MERGES)}
+        return open_embedded(path.absolute(), options)
     return clickhouse_connect.get_client(
         dsn=config.url,
         settings=settings,
@@ -293,28 +306,6 @@ def _use(client: Client, config: StoreConfig) -> None:
     if config.embedded_path is not None:
         client.command(f"USE {config.database}")
     client.database = config.database
-
-
-def engine_memory_bytes(config: StoreConfig, has_bytes: int | None) -> int:
-    """Return what the embedded engine may take of a process that may have so much, if known."""
-    asked = config.memory_max_mib * _MIB
-    if has_bytes is None:
-        return asked
-    left = max(_ENGINE_BYTES_MIN, (has_bytes - _ELSE_BYTES) * 2 // 3)
-    return min(asked, has_bytes // 2, left)
-
-
-def read_memory_bytes(
-    config: StoreConfig, has_bytes: int | None, *, is_outside: bool = False
-) -> int:
-    """Return what one read may take: of the embedded engine half, or a quarter from outside.
-
-    Two statements from outside run at a time; receivers and jobs need the rest.
-    """
-    asked = config.query_memory_max_mib * _MIB
-    if config.embedded_path is None:
-        return asked
-    return min(asked, engine_memory_bytes(config, has_bytes) // (4 if is_outside else 2))
 
 
 def _engine_options(config: StoreConfig) -> dict[str, int | str]:

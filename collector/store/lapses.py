@@ -2,7 +2,7 @@
 
 The embedded engine drops nothing by itself: its clock is the machine's, and one that is a month
 ahead for some seconds would take all that is kept. But a merge that begins while it is opened goes
-by it still: nobody can tell it before. Of a server the server's clock decides.
+by it still, so a command that looks opens it without. Of a server the server's clock decides.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""I/O: how much memory this process may have: the machine's, or that of its cgroups."""
+"""I/O: how much memory this process may have, of machine and cgroups, and who takes which share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+
+from collector.core.config import StoreConfig
+
+_MIB = 1024 * 1024
+# What a service takes beside the engine, and the least with which the engine is of use.
+_ELSE_BYTES = 448 * _MIB
+_ENGINE_BYTES_MIN = 256 * _MIB
 
 
 def memory_bytes(root: Path = Path("/")) -> int | None:
@@ -15,6 +22,28 @@ def memory_bytes(root: Path = Path("/")) -> int | None:
         root: of the file system, for a test.
     """
     return min(_limits(root), default=None)
+
+
+def engine_memory_bytes(config: StoreConfig, has_bytes: int | None) -> int:
+    """Return what the embedded engine may take of a process that may have so much, if known."""
+    asked = config.memory_max_mib * _MIB
+    if has_bytes is None:
+        return asked
+    left = max(_ENGINE_BYTES_MIN, (has_bytes - _ELSE_BYTES) * 2 // 3)
+    return min(asked, has_bytes // 2, left)
+
+
+def read_memory_bytes(
+    config: StoreConfig, has_bytes: int | None, *, is_outside: bool = False
+) -> int:
+    """Return what one read may take: of the embedded engine half, or a quarter from outside.
+
+    Two statements from outside run at a time; receivers and jobs need the rest.
+    """
+    asked = config.query_memory_max_mib * _MIB
+    if config.embedded_path is None:
+        return asked
+    return min(asked, engine_memory_bytes(config, has_bytes) // (4 if is_outside else 2))
 
 
 def _limits(root: Path) -> Iterator[int]:

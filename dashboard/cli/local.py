@@ -42,7 +42,7 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
             f"no Millworth answers at {base_url}, and there is no store at {path}; start one "
             "with `millworth up`, or name the service with --url"
         )
-    store = Connections(settings.store)
+    store = Connections(settings.store, merges=False)
     try:
         store.client()
     except StoreInUseError as error:

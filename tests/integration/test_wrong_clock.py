@@ -1,9 +1,11 @@
-"""`millworth up` on a machine whose clock is far from where it was when it ran last."""
+"""The machine's clock is far from where it was when a store was open last."""
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -11,9 +13,21 @@ import pytest
 
 from collector.core.clock import NS_PER_DAY, SystemClock
 from tests.support.collector.clients import WAIT_S
-from tests.support.service import RunningService, until
+from tests.support.service import RunningService, millworth, until
 
 pytestmark = pytest.mark.integration
+
+# Thirty parts of one row, of 40 days ago: what a service leaves that is killed in a busy minute.
+LAPSED = """
+import os, sys
+from collector.core.config import StoreConfig
+from collector.store.connect import Connections
+client = Connections(StoreConfig(url=sys.argv[1]), merges=False).client()
+row = "SELECT (toUInt64(toUnixTimestamp(now())) - 40 * 86400) * 1000000000, 'traces', toString({})"
+for each in range(30):
+    client.command(f"INSERT INTO rejected (received_ns, signal, item_id) {row.format(each)}")
+os._exit(0)
+"""
 
 
 def last_known(directory: Path, days: int) -> None:
@@ -47,3 +61,34 @@ def test_store_all_of_which_would_lapse_is_not_opened(tmp_path: Path) -> None:
         assert process.wait(WAIT_S) == os.EX_TEMPFAIL
     assert "is 40 days ahead of when this store was open last" in service.said()
     assert not (service.store_path / "metadata").exists()
+
+
+def test_command_that_looks_at_an_old_copy_loses_none_of_it(tmp_path: Path) -> None:
+    """The engine merges as it is opened, and a merge drops what is over its time by now."""
+    url = f"chdb://{tmp_path / 'store'}"
+    place = {"MILLWORTH__STORE__URL": url, "MILLWORTH__COLLECTOR__WAL_DIR": str(tmp_path / "wal")}
+    assert millworth("migrate", **place).returncode == 0
+    subprocess.run([sys.executable, "-c", LAPSED, url], check=True, timeout=WAIT_S)
+    for _ in range(2):
+        assert "store: ClickHouse" in millworth("doctor", **place).stdout
+        found = millworth("query", "SELECT count() AS rows FROM rejected", **place)
+        assert json.loads(found.stdout) == {"rows": 30}, found
+
+
+@pytest.mark.parametrize("command", [("migrate",), ("import", "otlp", "spans.json")])
+def test_command_that_writes_refuses_a_clock_that_is_ahead(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """What it opens is merged as by a service."""
+    last_known(tmp_path, 40)
+    (tmp_path / "store").mkdir()
+    place = {
+        "MILLWORTH__STORE__URL": f"chdb://{tmp_path / 'store'}",
+        "MILLWORTH__COLLECTOR__WAL_DIR": str(tmp_path / "wal"),
+    }
+    given = [str(tmp_path / each) if each.endswith(".json") else each for each in command]
+    (tmp_path / "spans.json").write_text('{"resourceSpans": []}')
+    ended = millworth(*given, **place)
+    assert ended.returncode == os.EX_TEMPFAIL, ended
+    assert "is 40 days ahead of when this store was open last" in ended.stderr
+    assert not list((tmp_path / "store").iterdir())

@@ -19,9 +19,9 @@ from collector.core.config import StoreConfig
 from collector.core.errors import ConfigError, MillworthError
 from collector.core.http.address import authority
 from collector.otlp.native.spans import IS_THERE
-from collector.store.connect import Connections, engine_memory_bytes, read_memory_bytes
+from collector.store.connect import Connections
 from collector.store.grants import excess_rights
-from collector.store.memory import memory_bytes
+from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
 from dashboard.cli.client import ApiClient, answers, service_url, trust
 from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
@@ -163,7 +163,7 @@ def _tried(check: str, look: Callable[[], str]) -> Finding:
 
 
 def _store(settings: Settings) -> str:
-    store = Connections(settings.store)
+    store = Connections(settings.store, merges=False)
     version = store.client().query("SELECT version()").result_rows[0][0]
     if settings.store.embedded_path is not None:
         from dashboard.cli.local import warn_of_log  # it loads what a service has
@@ -175,7 +175,7 @@ def _store(settings: Settings) -> str:
 
 def _audit(settings: Settings) -> str:
     """Say that the chain of the audit holds, where there is one."""
-    store = Connections(settings.store)
+    store = Connections(settings.store, merges=False)
     if not store.client().query("EXISTS TABLE audit").result_rows[0][0]:
         return "nothing has been done here"
     if settings.wal_dir.is_dir():
@@ -195,7 +195,7 @@ def _said_of(audit: AuditState) -> str:
 
 def _outside_rights(settings: Settings) -> str:
     """Say that the server lets SQL from outside read our database and nothing else."""
-    store, database = Connections(settings.store), settings.store.database
+    store, database = Connections(settings.store, merges=False), settings.store.database
     grants = [str(row[0]) for row in store.outside().query("SHOW GRANTS").result_rows]
     store.close()
     excess = excess_rights(grants, database)

@@ -26,8 +26,10 @@ def migrate(
     from collector.store.retention import apply_retention
     from collector.store.schema.migrate import apply_views, pending_statements
     from collector.store.schema.migrate import migrate as apply
+    from dashboard.service.schema import require_clock
 
     s = load(config).settings
+    require_clock(s, SystemClock().now_ns())
     store, cluster = Connections(s.store), s.store.cluster
     given = (s.attributes, s.decisions, s.outcomes)
     pending = pending_statements(store.client(), *given, cluster=cluster)

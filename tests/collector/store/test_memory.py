@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from collector.core.config import StoreConfig
-from collector.store.connect import engine_memory_bytes, read_memory_bytes
-from collector.store.memory import memory_bytes
+from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
 
 GIB, MIB = 2**30, 2**20
 

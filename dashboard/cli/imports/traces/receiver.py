@@ -38,7 +38,7 @@ from collector.service import CollectorService
 from collector.store.connect import Connections, enter_directory
 from collector.store.cursors import furthest_cursor
 from dashboard.cli.client import TIMEOUT_S, trust
-from dashboard.service.schema import require_schema
+from dashboard.service.schema import require_clock, require_schema
 from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings
 
@@ -187,6 +187,7 @@ def _own(settings: Settings, base_url: str) -> Iterator[Receiver]:
             f"no receiver answers at {base_url}, and there is no store at {path}; start one "
             "with `millworth up`, or name the receiver with --url"
         )
+    require_clock(settings, SystemClock().now_ns())
     store = Connections(settings.store)
     service = CollectorService(
         settings.collector,
