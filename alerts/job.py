@@ -21,13 +21,7 @@ from alerts.metrics import Pass
 from alerts.people.calendars import Calendars
 from alerts.read.reader import AlertReader
 from alerts.rows import AlertEvent, CaptureRequest, Message, webhook_id
-from alerts.rules.base import (
-    NO_WORDING,
-    Evaluation,
-    Moment,
-    Progress,
-    duration_text,
-)
+from alerts.rules.base import NO_WORDING, Evaluation, Moment, Progress, duration_text
 from alerts.rules.kinds import rule_of
 from alerts.state.mirror import mirror
 from alerts.state.promotions import Promotions
@@ -48,7 +42,7 @@ from alerts.state.transitions import (
     retire,
     set_back,
 )
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
+from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S, ClockWatch
 from collector.core.counters import Counters
 from collector.core.errors import StoreUnavailableError
 from collector.core.log import get_logger
@@ -122,6 +116,7 @@ class AlertsJob:
         self.outlets = Outlets(self._memory, config, counters, dashboard_url)
         self._started_ns = self._readable_ns = 0
         self._pruned_ns = 0
+        self._watch = ClockWatch(state_path.with_suffix(".clock"))
 
     def run_once(self, now_ns: int) -> int:
         """Evaluate every rule at one instant; return the number of transitions.
@@ -395,6 +390,8 @@ class AlertsJob:
 
     def _prune(self, now_ns: int) -> None:
         if now_ns - self._pruned_ns >= _PRUNE_NS:
-            self._memory.prune(now_ns - _KEEP_NS)
+            # What people wrote is nowhere else, and a silence that ends this month is in force.
+            if not self._watch.look(now_ns):
+                self._memory.prune(now_ns - _KEEP_NS)
             self._search.forget({state.episode_id for state in self._memory.states().values()})
             self._pruned_ns = now_ns

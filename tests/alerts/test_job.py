@@ -10,6 +10,12 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from alerts.config import AlertsConfig
 from alerts.job import AlertsJob
+from alerts.people.matchers import parse_matchers
+from alerts.people.notes import Notes
+from alerts.people.silences import Silences
+from alerts.people.window import Window
+from alerts.state.acts import Act
+from alerts.state.routed import open_alerts
 from alerts.state.transitions import Phase
 from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
@@ -123,6 +129,29 @@ def test_clock_that_was_ahead_blinds_no_rule(scene: Scene, ahead_ns: int) -> Non
     assert scene.deliver() == 3
     kinds = [delivery.message["type"] for delivery in scene.receiver.deliveries]
     assert kinds == ["alert.firing", "alert.resolved", "alert.firing"]
+
+
+def test_clock_that_is_ahead_takes_nothing_that_people_wrote(scene: Scene) -> None:
+    """Notes are nowhere else, and a silence of a week would be gone before it ended."""
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    (alert,) = open_alerts(scene.job.state)
+    episode_id = alert.episode_id
+    act, week_ns = Act("anna", scene.clock.ns), 7 * NS_PER_DAY
+    Notes(scene.job.state).add(episode_id, "comment", act, "looking")
+    Silences(scene.job.state).make(
+        parse_matchers(["region=eu-west"]),
+        Window(scene.clock.ns, scene.clock.ns + week_ns),
+        act,
+        "deploying",
+    )
+    for _ in range(2):  # over a restart too
+        scene.job.run_once(scene.clock.ns + 40 * NS_PER_DAY)
+        scene.restart()
+    assert [each.text for each in Notes(scene.job.state).of([episode_id])[episode_id]] == [
+        "looking"
+    ]
+    assert [each.reason for each in Silences(scene.job.state).all(scene.clock.ns)] == ["deploying"]
 
 
 @pytest.mark.parametrize(("away_s", "is_told"), [(600, False), (3_600, True)])
