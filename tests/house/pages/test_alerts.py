@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,7 @@ from alerts.state.retry import (
 )
 from alerts.state.sqlite import PENDING_MAX
 from alerts.state.transitions import Phase
-from collector.core.clock import NS_PER_DAY, SystemClock
+from collector.core.clock import NS_PER_DAY, NS_PER_S, SystemClock
 from dashboard.settings.settings import Settings
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import event
@@ -164,6 +166,43 @@ def test_every_field_and_header_is_explained() -> None:
     assert set(fields("", message)) | {"data.reroute", "data.path"} | set(headers) == named
 
 
+def message(kind: str, seq: int, move: Move | None, **changes: object) -> dict[str, Any]:
+    """Return a message of an episode, as it is sent."""
+    sent = body(kind, event(seq=seq, **changes), Wording(), Shown(move))
+    return dict(json.loads(sent))
+
+
+def test_router_of_the_page_moves_and_takes_back() -> None:
+    """Whoever copies it moves nothing twice, nothing for ever, and nothing into trouble."""
+    names: dict[str, Any] = {}
+    exec(blocks(PAGE, "python")[0], names)
+    moves = names["Moves"]()
+    soon = datetime.fromtimestamp(NOW_NS // NS_PER_S + 60, UTC)
+    late = soon + timedelta(hours=1)
+
+    def at(now: datetime) -> str:
+        return str(moves.region("checkout", "eu-west", now))
+
+    proposed = Move("checkout", "eu-west", "tier1-a", "us-east")
+    firing = message("alert.firing", 1, proposed)
+    assert at(soon) == "eu-west"
+    moves.take(firing)
+    moves.take(firing)
+    assert (at(soon), at(late)) == ("us-east", "eu-west")
+    assert moves.region("checkout", "us-east", soon) == "us-east"
+    assert moves.region("search", "eu-west", soon) == "eu-west"
+    moves.take(message("alert.firing", 2, replace(proposed, to_region="us-west")))
+    moves.take(firing)  # late
+    assert at(soon) == "us-west"
+    other = {"episode_id": "b" * 32, "region": "us-west"}
+    moves.take(message("alert.firing", 1, None, **other))
+    assert at(soon) == "eu-west"
+    moves.take(message("alert.resolved", 2, None, **other))
+    assert at(soon) == "us-west"
+    moves.take(message("alert.resolved", 3, None))
+    assert at(soon) == "eu-west"
+
+
 def test_retries_are_those_of_the_page() -> None:
     """An operator plans an outage of a receiver by them."""
     said = " ".join(section("Answers and retries").split())
@@ -207,7 +246,7 @@ def test_receiver_of_the_page_takes_a_real_delivery(tmp_path: Path) -> None:
             f"PORT={port}",
             sys.executable,
             "-c",
-            only(PAGE, "python"),
+            blocks(PAGE, "python")[1],
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
