@@ -257,10 +257,20 @@ class Pusher:
         return None
 
     def _post(self, peer: _Peer, batch: Sequence[Pushed], now_ns: int) -> Reply:
-        url = peer.config.url.rstrip("/") + _PATH
-        content = body(batch, now_ns, self._ahead_ns)
-        return self._client.post(url, content, _HEADERS, peer.config.timeout_s)
+        return post_alerts(self._client, peer.config, batch, now_ns, self._ahead_ns)
 
     def _count(self, peer: _Peer, result: str, alerts: int) -> None:
         if self._counters is not None:
             self._counters.alertmanager_alerts.labels(peer.config.name, result).inc(alerts)
+
+
+def post_alerts(
+    client: PinnedClient,
+    peer: AlertmanagerConfig,
+    alerts: Sequence[Pushed],
+    now_ns: int,
+    ahead_ns: int,
+) -> Reply:
+    """Make one request to an Alertmanager; whatever goes wrong is in the reply."""
+    content = body(alerts, now_ns, ahead_ns)
+    return client.post(peer.url.rstrip("/") + _PATH, content, _HEADERS, peer.timeout_s)

@@ -156,6 +156,11 @@ class Deliveries:
         )
         return Circuit(*rows[0]) if rows else Circuit()
 
+    def wake(self, endpoint: str) -> None:
+        """Let an endpoint rest no longer: it took something just now."""
+        with self._memory.transaction() as db:
+            db.execute("DELETE FROM circuits WHERE endpoint = ?", (endpoint,))
+
     def last_ns(self) -> int:
         """Return the last time that is written of a message, 0 without any."""
         query = "SELECT max(max(created_ns), max(tried_ns)) FROM deliveries"

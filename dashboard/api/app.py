@@ -24,6 +24,7 @@ from dashboard.api.alerts.external import external_router
 from dashboard.api.alerts.imported import rule_imports_router
 from dashboard.api.alerts.people import people_router, silences_router
 from dashboard.api.alerts.progress import Steps
+from dashboard.api.alerts.receivers import receivers_router
 from dashboard.api.alerts.report import report_router
 from dashboard.api.alerts.rules import rules_router
 from dashboard.api.context import AppContext
@@ -199,13 +200,13 @@ def create_api(
     app.include_router(sealed_router(sealed, store, questions, clock))
     rejected = of.rejected or RejectedItems(store, of.protection, of.counters, clock)
     app.include_router(rejected_router(rejected, store, workers, clock))
-    app.include_router(dead_letters_router(of.alert_state, workers, clock))
-    app.include_router(people_router(of.alert_state, workers, clock))
+    app.include_router(receivers_router(of.alert_state, of.alerts, workers, clock))
+    for of_state in (dead_letters_router, people_router, silences_router):
+        app.include_router(of_state(of.alert_state, workers, clock))
     app.include_router(report_router(of, workers, reference))
     steps = Steps()
     app.include_router(rules_router(of.alerts, store, of.alert_state, questions, clock, steps))
     app.include_router(rule_imports_router(of.alerts, store, questions, clock, steps))
-    app.include_router(silences_router(of.alert_state, workers, clock))
     app.include_router(external_router(of.alert_state, workers, of.counters, clock))
     app.include_router(packets_router(store, questions, clock))
     app.include_router(network_router(reader, workers, clock))

@@ -71,7 +71,8 @@ _BY_ROLE: Final = {
         "POST /api/v1/experiments/{name}/stop",
     ),
     Role.OPERATOR: (
-        "POST /api/v1/alerts/dead/replay", "POST /api/v1/experiments",
+        "POST /api/v1/alerts/dead/replay", "POST /api/v1/alerts/receivers/try",
+        "POST /api/v1/experiments",
         "POST /api/v1/import/channels", "POST /api/v1/import/costs",
         "POST /api/v1/import/costs/replace",
         "POST /api/v1/import/ledger", "POST /api/v1/import/outcomes",

@@ -171,6 +171,7 @@ RESOURCES = [
     "/api/v1/alerts/dead",
     "/api/v1/alerts/dead/replay",
     "/api/v1/alerts/open",
+    "/api/v1/alerts/receivers/try",
     "/api/v1/alerts/{episode_id}",
     "/api/v1/alerts/{episode_id}/ack",
     "/api/v1/alerts/{episode_id}/comment",

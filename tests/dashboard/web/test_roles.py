@@ -55,6 +55,7 @@ LEAST = {
     "POST /api/v1/slope": "operator",
     "POST /api/v1/experiments": "operator",
     "POST /api/v1/alerts/dead/replay": "operator",
+    "POST /api/v1/alerts/receivers/try": "operator",
     "POST /api/v1/rules/{name}/promote": "operator",
     "POST /api/v1/rules/{name}/demote": "operator",
     "POST /api/v2/alerts": "operator",

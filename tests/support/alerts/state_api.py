@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from alerts.config import AlertsConfig
+from alerts.config import AlertsConfig, WebhookConfig
 from alerts.rules.base import RuleConfig
 from alerts.state.acts import audit_acts
 from alerts.state.sqlite import AlertStore, Update
@@ -29,7 +29,11 @@ class StateApi:
     """One application, asked over ASGI, and the file behind it."""
 
     def __init__(
-        self, store: Connections, directory: Path, rules: Sequence[RuleConfig] = ()
+        self,
+        store: Connections,
+        directory: Path,
+        rules: Sequence[RuleConfig] = (),
+        webhooks: Sequence[WebhookConfig] = (),
     ) -> None:
         self.store = store
         self.clock = ManualClock()
@@ -40,7 +44,9 @@ class StateApi:
             Counters(),
             clock=self.clock,
             alert_state=self.state,
-            alerts=AlertsConfig(rules=tuple(rules)),
+            alerts=AlertsConfig(
+                rules=tuple(rules), webhooks=tuple(webhooks), allowed_hosts=("127.0.0.1",)
+            ),
         )
         self.app = create_api(context)
         self.client = ApiClient("http://local", self.app, None)

@@ -10,6 +10,7 @@ import typer
 
 from dashboard.cli.ask.alerts.dead import dead_app
 from dashboard.cli.ask.alerts.options import Api, ByOption, actor
+from dashboard.cli.ask.alerts.receivers import try_receivers
 from dashboard.cli.ask.alerts.silences import silence, silences, unsilence
 from dashboard.cli.client import asking
 from dashboard.cli.console import OUT, plain
@@ -88,6 +89,7 @@ def comment(
 alerts_app.command("silence")(silence)
 alerts_app.command("unsilence")(unsilence)
 alerts_app.command("silences")(silences)
+alerts_app.command("try")(try_receivers)
 alerts_app.add_typer(dead_app, name="dead")
 
 
