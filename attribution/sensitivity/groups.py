@@ -102,8 +102,7 @@ def _drawn(
     pooled: tuple[float, float, float],
 ) -> GroupSlope:
     estimate, error, weight = pooled
-    median = -estimate / NS_PER_MS
-    reach = Z90 * math.hypot(error, left_open(cells) * estimate) / NS_PER_MS
+    used = _own(estimate, error, cells)
     return GroupSlope(
         version=version,
         dimension=dimension,
@@ -111,14 +110,20 @@ def _drawn(
         decisions=int(cells.n.sum()),
         own_per_ms=None if own is None else own.estimate,
         own_se=None if own is None else own.se,
-        # Where a wait seems to earn money, what is used is that it costs none.
-        median_per_ns=max(median, 0.0),
-        low_per_ns=max(median - reach, 0.0),
-        high_per_ns=max(median + reach, 0.0),
+        median_per_ns=used.median,
+        low_per_ns=used.low,
+        high_per_ns=used.high,
         pooled_weight=weight,
         decisions_needed=None,
         basis=f"empirical Bayes, {weight:.0%} of it the mean of the groups",
     )
+
+
+def _own(estimate: float, error: float, cells: CellSums) -> Slope:
+    """Return what an estimate, relative per ms, says: where a wait seems to earn, it costs none."""
+    median = -estimate / NS_PER_MS
+    reach = Z90 * math.hypot(error, left_open(cells) * estimate) / NS_PER_MS
+    return Slope(max(median, 0.0), max(median - reach, 0.0), max(median + reach, 0.0))
 
 
 def _few(
@@ -133,10 +138,8 @@ def _few(
     told = estimate_slope(cells, "", demands)
     used, weight = all_of_them, 1.0
     basis = f"the slope of all; its own: {told.reason}"
-    if told.status is Status.IDENTIFIED and own is not None and own.estimate < 0:
-        median = -own.estimate / NS_PER_MS
-        reach = Z90 * math.hypot(own.se, left_open(cells) * own.estimate) / NS_PER_MS
-        used, weight = Slope(median, max(median - reach, 0.0), median + reach), 0.0
+    if told.status is Status.IDENTIFIED and own is not None:
+        used, weight = _own(own.estimate, own.se, cells), 0.0
         basis = f"its own {told.n:,} decisions"
     return GroupSlope(
         version=version,

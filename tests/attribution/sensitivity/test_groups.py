@@ -62,6 +62,19 @@ def test_few_groups_have_their_own_slope_once_it_is_identified() -> None:
     assert "more decisions needed" in other.basis
 
 
+def test_group_that_is_proven_to_lose_nothing_is_not_charged_the_slope_of_all() -> None:
+    """Half of those without an effect have an estimate above 0, and then it was."""
+    signs = set()
+    for seed in range(6):
+        cells, _ = drawn(World(decisions=1.6e9, hidden=0.5, relative_per_ms=0.0), seed)
+        (found,) = group_slopes({"idle": cells["c00"]}, "region", ALL, DEMANDS, 1)
+        assert found.own_per_ms is not None
+        signs.add(found.own_per_ms > 0)
+        assert (found.pooled_weight, found.basis.startswith("its own")) == (0.0, True)
+        assert 0 <= found.low_per_ns <= found.median_per_ns <= found.high_per_ns < 1e-10 < ALL.low
+    assert signs == {True, False}
+
+
 def few_minutes(rng: np.random.Generator, minutes: int, a_minute: int, per_ms: float) -> CellSums:
     """Return the cells of a cohort, half of it delayed by 80 ms; latency is 64 ms on the mean."""
     minute = np.repeat(np.arange(minutes), a_minute)
