@@ -3,7 +3,9 @@
 A decision loses l = v * (1 - exp(-beta * (L - L0)+)); one that failed loses all of v. The value v
 is that of its class, action x region, in the window up to its second: what a decision would earn
 that neither fails nor is late. It is what was earned over the sum of the shares that were kept, so
-that failures and lateness count once; by contribution margin, else by revenue, else it is the value
+that failures and lateness count once; a share is not believed below `KEPT_MIN`, far out on a curve
+that nobody has seen there, or a late decision that earned something would be worth any multiple of
+it. By contribution margin, else by revenue, else it is the value
 that the decision states itself, else unknown, which is never zero. Earned is over the decisions
 whose outcome is known (`outcomes.complete`). An amount that is missing counts as the mean of the
 others; where fewer than half are known, that mean is no value.
@@ -31,6 +33,9 @@ MICROS = 1_000_000
 _PPB = 1_000_000_000
 # Decimal(18, 6) ends at 10^18 millionths; the rest leaves room for the rounding of floats.
 SUM_MAX = 9 * 10**17
+# The least share that a late decision is held to keep where a value is told from what it earned: by
+# a slope that is assumed, and by one that was measured.
+KEPT_MIN_ASSUMED, KEPT_MIN_MEASURED = 0.5, 0.1
 BASES = ("margin", "revenue", "expected", "unknown")
 MARGIN, REVENUE, EXPECTED, UNKNOWN = range(4)
 
@@ -208,10 +213,18 @@ def lost_shares(
     return share(slope.median), share(slope.low), share(slope.high)
 
 
-def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Cells:
+def sum_cells(
+    decisions: Decisions, earned: Earned, slope: Slope | Slopes, kept_min: float | Floats
+) -> Cells:
     """Sum decisions into cells; the order of the decisions changes nothing.
 
     Amounts that add up to more than SUM_MAX, whatever their signs, are unknown for their cell.
+
+    Args:
+        decisions: one row each.
+        earned: by them, row by row.
+        slope: of all, or of each.
+        kept_min: the least share that one which did not fail keeps, of all or of each.
     """
     d = decisions
     # Floats add up alike to the last bit only in one order.
@@ -237,6 +250,7 @@ def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Ce
         return np.where(is_held, exact(known), 0), np.where(is_held, exact(micros), 0)
 
     median, low, high = lost_shares(d.total_ns, d.reference_ns, d.is_error, slope)
+    kept = np.where(d.is_error, 0.0, np.maximum(1 - median, kept_min))
     is_known = d.is_silent | (earned.known > 0)
     own_micros = np.where(d.is_stated, d.stated_micros, 0)
     at_risk = np.maximum(own_micros, 0).astype(np.float64)
@@ -264,7 +278,7 @@ def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Ce
         stated_loss_high_micros=stated_loss(high),
         stated_loss_squared=np.where(stated > 0, summed((median * at_risk / MICROS) ** 2), 0.0),
         known=exact(is_known),
-        kept_ppb=exact(np.where(is_known, np.rint((1 - median) * _PPB), 0)),
+        kept_ppb=exact(np.where(is_known, np.rint(kept * _PPB), 0)),
         converted=exact(earned.converted),
         margins=margins,
         margin_micros=margin_micros,
