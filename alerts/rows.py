@@ -99,7 +99,7 @@ class Owned:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One webhook for one endpoint: the id and the body stay the same in every attempt."""
+    """One webhook for one endpoint: what has the same id has the same body, in every attempt."""
 
     webhook_id: str
     endpoint: str

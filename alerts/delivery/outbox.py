@@ -184,7 +184,7 @@ class Outbox:
 
     def _attempt(self, endpoint: WebhookConfig, due: Due, now_ns: int) -> Step:
         circuit = self._deliveries.circuit(endpoint.name, endpoint.url)
-        reply = self._sender.send(endpoint, due.message, now_ns)
+        reply = self._sender.send(endpoint, due.sent, now_ns)
         attempt = Attempt(
             due.message.webhook_id, due.attempts + 1, due.created_ns, circuit.failures
         )

@@ -15,7 +15,8 @@ from alerts.state.sqlite import AlertStore
 # In the order in which messages were put in. One that stands aside holds up its own episode alone:
 # a resolve must not overtake the alert that it ends.
 _NEXT = """
-SELECT webhook_id, endpoint, episode_id, seq, kind, body, attempts, created_ns FROM deliveries AS d
+SELECT webhook_id, endpoint, episode_id, seq, kind, body, attempts, created_ns, edition
+FROM deliveries AS d
 WHERE status = 'pending' AND endpoint = ? AND due_ns <= ? AND NOT EXISTS (
     SELECT 1 FROM deliveries AS earlier
     WHERE earlier.endpoint = d.endpoint AND earlier.episode_id = d.episode_id
@@ -41,6 +42,9 @@ _UNSEEN = """
 SELECT webhook_id FROM deliveries
 WHERE endpoint = ? AND episode_id = ? AND seq < ? AND status IN ('held', 'silenced')
 """
+_CHANGE = """
+UPDATE deliveries SET body = ?, edition = edition + (tried_ns > 0) WHERE webhook_id = ?
+"""
 _SET = "UPDATE deliveries SET status = ?, detail = ? WHERE webhook_id = ?"
 _AGAIN = """
 UPDATE deliveries SET status = 'pending', attempts = 0, due_ns = ?, created_ns = ?, detail = ?
@@ -60,6 +64,13 @@ class Due:
     message: Message
     attempts: int
     created_ns: int
+    edition: int  # how often its body was changed after an attempt
+
+    @property
+    def sent(self) -> Message:
+        """Return the message as it is sent: another body is another id, or it would be dropped."""
+        number = f"{self.message.webhook_id}-{self.edition + 1}"
+        return replace(self.message, webhook_id=number) if self.edition else self.message
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,22 +206,22 @@ class Deliveries:
         with self._memory.transaction() as db:
             db.execute(
                 "UPDATE deliveries SET status = 'pending', body = ?, due_ns = ?, created_ns = ?,"
-                " detail = ? WHERE webhook_id = ? AND status = 'held'",
+                " detail = ?, edition = edition + (tried_ns > 0)"
+                " WHERE webhook_id = ? AND status = 'held'",
                 (body, now_ns, now_ns, "no pass could say what is true now", webhook_id),
             )
 
     def read_again(self, due: Due) -> Due:
         """Return a message with what it says now, and the time at which it was written."""
-        query = "SELECT body, created_ns FROM deliveries WHERE webhook_id = ?"
-        [(body, created_ns)] = self._memory.rows(query, (due.message.webhook_id,))
-        return replace(due, message=replace(due.message, body=body), created_ns=created_ns)
+        query = "SELECT body, created_ns, edition FROM deliveries WHERE webhook_id = ?"
+        [(body, *told)] = self._memory.rows(query, (due.message.webhook_id,))
+        return Due(replace(due.message, body=body), due.attempts, *told)
 
     def change(self, due: Due, body: bytes) -> Due:
         """Change what a message says before the next attempt."""
         with self._memory.transaction() as db:
-            query = "UPDATE deliveries SET body = ? WHERE webhook_id = ?"
-            db.execute(query, (body, due.message.webhook_id))
-        return replace(due, message=replace(due.message, body=body))
+            db.execute(_CHANGE, (body, due.message.webhook_id))
+        return self.read_again(due)
 
     def drop_unseen(self, due: Due) -> bool:
         """Drop the end of an alert of which the endpoint was sent nothing; return whether it was.

@@ -117,6 +117,11 @@ ALTER TABLE deliveries ADD COLUMN tried_ns INTEGER DEFAULT 0;
 UPDATE deliveries SET tried_ns = due_ns WHERE status = 'delivered';
 """
 
+# A body that was changed after an attempt is another message to whoever has seen it.
+_EDITIONS: Final = """
+ALTER TABLE deliveries ADD COLUMN edition INTEGER DEFAULT 0;
+"""
+
 # Each brings a file from the version that is its place to the next. A released one stays as it is.
 STEPS: Final = (
     _FIRST,
@@ -130,5 +135,6 @@ STEPS: Final = (
     _PASSES,
     _OWNED,
     _HELD,
+    _EDITIONS,
 )
 SCHEMA_VERSION: Final = len(STEPS)

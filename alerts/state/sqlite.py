@@ -34,11 +34,12 @@ from collector.core.errors import InputError, TransientError
 PENDING_MAX = 1_000
 
 _WRITE_STATE = "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_WRITE_DELIVERY = "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, 0)"
+_WRITE_DELIVERY = "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, 0, 0)"
 _WRITE_OWNED = "INSERT INTO owned VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 # What was kept back is as old as what it says now: days of silence are no days of trying.
 _TELL = """
-UPDATE deliveries SET body = ?, status = 'pending', due_ns = ?, created_ns = ?, detail = ?
+UPDATE deliveries SET body = ?, status = 'pending', due_ns = ?, created_ns = ?, detail = ?,
+    edition = edition + (tried_ns > 0)
 WHERE episode_id = ? AND kind = ? AND status IN ('held', 'pending')
 """
 

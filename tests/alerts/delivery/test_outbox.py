@@ -360,17 +360,21 @@ def test_clock_that_is_set_back_while_a_receiver_is_asked(desk: Desk) -> None:
 
 def test_proposal_is_not_sent_once_its_alert_ends(desk: Desk, receiver: ScriptedReceiver) -> None:
     """A receiver that was away would move traffic away from a class that is healthy again."""
-    receiver.answers = [(500, {})]
+    receiver.answers = [(500, {}), (500, {})]
     body = b'{"type":"alert.firing","data":{"loss_usd":1.0,"reroute":{"mode":"propose"}}}'
     desk.post(message(episode_id=EPISODE, body=body))
     outbox = desk.outbox(endpoint(receiver.url))
     outbox.deliver_due(NOW_NS)
     desk.memory.record([Update(STATE, event(seq=2, from_state="firing", to_state="cooling"))])
     outbox.deliver_due(NOW_NS + 10 * NS_PER_S)
+    desk.outbox(endpoint(receiver.url)).deliver_due(NOW_NS + 60 * NS_PER_S)
 
     sent = [json.loads(content)["data"] for _, content in receiver.requests]
-    assert [each["reroute"] for each in sent] == [{"mode": "propose"}, None]
-    assert [each["loss_usd"] for each in sent] == [1.0, 1.0]
+    assert [each["reroute"] for each in sent] == [{"mode": "propose"}, None, None]
+    assert [each["loss_usd"] for each in sent] == [1.0, 1.0, 1.0]
+    # Whoever read the first and did not answer would drop another body of the same id.
+    ids = [headers["webhook-id"] for headers, _ in receiver.requests]
+    assert ids == ["episode-1-router", "episode-1-router-2", "episode-1-router-2"]
 
 
 def test_what_a_pass_changes_while_it_is_looked_at_is_sent_as_it_is(
