@@ -13,6 +13,10 @@ _MIB = 1024 * 1024
 # What a service takes beside the engine, and the least with which the engine is of use.
 _ELSE_BYTES = 448 * _MIB
 _ENGINE_BYTES_MIN = 256 * _MIB
+# Of a span in an answer, as objects and as JSON; and what is shown on any machine.
+_SPAN_BYTES = 4_096
+_SPANS_MIN = 20_000
+_SOME_BYTES = 4 * 1024 * _MIB  # where nobody says how much there is
 
 
 def memory_bytes(root: Path = Path("/")) -> int | None:
@@ -44,6 +48,11 @@ def read_memory_bytes(
     if config.embedded_path is None:
         return asked
     return min(asked, engine_memory_bytes(config, has_bytes) // (4 if is_outside else 2))
+
+
+def answer_spans_max(has_bytes: int | None) -> int:
+    """Return how many spans one answer may have: four at a time take half of what there is."""
+    return max(_SPANS_MIN, (has_bytes or _SOME_BYTES) // 8 // _SPAN_BYTES)
 
 
 def _limits(root: Path) -> Iterator[int]:

@@ -13,11 +13,12 @@ from attribution.core.segments import SEGMENTS
 from attribution.sensitivity.job import read_book
 from attribution.sensitivity.versions import SlopeBook
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
-from collector.core.errors import StoreUnavailableError
+from collector.core.errors import InputError, StoreUnavailableError
 from collector.core.event_schema import DIMENSIONS
 from collector.core.sql import sql
 from collector.store.connect import Connections
 from collector.store.cursors import attributed_ns
+from collector.store.memory import answer_spans_max, memory_bytes
 from dashboard.read.adhoc.sql import engine_error
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
@@ -57,8 +58,12 @@ HABIT_CALLS_MAX = 5_000
 class Reader:
     """Reads for the pages and `/api/v1`; each thread reads over its own connection."""
 
-    def __init__(self, store: Connections) -> None:
+    def __init__(self, store: Connections, spans_max: int | None = None) -> None:
+        """Read nothing yet; `spans_max` is how many spans one answer may have, by default what the
+        memory of this process is enough for.
+        """
         self._store = store
+        self._spans_max = spans_max or answer_spans_max(memory_bytes())
 
     def ping(self) -> None:
         """Raise StoreUnavailableError unless the store answers."""
@@ -193,7 +198,7 @@ class Reader:
         """Return its spans as assembled at the latest revision, by start, or the one."""
         return [
             PathSpan(latency_class=row.pop("class"), **row)
-            for row in self._rows("path_spans", _key(facts) | {"span_id": span_id})
+            for row in self._span_rows("path_spans", _key(facts) | {"span_id": span_id})
         ]
 
     def path_evidence(self, facts: DecisionFacts) -> list[SpanEvidence]:
@@ -259,12 +264,13 @@ class Reader:
     def trace_spans(self, trace_id: str, span_id: str = "") -> list[TraceSpan]:
         """Return every span of one trace by start, or the one; empty where it is unknown."""
         parameters = {"trace_id": trace_id, "span_id": span_id}
-        spans = [_trace_span(row) for row in self._rows("trace_spans", parameters)]
+        spans = [_trace_span(row) for row in self._span_rows("trace_spans", parameters)]
         return sorted(spans, key=lambda span: (span.start_ns, -span.duration_ns, span.span_id))
 
     def sent_spans(self, trace_id: str) -> list[SentSpan]:
         """Return where every span of one trace hangs, without what it carried; in no order."""
-        return [SentSpan(**row) for row in self._rows("sent_spans", {"trace_id": trace_id})]
+        rows = self._span_rows("sent_spans", {"trace_id": trace_id})
+        return [SentSpan(**row) for row in rows]
 
     def trace_decisions(self, trace_id: str) -> list[str]:
         """Return the decisions of one trace."""
@@ -301,6 +307,16 @@ class Reader:
     def ask_text(self, text: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the rows of a statement that is put together of files of `sql/`."""
         return self._query(text, parameters)
+
+    def _span_rows(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+        rows = self._rows(name, parameters | {"rows_max": self._spans_max + 1})
+        if len(rows) > self._spans_max:
+            raise InputError(
+                f"it has more than {self._spans_max:,} spans, which is as many as the memory of "
+                "this process is enough for in one answer; give it more, or ask in SQL for some "
+                "of them (`millworth query`, table otel_traces)"
+            )
+        return rows
 
     def _rows(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         return self._query(sql(name, __file__), parameters)

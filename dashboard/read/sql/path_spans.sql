@@ -10,3 +10,4 @@ FROM path_spans
 WHERE ingress_ns = {ingress_ns:UInt64} AND decision_id = {decision_id:String}
     AND ({span_id:String} = '' OR span_id = {span_id:String})
 ORDER BY toInt64(start_ns) + shift_ns, duration_ns DESC, span_id
+LIMIT {rows_max:UInt64}

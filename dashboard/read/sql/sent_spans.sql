@@ -11,3 +11,4 @@ WHERE TraceId = {trace_id:String}
     AND Timestamp <= (SELECT max(End) FROM otel_traces_trace_id_ts WHERE TraceId = {trace_id:String})
 ORDER BY received_ns
 LIMIT 1 BY SpanId
+LIMIT {rows_max:UInt64}

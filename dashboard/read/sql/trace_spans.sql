@@ -29,3 +29,4 @@ WHERE TraceId = {trace_id:String} AND ({span_id:String} = '' OR SpanId = {span_i
     AND Timestamp <= (SELECT max(End) FROM otel_traces_trace_id_ts WHERE TraceId = {trace_id:String})
 ORDER BY received_ns
 LIMIT 1 BY SpanId
+LIMIT {rows_max:UInt64}

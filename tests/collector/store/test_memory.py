@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from collector.core.config import StoreConfig
-from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
+from collector.store.memory import (
+    answer_spans_max,
+    engine_memory_bytes,
+    memory_bytes,
+    read_memory_bytes,
+)
 
 GIB, MIB = 2**30, 2**20
 
@@ -76,3 +81,14 @@ def test_reads_of_a_server_have_the_limit_that_is_set() -> None:
     """Its memory is that of another machine, of which this one says nothing."""
     config = StoreConfig(url="http://store:8123")
     assert read_memory_bytes(config, GIB, is_outside=True) == 1024 * MIB
+
+
+@pytest.mark.parametrize(
+    ("has_bytes", "spans"),
+    [(None, 131_072), (GIB, 32_768), (GIB // 4, 20_000), (24 * GIB, 786_432)],
+)
+def test_answer_has_as_many_spans_as_memory_is_enough_for(
+    has_bytes: int | None, spans: int
+) -> None:
+    """Four answers at a time take half of it, and a trace of usual size is always shown."""
+    assert answer_spans_max(has_bytes) == spans

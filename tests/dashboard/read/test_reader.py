@@ -10,7 +10,7 @@ import pytest
 
 from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
-from collector.core.errors import StoreUnavailableError
+from collector.core.errors import InputError, StoreUnavailableError
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 from dashboard.read.alerts.listing import alerts_with_exemplars
@@ -240,6 +240,24 @@ def test_a_trace_reads_back_with_events_and_once_a_span(own_world: Connections) 
     assert spans[0].attributes["decision.action"] == ACTIONS[0]
     assert spans[0].events[0].at_ns == TODAY_NS - 48 * NS_PER_S + 5
     assert spans[0].events[0].attributes == {"key": "offers"}
+
+
+def test_trace_that_memory_is_not_enough_for_is_refused_with_the_number(
+    own_world: Connections,
+) -> None:
+    """Three viewers of one of 200,000 spans ended a service of 1 GiB, for everybody."""
+    reader, trace = Reader(own_world, spans_max=4), f"{12:032x}"
+    facts = reader.decision("d-12")
+    assert facts is not None
+    for ask in (
+        lambda: reader.trace_spans(trace),
+        lambda: reader.sent_spans(trace),
+        lambda: reader.path_spans(facts),
+    ):
+        with pytest.raises(InputError, match="more than 4 spans"):
+            ask()
+    whole = Reader(own_world, spans_max=5)
+    assert len(whole.trace_spans(trace)) == len(whole.path_spans(facts)) == 5
 
 
 def test_evidence_counts_packets_and_moved_spans(reader: Reader) -> None:
