@@ -239,8 +239,7 @@ class CellWriter:
             is_silent=ints(table["is_silent"]) != 0,
         )
         earned = earned_by_decision(self._outcomes(seconds_ns, table, matches), len(table))
-        at = decisions.second_ns
-        return sum_cells(decisions, earned, book.slopes(at), book.kept_min(at))
+        return sum_cells(decisions, earned, book.slopes(decisions.second_ns))
 
     def _outcomes(self, seconds_ns: Sequence[int], decisions: Table, matches: Matches) -> Outcomes:
         """Return the outcomes of these decisions, each matched to one of them."""

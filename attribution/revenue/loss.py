@@ -3,9 +3,9 @@
 A decision loses l = v * (1 - exp(-beta * (L - L0)+)); one that failed loses all of v. The value v
 is that of its class, action x region, in the window up to its second: what a decision would earn
 that neither fails nor is late. It is what was earned over the sum of the shares that were kept, so
-that failures and lateness count once; a share is not believed below `KEPT_MIN`, far out on a curve
-that nobody has seen there, or a late decision that earned something would be worth any multiple of
-it. By contribution margin, else by revenue, else it is the value
+that failures and lateness count once. No curve is known far out: there a share is held to be no
+less than after 10 s, nor than a hundredth, or what earned something minutes late would be worth any
+multiple of it. By contribution margin, else by revenue, else it is the value
 that the decision states itself, else unknown, which is never zero. Earned is over the decisions
 whose outcome is known (`outcomes.complete`). An amount that is missing counts as the mean of the
 others; where fewer than half are known, that mean is no value.
@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from attribution.core.config import SlopePrior
 from attribution.path.spans import Bools, Ints
-from collector.core.clock import NS_PER_MS
+from collector.core.clock import NS_PER_MS, NS_PER_S
 
 Floats = npt.NDArray[np.float64]
 Column = Ints | Floats | Bools
@@ -33,9 +33,9 @@ MICROS = 1_000_000
 _PPB = 1_000_000_000
 # Decimal(18, 6) ends at 10^18 millionths; the rest leaves room for the rounding of floats.
 SUM_MAX = 9 * 10**17
-# The least share that a late decision is held to keep where a value is told from what it earned: by
-# a slope that is assumed, and by one that was measured.
-KEPT_MIN_ASSUMED, KEPT_MIN_MEASURED = 0.5, 0.1
+# Where a value is told from what late decisions earned: experiments delay by seconds at most.
+_LATE_MAX_NS = 10 * NS_PER_S
+_KEPT_MIN = 0.01
 BASES = ("margin", "revenue", "expected", "unknown")
 MARGIN, REVENUE, EXPECTED, UNKNOWN = range(4)
 
@@ -213,18 +213,10 @@ def lost_shares(
     return share(slope.median), share(slope.low), share(slope.high)
 
 
-def sum_cells(
-    decisions: Decisions, earned: Earned, slope: Slope | Slopes, kept_min: float | Floats
-) -> Cells:
+def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Cells:
     """Sum decisions into cells; the order of the decisions changes nothing.
 
     Amounts that add up to more than SUM_MAX, whatever their signs, are unknown for their cell.
-
-    Args:
-        decisions: one row each.
-        earned: by them, row by row.
-        slope: of all, or of each.
-        kept_min: the least share that one which did not fail keeps, of all or of each.
     """
     d = decisions
     # Floats add up alike to the last bit only in one order.
@@ -250,7 +242,8 @@ def sum_cells(
         return np.where(is_held, exact(known), 0), np.where(is_held, exact(micros), 0)
 
     median, low, high = lost_shares(d.total_ns, d.reference_ns, d.is_error, slope)
-    kept = np.where(d.is_error, 0.0, np.maximum(1 - median, kept_min))
+    late_ns = np.clip(d.total_ns - d.reference_ns, 0, _LATE_MAX_NS)
+    kept = np.where(d.is_error, 0.0, np.maximum(np.exp(-slope.median * late_ns), _KEPT_MIN))
     is_known = d.is_silent | (earned.known > 0)
     own_micros = np.where(d.is_stated, d.stated_micros, 0)
     at_risk = np.maximum(own_micros, 0).astype(np.float64)

@@ -19,9 +19,6 @@ from attribution.core.config import SlopePrior
 from attribution.core.slo import Z90, Z95
 from attribution.path.spans import Ints
 from attribution.revenue.loss import (
-    KEPT_MIN_ASSUMED,
-    KEPT_MIN_MEASURED,
-    Floats,
     Slope,
     Slopes,
     slope_of,
@@ -287,11 +284,6 @@ class SlopeBook:
             f"{model.decisions:,} decisions of your own, delayed at random by up to "
             f"{model.delay_max_ns / NS_PER_MS:g} ms"
         )
-
-    def kept_min(self, instants_ns: Ints) -> Floats:
-        """Return the least share that a late decision of each of these instants is held to keep."""
-        is_measured = np.array([each == ESTIMATE for each in self._sources])[self._at(instants_ns)]
-        return np.where(is_measured, KEPT_MIN_MEASURED, KEPT_MIN_ASSUMED)
 
     def sources(self, instants_ns: Ints) -> list[str]:
         """Return what the dollars of each of these instants rest on."""

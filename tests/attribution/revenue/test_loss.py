@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from attribution.core.config import SlopePrior
 from attribution.revenue.loss import (
     BASES,
-    KEPT_MIN_ASSUMED,
     SUM_MAX,
     Cells,
     Decisions,
     Earned,
+    Slope,
     Values,
     lost_shares,
     replace_seconds,
@@ -63,8 +63,7 @@ def decisions(*rows: tuple[int, int, float, bool, int | None], all_sent: bool = 
 
 def valued(own: Decisions, outcomes: list[Outcome], window_s: int = 60) -> tuple[Cells, Values]:
     """Sum and value decisions as if nothing had been stored before."""
-    earned = earned_by_decision(Outcomes.of(outcomes), len(own.second_ns))
-    cells = sum_cells(own, earned, SLOPE, KEPT_MIN_ASSUMED)
+    cells = sum_cells(own, earned_by_decision(Outcomes.of(outcomes), len(own.second_ns)), SLOPE)
     none = np.empty(0, np.int64)
     groups = int(cells.group.max(initial=0)) + 1
     window = earned_in_window(
@@ -117,18 +116,29 @@ def test_value_is_the_mean_margin_of_the_class() -> None:
     assert values.loss_squared[0] == pytest.approx(4 * 0.0201005**2)
 
 
-def test_late_decisions_are_worth_no_more_than_twice_what_they_earned() -> None:
+@pytest.mark.parametrize("late_s", [10, 300, 300_000])
+def test_late_by_minutes_are_worth_what_they_were_late_by_seconds(late_s: int) -> None:
     """A clock that stepped by 300 s made 20 dollars 34 million, and paged for billions an hour."""
-    own = decisions(*[(5, 0, 300_080, False, None)] * 4, *[(5, 1, 300_080, True, None)] * 4)
+    total_ms = 80 + late_s * 1_000
+    own = decisions(*[(5, 0, total_ms, False, None)] * 4, *[(5, 1, total_ms, True, None)] * 4)
     outcomes = [sale(20_000_000, decision=0), sale(20_000_000, decision=1)]
     _, values = valued(own, outcomes)
-    assert values.value_micros.tolist() == [80_000_000, 0]
+    kept = 0.995**100  # after 10 s
+    assert values.value_micros.tolist() == pytest.approx([40_000_000 / kept, 0], rel=1e-6)
     assert values.earned_micros.tolist() == [40_000_000, 0]
-    assert values.loss_micros[0] == pytest.approx(80_000_000, rel=1e-5)
     # Beside those that are not late they change what one is worth by little.
-    own = decisions(*[(5, 0, 80, False, None)] * 99, (5, 0, 300_080, False, None))
+    own = decisions(*[(5, 0, 80, False, None)] * 99, (5, 0, total_ms, False, None))
     _, values = valued(own, [sale(20_000_000, decision=at) for at in range(100)])
-    assert values.value_micros.tolist() == [round(2_000_000_000 / 99.5 * 100)]
+    assert values.value_micros[0] == pytest.approx(2_000_000_000 / (99 + kept) * 100, rel=1e-6)
+
+
+def test_slope_so_steep_that_nothing_is_kept_makes_no_value_without_bound() -> None:
+    """Of 40 % for 100 ms, 10 s leave 10^-22."""
+    own = decisions(*[(5, 0, 10_080, False, None)] * 4)
+    sold = earned_by_decision(Outcomes.of([sale(20_000_000, decision=0)]), 4)
+    steep = Slope(*(slope_of(SlopePrior()).median * 100,) * 3)
+    cells = sum_cells(own, sold, steep)
+    assert cells.kept_ppb.tolist() == [4 * 10_000_000]
 
 
 @pytest.mark.parametrize("told", [0, 1, 40])
