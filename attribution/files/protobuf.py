@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from google.protobuf import message
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
 from attribution.files.otlp import SPAN_ID_BYTES, TRACE_ID_BYTES, check_otlp_times, hex_id
@@ -123,7 +124,8 @@ def state_resource(origin: Origin, resource_spans: ResourceSpans) -> None:
     """Take what a resource says."""
     named = _attributes(resource_spans.resource.attributes)
     origin.state(named.get("service.name", ""), named)
-    origin.raw = resource_spans.resource
+    # A part of a message keeps the whole of it, spans too, for as long as it is kept.
+    origin.raw = Resource.FromString(resource_spans.resource.SerializeToString())
 
 
 def span_of(span: Span, origin: Origin, scope: object = None) -> FileSpan:
