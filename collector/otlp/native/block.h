@@ -319,27 +319,33 @@ inline std::vector<u32> order_of(const std::vector<Span> &spans) {
     return order;
 }
 
-// The columns of the trace index, in its order.
+// The columns of the trace index, in its order: a row of each hour in which spans of a trace began,
+// so that one whose clock is off by a year says where, and not over what.
 class Traces {
   public:
     void add(const std::vector<Span> &spans) {
         Dict ids;
-        std::vector<i64> firsts, lasts;
-        for (const Span &span : spans) {
-            const u32 id = ids.id(span.trace_id.text());
-            const i64 start_ns = instant(span.start_ns);
-            if (id == firsts.size()) firsts.push_back(start_ns), lasts.push_back(start_ns);
-            firsts[id] = std::min(firsts[id], start_ns);
-            lasts[id] = std::max(lasts[id], start_ns);
-        }
-        const std::vector<u32> order = sorted(ids);
-        for (const u32 each : order) {
-            const Text id = ids.texts[each];
+        std::vector<u32> of(spans.size());
+        for (std::size_t at = 0; at < spans.size(); ++at)
+            of[at] = ids.id(spans[at].trace_id.text());
+        const std::vector<u32> order = sorted(ids), places = ranks(ids);
+        std::vector<std::pair<u32, i64>> begun(spans.size());
+        for (std::size_t at = 0; at < spans.size(); ++at)
+            begun[at] = {places[of[at]], instant(spans[at].start_ns)};
+        std::sort(begun.begin(), begun.end());
+        for (std::size_t at = 0; at < begun.size(); ++at) {
+            const auto [rank, start_ns] = begun[at];
+            const Text id = ids.texts[order[rank]];
             if (id.empty()) continue;
-            const u8 *p = reinterpret_cast<const u8 *>(id.data());
-            texts.hex({p, p + id.size()});
-            starts.push_back(firsts[each]);
-            ends.push_back(lasts[each]);
+            const bool is_same = at > 0 && begun[at - 1].first == rank &&
+                                 begun[at - 1].second / HOUR_NS == start_ns / HOUR_NS;
+            if (!is_same) {
+                const u8 *p = reinterpret_cast<const u8 *>(id.data());
+                texts.hex({p, p + id.size()});
+                starts.push_back(start_ns);
+                ends.push_back(start_ns);
+            }
+            ends.back() = start_ns;
         }
     }
     std::size_t bytes_max() const {
@@ -354,6 +360,7 @@ class Traces {
     }
 
   private:
+    static constexpr i64 HOUR_NS = 3600000000000;
     Buffer texts;
     std::vector<i64> starts, ends;
 };

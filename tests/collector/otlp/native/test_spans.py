@@ -69,6 +69,17 @@ def test_rows_are_those_of_the_stores_reader(store: Connections, tmp_path: Path)
     equal()
 
 
+def test_trace_index_says_in_which_hours_spans_began(store: Connections, tmp_path: Path) -> None:
+    """A clock that is off by days makes no trace of all that is between."""
+    starts = [0, 1, 3600 * 10**9 - 1, 3600 * 10**9, 10**18, NOW_NS, NOW_NS - 7200 * 10**9, NOW_NS]
+    spans = [span(start_ns=each + 5) for each in starts]
+    other = span(trace_id="ab" * 16, start_ns=NOW_NS)
+    bodies = [trace_request(each).SerializeToString() for each in (*spans, other, *spans[:3])]
+    native, protobuf = stored_both_ways(store, tmp_path, bodies)
+    assert native == protobuf
+    assert len(native["otel_traces_trace_id_ts"]) == 6
+
+
 def test_rows_of_what_was_changed_on_the_wire_are_the_same(
     store: Connections, tmp_path: Path
 ) -> None:
