@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import typer
 
+from alerts.rows import failing_of
 from dashboard.cli.ask.alerts.dead import dead_app
 from dashboard.cli.ask.alerts.options import Api, ByOption, actor
 from dashboard.cli.ask.alerts.receivers import try_receivers
@@ -168,6 +169,7 @@ def _line(alert: dict[str, Any]) -> str:
         alert["state"],
         cost,
         f"since {utc_iso(alert['started_ns'])}",
+        failing_of(alert["reason"]),
         f"blamed {alert['blamed']}" if alert["blamed"] else "",
         f"acknowledged by {plain(ack['actor'])}" if ack else "",
         f"hidden by silence {silenced[0]}" if silenced else "",
