@@ -142,6 +142,28 @@ def test_what_pages_nobody_is_listed_and_exits_0(
     assert "2 fire, 1 cools, 1 unknown, 1 of them in shadow, and" in capsys.readouterr().out
 
 
+def test_preview_of_unknown_cost_is_no_zero(
+    state_api: StateApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`$0.00` over two alerts of which nobody knows the dollars is where a person decides."""
+
+    def hides() -> list[str]:
+        show_silence(state_api.client, BODY, preview=True, as_json=False)
+        return [each for each in capsys.readouterr().out.splitlines() if "hides now" in each]
+
+    assert hides() == ["hides now: 0 alerts, $0.00"]
+    for number, basis in ((2, "unknown"), (3, "unknown"), (4, "margin")):
+        episode_id, action = f"{number:032x}", f"a{number}"
+        of = replace(firing_state(), subject=Subject(action, "eu-west"), episode_id=episode_id)
+        fired = event(episode_id=episode_id, action=action, basis=basis)
+        state_api.state.record([Update(of, fired)])
+        if number == 3:
+            *lines, last = hides()
+            assert last == "hides now: 2 alerts, 2 of unknown cost"
+            assert all(line.endswith(", unknown cost") for line in lines)
+    assert hides()[-1] == "hides now: 3 alerts, $123.46, 2 of unknown cost"
+
+
 def test_machine_reads_the_same(state_api: StateApi, capsys: pytest.CaptureFixture[str]) -> None:
     """One JSON value a command."""
     state_api.fire()
