@@ -23,7 +23,7 @@ from alerts.people.standing import Standing, standings
 from alerts.people.window import parse_window
 from alerts.rows import AlertEvent, Dollars, Owned
 from alerts.state.acts import Act
-from alerts.state.deliveries import Deliveries, Delivery
+from alerts.state.deliveries import Deliveries, Delivery, Rest
 from alerts.state.external import ExternalAlert, ExternalAlerts
 from alerts.state.owned import read_owned
 from alerts.state.routed import open_alerts
@@ -158,6 +158,7 @@ class AlertHistory:
     notes: list[Note]
     silences: list[SilenceRow]  # that hide it now
     alert: OpenAlertRow
+    as_of_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,7 @@ class MessageRow:
     attempts: int
     at_ns: int  # of the last attempt, before the first when it was written
     detail: str  # of the last attempt; it may hold what the receiver wrote
+    rest: Rest | None  # why it waits; None: for nothing, or for its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,12 +367,13 @@ def _history(memory: AlertStore, reader: Reader, episode_id: str, now_ns: int) -
         Notes(memory).of([episode_id]).get(episode_id, []),
         [_row(silence, now_ns) for silence in hiding],
         _rows(memory, reader, events[-1:], now_ns)[0],
+        now_ns,
     )
 
 
 def _message(of: Delivery) -> MessageRow:
     at_ns = of.tried_ns or of.created_ns
-    return MessageRow(of.endpoint, of.kind, of.status, of.attempts, at_ns, of.detail)
+    return MessageRow(of.endpoint, of.kind, of.status, of.attempts, at_ns, of.detail, of.rest)
 
 
 def _row(silence: Silence, now_ns: int) -> SilenceRow:

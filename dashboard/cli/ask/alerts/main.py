@@ -10,6 +10,7 @@ from urllib.parse import quote
 import typer
 
 from alerts.rows import failing_of
+from alerts.state.deliveries import Rest
 from dashboard.cli.ask.alerts.dead import dead_app
 from dashboard.cli.ask.alerts.options import Api, ByOption, actor
 from dashboard.cli.ask.alerts.receivers import try_receivers
@@ -19,6 +20,7 @@ from dashboard.cli.console import OUT, plain
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES
+from dashboard.read.alerts.timeline import rest_text
 from dashboard.units import utc_iso
 
 EpisodeArgument = Annotated[str, typer.Argument(help="Episode of the alert, as `list` prints it.")]
@@ -140,6 +142,9 @@ def show_history(api: Api, episode: str, *, as_json: bool) -> None:
     for sent in reversed(answer["messages"]):
         to = f"{sent['kind']} to {plain(sent['endpoint'])}: {sent['status']}"
         said = f": {plain(sent['detail'])}" if sent["detail"] else ""
+        if sent["rest"]:
+            rest = rest_text(Rest(**sent["rest"]), answer["as_of_ns"], utc_iso)
+            said += f"; {plain(rest)}"
         OUT.print(f"{utc_iso(sent['at_ns'])} {to}, attempts: {sent['attempts']}{said}")
     for note in answer["notes"]:
         OUT.print(_note(note))

@@ -7,7 +7,7 @@ import pytest
 
 from alerts.state.deliveries import Deliveries
 from alerts.state.mirror import mirror
-from alerts.state.retry import DeliveryStatus
+from alerts.state.retry import DeliveryStatus, Step
 from alerts.state.sqlite import Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import Phase
@@ -85,6 +85,37 @@ def test_person_reads_which_receiver_was_told_and_why_another_was_not(
     assert [(each["endpoint"], each["status"]) for each in messages] == [
         ("router", "disabled"), ("pager", "pending"),
     ]  # fmt: skip
+
+
+def test_message_that_waits_says_why_and_until_when(
+    state_api: StateApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`pending, no attempts` of a receiver that was away: the reason was in the log alone."""
+    deliveries, other = Deliveries(state_api.state), "f" * 32
+    state_api.state.record([Update(firing_state(), event(), (message(1, episode_id=EPISODE),))])
+    of = replace(firing_state(), episode_id=other, subject=Subject("other", "eu-west"))
+    fired = event(episode_id=other, action="other")
+    state_api.state.record([Update(of, fired, (message(1, episode_id=other, webhook_id="other"),))])
+    due = deliveries.next("router", NOW_NS)
+    assert due is not None
+    waits = Step(DeliveryStatus.PENDING, NOW_NS, "HTTP 500\x1b[2J", NOW_NS + 61 * NS_PER_S)
+    deliveries.settle(due, waits, "http://127.0.0.1:1/hook", NOW_NS)
+    deliveries.settle(due, waits, "http://127.0.0.1:1/hook", NOW_NS)
+
+    show_history(state_api.client, other, as_json=False)
+    sent = capsys.readouterr().out.splitlines()[2]
+    assert sent == (
+        "2033-05-18T03:33:20.000 alert.firing to router: pending, attempts: 0; the receiver failed "
+        "2 times in a row, the last time at 2033-05-18T03:33:20.000: HTTP 500\\u001b[2J; it rests "
+        "until 2033-05-18T03:34:21.000"
+    )
+    report = state_api.client.get(f"/api/v1/alerts/{other}/report")
+    [told] = [each["text"] for each in report["timeline"] if each["kind"] == "message"]
+    assert "pending, no attempts; the receiver failed 2 times in a row, the last time at" in told
+    assert told.endswith("; it rests until 03:34:21 UTC")
+    state_api.clock.ns = NOW_NS + 62 * NS_PER_S
+    show_history(state_api.client, other, as_json=False)
+    assert capsys.readouterr().out.splitlines()[2].endswith("; it is tried again now")
 
 
 def test_list_report_and_api_have_one_figure_of_one_instant(
