@@ -31,8 +31,9 @@ _EXCESS_MOVED = 0.1
 _LOSS_SHARE_MIN = 0.5
 # A segment that makes so many late, of those that fail, is a cause beside them: a timeout.
 _LATE_OF_FAILED_MIN = 0.5
-# A share that grew by less than this factor is no news.
+# A share that grew by less than this factor, and by less than this, is no news.
 _FAILING_GREW = 1.5
+_FAILING_ADDED = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +235,8 @@ def suspected_ns(events: Sequence[AlertEvent]) -> int | None:
 def _is_news(last: AlertEvent, found: Found) -> bool:
     """Return whether failures carry the loss, and the alert says nothing of them, or too little."""
     said = failing_percent(last.reason) / 100
-    return found.is_of_failures and found.failed_share >= _FAILING_GREW * said
+    least = min(_FAILING_GREW * said, said + _FAILING_ADDED)
+    return found.is_of_failures and found.failed_share >= least
 
 
 def _is_another(last: AlertEvent, found: Suspect | None) -> bool:
