@@ -207,7 +207,7 @@ class PreviewAnswer:
 
 
 def people_router(
-    state: AlertStore | None, reader: Reader, workers: Workers, clock: Clock
+    reader: Reader, state: AlertStore | None, workers: Workers, clock: Clock
 ) -> APIRouter:
     """Return the routes about alerts; of those about silences see `silences_router`."""
     router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])

@@ -98,7 +98,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
 
 
 def _rules(settings: Settings, *, is_running: bool) -> Finding:
-    """Say which rules page nobody: nothing is broken by that, so it changes no exit status."""
+    """Return which rules page nobody: nothing is broken by that, so it changes no exit status."""
     alerts = settings.alerts
     if not alerts.rules:
         none = "none yet; add [[alerts.rules]], see millworth.example.toml"
