@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Self, Union
 
 from pydantic import (
@@ -198,3 +199,19 @@ class AlertsConfig(Section):
             services=self.dead_man_services,
         )
         return (dead_man, *rules)
+
+    @property
+    def not_live(self) -> tuple[str, ...]:
+        """Return the rules in shadow by the settings alone: until promoted, or for good."""
+        return tuple(rule.name for rule in self.all_rules if not rule.live)
+
+    def said_of_rules(self, shadow: Collection[str]) -> str:
+        """Return how many rules are listed, and that those in shadow page nobody."""
+        listed = [rule.name for entry in self.rules for rule in entry.by_severity]
+        named = [each for each in listed if each in shadow]
+        if not named:
+            return f"{len(listed)}, none in shadow"
+        return (
+            f"{len(listed)}, of which {len(named)} in shadow: they page nobody "
+            f"({', '.join(named)}); `millworth rules promote NAME`, or live = true"
+        )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from alerts.evidence.search import Found
-from alerts.rows import AlertEvent, CaptureRequest
+from alerts.rows import AlertEvent, CaptureRequest, failing_percent
 from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig, duration_text
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Transition
@@ -16,6 +16,8 @@ from collector.core.clock import NS_PER_S
 _CAPTURE_MARGIN_NS = 5 * NS_PER_S
 # As the examples of an alert have it (evidence/sql/exemplars.sql): then it is about failing.
 _FAILED_SHARE_MIN = 0.2
+# Below this a percentage has decimals.
+_WHOLE_SHARE_MIN = 0.1
 # A message has room for 500 characters of reason.
 _WHY_MAX = 120
 
@@ -57,13 +59,18 @@ def transition_event(
 
 
 def with_suspect(event: AlertEvent, found: Found) -> AlertEvent:
-    """Return the event with its suspect segment, where one stands out, and the path in words."""
+    """Return the event with what it is about: failures that carry its loss, and the segment that
+    stands out; and the path in words.
+    """
     suspect = found.suspect
     path = f"; {found.path.text}" if found.path is not None else ""
+    failing = ""
+    if found.failing is not None and found.is_of_failures:
+        of_them = f"{_percent(found.failing.loss_share)} of the loss is of them"
+        failing = f"{_percent(found.failed_share)} of its decisions fail, {of_them}; "
+    elif suspect is None and found.failed_share >= _FAILED_SHARE_MIN:
+        failing = f"{_percent(found.failed_share)} of its decisions fail; "
     if suspect is None:
-        failing = ""
-        if found.failed_share >= _FAILED_SHARE_MIN:
-            failing = f"{found.failed_share:.0%} of its decisions fail; "
         return replace(event, reason=f"{failing}{event.reason}; no segment stands out{path}")
     longer = f"{suspect.segment} takes longer than {suspect.baseline}"
     return replace(
@@ -71,19 +78,30 @@ def with_suspect(event: AlertEvent, found: Found) -> AlertEvent:
         blamed_stage=suspect.stage,
         blamed_class=suspect.latency_class,
         blamed_excess_ns=suspect.excess_ns,
-        reason=f"{event.reason}; {longer}{path}",
+        reason=f"{failing}{event.reason}; {longer}{path}",
     )
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}%" if share >= _WHOLE_SHARE_MIN else f"{100 * share:.2g}%"
+
+
 def with_suspect_of(event: AlertEvent, last: AlertEvent) -> AlertEvent:
-    """Return the event with the suspect and the incident of the one before it."""
+    """Return the event with the suspect, the failures and the incident of the one before it."""
     return replace(
         event,
         incident_id=last.incident_id,
         blamed_stage=last.blamed_stage,
         blamed_class=last.blamed_class,
         blamed_excess_ns=last.blamed_excess_ns,
+        reason=_with_failures(event.reason, last),
     )
+
+
+def _with_failures(reason: str, last: AlertEvent) -> str:
+    """Return why an alert ends or falls silent, and that it was about failures."""
+    percent = failing_percent(last.reason)
+    return f"{reason}; {percent:g}% of its decisions failed" if percent else reason
 
 
 def held_back(event: AlertEvent, why: str, for_ns: int) -> AlertEvent:
@@ -115,5 +133,5 @@ def closing_event(
         to_state=transition.to_state.value,
         at_ns=transition.at_ns,
         recorded_ns=moment.now_ns,
-        reason=reason,
+        reason=_with_failures(reason, last),
     )

@@ -12,7 +12,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from alerts.config import AlertsConfig
 from alerts.delivery.outlets import Outlets
 from alerts.delivery.payload import NOTHING_SHOWN, PROPOSED_FOR_NS, Shown, body
-from alerts.delivery.routing import Routing
+from alerts.delivery.routing import PAGE_NOBODY, Routing
 from alerts.delivery.telling import AnyRule, Telling
 from alerts.events import closing_event, transition_event, with_suspect, with_suspect_of
 from alerts.evidence.ledger import Ledger
@@ -117,6 +117,8 @@ class AlertsJob:
         self._started_ns = self._readable_ns = 0
         self._pruned_ns = 0
         self._watch = ClockWatch(state_path.with_suffix(".clock"))
+        if shadows := self.routing.shadows:
+            _log.warning("rules_in_shadow", rules=", ".join(shadows), detail=PAGE_NOBODY)
 
     def run_once(self, now_ns: int) -> int:
         """Evaluate every rule at one instant; return the number of transitions.

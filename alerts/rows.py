@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 # The basis of an alert whose dollars nobody knows: its columns of money have no null.
 UNKNOWN = "unknown"
+# Of a reason, where failures are what an alert is about: it may say before this what held it back.
+_FAILING: Final = re.compile(r"(?:^|; )(([\d.]+)% of its decisions fail(?:ed)?)(?=$|[;,])")
+
+
+def failing_of(reason: str) -> str:
+    """Return which share of decisions fails by the reason of an alert, "" where it is not that."""
+    found = _FAILING.search(reason)
+    return found[1] if found else ""
+
+
+def failing_percent(reason: str) -> float:
+    """Return the same as a number, 0 where it is not that."""
+    found = _FAILING.search(reason)
+    return float(found[2]) if found else 0.0
 
 
 @dataclass(frozen=True, slots=True)

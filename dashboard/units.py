@@ -36,7 +36,7 @@ def usd(value: Decimal | float) -> str:
 
 def percent(share: float, places: int = 1) -> str:
     """Return a share: `93.4 %`."""
-    return f"{share * 100:.{places}f} %"
+    return f"{share * 100:,.{places}f} %"
 
 
 def count(value: int) -> str:

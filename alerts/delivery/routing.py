@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from alerts.config import AlertsConfig
 from alerts.people.silences import Silences
 from alerts.rows import AlertEvent
@@ -12,6 +14,8 @@ from alerts.state.routed import fires
 from alerts.state.sqlite import AlertStore
 from alerts.state.subject import Subject
 from alerts.state.transitions import Phase
+
+PAGE_NOBODY: Final = "they page nobody until `millworth rules promote NAME`"
 
 
 class Routing:

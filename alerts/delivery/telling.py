@@ -98,7 +98,9 @@ class Telling:
             of_class = rule.focus(facts, state.subject)
             windows_s = rule.wording(state.subject).windows_s(event.window_s)
             found = self._search.at(of_class, windows_s, moment.end_ns)
-            exemplars = self._search.exemplars(of_class, event.window_s, moment.end_ns)
+            exemplars = self._search.exemplars(
+                of_class, event.window_s, moment.end_ns, is_of_failures=found.is_of_failures
+            )
             event = with_suspect(event, found)
             capture = capture_request(event, of_class, moment)
             told = Told(event, Shown(move, exemplars, found.path), capture)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alerts.evidence.suspect import (
     Baseline,
@@ -15,7 +15,7 @@ from alerts.evidence.suspect import (
     pool,
 )
 from alerts.read.reader import AlertReader
-from alerts.rows import AlertEvent
+from alerts.rows import AlertEvent, failing_percent
 from alerts.state.subject import Subject
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 
@@ -27,6 +27,21 @@ _SEARCHED_NS_MAX = NS_PER_HOUR
 _EXEMPLARS = 3
 # An excess that moved by less than this share is the same suspect.
 _EXCESS_MOVED = 0.1
+# From so much of a loss on, failures are what it is about.
+_LOSS_SHARE_MIN = 0.5
+# A segment that makes so many late, of those that fail, is a cause beside them: a timeout.
+_LATE_OF_FAILED_MIN = 0.5
+# A share that grew by less than this factor, and by less than this, is no news.
+_FAILING_GREW = 1.5
+_FAILING_ADDED = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Failing:
+    """What decisions that fail make of a loss: a failed one loses its whole value."""
+
+    loss_share: float  # of the loss of the class; the rest is of late ones
+    late_share: float  # of its decisions, over what is usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +51,12 @@ class Found:
     suspect: Suspect | None
     path: PathNow | None  # None: no decision of the class is in the window
     failed_share: float = 0.0  # of the decisions of the class
+    failing: Failing | None = None  # None: nothing failed, or nothing was lost
+
+    @property
+    def is_of_failures(self) -> bool:
+        """Return whether most of the loss is of decisions that fail."""
+        return self.failing is not None and self.failing.loss_share >= _LOSS_SHARE_MIN
 
 
 class SuspectSearch:
@@ -55,7 +76,8 @@ class SuspectSearch:
         """Search the windows that end at an instant; take the first where a segment stands out.
 
         From what was before in any of them, and only then from other regions: those are slower or
-        faster on any day.
+        faster on any day. Where decisions that fail carry the loss of the shortest, a segment that
+        makes few late is none.
 
         Args:
             subject: the class of decisions.
@@ -70,15 +92,38 @@ class SuspectSearch:
         for start_ns in dict.fromkeys(starts_ns):
             during = self._segment_times(subject.action, start_ns, end_ns)
             every.append(_found(subject, during, before))
-            suspect = every[-1].suspect
-            if suspect is not None and suspect.baseline == _BEFORE:
-                return every[-1]
-        return next((each for each in every if each.suspect is not None), every[-1])
+            if _is_from_before(every[-1]):
+                break
+        share = every[0].failed_share
+        failing = self._failing(subject, starts_ns[0], first_ns, end_ns) if share else None
+        found = replace(_best(every), failed_share=share, failing=failing)
+        makes_late = failing is not None and failing.late_share >= _LATE_OF_FAILED_MIN * share
+        return found if makes_late or not found.is_of_failures else replace(found, suspect=None)
 
-    def exemplars(self, subject: Subject, window_s: int, end_ns: int) -> list[str]:
+    def _failing(
+        self, subject: Subject, start_ns: int, before_ns: int, end_ns: int
+    ) -> Failing | None:
+        """Return what failures make of the loss of [start, end), None where nothing was lost."""
+        [(decisions, late, loss_usd, failed_usd, usual_late)] = self._reader.rows(
+            "failing",
+            __file__,
+            action=subject.action,
+            region=subject.region,
+            usual_from_ns=max(0, before_ns - _BASELINE_NS),
+            usual_end_ns=before_ns,
+            from_ns=start_ns,
+            end_ns=end_ns,
+        )
+        if not decisions or loss_usd <= 0:
+            return None
+        return Failing(min(1.0, failed_usd / loss_usd), late / decisions - usual_late)
+
+    def exemplars(
+        self, subject: Subject, window_s: int, end_ns: int, *, is_of_failures: bool = False
+    ) -> list[str]:
         """Return the slowest decisions of a class in the window that ends at an instant.
 
-        Where many fail, those that failed: they lost all that they are worth.
+        Where many fail, those that failed: they lost all that they are worth. Of failures no other.
         """
         from_ns = max(0, end_ns - window_s * NS_PER_S, end_ns - _SEARCHED_NS_MAX)
         rows = self._reader.rows(
@@ -88,6 +133,7 @@ class SuspectSearch:
             region=subject.region,
             from_ns=from_ns,
             end_ns=end_ns,
+            is_of_failures=int(is_of_failures),
             limit=_EXEMPLARS,
         )
         return [str(row[0]) for row in rows]
@@ -99,7 +145,7 @@ class SuspectSearch:
         events: Sequence[AlertEvent],
         end_ns: int,
     ) -> Found | None:
-        """Search an alert that fires once more; return None where its suspect stays.
+        """Search an alert that fires once more; return None where there is nothing new.
 
         Args:
             subject: the class of decisions that the alert is about.
@@ -107,11 +153,10 @@ class SuspectSearch:
             events: of its episode, in order; at least one.
             end_ns: of the windows of this pass.
         """
-        found_ns = suspected_ns(events)
+        last, found_ns = events[-1], suspected_ns(events)
         if found_ns is None:
             found = self.at(subject, windows_s, end_ns)
-            return None if found.suspect is None else found
-        last = events[-1]
+            return found if found.suspect is not None or _is_news(last, found) else None
         searched_ns = min(windows_s[-1] * NS_PER_S, _SEARCHED_NS_MAX)
         from_ns = found_ns - searched_ns - _BASELINE_NS
         revisions = self._revisions(subject.action, from_ns, found_ns)
@@ -162,6 +207,17 @@ def _found(
     return Found(suspect, path, affected.failed_share)
 
 
+def _is_from_before(found: Found) -> bool:
+    return found.suspect is not None and found.suspect.baseline == _BEFORE
+
+
+def _best(every: Sequence[Found]) -> Found:
+    """Return the first with a suspect from what was before, else with any, else the last."""
+    if _is_from_before(every[-1]):
+        return every[-1]
+    return next((each for each in every if each.suspect is not None), every[-1])
+
+
 def suspected_ns(events: Sequence[AlertEvent]) -> int | None:
     """Return the end of the window in which the suspect of an alert was found, None without one.
 
@@ -174,6 +230,13 @@ def suspected_ns(events: Sequence[AlertEvent]) -> int | None:
         elif at_ns is None:
             at_ns = event.at_ns
     return at_ns
+
+
+def _is_news(last: AlertEvent, found: Found) -> bool:
+    """Return whether failures carry the loss, and the alert says nothing of them, or too little."""
+    said = failing_percent(last.reason) / 100
+    least = min(_FAILING_GREW * said, said + _FAILING_ADDED)
+    return found.is_of_failures and found.failed_share >= least
 
 
 def _is_another(last: AlertEvent, found: Suspect | None) -> bool:

@@ -20,6 +20,8 @@ _MICRO_USD = Decimal("0.000001")
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
 
+# Below this a percentage has decimals.
+_WHOLE_SHARE_MIN: Final = 0.1
 _WORSE: Final = {Status.NO_DATA: 0, Status.OK: 1, Status.BURNING: 2, Status.BREACHED: 3}
 
 
@@ -147,7 +149,7 @@ def burn_of(rule: DollarBurnConfig, losses: Losses) -> Burn:
     risk_usd_per_h = newest.window.loss_usd * _S_PER_H / newest.seconds
     budget_s = rule.budget_days * _S_PER_DAY
     share = float(long.loss_usd / budget_usd)
-    left_usd = max(_ZERO, budget_usd - (losses.spent_usd or _ZERO))
+    left_usd = max(_ZERO, budget_usd - max(losses.spent_usd or _ZERO, _over(long, budget_usd)))
     exhaustion_s = float(left_usd / risk_usd_per_h) * _S_PER_H if risk_usd_per_h > 0 else None
     reason = why
     if status in (Status.BREACHED, Status.BURNING):
@@ -266,11 +268,20 @@ def _three_ways(
     exhaustion_s: float | None,
 ) -> str:
     # "Burn 14.4" is what nobody can explain to a colleague: a rate, a share and a time are.
-    lasts = "not going" if exhaustion_s is None else f"gone in {duration_text(exhaustion_s)}"
+    rest = "the rest of it not going"
+    if exhaustion_s is not None:
+        gone = f"the rest of it gone in {duration_text(exhaustion_s)}"
+        rest = gone if exhaustion_s >= 1 else "nothing of it is left"
+    percent = f"{100 * share:,.0f}" if share >= _WHOLE_SHARE_MIN else f"{100 * share:.2g}"
     return (
-        f"{_usd(risk_usd_per_h)}/h at risk, {100 * share:.2g}% of the {rule.budget_days:g} d "
-        f"budget in {duration_text(tier.long_window_s)}, the rest of it {lasts}"
+        f"{_usd(risk_usd_per_h)}/h at risk, {percent}% of the {rule.budget_days:g} d "
+        f"budget in {duration_text(tier.long_window_s)}, {rest}"
     )
+
+
+def _over(long: Window, budget_usd: Decimal) -> Decimal:
+    """Return what is spent for sure, though nobody read it: a window that lost all of a budget."""
+    return long.loss_usd if long.loss_usd >= budget_usd else _ZERO
 
 
 def _provenance(window: Window) -> str:

@@ -32,6 +32,13 @@ _OF_EPISODE = """
 SELECT endpoint, seq, kind, status, attempts, created_ns, tried_ns, detail, body FROM deliveries
 WHERE episode_id = ? ORDER BY created_ns DESC, rowid DESC LIMIT ?
 """
+# Of a receiver that failed last, with the message that it was tried with last.
+_RESTS = """
+SELECT c.endpoint, c.failures, c.rests_until_ns, d.tried_ns, d.detail
+FROM circuits AS c JOIN deliveries AS d ON d.endpoint = c.endpoint
+    AND d.tried_ns = (SELECT max(tried_ns) FROM deliveries WHERE endpoint = c.endpoint)
+ORDER BY d.rowid DESC
+"""
 # What the receiver was sent of the same episode later makes an earlier message untrue.
 _OVERTAKEN = """
 SELECT 1 FROM deliveries AS later JOIN deliveries AS d
@@ -82,6 +89,16 @@ class Circuit:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """Why a message waits for its receiver, which failed when it was tried last."""
+
+    failures: int  # in a row
+    until_ns: int  # it is tried again then
+    tried_ns: int  # when it failed last
+    detail: str  # what it answered then
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A message that was given up, or whose receiver answered that it is gone."""
 
@@ -109,6 +126,7 @@ class Delivery:
     tried_ns: int  # of the last attempt, 0 before the first
     detail: str  # of the last attempt, "" where nothing is to be said
     body: bytes
+    rest: Rest | None = None  # of its receiver, of a message that waits for it
 
 
 class Deliveries:
@@ -264,7 +282,14 @@ class Deliveries:
 
     def of_episode(self, episode_id: str, limit: int) -> list[Delivery]:
         """Return the newest messages of an alert, of every status, the newest first."""
-        return [Delivery(*row) for row in self._memory.rows(_OF_EPISODE, (episode_id, limit))]
+        rests = {row[0]: Rest(*row[1:]) for row in self._memory.rows(_RESTS)}
+        found = [Delivery(*row) for row in self._memory.rows(_OF_EPISODE, (episode_id, limit))]
+        return [
+            replace(each, rest=rests.get(each.endpoint))
+            if each.status == DeliveryStatus.PENDING
+            else each
+            for each in found
+        ]
 
     def dead_letters(self, limit: int = LETTERS_MAX) -> list[DeadLetter]:
         """Return what was given up and is kept, in order."""

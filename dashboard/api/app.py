@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -201,7 +202,7 @@ def create_api(
     rejected = of.rejected or RejectedItems(store, of.protection, of.counters, clock)
     app.include_router(rejected_router(rejected, store, workers, clock))
     app.include_router(receivers_router(of.alert_state, of.alerts, workers, clock))
-    for of_state in (dead_letters_router, people_router, silences_router):
+    for of_state in (dead_letters_router, partial(people_router, reader), silences_router):
         app.include_router(of_state(of.alert_state, workers, clock))
     app.include_router(report_router(of, workers, reference))
     steps = Steps()

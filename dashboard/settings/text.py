@@ -65,6 +65,7 @@ _ENTRIES = {
 # budget_for = "class"             # each action in each region; or "action", or "all" together
 # tiers = [{ budget_share = 0.02, long_window_s = 3600, short_window_s = 300, severity = "page" }]
 # runbook_url = "https://example.com/runbooks/checkout"
+# live = true                      # else it pages nobody until `millworth rules promote checkout`
 """,
     "access.tokens": """\
 # [[access.tokens]]                # `millworth token new` prints one

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from playwright.sync_api import Page, expect
 from collector.store.connect import Connections
 from tests.browser.conftest import NARROW, WIDE, Visit
 from tests.conftest import ManualClock
-from tests.support.dashboard.seed import TODAY_NS
+from tests.support.dashboard.seed import TODAY_NS, Seed
 from tests.support.dashboard.served import served
 from tests.support.tree import ROOT
 
@@ -79,6 +81,57 @@ def test_axe_finds_nothing_serious_on_any_page(
         expect(page.locator("#search-list [role=option]").first).to_be_visible()
         found += [f"the search: {each}" for each in findings(page)]
     assert not found, "\n".join(found)
+
+
+# What scrolls is cut on paper; of canvases and grids there are as many rows as are drawn.
+CUT = """() => [...document.querySelectorAll("main *")]
+  .filter(each => !each.closest(".ag-root-wrapper, .wf-scroll, .js-plotly-plot"))
+  .filter(each => ["auto", "scroll"].includes(getComputedStyle(each).overflowY))
+  .filter(each => each.scrollHeight > each.clientHeight + 1 && each.clientHeight > 0)
+  .map(each => `${each.id || each.className}: ${each.clientHeight} of ${each.scrollHeight} px`)"""
+
+
+def test_paper_has_all_that_scrolls_on_a_screen(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """A printed incident had lost its begin: when it fired, why, and who was paged."""
+    seed = Seed(random.Random(0))
+    for seq in range(2, 42):
+        seed.alert(TODAY_NS - seq, seq, "firing", from_state="firing", reason=f"the {seq} th")
+    seed.insert(own_world.client())
+    page, found = visit.page, list[str]()
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        for address, ready in PAGES.items():
+            page.goto(f"{pages.url}{address}")
+            expect(page.locator(ready).first).to_be_visible()
+            if address == "/alerts/episode-1":
+                expect(page.locator(".timeline li").nth(30)).to_be_attached()
+                assert "alert-timeline" in "".join(page.evaluate(CUT)), "on a screen it scrolls"
+            page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+            for size in SCREENS:
+                page.set_viewport_size(size)
+                page.emulate_media(media="print")
+                found += [f"{address}, {size['width']} px: {each}" for each in page.evaluate(CUT)]
+                page.emulate_media(media="screen")
+    assert not found, "\n".join(found)
+
+
+def test_grid_that_paper_cuts_says_how_many_rows_are_there(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """Of thirty alerts three were printed, and nothing said that there are others."""
+    seed = Seed(random.Random(0))
+    for number in range(1, 31):
+        seed.alert(TODAY_NS - number, 1, "firing", episode_id=f"e{number}", rule=f"rule-{number}")
+    seed.insert(own_world.client())
+    page = visit.page
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        page.goto(f"{pages.url}/alerts")
+        expect(page.locator(PAGES["/alerts"]).first).to_be_visible()
+        page.pdf()
+        cut = page.locator(".grid-box[data-cut]")
+        expect(cut).to_have_count(1)
+        expect(cut).to_have_attribute("data-cut", re.compile("^3 of 31 rows are on this paper"))
 
 
 def test_pages_say_the_same_on_paper_and_in_a_readers_own_colours(

@@ -1,11 +1,13 @@
 """I/O: `/api/v1/alerts/...` and `/api/v1/silences`: what people see of alerts, and do about them.
 
-Everything rests on the alert state alone, so it works while the store is away.
+Everything rests on the alert state, so it works while the store is away: that is asked only for
+what alerts cost now.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Final
@@ -21,14 +23,20 @@ from alerts.people.standing import Standing, standings
 from alerts.people.window import parse_window
 from alerts.rows import AlertEvent, Dollars, Owned
 from alerts.state.acts import Act
-from alerts.state.deliveries import Deliveries, Delivery
+from alerts.state.deliveries import Deliveries, Delivery, Rest
 from alerts.state.external import ExternalAlert, ExternalAlerts
 from alerts.state.owned import read_owned
-from alerts.state.routed import OpenAlert, open_alerts
+from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
+from alerts.state.transitions import Phase
 from collector.core.clock import Clock
+from collector.core.errors import StoreUnavailableError
 from dashboard.api.alerts.state import TEXT_MAX, Action, require
 from dashboard.api.caller import NOBODY, caller
+from dashboard.read.alerts.listing import row_of
+from dashboard.read.alerts.losses import with_losses
+from dashboard.read.alerts.rows import AlertRow
+from dashboard.read.reader import Reader
 from dashboard.read.workers import Workers
 
 _MESSAGES_MAX: Final = 200
@@ -84,7 +92,7 @@ class SilenceRequest(MatchersRequest, Action):
 
 @dataclass(frozen=True, slots=True)
 class OpenAlertRow:
-    """One alert that fires, as of its last change."""
+    """One alert: as of its last change, and what it costs now as pages and reports have it."""
 
     episode_id: str
     incident_id: str  # the episode of the first alert of its incident
@@ -94,12 +102,23 @@ class OpenAlertRow:
     region: str
     state: str
     started_ns: int
-    revenue_at_risk_usd_per_h: Decimal | None  # None: unknown
-    loss_usd: Decimal | None
+    revenue_at_risk_usd_per_h: Decimal | None  # at its last change; None: unknown
+    loss_usd: Decimal | None  # in its window at its last change
     blamed: str  # stage/class, "" where no segment stands out
     reason: str
     people: Standing
     owned: Owned | None  # its own dollars; None: it owns none, is in shadow, or nobody knows
+    is_shadow: bool  # its rule pages nobody
+    at_ns: int  # of its last change
+    now_usd_per_h: Decimal | None  # None: unknown, or it is over
+    now_low_usd_per_h: Decimal | None
+    now_high_usd_per_h: Decimal | None
+    lost_usd: Decimal | None  # since the window by which it fired; None: unknown
+
+    @property
+    def usd_per_h(self) -> Decimal | None:
+        """Return what it costs an hour now, else what it did at its last change."""
+        return self.revenue_at_risk_usd_per_h if self.now_usd_per_h is None else self.now_usd_per_h
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +157,8 @@ class AlertHistory:
     messages: list[MessageRow]  # the newest first
     notes: list[Note]
     silences: list[SilenceRow]  # that hide it now
+    alert: OpenAlertRow
+    as_of_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +171,7 @@ class MessageRow:
     attempts: int
     at_ns: int  # of the last attempt, before the first when it was written
     detail: str  # of the last attempt; it may hold what the receiver wrote
+    rest: Rest | None  # why it waits; None: for nothing, or for its turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,19 +206,21 @@ class PreviewAnswer:
     past_usd: Decimal
 
 
-def people_router(state: AlertStore | None, workers: Workers, clock: Clock) -> APIRouter:
+def people_router(
+    reader: Reader, state: AlertStore | None, workers: Workers, clock: Clock
+) -> APIRouter:
     """Return the routes about alerts; of those about silences see `silences_router`."""
     router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 
     @router.get("/open")
     async def list_open_alerts() -> OpenAlerts:
-        """Return what fires now, from the alert state alone: the store may be away."""
-        return await workers.run(_open, require(state), clock.now_ns())
+        """Return what fires now, from the alert state: the store may be away."""
+        return await workers.run(_open, require(state), reader, clock.now_ns())
 
     @router.get("/{episode_id}")
     async def get_alert(episode_id: str) -> AlertHistory:
         """Return one alert: its changes, who was told, what people said, and what hides it."""
-        return await workers.run(_history, require(state), episode_id, clock.now_ns())
+        return await workers.run(_history, require(state), reader, episode_id, clock.now_ns())
 
     @router.post("/{episode_id}/ack")
     async def ack_alert(episode_id: str, request: AckRequest) -> Note:
@@ -255,15 +279,9 @@ def silences_router(state: AlertStore | None, workers: Workers, clock: Clock) ->
     return router
 
 
-def _open(memory: AlertStore, now_ns: int) -> OpenAlerts:
-    found = open_alerts(memory)
-    events = [alert.last for alert in found]
-    known = standings(memory, events, events, now_ns)
-    owned = read_owned(memory)
-    rows = [
-        _open_row(alert, known[alert.episode_id], owned.get(alert.episode_id)) for alert in found
-    ]
-    rows.sort(key=lambda row: row.revenue_at_risk_usd_per_h or Decimal(0), reverse=True)
+def _open(memory: AlertStore, reader: Reader, now_ns: int) -> OpenAlerts:
+    rows = _rows(memory, reader, [alert.last for alert in open_alerts(memory)], now_ns)
+    rows.sort(key=lambda row: row.usd_per_h or Decimal(0), reverse=True)
     own = [row.owned for row in rows if row.owned is not None]
     return OpenAlerts(
         alerts=rows,
@@ -293,27 +311,46 @@ def _incident(incident_id: str, alerts: Sequence[OpenAlertRow]) -> Incident:
     )
 
 
-def _open_row(alert: OpenAlert, people: Standing, owned: Owned | None) -> OpenAlertRow:
-    last = alert.last
+def _rows(
+    memory: AlertStore, reader: Reader, events: Sequence[AlertEvent], now_ns: int
+) -> list[OpenAlertRow]:
+    """Return alerts by the last event of each, with what they cost now where the store says it."""
+    alerts = [row_of([event]) for event in events]
+    with suppress(StoreUnavailableError):  # what it costs now is null then
+        alerts, _ = with_losses(reader, alerts, now_ns)
+    known, owned = standings(memory, events, events, now_ns), read_owned(memory)
+    return [
+        _row_of(alert, known[alert.episode_id], owned.get(alert.episode_id)) for alert in alerts
+    ]
+
+
+def _row_of(alert: AlertRow, people: Standing, owned: Owned | None) -> OpenAlertRow:
+    is_judged = alert.state != Phase.UNKNOWN
     return OpenAlertRow(
         episode_id=alert.episode_id,
-        incident_id=last.incident_id or alert.episode_id,
-        rule=last.rule,
-        severity=last.severity,
-        action=last.action,
-        region=last.region,
-        state=last.to_state,
+        incident_id=alert.incident_id or alert.episode_id,
+        rule=alert.rule,
+        severity=alert.severity,
+        action=alert.action,
+        region=alert.region,
+        state=alert.state,
         started_ns=alert.started_ns,
-        revenue_at_risk_usd_per_h=last.revenue_at_risk_usd_per_h if last.is_priced else None,
-        loss_usd=last.loss_usd if last.is_priced else None,
-        blamed=f"{last.blamed_stage}/{last.blamed_class}" if last.blamed_stage else "",
-        reason=last.reason,
+        revenue_at_risk_usd_per_h=alert.revenue_at_risk_usd_per_h if alert.is_priced else None,
+        loss_usd=alert.loss_usd if alert.is_priced else None,
+        blamed=f"{alert.blamed_stage}/{alert.blamed_class}" if alert.blamed_stage else "",
+        reason=alert.reason,
         people=people,
-        owned=owned if last.is_priced else None,
+        owned=owned if alert.is_priced else None,
+        is_shadow=alert.is_shadow,
+        at_ns=alert.at_ns,
+        now_usd_per_h=alert.now_usd_per_h if is_judged else None,
+        now_low_usd_per_h=alert.now_low_usd_per_h if is_judged else None,
+        now_high_usd_per_h=alert.now_high_usd_per_h if is_judged else None,
+        lost_usd=alert.lost_usd,
     )
 
 
-def _history(memory: AlertStore, episode_id: str, now_ns: int) -> AlertHistory:
+def _history(memory: AlertStore, reader: Reader, episode_id: str, now_ns: int) -> AlertHistory:
     events = memory.events(episode_id)
     if not events:
         raise HTTPException(
@@ -329,12 +366,14 @@ def _history(memory: AlertStore, episode_id: str, now_ns: int) -> AlertHistory:
         [_message(delivery) for delivery in sent],
         Notes(memory).of([episode_id]).get(episode_id, []),
         [_row(silence, now_ns) for silence in hiding],
+        _rows(memory, reader, events[-1:], now_ns)[0],
+        now_ns,
     )
 
 
 def _message(of: Delivery) -> MessageRow:
     at_ns = of.tried_ns or of.created_ns
-    return MessageRow(of.endpoint, of.kind, of.status, of.attempts, at_ns, of.detail)
+    return MessageRow(of.endpoint, of.kind, of.status, of.attempts, at_ns, of.detail, of.rest)
 
 
 def _row(silence: Silence, now_ns: int) -> SilenceRow:

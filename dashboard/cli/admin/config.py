@@ -26,11 +26,17 @@ def config_check(config: ConfigOption = None, as_json: JsonOption = False) -> No
     loaded.settings.require_certificates(SystemClock().now_ns())
     check_retention(loaded.settings.retention, loaded.settings.collector.retention_days)
     loaded.settings.collector.check_limits()
+    alerts = loaded.settings.alerts
     if as_json:
-        print_json({"ok": True, "origins": loaded.origins})
+        print_json({"ok": True, "origins": loaded.origins, "rules_not_live": alerts.not_live})
         return
     for key, origin in sorted(loaded.origins.items()):
         OUT.print(f"{key}: from {origin}")
+    if alerts.not_live:
+        known = "what was promoted is known to the service, see `millworth rules list`"
+        OUT.print(
+            f"alert rules by these settings: {alerts.said_of_rules(alerts.not_live)}; {known}"
+        )
     OUT.print("settings are good; every other key has its default")
 
 

@@ -6,6 +6,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         is_running = answers(url, trust(settings, url))
     except ConfigError as error:
         # It runs, and this command is not let in, or does not trust it.
+        is_running = False
         yield Finding("service", False, str(error))
     else:
         if is_running:
@@ -92,11 +94,22 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             f"{without_passwords(str(webhook.url))}, "
             + ("its secret is set" if has_secret else "without a secret here: `up` refuses it"),
         )
-    if not settings.alerts.rules:
-        # Nothing is broken without one, so it does not change the exit status.
-        yield Finding(
-            "alert rules", True, "none yet; add [[alerts.rules]], see millworth.example.toml"
-        )
+    yield _rules(settings, is_running=is_running)
+
+
+def _rules(settings: Settings, *, is_running: bool) -> Finding:
+    """Return which rules page nobody: nothing is broken by that, so it changes no exit status."""
+    alerts = settings.alerts
+    if not alerts.rules:
+        none = "none yet; add [[alerts.rules]], see millworth.example.toml"
+        return Finding("alert rules", True, none)
+    shadow = set(alerts.not_live)
+    if is_running:  # it knows what was promoted, if it is the one that evaluates
+        with suppress(MillworthError), ApiClient.open(settings, service_url(settings)) as api:
+            rules = api.get("/api/v1/rules")["rules"]
+            shadow -= {rule["name"] for rule in rules if rule["state"] == "live"}
+    by = "" if is_running or not shadow else " (by the settings: no service runs to ask)"
+    return Finding("alert rules", True, alerts.said_of_rules(shadow) + by)
 
 
 def _access(settings: Settings) -> str:

@@ -32,7 +32,6 @@ from dashboard.units import (
     count,
     ms,
     percent,
-    signed_ms,
     span_of_time,
     usd,
 )
@@ -232,11 +231,8 @@ def _money(alert: AlertDetail, zone: Zone, now_ns: int) -> dict[str, object]:
 
 
 def _facts(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
-    blamed = "no segment stands out"
-    if alert.blamed:
-        blamed = f"{alert.blamed}, {signed_ms(alert.excess_ns)} a decision over normal"
     facts: list[tuple[str, object]] = [
-        ("Cause", blamed),
+        ("Cause", alert.put_down_to or "no segment stands out"),
         ("Who looks after it", _owner(alert, zone, now_ns)),
         ("Rule", f"{alert.rule} ({alert.severity})"),
         ("Runbook", _runbook(alert.runbook_url)),
@@ -298,7 +294,7 @@ def _runbook(url: str) -> object:
 
 def _exemplars(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
     if not alert.exemplars:
-        return html.P("No decision of its time is attributed.", className="note")
+        return html.P("No decision of its time failed or was late.", className="note")
     return html.Ul(
         [
             html.Li(

@@ -96,7 +96,8 @@ def layout(query: str, context: PageContext) -> Component:
             pickers,
             grid(
                 "alerts-list", zoned(ALERT_COLUMNS, scope.zone), 340,
-                "No alert is open, and none changed in this time. Widen it, or clear the filters.",
+                "No alert is open, and none changed in this time. Widen it, clear the filters, or "
+                "look at Health for what arrives; before the first decision, at the Overview.",
                 label="Alerts by dollars at risk", options=tall,
             ),
         ),

@@ -28,7 +28,7 @@ from dashboard.read.alerts.listing import interval_of, rate_of, row_of, with_pac
 from dashboard.read.alerts.losses import with_losses
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.alerts.timeline import Moment, timeline
-from dashboard.read.alerts.wording import cause_of
+from dashboard.read.alerts.wording import blamed_of, cause_of
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
@@ -112,6 +112,11 @@ class AlertDetail:
     incident_id: str  # the episode of the first alert of its incident; "" until it fires
     incident: list[Companion]  # the others of it, in the order in which they began to fire
     unknown: list[str]  # what could not be read, and why
+
+    @property
+    def put_down_to(self) -> str:
+        """Return what it is put down to, in words: failures, a segment or both, "" for neither."""
+        return blamed_of(self.reason, self.blamed, self.excess_ns)
 
 
 def read_alert(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alerts.rows import failing_of
 from collector.core.clock import NS_PER_S
 from dashboard.read.alerts.losses import BEFORE_S_MAX
 from dashboard.read.alerts.rows import AlertRow
@@ -26,7 +27,7 @@ class Exemplar:
 def exemplars(
     reader: Reader, alert: AlertRow, reference: Reference, until_ns: int, *, rows_max: int
 ) -> list[Exemplar]:
-    """Return them, the best first; none of an alert that is not about decisions.
+    """Return them, the best first, late or failed; none of an alert that is not about decisions.
 
     Args:
         reader: of the store.
@@ -39,6 +40,7 @@ def exemplars(
         return []
     began_ns = alert.started_ns or alert.first_ns
     action, region = alert.scope
+    by_action = reference.by_action_ns or {"": reference.default_ns}
     rows = reader.ask(
         "exemplars",
         __file__,
@@ -47,8 +49,11 @@ def exemplars(
             "to_ns": until_ns + 1,
             "action": action,
             "region": region,
-            "reference_ns": reference.of(action),
+            "reference_actions": list(by_action),
+            "reference_ns": list(by_action.values()),
+            "default_reference_ns": reference.default_ns,
             "segment": segment_place(alert.blamed_stage, alert.blamed_class),
+            "is_of_failures": int(bool(failing_of(alert.reason))),
             "rows_max": rows_max,
         },
     )

@@ -9,7 +9,7 @@ from typing import Final
 
 from dashboard.read.alerts.detail import AlertDetail
 from dashboard.read.alerts.rows import OPEN_STATES
-from dashboard.units import UNKNOWN, ms, percent, signed_ms, usd, utc_iso
+from dashboard.units import UNKNOWN, ms, percent, usd, utc_iso
 
 # A sender's text must not become a link, an image, a table or HTML where it is pasted.
 _MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|!~])")
@@ -24,9 +24,10 @@ def markdown(alert: AlertDetail, now_ns: int) -> str:
     if alert.exemplars:
         lines += ["", "## Decisions that show it", ""]
         for each in alert.exemplars:
-            packets = ", with packets" if each.packets else ""
+            said = ", failed" if each.is_error else ""
+            said += ", with packets" if each.packets else ""
             name = _plain(each.decision_id)
-            lines.append(f"- {name} at {_at(each.ingress_ns)}: {ms(each.total_ns)}{packets}")
+            lines.append(f"- {name} at {_at(each.ingress_ns)}: {ms(each.total_ns)}{said}")
     if alert.unknown:
         lines += ["", "## Not known", "", *(f"- {_plain(each)}" for each in alert.unknown)]
     return "\n".join(lines) + "\n"
@@ -49,8 +50,8 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
     if alert.budget_share is not None and alert.budget_usd is not None:
         of = f"{usd(alert.budget_usd)} in {alert.budget_days:g} days"
         yield f"- Share of the budget: {percent(alert.budget_share)} of {of}"
-    if alert.blamed:
-        yield f"- Cause: {alert.blamed}, {signed_ms(alert.excess_ns)} a decision over normal"
+    if alert.put_down_to:
+        yield f"- Cause: {alert.put_down_to}"
     yield f"- Dollars rest on: basis {alert.basis}, slope {alert.slope_source or UNKNOWN}"
     if alert.ack is not None:
         said = f"{_plain(alert.ack.actor)} at {_at(alert.ack.at_ns)}: {_plain(alert.ack.text)}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from alerts.people.notes import ACK, Note
 from alerts.people.silences import Silence
 from alerts.rows import AlertEvent
-from alerts.state.deliveries import Delivery
+from alerts.state.deliveries import Delivery, Rest
 from dashboard.units import Zone, signed_ms, usd
 
 _USEFUL = {True: "; there was something to do", False: "; there was nothing to do", None: ""}
@@ -36,7 +36,7 @@ def timeline(
     """Return everything that happened, the newest first; ends are by the clock of a zone."""
     found = [
         *_changes(events),
-        *map(_message, deliveries),
+        *(_message(each, zone, now_ns) for each in deliveries),
         *map(_note, notes),
         *(moment for silence in silences for moment in _silence(silence, zone, now_ns)),
     ]
@@ -69,12 +69,22 @@ def _suspect(event: AlertEvent) -> str:
     return f"the cause is now {segment}, {signed_ms(event.blamed_excess_ns)} a decision"
 
 
-def _message(delivery: Delivery) -> Moment:
+def _message(delivery: Delivery, zone: Zone, now_ns: int) -> Moment:
     tries = "1 attempt" if delivery.attempts == 1 else f"{delivery.attempts or 'no'} attempts"
     detail = f": {delivery.detail}" if delivery.detail else ""
     said = f"{delivery.kind} to {delivery.endpoint}: {delivery.status}, {tries}{detail}"
+    if delivery.rest is not None:
+        said += "; " + rest_text(delivery.rest, now_ns, lambda ns: zone.dated_at(ns, now_ns))
     # What was held back, or retried, came later than it was written.
     return Moment(delivery.tried_ns or delivery.created_ns, "message", "", said)
+
+
+def rest_text(rest: Rest, now_ns: int, at: Callable[[int], str]) -> str:
+    """Return why a message waits for its receiver, and until when; `at` writes an instant."""
+    failed = "failed" if rest.failures == 1 else f"failed {rest.failures:,} times in a row"
+    until = f"rests until {at(rest.until_ns)}"
+    then = until if rest.until_ns > now_ns else "is tried again now"
+    return f"the receiver {failed}, the last time at {at(rest.tried_ns)}: {rest.detail}; it {then}"
 
 
 def _note(note: Note) -> Moment:

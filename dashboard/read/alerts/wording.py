@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from dashboard.units import ms, shorten
+from alerts.rows import failing_of
+from dashboard.units import ms, shorten, signed_ms
 
 _NAME_MAX: Final = 80
 _REASON_MAX: Final = 160
@@ -59,8 +60,17 @@ def subject_of(alert: Caused) -> str:
 def cause_of(alert: Caused) -> str:
     """Return the cause: `offer / eu-west: store slower by 120 ms than normal`."""
     subject = subject_of(alert)
+    failing = failing_of(alert.reason)
     if not alert.blamed_stage:
-        return f"{subject}: {shorten(alert.reason, _REASON_MAX) or 'no reason was given'}"
+        reason = failing or shorten(alert.reason, _REASON_MAX)
+        return f"{subject}: {reason or 'no reason was given'}"
     name = _CLASSES.get(alert.blamed_class, alert.blamed_class)
     digits = 0 if abs(alert.blamed_excess_ns) >= 10_000_000 else 1
-    return f"{subject}: {name} slower by {ms(alert.blamed_excess_ns, digits)} than normal"
+    slower = f"{name} slower by {ms(alert.blamed_excess_ns, digits)} than normal"
+    return f"{subject}: {failing}, {slower}" if failing else f"{subject}: {slower}"
+
+
+def blamed_of(reason: str, blamed: str, excess_ns: int) -> str:
+    """Return what an alert is put down to: failures, a segment or both, "" where nothing is."""
+    segment = f"{blamed}, {signed_ms(excess_ns)} a decision over normal" if blamed else ""
+    return ", ".join(part for part in (failing_of(reason), segment) if part)

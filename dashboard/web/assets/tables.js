@@ -58,6 +58,23 @@
     childList: true,
     subtree: true,
   });
+  // A grid draws the rows that fit: paper has these alone, and says so.
+  function count(box) {
+    const view = box.querySelector(".ag-body-viewport")?.getBoundingClientRect();
+    const rows = view ? window.dash_ag_grid.getApi(box.firstElementChild.id).getDisplayedRowCount() : 0;
+    const seen = [...box.querySelectorAll(".ag-center-cols-container .ag-row")].filter((row) => {
+      const { top, bottom } = row.getBoundingClientRect();
+      return top >= view.top - 1 && bottom <= view.bottom + 1;
+    });
+    delete box.dataset.cut;
+    if (seen.length < rows) {
+      box.dataset.cut = seen.length + " of " + rows + " rows are on this paper: scroll for others";
+    }
+  }
+
+  window.addEventListener("beforeprint", () => {
+    document.querySelectorAll(".grid-box").forEach(count);
+  });
   document.addEventListener(
     "toggle",
     (event) => event.target.querySelectorAll(BOX).forEach(build),

@@ -58,6 +58,150 @@ def test_failures_are_the_cause_where_many_decisions_fail(scene: Scene) -> None:
     assert "no segment stands out" in reason
 
 
+def _go_on(
+    scene: Scene,
+    seconds: int,
+    *,
+    failed: int = 0,
+    late: int = 0,
+    slow_ms: int = 0,
+    store_ms: int = 0,
+) -> None:
+    """Let time pass in which some of five decisions a second fail, and some of all are late.
+
+    Each is worth a dollar; the ingress takes 0.4 ms longer, and the store as much as is asked.
+    """
+    kept = Decimal(slow_ms) / 120 * (late if failed < PER_SECOND else 0)
+    loss_usd = failed + kept
+    write_seconds(
+        scene.client, scene.end_ns, seconds, HURT, store_ms, late=late, failed=failed,
+        lost_share=float(loss_usd), loss_usd=loss_usd, loss_low_usd=loss_usd,
+        loss_high_usd=loss_usd, loss_squared=float(loss_usd),
+    )  # fmt: skip
+    scene.client.command(
+        "INSERT INTO attributions SELECT * REPLACE (revision + 1 AS revision,"
+        " ingress_ns % 1000000000 < {failed:UInt8} AS is_error,"
+        " ingress_compute_ns + 400000 AS ingress_compute_ns, total_ns + 400000 AS total_ns)"
+        " FROM attributions FINAL WHERE region = {region:String}"
+        " AND ingress_ns >= {from_ns:UInt64}",
+        parameters={"region": HURT, "failed": failed, "from_ns": scene.end_ns},
+    )
+    write_seconds(scene.client, scene.end_ns, seconds, WELL)
+    scene.end_ns += seconds * NS_PER_S
+
+
+def test_failures_that_carry_the_loss_are_what_it_is_about(scene: Scene) -> None:
+    """A service that failed everything was paged as own code that is slower by 0.4 ms."""
+    _go_on(scene, INCIDENT_S, failed=PER_SECOND)
+
+    assert scene.judge() == 1
+
+    assert scene.last("blamed_stage") == ""
+    reason = str(scene.last("reason"))
+    assert reason.startswith("100% of its decisions fail, 100% of the loss is of them; $")
+    assert "; no segment stands out; path 32.7 ms, 32.3 before: ingress 8.5 (8.1)" in reason
+    assert scene.deliver() == 1
+    [got] = scene.receiver.deliveries
+    data = got.message["data"]
+    assert (data["blamed_segment"], data["excess_ms"]) == (None, None)
+    assert data["reason"].startswith("100% of its decisions fail")
+    failed = scene.client.query("SELECT decision_id FROM attributions FINAL WHERE is_error")
+    assert {each["decision_id"] for each in data["exemplars"]} <= {
+        row[0] for row in failed.result_rows
+    }
+    assert len(data["exemplars"]) == 3
+
+
+def test_few_failures_that_carry_the_loss_are_in_the_first_message(scene: Scene) -> None:
+    """When a fast alert begins, few of its window failed, and all dollars are theirs."""
+    _go_on(scene, 60, failed=1, late=0)
+    assert scene.judge() == 0
+    scene.client.command(
+        "INSERT INTO revenue_cells SELECT * REPLACE (2 AS revision, loss_usd * 5 AS loss_usd,"
+        " loss_low_usd * 5 AS loss_low_usd, loss_high_usd * 5 AS loss_high_usd,"
+        " loss_squared * 25 AS loss_squared) FROM revenue_cells FINAL WHERE failed = 1"
+    )
+    _go_on(scene, 1, failed=1)
+    assert scene.judge() == 1
+    assert str(scene.last("reason")).startswith("20% of its decisions fail, 100% of the loss")
+    assert scene.last("blamed_class") == ""
+
+
+def test_segment_that_makes_them_late_is_blamed_beside_failures(scene: Scene) -> None:
+    """Calls that time out fail because the store takes long: it says both."""
+    _go_on(scene, INCIDENT_S, failed=PER_SECOND, late=PER_SECOND, store_ms=900)
+
+    assert scene.judge() == 1
+
+    assert (scene.last("blamed_stage"), scene.last("blamed_class")) == ("decision", "store")
+    reason = str(scene.last("reason"))
+    assert reason.startswith("100% of its decisions fail, 100% of the loss is of them; $")
+    assert "; decision/store takes longer than before; " in reason
+
+
+def test_segment_is_blamed_where_lateness_carries_the_loss(scene: Scene) -> None:
+    """One that fails beside four that are late by far is not what it is about."""
+    _go_on(scene, INCIDENT_S, failed=1, late=4, slow_ms=480, store_ms=480)
+
+    assert scene.judge() == 1
+
+    assert (scene.last("blamed_stage"), scene.last("blamed_class")) == ("decision", "store")
+    assert str(scene.last("reason")).startswith("$")
+
+
+def test_failures_are_said_of_what_began_otherwise_and_of_what_is_over(scene: Scene) -> None:
+    """What lasts is not what set it off; after its end the title said own code again."""
+    _lose_without_a_cause(scene)
+    _go_on(scene, INCIDENT_S, failed=PER_SECOND)
+    assert scene.judge() == 1
+    assert str(scene.last("reason")).startswith("100% of its decisions fail, ")
+    assert scene.judge() == 0
+    for _ in range(12):
+        scene.go_on(10)
+        scene.judge()
+    assert scene.events() == ["firing", "firing", "cooling", "resolved"]
+    assert str(scene.last("reason")).endswith("; 100% of its decisions failed")
+    assert scene.last("blamed_stage") == ""
+
+
+def test_loss_of_decisions_that_state_their_value_is_told_apart_exactly(
+    store: Connections,
+) -> None:
+    """One that is worth forty dollars failed beside 39 late ones that lost one each."""
+    client = store.client()
+    client.insert(
+        "revenue_cells",
+        [[NOW_NS, "checkout", "eu", 1, 40, 39, 1, "expected", Decimal(79), 40.0]],
+        column_names=[
+            "second_ns", "action", "region", "revision", "decisions", "late", "failed", "basis",
+            "loss_usd", "lost_share",
+        ],
+    )  # fmt: skip
+    client.insert(
+        "decisions",
+        [[NOW_NS + at, f"d{at}", "checkout", "eu", NOW_NS, NOW_NS, int(at == 0),
+          Decimal(40 if at == 0 else 2)] for at in range(40)],
+        column_names=[
+            "ingress_ns", "decision_id", "action", "region", "end_ns", "received_ns", "is_error",
+            "value_usd",
+        ],
+    )  # fmt: skip
+    client.insert(
+        "attributions",
+        [[1, NOW_NS + at, f"d{at}", "checkout", "eu", NS_PER_MS, int(at == 0)] for at in range(40)],
+        column_names=[
+            "revision", "ingress_ns", "decision_id", "action", "region", "total_ns", "is_error",
+        ],
+    )  # fmt: skip
+    search = SuspectSearch(AlertReader(store, lambda *_: Decimal(1)))
+
+    found = search.at(Subject("checkout", "eu"), (60,), NOW_NS + NS_PER_S)
+
+    assert found.failing is not None
+    assert found.failing.loss_share == 40 / 79
+    assert found.is_of_failures
+
+
 def test_segment_that_stands_out_later_is_blamed_then(scene: Scene) -> None:
     """What set an alert off is not always what keeps it alight; nobody is paged twice for that."""
     _lose_without_a_cause(scene)

@@ -80,6 +80,22 @@ def test_burn_says_the_same_alert_three_ways() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("loss", "spent_usd", "said"),
+    [
+        ("235000", None, "2,350% of the 30 d budget in 60 s, nothing of it is left; "),
+        ("1234", Decimal(20_000), "12% of the 30 d budget in 60 s, nothing of it is left; "),
+        ("9999", None, "100% of the 30 d budget in 60 s, the rest of it gone in "),
+    ],
+)
+def test_burn_of_a_budget_that_is_overspent_says_so(
+    loss: str, spent_usd: Decimal | None, said: str
+) -> None:
+    """`2.4e+03% of the budget ... gone in 0 s` was on the pages, of one long overspent."""
+    reason = burn_of(rule(), losses(window(loss), window("310"), spent_usd)).reason
+    assert said in reason
+
+
 def test_burn_names_its_basis_interval_and_unknowns() -> None:
     """A dollar figure without its source and interval is a guess in a suit."""
     seen = losses(window("300", loss_low_usd=Decimal(150), loss_high_usd=Decimal(600), unvalued=37))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import pytest
+
 from alerts.replay.run import replay_rules
 from alerts.rules.threshold import ThresholdConfig
 from alerts.rules.tiers import DollarBurnConfig
@@ -70,10 +72,16 @@ def test_pages_know_that_the_rule_of_an_alert_that_fires_was_promoted(scene: Sce
     assert scene.events() == ["firing"] * 4
 
 
-def test_rule_that_fires_when_it_is_first_evaluated_is_in_shadow(scene: Scene) -> None:
-    """Its very first transition says so, and goes to nobody."""
+def test_rule_that_fires_when_it_is_first_evaluated_is_in_shadow(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its very first transition says so, and goes to nobody; the log of the start names it."""
     scene.go_on(INCIDENT_S + 1, slow_ms=120)
+    capsys.readouterr()
     scene.restart(rules=[rule(name="new", budget_usd=5_000.0, live=None)])
+    logged = "".join(capsys.readouterr())
+    assert "rules_in_shadow" in logged
+    assert "page nobody until `millworth rules promote NAME`" in logged
     scene.judge()
     assert scene.deliver() == 0
     assert scene.job.routing.shadows == ["new"]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
+from alerts.rows import failing_of
+from alerts.state.deliveries import Rest
 from dashboard.cli.ask.alerts.dead import dead_app
 from dashboard.cli.ask.alerts.options import Api, ByOption, actor
 from dashboard.cli.ask.alerts.receivers import try_receivers
@@ -16,6 +19,8 @@ from dashboard.cli.client import asking
 from dashboard.cli.console import OUT, plain
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
+from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES
+from dashboard.read.alerts.timeline import rest_text
 from dashboard.units import utc_iso
 
 EpisodeArgument = Annotated[str, typer.Argument(help="Episode of the alert, as `list` prints it.")]
@@ -28,9 +33,11 @@ alerts_app = typer.Typer(help="Alerts, and what people do about them.", no_args_
 def list_alerts(
     config: ConfigOption = None, url: UrlOption = None, as_json: JsonOption = False
 ) -> None:
-    """List what fires now, the dearest first, and alerts of others. Exit 1 if any fires.
+    """List what fires now, the dearest first, and alerts of others. Exit 1 if any fires or cools.
 
-    It works while the store is away.
+    What it costs is as of now, as the pages have it; where the store is away, as of the last change
+    of each. Alerts in shadow, silenced ones and those of which nobody knows (unknown) are listed,
+    and alone exit 0.
     """
     with asking(config, url) as api:
         fires = show_open(api, as_json=as_json)
@@ -44,7 +51,7 @@ def show(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one alert: every change, who was told, what people said, and what hides it."""
+    """Show one alert: what it costs now, every change, who was told, and what people said."""
     with asking(config, url) as api:
         show_history(api, episode, as_json=as_json)
 
@@ -94,12 +101,13 @@ alerts_app.add_typer(dead_app, name="dead")
 
 
 def show_open(api: Api, *, as_json: bool) -> bool:
-    """Print what fires; return whether anything does."""
+    """Print what fires; return whether anything does that reaches people."""
     answer = api.get("/api/v1/alerts/open")
     alerts, external = answer["alerts"], answer["external"]
+    fires = bool(external) or any(map(_reaches_people, alerts))
     if as_json:
         print_json(answer)
-        return bool(alerts or external)
+        return fires
     for incident in answer["incidents"]:
         own = [each for each in alerts if each["incident_id"] == incident["incident_id"]]
         if len(own) > 1:
@@ -110,13 +118,13 @@ def show_open(api: Api, *, as_json: bool) -> bool:
         # As JSON writes them: a sender's text must not reach a terminal as it is.
         since = utc_iso(other["starts_ns"])
         OUT.print(f"external since {since}: {json.dumps(other['labels'])}")
-    OUT.print(f"{len(alerts):,} fire, and {len(external):,} of others")
+    OUT.print(f"{_counted(alerts)}, and {len(external):,} of others")
     if answer["as_of_ns"] is not None:
         at_risk, lost = _dollars(answer["at_risk"]), _dollars(answer["lost"])
         # Where nothing evaluates any more, these are figures of another hour.
         as_of = f"as of {utc_iso(answer['as_of_ns'])[:19]}Z"
         OUT.print(f"each dollar once, {as_of}: {at_risk} an hour at risk, {lost} lost so far")
-    return bool(alerts or external)
+    return fires
 
 
 def show_history(api: Api, episode: str, *, as_json: bool) -> None:
@@ -125,12 +133,18 @@ def show_history(api: Api, episode: str, *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
+    alert = answer["alert"]
+    lost = "" if alert["lost_usd"] is None else f", lost ${float(alert['lost_usd']):,.2f}"
+    OUT.print(_line(alert) + lost)
     for event in answer["events"]:
         changed = f"{event['from_state']} -> {event['to_state']}"
         OUT.print(f"{utc_iso(event['at_ns'])} {changed}: {plain(event['reason'])}")
     for sent in reversed(answer["messages"]):
         to = f"{sent['kind']} to {plain(sent['endpoint'])}: {sent['status']}"
         said = f": {plain(sent['detail'])}" if sent["detail"] else ""
+        if sent["rest"]:
+            rest = rest_text(Rest(**sent["rest"]), answer["as_of_ns"], utc_iso)
+            said += f"; {plain(rest)}"
         OUT.print(f"{utc_iso(sent['at_ns'])} {to}, attempts: {sent['attempts']}{said}")
     for note in answer["notes"]:
         OUT.print(_note(note))
@@ -156,9 +170,26 @@ def _incident(incident: dict[str, Any]) -> str:
     return f"{head}, {at_risk} an hour at risk, {lost} lost, {since}"
 
 
+def _reaches_people(alert: dict[str, Any]) -> bool:
+    is_told = not alert["is_shadow"] and not alert["people"]["silenced"]
+    return alert["state"] in FIRING_STATES and is_told
+
+
+def _counted(alerts: list[dict[str, Any]]) -> str:
+    """Return how many fire, cool, and may fire or not; and how many of them are in shadow."""
+    by_state = Counter(alert["state"] for alert in alerts)
+    cooling, unknown = by_state["cooling"], by_state["unknown"]
+    shadow = sum(alert["is_shadow"] for alert in alerts)
+    parts = [
+        f"{len(alerts) - cooling - unknown:,} fire",
+        f"{cooling:,} {'cools' if cooling == 1 else 'cool'}" if cooling else "",
+        f"{unknown:,} unknown" if unknown else "",
+        f"{shadow:,} of them in shadow" if shadow else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
 def _line(alert: dict[str, Any]) -> str:
-    usd = alert["revenue_at_risk_usd_per_h"]
-    cost = "unknown cost" if usd is None else f"${float(usd):,.2f}/h"
     where = "/".join(plain(alert[key]) for key in ("action", "region") if alert[key])
     ack, silenced = alert["people"]["ack"], alert["people"]["silenced"]
     owned = alert["owned"]
@@ -166,14 +197,28 @@ def _line(alert: dict[str, Any]) -> str:
     parts = [
         f"{alert['episode_id']} {alert['severity']} {alert['rule']} {where or 'all data'}",
         alert["state"],
-        cost,
+        "shadow: pages nobody" if alert["is_shadow"] else "",
+        _cost(alert),
         f"since {utc_iso(alert['started_ns'])}",
+        failing_of(alert["reason"]),
         f"blamed {alert['blamed']}" if alert["blamed"] else "",
         f"acknowledged by {plain(ack['actor'])}" if ack else "",
         f"hidden by silence {silenced[0]}" if silenced else "",
         f"explained by {plain(owned['explained_by'])}" if explained else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _cost(alert: dict[str, Any]) -> str:
+    """Return what an alert costs: now, else at its last change, which is said so."""
+    now, then = alert["now_usd_per_h"], alert["revenue_at_risk_usd_per_h"]
+    if alert["state"] not in OPEN_STATES:
+        return f"over since {utc_iso(alert['at_ns'])}"
+    if now is not None:
+        return f"${float(now):,.2f}/h"
+    if then is None or alert["state"] == "unknown":
+        return "unknown cost"
+    return f"${float(then):,.2f}/h at its last change {utc_iso(alert['at_ns'])[:19]}Z"
 
 
 def _dollars(of: dict[str, str]) -> str:

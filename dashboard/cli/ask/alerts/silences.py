@@ -99,13 +99,21 @@ def show_silence(api: Api, body: dict[str, Any], *, preview: bool, as_json: bool
         alerts = hides[key]
         for alert in alerts[:_SHOWN_MAX]:
             OUT.print(f"{when}: {_hidden(alert)}")
-        OUT.print(f"{when}: {len(alerts):,} alerts, ${float(hides[f'{key}_usd']):,.2f}")
+        OUT.print(f"{when}: {len(alerts):,} alerts, {_sum_of(alerts, hides[f'{key}_usd'])}")
     if made is not None:
         _print(made, as_json=False)
 
 
+def _sum_of(alerts: list[dict[str, Any]], known_usd: str) -> str:
+    """Return what alerts lost; what nobody knows is no zero, and is counted."""
+    unknown = sum(alert["loss_usd"] is None for alert in alerts)
+    known = "" if alerts and unknown == len(alerts) else f"${float(known_usd):,.2f}"
+    said = f"{unknown:,} of unknown cost" if unknown else ""
+    return ", ".join(part for part in (known, said) if part)
+
+
 def _hidden(alert: dict[str, Any]) -> str:
-    usd = "unknown" if alert["loss_usd"] is None else f"${float(alert['loss_usd']):,.2f}"
+    usd = "unknown cost" if alert["loss_usd"] is None else f"${float(alert['loss_usd']):,.2f}"
     where = "/".join(plain(alert[key]) for key in ("action", "region") if alert[key])
     since = utc_iso(alert["at_ns"])
     return f"{since} {alert['severity']} {alert['rule']} {where or 'all data'}, {usd}"

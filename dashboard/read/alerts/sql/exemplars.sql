@@ -1,8 +1,8 @@
 -- The decisions that show best what an alert is about: failed or late, with packets where there are any, and with the most
 -- time in the blamed segment.
--- Parameters: segment 1 to 16 in the order of segment_means.sql, 0 for the whole decision.
+-- Parameters: segment 1 to 16 in the order of segment_means.sql, 0 for the whole decision; is_of_failures 1: of those that failed first.
 -- Returns: decision_id String, ingress_ns, total_ns UInt64, is_error UInt8, segment_ns UInt64, packets UInt8 (1 where packets are linked);
---   the best first; no rows where the time has no decision.
+--   the best first; no rows where no decision of the time failed or was late.
 SELECT
     decision_id,
     ingress_ns,
@@ -24,7 +24,10 @@ FROM attributions FINAL
 WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
     AND ({action:String} = '' OR action = {action:String})
     AND ({region:String} = '' OR region = {region:String})
+    AND (is_error OR total_ns > transform(toString(action), {reference_actions:Array(String)},
+        {reference_ns:Array(UInt64)}, {default_reference_ns:UInt64}))
 ORDER BY
+    is_error AND {is_of_failures:UInt8} DESC,
     -- Where many fail and no segment stands out, failing is what it is about.
     is_error AND {segment:UInt8} = 0 AND (
         SELECT avg(is_error) >= 0.2 FROM attributions FINAL
@@ -32,7 +35,7 @@ ORDER BY
             AND ({action:String} = '' OR action = {action:String})
             AND ({region:String} = '' OR region = {region:String})
     ) DESC,
-    total_ns > {reference_ns:UInt64} AND packets DESC,
+    packets DESC,
     segment_ns DESC,
     decision_id
 LIMIT {rows_max:UInt64}

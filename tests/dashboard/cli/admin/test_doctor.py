@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+from typer.testing import CliRunner
 
 from collector.auth.tokens import hash_text
 from collector.core.config import StoreConfig
 from dashboard.cli.admin.doctor import examine, memory_found
-from dashboard.settings.settings import Settings
+from dashboard.cli.main import app
+from dashboard.settings.settings import Settings, load
 
 
 def test_directories_that_others_can_read_are_named(store_path: Path, tmp_path: Path) -> None:
@@ -65,6 +69,42 @@ def test_token_that_expired_is_named(store_path: Path, tmp_path: Path) -> None:
     [found] = [finding for finding in examine(given) if finding.check == "access"]
     assert not found.ok
     assert found.detail.startswith("access.tokens: shop expired on 2020-01-01")
+
+
+RULES = """
+[[alerts.rules]]
+name = "printed"
+budget_usd = 10000.0
+
+[[alerts.rules]]
+name = "burn"
+budget_usd = 10000.0
+live = true
+"""
+
+
+def test_rules_that_page_nobody_are_counted_and_named(store_path: Path, tmp_path: Path) -> None:
+    """The rule as the docs print it fired for half an hour, and neither command said a word."""
+    settings = tmp_path / "millworth.toml"
+    settings.write_text(
+        f'[store]\nurl = "chdb://{store_path}"\ndatabase = "doctor"\n'
+        f'[collector]\nwal_dir = "{tmp_path}/wal"\ngrpc_port = 0\nhttp_port = 0\n'
+        f"[dashboard]\nport = 0\n{RULES}"
+    )
+    said = (
+        "4, of which 2 in shadow: they page nobody (printed, printed-ticket); "
+        "`millworth rules promote NAME`, or live = true"
+    )
+    [found] = [each for each in examine(load(settings).settings) if each.check == "alert rules"]
+    assert found.ok
+    assert found.detail == f"{said} (by the settings: no service runs to ask)"
+    checked = CliRunner().invoke(app, ["config", "check", "--config", str(settings)])
+    assert f"alert rules by these settings: {said}; " in checked.output.replace("\n", " ")
+    read = ["config", "check", "--json", "--config", str(settings)]
+    answer = json.loads(CliRunner().invoke(app, read).output)
+    assert answer["rules_not_live"] == ["printed", "printed-ticket"]
+    live = load(settings).settings.alerts.model_copy(update={"rules": ()})
+    assert live.not_live == ()
 
 
 def test_memory_is_named_and_too_little_of_it_is_missing() -> None:

@@ -96,6 +96,29 @@ def test_failures_are_shown_by_what_failed(own_world: Connections, tmp_path: Pat
     assert "failed=1" in decisions_href(found)
 
 
+def test_decisions_that_show_it_failed_or_are_late(own_world: Connections, tmp_path: Path) -> None:
+    """One of before it began, quick and well, was listed; of failures those that failed are first.
+
+    Though a segment stands out as well: of calls that time out.
+    """
+    fail(own_world, "d-10")
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    reason = "8% of its decisions fail, 90% of the loss is of them; $1.00/h at risk"
+    on = {"action": ACTIONS[0], "region": REGIONS[0], "reason": reason}
+    state.record([Update(firing_state(), event(at_ns=AT_NS, started_ns=AT_NS, **on), ())])
+    found = read_alert(Reader(own_world), state, CONFIG, Reference(10**12, {}), EPISODE, TODAY_NS)
+    late = read(Reader(own_world), state)
+    state.close()
+    assert found is not None
+    assert late is not None
+    assert [(each.decision_id, each.is_error) for each in found.exemplars] == [("d-10", 1)]
+    assert late.exemplars[0].decision_id == "d-10"
+    text = markdown(found, TODAY_NS)
+    assert "- Cause: 8% of its decisions fail, decision/store, +120.0 ms a decision" in text
+    assert text.startswith("# offer.select / eu-west: 8% of its decisions fail, store slower by")
+    assert "ms, failed\n" in text
+
+
 def test_history_holds_what_people_did_the_newest_first(reader: Reader, state: AlertStore) -> None:
     """Two who acknowledge at once are both there; the last of them looks after it."""
     act = Act("anna", AT_NS + NS_PER_S)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dashboard.read.alerts.wording import cause_of
+from alerts.rows import failing_of
+from dashboard.read.alerts.wording import blamed_of, cause_of
 from tests.support.alerts.builders import event
 
 
@@ -23,3 +24,20 @@ def test_cause_of_what_blames_nothing_is_its_reason() -> None:
     assert cause_of(silent) == "shop: no data"
     assert cause_of(replace(silent, action="", reason="")) == "all data: no reason was given"
     assert len(cause_of(replace(silent, action="a" * 9_000, reason="r" * 9_000))) < 300
+
+
+def test_cause_is_that_decisions_fail_where_it_is_about_failures() -> None:
+    """A service that fails everything is not slow; one whose calls time out is both."""
+    reason = "100% of its decisions fail, 98% of the loss is of them; $9.00/h at risk"
+    plain = {"blamed_stage": "", "blamed_class": "", "reason": reason}
+    assert cause_of(event(**plain)) == "checkout / eu-west: 100% of its decisions fail"
+    both = "checkout / eu-west: 100% of its decisions fail, store slower by 120 ms than normal"
+    assert cause_of(event(reason=reason)) == both
+    held = f"held back for 5 min (silence 3; 5% of its decisions failing); {reason}"
+    assert failing_of(held) == "100% of its decisions fail"
+    over = "loss $0.00 < $2.00 in 30 s; 0.4% of its decisions failed"
+    assert failing_of(over) == "0.4% of its decisions failed"
+    assert failing_of("$2.00/h at risk; no segment stands out") == ""
+    assert blamed_of(reason, "decision/store", 0) == (
+        "100% of its decisions fail, decision/store, +0.0 ms a decision over normal"
+    )

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from alerts.state.deliveries import Deliveries
-from alerts.state.retry import DeliveryStatus
+from alerts.state.mirror import mirror
+from alerts.state.retry import DeliveryStatus, Step
 from alerts.state.sqlite import Update
+from alerts.state.subject import Subject
+from alerts.state.transitions import Phase
+from collector.core.clock import NS_PER_S
 from dashboard.cli.ask.alerts.main import show_history, show_open
 from dashboard.cli.ask.alerts.silences import show_silence
+from tests.conftest import NOW_NS
 from tests.support.alerts.builders import EPISODE, event, firing_state, message
+from tests.support.alerts.scene import write_seconds
 from tests.support.alerts.state_api import StateApi
 
 BODY = {
@@ -43,7 +50,8 @@ def test_person_reads_what_fires_with_its_money(
     assert show_open(state_api.client, as_json=False)
     first, second, last = capsys.readouterr().out.splitlines()
     assert first == (
-        f"{EPISODE} page burn check\\u001b[2Jout/eu-west, firing, $7,407.41/h, since "
+        f"{EPISODE} page burn check\\u001b[2Jout/eu-west, firing, "
+        "$7,407.41/h at its last change 2033-05-18T03:33:20Z, since "
         "2033-05-18T03:33:20.000, blamed decision/store, acknowledged by anna, "
         "hidden by silence 1"
     )
@@ -51,7 +59,8 @@ def test_person_reads_what_fires_with_its_money(
     assert last == "1 fire, and 1 of others"
 
     show_history(state_api.client, EPISODE, as_json=False)
-    change, note, hides = capsys.readouterr().out.splitlines()
+    head, change, note, hides = capsys.readouterr().out.splitlines()
+    assert head == first
     assert change == "2033-05-18T03:33:20.000 inactive -> firing: because"
     assert note == '2033-05-18T03:33:20.000 ack by anna, something to do: "looking"'
     assert hides.startswith("hidden by silence 1 until 2033-05-18T04:33:20.000")
@@ -66,7 +75,7 @@ def test_person_reads_which_receiver_was_told_and_why_another_was_not(
     Deliveries(state_api.state).give_up("router", DeliveryStatus.DISABLED, "HTTP 410\x1b[2J")
 
     show_history(state_api.client, EPISODE, as_json=False)
-    _, *told = capsys.readouterr().out.splitlines()
+    _, _, *told = capsys.readouterr().out.splitlines()
     assert told == [
         "2033-05-18T03:33:20.000 alert.firing to pager: pending, attempts: 0",
         "2033-05-18T03:33:20.000 alert.firing to router: disabled, attempts: 0: HTTP 410\\u001b[2J",
@@ -76,6 +85,114 @@ def test_person_reads_which_receiver_was_told_and_why_another_was_not(
     assert [(each["endpoint"], each["status"]) for each in messages] == [
         ("router", "disabled"), ("pager", "pending"),
     ]  # fmt: skip
+
+
+def test_message_that_waits_says_why_and_until_when(
+    state_api: StateApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`pending, no attempts` of a receiver that was away: the reason was in the log alone."""
+    deliveries, other = Deliveries(state_api.state), "f" * 32
+    state_api.state.record([Update(firing_state(), event(), (message(1, episode_id=EPISODE),))])
+    of = replace(firing_state(), episode_id=other, subject=Subject("other", "eu-west"))
+    fired = event(episode_id=other, action="other")
+    state_api.state.record([Update(of, fired, (message(1, episode_id=other, webhook_id="other"),))])
+    due = deliveries.next("router", NOW_NS)
+    assert due is not None
+    waits = Step(DeliveryStatus.PENDING, NOW_NS, "HTTP 500\x1b[2J", NOW_NS + 61 * NS_PER_S)
+    deliveries.settle(due, waits, "http://127.0.0.1:1/hook", NOW_NS)
+    deliveries.settle(due, waits, "http://127.0.0.1:1/hook", NOW_NS)
+
+    show_history(state_api.client, other, as_json=False)
+    sent = capsys.readouterr().out.splitlines()[2]
+    assert sent == (
+        "2033-05-18T03:33:20.000 alert.firing to router: pending, attempts: 0; the receiver failed "
+        "2 times in a row, the last time at 2033-05-18T03:33:20.000: HTTP 500\\u001b[2J; it rests "
+        "until 2033-05-18T03:34:21.000"
+    )
+    report = state_api.client.get(f"/api/v1/alerts/{other}/report")
+    [told] = [each["text"] for each in report["timeline"] if each["kind"] == "message"]
+    assert "pending, no attempts; the receiver failed 2 times in a row, the last time at" in told
+    assert told.endswith("; it rests until 03:34:21 UTC")
+    state_api.clock.ns = NOW_NS + 62 * NS_PER_S
+    show_history(state_api.client, other, as_json=False)
+    assert capsys.readouterr().out.splitlines()[2].endswith("; it is tried again now")
+
+
+def test_list_report_and_api_have_one_figure_of_one_instant(
+    state_api: StateApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One alert had four: the list said what it had cost twelve minutes before."""
+    began_ns = NOW_NS - 60 * NS_PER_S
+    state_api.fire(at_ns=began_ns, started_ns=began_ns)
+    write_seconds(state_api.store.client(), began_ns, 60, "eu-west", 120)
+    mirror(state_api.state, state_api.store)
+
+    assert show_open(state_api.client, as_json=False)
+    line, _ = capsys.readouterr().out.splitlines()
+    assert ", firing, $18,000.00/h, since " in line
+    [listed] = state_api.client.get("/api/v1/alerts")["alerts"]
+    report = state_api.client.get(f"/api/v1/alerts/{EPISODE}/report")
+    [known] = state_api.client.get("/api/v1/alerts/open")["alerts"]
+    found = listed["now_usd_per_h"], report["usd_per_h"], known["now_usd_per_h"]
+    assert [float(each) for each in found] == [18_000.0] * 3
+    assert known["lost_usd"] == report["lost_usd"]
+    assert known["revenue_at_risk_usd_per_h"] == "7407.407340", "of its last change, as ever"
+    show_history(state_api.client, EPISODE, as_json=False)
+    assert capsys.readouterr().out.splitlines()[0] == f"{line}, lost $300.00"
+
+
+def test_what_pages_nobody_is_listed_and_exits_0(
+    state_api: StateApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A cron that asks by exit code was never quiet, and what does not fire was counted as fire."""
+
+    def put(number: int, state: Phase, **changes: object) -> None:
+        episode_id = f"{number:032x}"
+        of = replace(firing_state(), subject=Subject("checkout", f"r{number}"))
+        of = replace(of, episode_id=episode_id, phase=Phase.FIRING)
+        fired = event(episode_id=episode_id, to_state=state.value, region=f"r{number}", **changes)
+        state_api.state.record([Update(of, fired)])
+
+    put(2, Phase.FIRING, is_shadow=True, reason="5% of its decisions fail, 90% of the loss is")
+    put(3, Phase.UNKNOWN)
+    assert not show_open(state_api.client, as_json=False)
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert last == "1 fire, 1 unknown, 1 of them in shadow, and 0 of others"
+    assert sum("unknown, unknown cost, since" in line for line in lines) == 1
+    [shadow] = [line for line in lines if "shadow" in line]
+    assert "/r2, firing, shadow: pages nobody, $7,407.41/h at its last change " in shadow
+    assert ", 5% of its decisions fail, blamed decision/store" in shadow
+
+    put(4, Phase.FIRING)
+    silence = {"matchers": ["region=r4"], "duration": "1h", "reason": "known", "actor": "anna"}
+    state_api.client.post("/api/v1/silences", silence)
+    assert not show_open(state_api.client, as_json=True)
+    put(5, Phase.COOLING)
+    capsys.readouterr()
+    assert show_open(state_api.client, as_json=False)
+    assert "2 fire, 1 cools, 1 unknown, 1 of them in shadow, and" in capsys.readouterr().out
+
+
+def test_preview_of_unknown_cost_is_no_zero(
+    state_api: StateApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`$0.00` over two alerts of which nobody knows the dollars is where a person decides."""
+
+    def hides() -> list[str]:
+        show_silence(state_api.client, BODY, preview=True, as_json=False)
+        return [each for each in capsys.readouterr().out.splitlines() if "hides now" in each]
+
+    assert hides() == ["hides now: 0 alerts, $0.00"]
+    for number, basis in ((2, "unknown"), (3, "unknown"), (4, "margin")):
+        episode_id, action = f"{number:032x}", f"a{number}"
+        of = replace(firing_state(), subject=Subject(action, "eu-west"), episode_id=episode_id)
+        fired = event(episode_id=episode_id, action=action, basis=basis)
+        state_api.state.record([Update(of, fired)])
+        if number == 3:
+            *lines, last = hides()
+            assert last == "hides now: 2 alerts, 2 of unknown cost"
+            assert all(line.endswith(", unknown cost") for line in lines)
+    assert hides()[-1] == "hides now: 3 alerts, $123.46, 2 of unknown cost"
 
 
 def test_machine_reads_the_same(state_api: StateApi, capsys: pytest.CaptureFixture[str]) -> None:
