@@ -329,20 +329,21 @@ class AlertsJob:
     ) -> Iterator[Update]:
         """Yield the end of each alert that no rule evaluates any more.
 
-        Its rule is not configured now, or no longer covers its subject; or the rule takes what
-        comes, and nobody has seen the subject for a day.
+        Its rule is not configured, or no longer covers its subject; or the rule takes what comes,
+        and nobody has seen the subject for a day, or for seven where it fired.
         """
         for state in states.values():
             rule = self._rules.get(state.rule)
             if rule is None:
                 reason = f"rule {state.rule} is no longer configured: nothing evaluates this now"
             elif not rule.config.covers(state.subject):
-                subject = rule.wording(state.subject).subject
-                reason = f"rule {state.rule} no longer covers {subject}: nothing evaluates this now"
-            elif not rule.config.expects(state.subject) and is_forgotten(
-                state, moment.known_ns, _FORGET_NS
-            ):
-                reason = f"no {rule.wording(state.subject).subject} for a day: it is taken for gone"
+                what = rule.wording(state.subject).subject
+                reason = f"rule {state.rule} no longer covers {what}: nothing evaluates this now"
+            elif rule.config.expects(state.subject):
+                continue
+            elif is_forgotten(state, moment.known_ns, _FORGET_NS):
+                gone = duration_text((moment.known_ns - state.data_ns) / NS_PER_S)
+                reason = f"no {rule.wording(state.subject).subject} for {gone}: taken for gone"
             else:
                 continue
             after, transition = retire(state, moment.end_ns)

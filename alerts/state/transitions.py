@@ -35,6 +35,7 @@ RESOLVED = "alert.resolved"
 
 CLOSED = (Phase.INACTIVE, Phase.RESOLVED)
 ALIGHT = (Phase.FIRING, Phase.COOLING)
+_ALIGHT_TIMES = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +186,10 @@ def retire(state: AlertState, at_ns: int) -> tuple[AlertState, Transition | None
 def is_forgotten(state: AlertState, settled_ns: int, forget_ns: int) -> bool:
     """Return whether a subject has been gone for so long that its state can be dropped.
 
-    One that was firing when it fell silent is kept: nobody has seen the end of it.
+    One that was firing when it fell silent is kept seven times as long: nobody has seen its end.
     """
-    return state.phase not in ALIGHT and settled_ns - state.data_ns > forget_ns
+    times = _ALIGHT_TIMES if state.phase in ALIGHT else 1
+    return settled_ns - state.data_ns > times * forget_ns
 
 
 def _next_phase(phase: Phase, status: Status, held_ns: int, timing: Timing) -> Phase:

@@ -294,6 +294,19 @@ def test_class_that_is_gone_for_a_day_is_let_go(scene: Scene) -> None:
     assert [state.subject.region for state in scene.job.status().states] == [WELL]
 
 
+def test_alert_of_a_class_that_is_gone_for_a_week_ends(scene: Scene) -> None:
+    """Who moved it away hears of it, and no page is partial for ever."""
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    for day in (6, 8):
+        write_seconds(scene.client, scene.end_ns + day * NS_PER_DAY, 10, WELL)
+    for day in (6, 2):
+        scene.end_ns += day * NS_PER_DAY
+        scene.judge()
+    assert scene.events() == ["firing", "unknown", "resolved"]
+    assert str(scene.last("reason")).startswith("no decisions of checkout/eu-west for 8")
+
+
 def test_what_the_store_missed_is_mirrored_later(
     scene: Scene,
 ) -> None:

@@ -14,7 +14,6 @@ from alerts.state.transitions import (
     retire,
 )
 from collector.core.clock import NS_PER_S
-from tests.conftest import NOW_NS
 from tests.support.alerts.state_machine import SCRIPTS, observations, run
 
 
@@ -99,17 +98,21 @@ def test_rule_that_is_gone_resolves_what_it_began() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "forgotten"),
+    ("script", "after_s"),
     [
-        pytest.param("-!", True, id="quiet"),
-        pytest.param("+!", False, id="nobody has seen its end"),
+        pytest.param("-!", 100, id="quiet"),
+        pytest.param("+!", 700, id="nobody has seen its end"),
     ],
 )
-def test_class_that_is_gone_is_forgotten_unless_alight(script: str, forgotten: bool) -> None:
-    """Regions come and go; an alert does not."""
+def test_class_that_is_gone_is_forgotten_and_later_if_it_was_alight(
+    script: str, after_s: int
+) -> None:
+    """Regions come and go; an alert of one that went is no page for ever."""
     state, _ = run(script)
 
-    assert is_forgotten(state, NOW_NS + 101 * NS_PER_S, 100 * NS_PER_S) is forgotten
+    for silent_s, forgotten in ((after_s, False), (after_s + 1, True)):
+        settled_ns = state.data_ns + silent_s * NS_PER_S
+        assert is_forgotten(state, settled_ns, 100 * NS_PER_S) is forgotten
 
 
 @given(SCRIPTS)
