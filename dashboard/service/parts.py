@@ -16,6 +16,7 @@ from dashboard.service.role import ALL, Role
 from dashboard.service.schema import require_clock
 from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings
+from dashboard.settings.user import refuse_other
 
 if TYPE_CHECKING:
     from alerts.job import AlertsJob
@@ -40,7 +41,8 @@ class Parts:
         clock: the time; by default the machine's, and of roles apart the store's.
 
     Raises:
-        ConfigError: some roles alone over an embedded store, or a setting is missing.
+        ConfigError: some roles alone over an embedded store, one of another user's, or a setting
+            is missing.
     """
 
     # Set by the jobs that make them, so only where their role runs.
@@ -56,6 +58,7 @@ class Parts:
     ) -> None:
         self.roles = frozenset(roles)
         _require_server(settings, self.roles)
+        refuse_other(settings)
         if Role.ALERT in self.roles:
             settings.require_secrets()
         self.settings = settings
