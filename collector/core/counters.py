@@ -151,6 +151,11 @@ class Counters:
         self.event_bytes_max = gauge(
             "millworth_decision_event_bytes_max", "Largest of those since the start", ["service"]
         )
+        self.sender_clock = gauge(
+            "millworth_sender_clock_seconds",
+            "How far the clock of a service is ahead, negative: behind, of the ten furthest off",
+            ["service"],
+        )
         self.provenance_events = counter(
             "millworth_provenance_events", "Sealed events judged, by verdict", ["verdict"]
         )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collector.provenance.live.job import ProvenanceJob
     from collector.store.ttl_change import RetentionJob
     from collector.write.event_sizes import EventSizes
+    from dashboard.health.sender_clocks import SenderClocks
     from dashboard.service.canary import Canary
     from dashboard.service.slo_gauges import BudgetGauges
     from packet.capture.start import LastingRecorder
@@ -48,6 +49,7 @@ class Parts:
     # Set by the jobs that make them, so only where their role runs.
     attribution: AttributionJob
     sizes: EventSizes
+    senders: SenderClocks
     budgets: BudgetGauges
     outcome_mode: OutcomeModeJob
     retention: RetentionJob
