@@ -151,11 +151,6 @@ class Counters:
         self.event_bytes_max = gauge(
             "millworth_decision_event_bytes_max", "Largest of those since the start", ["service"]
         )
-        self.sender_clock = gauge(
-            "millworth_sender_clock_seconds",
-            "How far the clock of a service is ahead, negative: behind, of the ten furthest off",
-            ["service"],
-        )
         self.provenance_events = counter(
             "millworth_provenance_events", "Sealed events judged, by verdict", ["verdict"]
         )
@@ -211,6 +206,11 @@ class Counters:
         self.log_lines_lost.set_function(lines_lost)
         self.job_runs = counter("millworth_job_runs", "Runs of a job", ["job", "result"])
         self.job_seconds = histogram("millworth_job_seconds", "Time of one run of a job", ["job"])
+        self.sender_clock = gauge(
+            "millworth_sender_clock_seconds",
+            "How far the clock of a service is ahead, negative: behind, of the ten furthest off",
+            ["service"],
+        )
 
     def _count_alerts(self) -> None:
         counter = partial(Counter, registry=self.registry)

@@ -181,8 +181,6 @@ def _store(settings: Settings) -> str:
 
 def _no_store(path: Path) -> str:
     """Say that the first start will make the store, or raise InputError where it cannot."""
-    import chdb  # which the start needs
-
     if not path.parent.exists() and not path.is_relative_to(STATE_DIR):
         raise InputError(f"store.url: the directory {path.parent} does not exist; make it")
     if path.parent.exists() and not os.access(path.parent, os.W_OK | os.X_OK):
@@ -190,7 +188,7 @@ def _no_store(path: Path) -> str:
             f"store.url: this user cannot make {path}; "
             f"give {path.parent} to the user of the service with `chown`"
         )
-    return f"ClickHouse {chdb.engine_version}; the first start makes {path}"
+    return f"the first start makes {path}"
 
 
 def _audit(settings: Settings) -> str:
