@@ -145,8 +145,9 @@ class AccessGuard:
 
 def _ask(scope: Scope, headers: Headers, why: str) -> Response:
     """Return the answer to whoever did not say who it is: to a browser the page to sign in at."""
-    if scope["path"] == _CALLBACKS and "authorization" not in headers:
-        # Dash reads the text of a 401, for a token of its own, and fails to read it once more.
+    if scope["path"] == _CALLBACKS and "origin" in headers and "authorization" not in headers:
+        # From a page: Dash reads the text of a 401, for a token of its own, and fails to read it
+        # once more.
         return problem_response(403, why, scope["path"])
     if not asks_for_page(scope):
         return problem_response(401, why, scope["path"], {"www-authenticate": CHALLENGE})
