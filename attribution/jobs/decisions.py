@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -22,7 +22,7 @@ from attribution.path.rows import attribute, attribution_rows
 from attribution.path.spans import Bools
 from attribution.path.split import Attributed
 from attribution.read.reader import Reader
-from attribution.read.window import Around, Bounds, in_groups
+from attribution.read.window import LONG_NS, MINUTES_MAX, Around, Bounds, in_groups
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 
@@ -72,6 +72,7 @@ class DecisionWriter:
         report: AttributionReport,
         written: Written,
         *,
+        minutes: Collection[int] = (),
         apart: bool = False,
     ) -> None:
         """Attribute the decisions of these traces, of which are their seconds in `written` then.
@@ -82,13 +83,17 @@ class DecisionWriter:
             now_ns: the instant of this run.
             report: counts them.
             written: is added to.
-            apart: whether the traces are hours apart: what is between them is not read.
+            minutes: in which their spans began, counted from the epoch: nothing else is read. None:
+                all from the first instant to the last.
+            apart: whether the traces are hours apart.
         """
-        loaded = self._load(bounds, until_ns, apart=apart)
+        loaded = self._load(bounds, until_ns, minutes)
         if apart and _is_tied(bounds, loaded):
             # What shares an id or a link is read with what happened around it, and nothing else.
             for begin, end in in_groups([each[1] for each in bounds], APART_NS, TRACES_MAX):
-                self.attribute(bounds[begin:end], until_ns, now_ns, report, written)
+                self.attribute(
+                    bounds[begin:end], until_ns, now_ns, report, written, minutes=minutes
+                )
             return
         if not len(loaded.decisions):
             return
@@ -124,16 +129,18 @@ class DecisionWriter:
             seconds.update(_seconds(rows))
         return seconds
 
-    def _load(self, bounds: Sequence[Bounds], until_ns: int, *, apart: bool) -> Loaded:
+    def _load(self, bounds: Sequence[Bounds], until_ns: int, minutes: Collection[int]) -> Loaded:
         """Return the decisions that these traces touch, all their spans, and what is stored."""
-        loaded, lessened = self._load_touched(bounds, until_ns, apart=apart)
+        loaded, lessened = self._load_touched(bounds, until_ns, minutes)
         if lessened:
             bounds = sorted({*bounds, *lessened}, key=lambda each: each[1])
-            loaded, _ = self._load_touched(bounds, until_ns, apart=apart)
+            more = self._minutes(lessened) if minutes else set()
+            minutes = {*minutes, *more} if more else ()
+            loaded, _ = self._load_touched(bounds, until_ns, minutes)
         return loaded
 
     def _load_touched(
-        self, bounds: Sequence[Bounds], until_ns: int, *, apart: bool
+        self, bounds: Sequence[Bounds], until_ns: int, minutes: Collection[int]
     ) -> tuple[Loaded, list[Bounds]]:
         """Return the same, and the traces whose own decisions may have less now.
 
@@ -142,9 +149,9 @@ class DecisionWriter:
         """
         traces = {each[0] for each in bounds}
         around = min(each[1] for each in bounds), max(each[2] for each in bounds)
-        minutes = _minutes(bounds) if apart else ()
-        spans = self._reader.spans([each[0] for each in bounds], *around, minutes=minutes)
-        decisions, superseded = one_each(self._decisions_of(bounds, spans, until_ns))
+        read = sorted(minutes)
+        spans = self._reader.spans([each[0] for each in bounds], *around, minutes=read)
+        decisions, superseded = one_each(self._decisions_of(bounds, spans, until_ns, read))
         stored = self._stored(decisions)
         if len(decisions) == 0:
             return Loaded(decisions, decisions, spans, stored, superseded), []
@@ -168,7 +175,9 @@ class DecisionWriter:
             [each for each in [*others, *further] if each[0] in theirs_too],
         )
 
-    def _decisions_of(self, bounds: Sequence[Bounds], spans: Table, until_ns: int) -> Table:
+    def _decisions_of(
+        self, bounds: Sequence[Bounds], spans: Table, until_ns: int, minutes: Sequence[int] = ()
+    ) -> Table:
         """Return the decisions of some traces, and those that spans of these name or link to."""
         traces = [each[0] for each in bounds]
         around = min(each[1] for each in bounds), max(each[2] for each in bounds)
@@ -179,6 +188,7 @@ class DecisionWriter:
             until_ns,
             far_traces=sorted(linked - set(traces)),
             decision_ids=sorted(_texts(spans["decision_id"]) - set(traces)),
+            minutes=minutes,
         )
 
     def _whole_traces(self, traces: AbstractSet[str]) -> tuple[list[Bounds], list[Table]]:
@@ -188,8 +198,17 @@ class DecisionWriter:
         for begin, end in in_groups([each[1] for each in bounds], APART_NS, TRACES_MAX):
             group = bounds[begin:end]
             last_ns = max(each[2] for each in group)
-            found.append(self._reader.spans([each[0] for each in group], group[0][1], last_ns))
+            is_long = last_ns - group[0][1] > LONG_NS
+            read = sorted(self._minutes(group)) if is_long else ()
+            traces_of = [each[0] for each in group]
+            found.append(self._reader.spans(traces_of, group[0][1], last_ns, minutes=read))
         return bounds, found
+
+    def _minutes(self, bounds: Sequence[Bounds]) -> set[int]:
+        """Return the minutes in which spans of these traces began; none if these are too many."""
+        found = self._reader.trace_minutes(bounds)
+        every = set[int]().union(*found.values())
+        return every if len(found) == len(bounds) and len(every) <= MINUTES_MAX else set()
 
     def _stored(self, decisions: Table) -> Table:
         """Return what was written of decisions; of one that came since then there is nothing."""
@@ -294,15 +313,4 @@ def _is_tied(bounds: Sequence[Bounds], loaded: Loaded) -> bool:
         bool((_texts(decisions["trace_id"]) | _texts(loaded.spans["trace_id"])) - traces)
         or len(loaded.companions) > 0
         or len(pc.unique(decisions["decision_id"])) < len(decisions)
-    )
-
-
-def _minutes(bounds: Sequence[Bounds]) -> list[int]:
-    """Return the minutes in which spans of these traces began, counted from the epoch."""
-    return sorted(
-        {
-            minute
-            for _, first_ns, last_ns in bounds
-            for minute in range(first_ns // NS_PER_MINUTE, last_ns // NS_PER_MINUTE + 1)
-        }
     )

@@ -7,7 +7,7 @@ between two slices loses nothing, and what it did comes out as it is stored.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,8 +19,8 @@ from attribution.jobs.minutes import MinuteWriter
 from attribution.jobs.report import AttributionReport
 from attribution.jobs.revenue_cells import CellWriter, Rewrite
 from attribution.read.reader import Reader
-from attribution.read.window import Bounds
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
+from attribution.read.window import MINUTES_MAX, Bounds
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import (
     DELAYED_CURSOR,
@@ -35,10 +35,10 @@ LATE_NS: Final = 10 * NS_PER_MINUTE
 # What was received in so long is looked through at a time.
 _STEP_NS: Final = NS_PER_MINUTE
 # A slice is a second of work, or less: traces in all, and places in time, each of which is a read.
+# A trace over hours, as where the clock of a service is off, counts by the minutes in which its
+# spans began.
 _TRACES_MAX: Final = 2_000
 _PLACES_MAX: Final = 100
-# A trace of more is read by itself, from its first instant to its last.
-_LONG_NS: Final = NS_PER_HOUR
 _ALWAYS: Final = 2**63 - 1
 
 
@@ -48,6 +48,7 @@ class _Found:
 
     until_ns: int  # of reception
     bounds: list[Bounds]  # of traces that are not attributed yet, by time
+    minutes: dict[str, set[int]]  # in which they have spans, but of those that have in too many
     seconds: set[int]  # to be summed anew
     is_again: bool = False  # all of it was read past before it was there
     cells: Rewrite | None = None
@@ -154,7 +155,7 @@ class LateLane:
         elif found.cells is None and until_ns > found.until_ns and not found.is_again:
             # Decisions first: what else came meanwhile, then the seconds of all of them.
             more = self._find(found.until_ns, until_ns)
-            found.until_ns, found.bounds = until_ns, more.bounds
+            found.until_ns, found.bounds, found.minutes = until_ns, more.bounds, more.minutes
             found.seconds |= more.seconds
         elif found.cells is None:
             found.cells = self._cells.begin(sorted(found.seconds))
@@ -193,9 +194,11 @@ class LateLane:
         withdrawn = self._reader.withdrawn(after_ns, until_ns)["ingress_ns"].to_pylist()
         seconds = seconds_of(self._reader, outcomes, after_ns)
         seconds |= {each - each % NS_PER_S for each in withdrawn}
+        bounds = self._reader.late_traces(after_ns, until_ns, before_ns)
         return _Found(
             until_ns,
-            self._reader.late_traces(after_ns, until_ns, before_ns),
+            bounds,
+            self._reader.trace_minutes(bounds),
             {each for each in seconds if each < before_ns},
             is_again,
         )
@@ -203,10 +206,16 @@ class LateLane:
     def _attribute(
         self, found: _Found, settled_ns: int, now_ns: int, report: AttributionReport
     ) -> None:
-        count, is_apart = _slice(found.bounds)
+        count, minutes = _slice(found.bounds, found.minutes)
         written = Written()
         self._decisions.attribute(
-            found.bounds[:count], settled_ns, now_ns, report, written, apart=is_apart
+            found.bounds[:count],
+            settled_ns,
+            now_ns,
+            report,
+            written,
+            minutes=minutes,
+            apart=bool(minutes),
         )
         report.minutes_rewritten += self._minutes.write(written.changed, written.added)
         found.seconds |= written.seconds
@@ -218,14 +227,17 @@ def is_late(instant_ns: int, received_after_ns: int) -> bool:
     return instant_ns < received_after_ns - LATE_NS
 
 
-def _slice(bounds: Sequence[Bounds]) -> tuple[int, bool]:
-    """Return how many traces go together, and whether they lie apart in time."""
-    places, last_ns = 1, bounds[0][1]
-    for at, (_, first_ns, ends_ns) in enumerate(bounds):
-        if ends_ns - first_ns > _LONG_NS:
-            return (1, False) if at == 0 else (at, True)
+def _slice(bounds: Sequence[Bounds], minutes: Mapping[str, set[int]]) -> tuple[int, set[int]]:
+    """Return how many traces go together, and the minutes that are read of them, none for all."""
+    places, last_ns, read = 1, bounds[0][1], set[int]()
+    for at, (trace, first_ns, _) in enumerate(bounds):
+        if trace not in minutes:
+            return max(at, 1), read
+        more = minutes[trace] - read
         places += first_ns - last_ns > APART_NS
-        if at == _TRACES_MAX or places > _PLACES_MAX:
-            return at, True
+        is_full = at == _TRACES_MAX or places > _PLACES_MAX
+        if is_full or (at > 0 and len(read) + len(more) > MINUTES_MAX):
+            return at, read
+        read |= more
         last_ns = first_ns
-    return len(bounds), True
+    return len(bounds), read

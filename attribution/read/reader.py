@@ -17,7 +17,14 @@ from attribution.core.slo import Measured
 from attribution.path.columns import Column, Table, traces_with_repeats
 from attribution.path.membership import NAMED_NS_MAX
 from attribution.read.outcomes import OutcomeReader, within
-from attribution.read.window import Around, Bounds, Window, bounds_of
+from attribution.read.window import (
+    LONG_NS,
+    Around,
+    Bounds,
+    Window,
+    bounds_of,
+    minutes_of,
+)
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
@@ -68,6 +75,20 @@ class Reader(OutcomeReader):
         asked = self._came.asked(pa.array(trace_ids, pa.string()))
         return bounds_of(asked.only(self._table("trace_bounds", **asked.parameters)))
 
+    def trace_minutes(self, bounds: Sequence[Bounds]) -> dict[str, set[int]]:
+        """Return the minutes in which spans of each of these traces began, from the epoch.
+
+        Without a trace that has them in too many.
+        """
+        long = [trace for trace, first_ns, last_ns in bounds if last_ns - first_ns > LONG_NS]
+        places: dict[str, list[Bounds]] = {each[0]: [each] for each in bounds}
+        if long:
+            places |= {trace: [] for trace in long}
+            for each in bounds_of(self._table("trace_places", trace_ids=long)):
+                places[each[0]].append(each)
+        minutes = ((trace, minutes_of(found)) for trace, found in places.items())
+        return {trace: found for trace, found in minutes if found is not None}
+
     def late_traces(self, after_ns: int, until_ns: int, before_ns: int) -> list[Bounds]:
         """Return the same of traces touched in (after, until] that began before an instant."""
         times = {"after_ns": after_ns, "until_ns": until_ns, "before_ns": before_ns}
@@ -107,6 +128,7 @@ class Reader(OutcomeReader):
         until_ns: int,
         far_traces: Sequence[str] = (),
         decision_ids: Sequence[str] = (),
+        minutes: Sequence[int] = (),
     ) -> Table:
         """Return the decisions of these traces or ids whose root was received by `until_ns`.
 
@@ -116,6 +138,7 @@ class Reader(OutcomeReader):
             until_ns: as above.
             far_traces: whose spans may have started a day before or after.
             decision_ids: of decisions that may have.
+            minutes: in which roots of the traces began, if that is known.
         """
         bounds = {
             # A stamp may lie before its root's start by the whole length of a decision, which is
@@ -126,11 +149,13 @@ class Reader(OutcomeReader):
         }
         asked = self._came.asked(pa.array(trace_ids, pa.string()))
         own = {"decision_ids": [], "root_from_ns": around[0], "root_to_ns": around[1]}
+        own["minutes"] = list(minutes)
         found = asked.only(self._table("decisions", **asked.parameters, **own, **bounds))
         if not far_traces and not decision_ids:
             return found
         named = Window(0, 0, pa.array([], pa.string())).asked(pa.array(far_traces, pa.string()))
         ids = {"decision_ids": list(decision_ids), "root_from_ns": 0, "root_to_ns": _ALWAYS}
+        ids["minutes"] = []
         far = self._table("decisions", **named.parameters, **ids, **bounds)
         is_own = pc.is_in(far["trace_id"], value_set=pa.array(trace_ids, pa.string()))
         return pa.concat_tables([found, far.filter(pc.invert(is_own))])

@@ -6,7 +6,7 @@ Thousands that came in one window are found by it, and what is found of others i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeAlias
 
@@ -14,10 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.path.columns import Column, Table
+from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE
 
 # Fewer are named; and a window of which most are not wanted is not read for the others.
 _WINDOW_TRACES_MIN: Final = 200
 _WANTED_SHARE_MIN: Final = 0.5
+# A trace over more is looked up: which of these hours it has spans in.
+LONG_NS: Final = NS_PER_HOUR
+# ... and it is read from its first instant to its last if it has them in more minutes than these.
+MINUTES_MAX: Final = 6_000
 Bounds: TypeAlias = tuple[str, int, int]  # of a trace: its id, its first and last instant, Unix ns
 
 
@@ -87,6 +92,19 @@ def bounds_of(found: Table) -> list[Bounds]:
     """Return the rows of an answer: of each trace its id, its first and its last instant."""
     columns = (found[name].to_pylist() for name in ("trace_id", "from_ns", "to_ns"))
     return list(zip(*columns, strict=True))
+
+
+def minutes_of(places: Iterable[Bounds]) -> set[int] | None:
+    """Return the minutes, counted from the epoch, that some places lie in; None: in too many."""
+    minutes = set[int]()
+    for _, first_ns, last_ns in places:
+        first, last = first_ns // NS_PER_MINUTE, last_ns // NS_PER_MINUTE
+        if last - first >= MINUTES_MAX:
+            return None
+        minutes.update(range(first, last + 1))
+        if len(minutes) > MINUTES_MAX:
+            return None
+    return minutes
 
 
 def in_groups(instants: Sequence[int], apart_ns: int, count_max: int) -> Iterator[tuple[int, int]]:

@@ -206,6 +206,11 @@ class Counters:
         self.log_lines_lost.set_function(lines_lost)
         self.job_runs = counter("millworth_job_runs", "Runs of a job", ["job", "result"])
         self.job_seconds = histogram("millworth_job_seconds", "Time of one run of a job", ["job"])
+        self.sender_clock = gauge(
+            "millworth_sender_clock_seconds",
+            "How far the clock of a service is ahead, negative: behind, of the ten furthest off",
+            ["service"],
+        )
 
     def _count_alerts(self) -> None:
         counter = partial(Counter, registry=self.registry)

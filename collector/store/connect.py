@@ -89,7 +89,7 @@ _ENGINE_SETTINGS = """<clickhouse>
 """
 
 # Ours by the default settings, so its missing parents are made.
-_STATE_DIR = Path("/var/lib/millworth")
+STATE_DIR: Final = Path("/var/lib/millworth")
 
 
 class Connections:
@@ -264,7 +264,7 @@ def enter_directory(config: StoreConfig) -> None:
     try:
         os.chdir(path)
     except OSError as error:
-        remedy = "let this user enter it, or name another with MILLWORTH__STORE__URL=chdb:///PATH"
+        remedy = "let this user enter it with `chown`, or name another with MILLWORTH__STORE__URL=chdb:///PATH"
         what = f"store.url: cannot enter the directory {path}"
         raise unusable(what, error, remedy) from error
     with suppress(OSError):  # without it the engine says more, and that is all
@@ -327,7 +327,7 @@ def _engine_options(config: StoreConfig) -> dict[str, int | str]:
 def _prepare_directory(path: Path) -> None:
     """Make the directory, but not its parents: a missing parent is most often a typing error."""
     try:
-        path.mkdir(parents=path.is_relative_to(_STATE_DIR), exist_ok=True)
+        path.mkdir(parents=path.is_relative_to(STATE_DIR), exist_ok=True)
     except FileNotFoundError as error:
         raise InputError(
             f"store.url: the directory {path.parent} does not exist; make it, "
@@ -366,7 +366,24 @@ def _explain(error: Exception, config: StoreConfig) -> Exception:
         )
     if config.embedded_path is None:
         return explain(error, config.place)
+    closed = _closed_to_us(config.embedded_path)
+    if closed is not None:
+        return InputError(
+            f"store {config.embedded_path} did not open: this user cannot use {closed}; give all "
+            f"of it to the user of the service: `chown -R USER: {config.embedded_path}`"
+        )
     return StoreUnavailableError(f"store {config.embedded_path} did not open: {first_line(error)}")
+
+
+def _closed_to_us(path: Path) -> Path | None:
+    """Return a file or directory in a store that this user may not use, which the engine hides."""
+    for place, directories, files in os.walk(path):
+        for name in (*directories, *files):
+            found = Path(place, name)
+            needs = os.R_OK | os.W_OK | (os.X_OK if name in directories else 0)
+            if not found.is_symlink() and not os.access(found, needs):
+                return found
+    return None
 
 
 def _is_locked(path: Path) -> bool:

@@ -25,6 +25,7 @@ from dashboard.health.items import NoHealth
 from dashboard.service.audit import seal_audit
 from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings
+from dashboard.settings.user import become_owner
 from dashboard.units import utc_iso
 
 
@@ -42,6 +43,7 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
             f"no Millworth answers at {base_url}, and there is no store at {path}; start one "
             "with `millworth up`, or name the service with --url"
         )
+    become_owner(settings)
     store = Connections(settings.store, merges=False)
     try:
         store.client()

@@ -53,7 +53,8 @@ LIMITS: Final = {
         60.0,
         600.0,
         "what happened long ago and came now waits to be attributed; what comes as it happens goes "
-        "first: see job.late",
+        "first: whose clock is off says senders.clock here, whether it fails job.late, and what it "
+        "costs read.job late",
     ),
     "alerted": Limits(60.0, 600.0, "alert rules are not judged: see job.alerts"),
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collector.store.connect import Connections
     from collector.store.ttl_change import Change
     from collector.write.event_sizes import EventSizes
+    from dashboard.health.sender_clocks import SenderClocks
     from dashboard.settings.settings import Settings
     from packet.capture.start import LastingRecorder
     from packet.jobs.packets import PacketJob
@@ -68,6 +69,7 @@ class RunningService(Protocol):
     gate: Gate
     store: Connections
     sizes: EventSizes
+    senders: SenderClocks
     outcome_mode: OutcomeModeJob
     provenance: ProvenanceJob | None
     audit: AuditState | None  # as the start found it

@@ -15,6 +15,7 @@ from dashboard.health.clocks import clock_items
 from dashboard.health.items import KEY_RING, OUTCOMES, HealthItem, Status, judged
 from dashboard.health.pipeline import Stages, signal_items, stage_items
 from dashboard.health.reads import read_items
+from dashboard.health.sender_clocks import sender_items
 from dashboard.health.slo import promise_items
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class ServiceHealth:
             *_worker_items(self._service.workers()),
             *self._collector(),
             *self._sizes(),
+            *sender_items(self._service.senders, self._service.settings.attribution.skew_max_s),
             *self._outcomes(),
             *self._retention(),
             *self._provenance(),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
 from importlib.metadata import version
@@ -16,6 +15,7 @@ from collector.store.schema.migrate import load_views
 from collector.store.schema.view_times import note_views
 from dashboard.settings.settings import Settings
 from dashboard.settings.text import flat
+from dashboard.settings.user import user_name
 
 ACTOR: Final = "millworth"
 _CONFIGURED: Final = "configured"
@@ -40,7 +40,7 @@ def note_start(store: Connections, settings: Settings, now_ns: int) -> None:
     this connection is sealed from now on.
     """
     seal_audit(store, settings)
-    who = {"version": version("millworth"), "user": getpass.getuser(), "pid": os.getpid()}
+    who = {"version": version("millworth"), "user": user_name(), "pid": os.getpid()}
     _append(store, now_ns, "started", who)
     note_schema(store, settings, now_ns)
     said, last = flat(settings), last_act(store.client(), _CONFIGURED)

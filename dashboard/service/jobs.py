@@ -23,6 +23,7 @@ from collector.provenance.live.job import ProvenanceJob
 from collector.store.retention import begin_retention
 from collector.store.ttl_change import RetentionJob
 from collector.write.event_sizes import EventSizes
+from dashboard.health.sender_clocks import SenderClocks
 from dashboard.service.canary import Canary
 from dashboard.service.parts import Parts
 from dashboard.service.role import Role
@@ -171,6 +172,11 @@ def _sizes(service: Parts) -> Run:
     return service.sizes.run_once
 
 
+def _senders(service: Parts) -> Run:
+    service.senders = SenderClocks(service.store, service.counters)
+    return service.senders.run_once
+
+
 def _provenance(service: Parts) -> Run | None:
     s = service.settings
     if s.provenance.keys_path is None:
@@ -243,6 +249,7 @@ JOBS: Final = (
     ),
     Job(Role.ATTRIBUTE, "late", _every(1.0), _late, stage="late"),
     Job(Role.ATTRIBUTE, "sizes", _every(30.0), _sizes),
+    Job(Role.ATTRIBUTE, "senders", _every(60.0), _senders),
     Job(Role.ATTRIBUTE, "provenance", _every(4.0), _provenance),
     Job(Role.ALERT, "alerts", lambda s: s.alerts.interval_s, _alerts, stage="alerted"),
     Job(Role.ALERT, "webhooks", _every(1.0), _webhooks, stage="alerted"),

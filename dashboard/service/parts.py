@@ -16,6 +16,7 @@ from dashboard.service.role import ALL, Role
 from dashboard.service.schema import require_clock
 from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings
+from dashboard.settings.user import refuse_other
 
 if TYPE_CHECKING:
     from alerts.job import AlertsJob
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collector.provenance.live.job import ProvenanceJob
     from collector.store.ttl_change import RetentionJob
     from collector.write.event_sizes import EventSizes
+    from dashboard.health.sender_clocks import SenderClocks
     from dashboard.service.canary import Canary
     from dashboard.service.slo_gauges import BudgetGauges
     from packet.capture.start import LastingRecorder
@@ -40,12 +42,14 @@ class Parts:
         clock: the time; by default the machine's, and of roles apart the store's.
 
     Raises:
-        ConfigError: some roles alone over an embedded store, or a setting is missing.
+        ConfigError: some roles alone over an embedded store, one of another user's, or a setting
+            is missing.
     """
 
     # Set by the jobs that make them, so only where their role runs.
     attribution: AttributionJob
     sizes: EventSizes
+    senders: SenderClocks
     budgets: BudgetGauges
     outcome_mode: OutcomeModeJob
     retention: RetentionJob
@@ -56,6 +60,7 @@ class Parts:
     ) -> None:
         self.roles = frozenset(roles)
         _require_server(settings, self.roles)
+        refuse_other(settings)
         if Role.ALERT in self.roles:
             settings.require_secrets()
         self.settings = settings

@@ -23,6 +23,7 @@ SIGN_IN, SIGN_OUT = "/login", "/logout"
 _OPEN = frozenset({SIGN_IN, SIGN_OUT})
 BUNDLES = "/bundle/"
 _FILES = ("/assets/", BUNDLES)
+_CALLBACKS = "/_dash-update-component"
 _STRANGER = Sender("not signed in", "stranger")
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BY_BEARER = "millworth.by_bearer"  # in the scope of a request that showed a good bearer token
@@ -93,7 +94,7 @@ class AccessGuard:
         self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer 303, 401 or 429 with the reason."""
+        """Pass a request on, or answer 303, 401, 403 or 429 with the reason."""
         if scope["type"] != "http" or not self._gate.asks_people or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
@@ -144,6 +145,10 @@ class AccessGuard:
 
 def _ask(scope: Scope, headers: Headers, why: str) -> Response:
     """Return the answer to whoever did not say who it is: to a browser the page to sign in at."""
+    if scope["path"] == _CALLBACKS and "origin" in headers and "authorization" not in headers:
+        # From a page: Dash reads the text of a 401, for a token of its own, and fails to read it
+        # once more.
+        return problem_response(403, why, scope["path"])
     if not asks_for_page(scope):
         return problem_response(401, why, scope["path"], {"www-authenticate": CHALLENGE})
     query: bytes = scope["query_string"]

@@ -298,6 +298,11 @@ def test_page_that_outlives_its_session_says_so(
         expect(page.locator("#who")).to_have_text("token view")
         page.context.clear_cookies()
         expect(page.locator("#pulse")).to_contain_text("You are signed out")
+        for _ in range(2):  # by the second the first is read
+            with page.expect_response("**/_dash-update-component*") as answer:
+                pass
+            assert not answer.value.ok
+        assert not [said for said in visit.console_errors if "already read" in said]
         page.reload()
         sign_in(page, "mwt_view")
         expect(page).to_have_url(f"{pages.url}/health")

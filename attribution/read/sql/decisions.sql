@@ -31,5 +31,6 @@ WHERE (decision_id IN (SELECT arrayJoin({decision_ids:Array(String)})) OR trace_
     AND d.ingress_ns <= {to_ns:UInt64}
     AND d.start_ns >= {root_from_ns:UInt64}
     AND d.start_ns <= {root_to_ns:UInt64}
+    AND (empty({minutes:Array(Int64)}) OR intDiv(d.start_ns, 60000000000) IN {minutes:Array(Int64)})
     AND d.received_ns <= {until_ns:UInt64}
 ORDER BY ingress_ns, decision_id

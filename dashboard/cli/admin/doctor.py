@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import sys
@@ -17,10 +18,10 @@ from collector.audit.log import AuditState
 from collector.auth.gate import require_doors
 from collector.core.clock import NS_PER_S, SystemClock
 from collector.core.config import StoreConfig
-from collector.core.errors import ConfigError, MillworthError
+from collector.core.errors import ConfigError, InputError, MillworthError
 from collector.core.http.address import authority
 from collector.otlp.native.spans import IS_THERE
-from collector.store.connect import Connections
+from collector.store.connect import STATE_DIR, Connections
 from collector.store.grants import excess_rights
 from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
 from dashboard.cli.client import ApiClient, answers, service_url, trust
@@ -31,6 +32,7 @@ from dashboard.service.audit import checked, seal_audit
 from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings, load
 from dashboard.settings.text import without_passwords
+from dashboard.settings.user import become_owner
 from packet.capture.start import recording_available
 
 # A day of 60 decisions a second is about 2 GiB.
@@ -71,6 +73,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             # It holds the store and the ports, as it should.
             yield from _service(settings)
         else:
+            become_owner(settings)
             yield _tried("store", lambda: _store(settings))
             yield _tried("audit", lambda: _audit(settings))
             if settings.store.embedded_path is None:
@@ -176,9 +179,12 @@ def _tried(check: str, look: Callable[[], str]) -> Finding:
 
 
 def _store(settings: Settings) -> str:
+    path = settings.store.embedded_path
+    if path is not None and not path.exists():
+        return _no_store(path)
     store = Connections(settings.store, merges=False)
     version = store.client().query("SELECT version()").result_rows[0][0]
-    if settings.store.embedded_path is not None:
+    if path is not None:
         from dashboard.cli.local import warn_of_log  # it loads what a service has
 
         warn_of_log(settings.wal_dir, store)
@@ -186,8 +192,23 @@ def _store(settings: Settings) -> str:
     return f"ClickHouse {version} at {settings.store.place}"
 
 
+def _no_store(path: Path) -> str:
+    """Say that the first start will make the store, or raise InputError where it cannot."""
+    if not path.parent.exists() and not path.is_relative_to(STATE_DIR):
+        raise InputError(f"store.url: the directory {path.parent} does not exist; make it")
+    if path.parent.exists() and not os.access(path.parent, os.W_OK | os.X_OK):
+        raise InputError(
+            f"store.url: this user cannot make {path}; "
+            f"give {path.parent} to the user of the service with `chown`"
+        )
+    return f"the first start makes {path}"
+
+
 def _audit(settings: Settings) -> str:
     """Say that the chain of the audit holds, where there is one."""
+    path = settings.store.embedded_path
+    if path is not None and not path.exists():
+        return "nothing has been done here"
     store = Connections(settings.store, merges=False)
     if not store.client().query("EXISTS TABLE audit").result_rows[0][0]:
         return "nothing has been done here"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -14,6 +13,7 @@ from dashboard.cli.client import asked, asking
 from dashboard.cli.console import OUT, plain
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
+from dashboard.settings.user import user_name
 from dashboard.units import utc_iso
 
 ByOption = Annotated[
@@ -51,7 +51,7 @@ def add(
         "from_ns": instant_ns(from_, "--from"),
         "to_ns": instant_ns(to, "--to"),
         "reason": reason,
-        "actor": by or getpass.getuser(),
+        "actor": by or user_name(),
     }
     with asking(config, url) as api:
         _print(api.post("/api/v1/holds", body), as_json=as_json)
@@ -81,7 +81,7 @@ def release(
     as_json: JsonOption = False,
 ) -> None:
     """End a hold: what it kept lapses as [retention] says."""
-    body = {"actor": by or getpass.getuser()}
+    body = {"actor": by or user_name()}
     with asking(config, url) as api:
         _print(api.post(f"/api/v1/holds/{quote(name, safe='')}/release", body), as_json=as_json)
 

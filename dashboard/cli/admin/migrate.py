@@ -11,6 +11,7 @@ from dashboard.cli.console import OUT, counting
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption
 from dashboard.settings.settings import load
+from dashboard.settings.user import become_owner
 
 
 def migrate(
@@ -29,6 +30,7 @@ def migrate(
     from dashboard.service.schema import require_clock
 
     s = load(config).settings
+    become_owner(s)
     require_clock(s, SystemClock().now_ns())
     store, cluster = Connections(s.store), s.store.cluster
     given = (s.attributes, s.decisions, s.outcomes)

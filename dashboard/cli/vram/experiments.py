@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from dashboard.cli.console import print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings.settings import load
+from dashboard.settings.user import user_name
 from dashboard.units import span_of_time, utc_iso
 
 experiments_app = typer.Typer(
@@ -78,7 +78,7 @@ def register(
         "begins": begins,
         "lasts": lasts,
         "budget_usd": budget,
-        "actor": by or getpass.getuser(),
+        "actor": by or user_name(),
         "dry_run": dry_run,
     } | {
         target: values
@@ -153,7 +153,7 @@ def stop(
     """End an experiment now and for good: services stop within a second, delays in flight too."""
     from dashboard.cli.client import ApiClient
 
-    body = {"actor": by or getpass.getuser(), "reason": reason}
+    body = {"actor": by or user_name(), "reason": reason}
     with ApiClient.open(load(config).settings, url) as api:
         found = api.post(f"/api/v1/experiments/{quote(name, safe='')}/stop", body)
     if as_json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -171,7 +172,7 @@ def test_decisions_of_traces_that_are_linked_or_named_are_found_a_day_away(
     ])  # fmt: skip
     reader = Reader(store, AttributesConfig())
 
-    def asked(**far: list[str]) -> list[str]:
+    def asked(**far: list[Any]) -> list[str]:
         found = reader.decisions([trace_id("a")], (at(0), at(1)), at(90_000), **far)
         return sorted(found["trace_id"].to_pylist())
 

@@ -15,6 +15,7 @@ from collector.store.cursors import attributed_ns, read_cursors
 from tests.support.attribution.attribution_job import at, computed_afresh, everything, job
 from tests.support.attribution.stored import (
     Stored,
+    attributions,
     decision,
     outcome,
     put_outcomes,
@@ -305,3 +306,50 @@ def test_what_was_stored_late_is_read_again_once(store: Connections) -> None:
         again = job(store) if later == 90_000 else running
         again.run_once(at(later))
         assert again.run_late(at(later), one_slice).cursor_ns == at(later)
+
+
+def put_skewed(store: Connections, count: int, off_ms: int, received_s: float) -> set[str]:
+    """Store decisions of now, the clock of whose child is off; return their traces."""
+    names = [f"off{off_ms}-{number}" for number in range(count)]
+    spans: list[Stored] = []
+    for number, name in enumerate(names):
+        spans += decision(name, number, 100, received_s)
+        spans.append(Stored("exec", "post", number + 45 + off_ms, 10, "Server", name,
+                            "db", received_s=received_s))  # fmt: skip
+    put_spans(store, spans)
+    return {trace_id(name) for name in names}
+
+
+@pytest.mark.parametrize("off_ms", [-2 * 3_600_000, -9 * DAY_MS])
+def test_clock_of_a_child_that_is_off_holds_up_nobody(store: Connections, off_ms: int) -> None:
+    """Each such trace was a slice by itself, so that what else came late waited without end."""
+    running = before(store, random.Random(8))
+    skewed = put_skewed(store, 60, off_ms, 1.0)
+    put_spans(store, decision("offline", -1_200_000, 80, 1.0))
+    run_live(running, 10)
+    slices = 0
+    while running.run_late(at(10), one_slice).cursor_ns < at(10):
+        slices += 1
+    assert slices < 10, "they go together"
+    assert {*skewed, trace_id("offline")} <= attributed(store)
+    found = [row["span_count"] for row in attributions(store) if row["trace_id"] in skewed]
+    assert found == 60 * [4]
+    assert everything(store) == computed_afresh(store, 11)
+
+
+def test_trace_over_days_reads_the_minutes_that_it_has_spans_in(store: Connections) -> None:
+    """It read all of the days between."""
+    running = before(store, random.Random(9))
+    others = [
+        Stored("s", "", n * 20_000 - 8 * DAY_MS, 10, trace=f"n{n}", received_s=n / 10 - 2_000)
+        for n in range(20_000)
+    ]
+    put_spans(store, others)
+    running.drain(at(1.5))
+    put_skewed(store, 3, -9 * DAY_MS, 2.0)
+    run_live(running, 12)
+    read = "SELECT value FROM system.events WHERE event = 'SelectedRows'"
+    (first,) = rows(store, read)
+    running.run_late(at(12), lambda: True)
+    (last,) = rows(store, read)
+    assert last["value"] - first["value"] < 20_000

@@ -103,6 +103,7 @@ def test_four_processes_do_together_what_one_does(
             "late",
             "observed",
             "outcomes",
+            "senders",
             "sizes",
             "slope",
         ],

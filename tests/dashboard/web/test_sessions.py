@@ -112,6 +112,12 @@ def test_person_signs_in_looks_is_refused_and_signs_out(browser: Browser) -> Non
         # Whoever kept the cookie has nothing of it.
         again = await client.get("/api/v1/rules", headers={"cookie": f"{NAME}={cookie.value}"})
         assert again.status_code == 401
+        # To a page that is still open, whose Dash cannot read a 401. A token is told all the same.
+        path = "/_dash-update-component"
+        page = await client.post(path, json={}, headers={"origin": URL})
+        assert (page.status_code, "this token is not known" in page.text) == (403, False)
+        stranger = await client.post(path, json={}, headers={"authorization": "Bearer mwt_x"})
+        assert stranger.status_code == 401
 
     browser.run(steps)
 

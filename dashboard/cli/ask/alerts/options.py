@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated, Any, Protocol
 
 import typer
 
 from collector.core.errors import InputError
+from dashboard.settings.user import user_name
 
 ByOption = Annotated[
     str | None, typer.Option("--by", help="Who does it, for the audit; by default this user.")
@@ -29,7 +29,7 @@ class Api(Protocol):
 
 def actor(by: str | None) -> str:
     """Return who acts."""
-    return by or getpass.getuser()
+    return by or user_name()
 
 
 def said(reason: str) -> str:

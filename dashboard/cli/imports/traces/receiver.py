@@ -41,6 +41,7 @@ from dashboard.cli.client import TIMEOUT_S, trust
 from dashboard.service.schema import require_clock, require_schema
 from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings
+from dashboard.settings.user import become_owner
 
 _TRACES: Final = "/v1/traces"
 _RETRYABLE: Final = frozenset(
@@ -185,8 +186,10 @@ def _own(settings: Settings, base_url: str) -> Iterator[Receiver]:
     if path is not None and not path.exists():
         raise InputError(
             f"no receiver answers at {base_url}, and there is no store at {path}; start one "
-            "with `millworth up`, or name the receiver with --url"
+            "with `millworth up`, make one with `millworth migrate`, or name the receiver with "
+            "--url"
         )
+    become_owner(settings)
     require_clock(settings, SystemClock().now_ns())
     store = Connections(settings.store)
     service = CollectorService(

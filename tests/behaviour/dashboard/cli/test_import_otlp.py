@@ -240,4 +240,5 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 
     assert result.returncode == 2
     assert "there is no store at" in result.stderr
+    assert "make one with `millworth migrate`" in result.stderr
     assert not (tmp_path / "nowhere").exists()

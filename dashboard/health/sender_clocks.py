@@ -1,0 +1,133 @@
+"""I/O: whose clock is off, told by when spans ended and when they came, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.counters import Counters
+from collector.core.log import get_logger
+from collector.core.sql import sql
+from collector.store.connect import Connections
+from dashboard.health.items import HealthItem, judged
+
+_CLOCKS: Final = sql("sender_clocks", __file__)
+_UNMOVED: Final = sql("unmoved_spans", __file__)
+# What came in this time is looked at.
+_LOOKED_NS: Final = 3 * NS_PER_MINUTE
+# Nothing ends after it came, and clocks under NTP are not so far off.
+_AHEAD_NS: Final = 2 * NS_PER_S
+# Exporters send every few seconds. What was held back comes at once, and a file does; a clock that
+# is behind stays so.
+_BEHIND_NS, _LASTING_NS = 20 * NS_PER_S, NS_PER_MINUTE
+_SPANS_MIN: Final = 30
+_NAMED_MAX: Final = 3
+
+_log = get_logger("dashboard")
+
+
+@dataclass(frozen=True, slots=True)
+class OffClock:
+    """One machine of a service whose clock is off."""
+
+    service: str
+    host: str  # "" where its spans do not say
+    ahead_s: float  # negative: behind, or what it sends is held back
+
+
+@dataclass(frozen=True, slots=True)
+class Unmoved:
+    """Decisions of one class with spans that no shift puts right."""
+
+    action: str
+    region: str
+    decisions: int
+    example: str  # id of the newest
+
+
+class SenderClocks:
+    """Looks at what came in the last minutes; the furthest clocks are in `off`.
+
+    Args:
+        store: where spans are read.
+        counters: gets the clock of each service that is off.
+    """
+
+    def __init__(self, store: Connections, counters: Counters) -> None:
+        self._store = store
+        self._counters = counters
+        self.off: dict[str, list[OffClock]] = {}  # by service, the furthest first
+        self.unmoved: list[Unmoved] = []
+
+    def run_once(self, now_ns: int) -> int:
+        """Look; return how many services are off."""
+        after = {"after_ns": max(now_ns - _LOOKED_NS, 0)}
+        limits = {
+            "spans_min": _SPANS_MIN,
+            "ahead_ns": _AHEAD_NS,
+            "behind_ns": _BEHIND_NS,
+            "lasting_ns": _LASTING_NS,
+        }
+        found: dict[str, list[OffClock]] = {}
+        reader = self._store.reader()
+        stamped = reader.query(_CLOCKS, parameters=after | limits).result_rows
+        for service, host, behind_ns in stamped:
+            clock = OffClock(str(service), str(host), round(-int(behind_ns) / NS_PER_S, 1))
+            found.setdefault(clock.service, []).append(clock)
+        rows = reader.query(_UNMOVED, parameters=after).result_rows
+        self.unmoved = [Unmoved(str(a), str(r), int(n), str(e)) for a, r, n, e in rows]
+        for service in sorted(found.keys() - self.off.keys()):
+            worst = found[service][0]
+            _log.warning(
+                "sender_clock_off", service=service, host=worst.host, ahead_s=worst.ahead_s
+            )
+        self.off = found
+        self._counters.sender_clock.clear()
+        for service, clocks in found.items():
+            self._counters.sender_clock.labels(service).set(clocks[0].ahead_s)
+        return len(found)
+
+
+def sender_items(senders: SenderClocks, skew_max_s: float) -> Iterator[HealthItem]:
+    """Yield each service whose clock is off, and the decisions whose spans could not be put right.
+
+    Args:
+        senders: as they were at the last run.
+        skew_max_s: by how much spans are moved at most.
+    """
+    for service, clocks in senders.off.items():
+        ahead_s = clocks[0].ahead_s
+        hosts = _named([each.host for each in clocks if each.host])
+        whose = f"the clock of {hosts or service}"
+        if ahead_s > 0:
+            what = f"its spans end so long after they came: {whose} is ahead"
+            late = "alerts, which go by it, see what it sends when that time has come"
+        else:
+            what = (
+                f"its spans end so long before they come: {whose} is behind, or it holds them back"
+            )
+            late = "no window of an alert that is shorter sees them in time"
+        moved = (
+            ""
+            if abs(ahead_s) <= skew_max_s
+            else "; called by a service whose clock is right, they count as network"
+        )
+        remedy = "set the clock that is off, of this machine where every service is named"
+        detail = f"{what}; {late}{moved}; {remedy}"
+        yield judged(f"senders.clock.{service}", ahead_s, "s", warn=detail)
+    if senders.unmoved:
+        classes = _named([f"{each.action}/{each.region}" for each in senders.unmoved])
+        detail = (
+            f"of {classes} in the last minutes: the clock of a service below them is off by more "
+            f"than attribution.skew_max_s ({skew_max_s:g} s), so its spans are left out and its "
+            f"time counts as network; flag skew_too_large, as decision {senders.unmoved[0].example}"
+        )
+        decisions = sum(each.decisions for each in senders.unmoved)
+        yield judged("senders.skew_too_large", decisions, "decisions", warn=detail)
+
+
+def _named(names: list[str]) -> str:
+    more = len(names) - _NAMED_MAX
+    return ", ".join(names[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")

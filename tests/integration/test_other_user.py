@@ -1,0 +1,119 @@
+"""The service runs as a user of its own, who may have no name, and others run commands."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.collector.clients import WAIT_S
+from tests.support.service import RunningService, millworth
+
+pytestmark = pytest.mark.integration
+
+UID = 10001  # of the image
+NAMELESS = ("unshare", "--user", f"--map-user={UID}", f"--map-group={UID}")
+# It may read all, as the interpreter of this machine may lie in the home of root.
+ANOTHER = (
+    *("setpriv", f"--reuid={UID}", f"--regid={UID}", "--clear-groups"),
+    *("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"),
+)
+NO_NAMES = {"USER": "", "LOGNAME": "", "LNAME": "", "USERNAME": ""}
+
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes files of two users")
+
+
+def place_of(tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """Return a directory that the service's user has, and the settings of a store in it."""
+    state = tmp_path / "state"
+    state.mkdir(mode=0o750)
+    os.chown(state, UID, UID)
+    environment = RunningService(state).environment
+    return state, {**environment, "MILLWORTH__DASHBOARD__PORT": "1", **NO_NAMES}
+
+
+def not_theirs(state: Path) -> list[str]:
+    """Return what the service's user does not own there."""
+    ours = (path for path in [state, *state.rglob("*")] if path.name != "service.log")
+    return [str(path) for path in ours if path.lstat().st_uid != UID]
+
+
+def test_user_without_a_name_runs_the_service(tmp_path: Path) -> None:
+    """Docker and Kubernetes run the image under a number that is in no list of users."""
+    with RunningService(tmp_path, NAMELESS, **NO_NAMES) as service:
+        answer = httpx.get(f"{service.url}/api/v1/audit", trust_env=False, timeout=WAIT_S)
+        (first, *_) = answer.json()["rows"]
+        assert json.loads(first["detail"])["user"] == f"uid {UID}"
+        assert service.process.poll() is None
+
+
+@only_root
+def test_root_looks_before_the_first_start_and_leaves_nothing(tmp_path: Path) -> None:
+    """`doctor` made the store, closed to the user whose service was to start next."""
+    state, environment = place_of(tmp_path)
+    found = millworth("doctor", **environment)
+    assert f"the first start makes {state / 'store'}" in found.stdout, found
+    assert list(state.iterdir()) == []
+    state.rmdir()
+    assert f"the directory {state} does not exist" in millworth("doctor", **environment).stdout
+
+
+@only_root
+def test_what_root_does_while_the_service_is_stopped_is_of_the_services_user(
+    tmp_path: Path,
+) -> None:
+    """One query left a part of the audit that the service could not open: it started no more."""
+    state, environment = place_of(tmp_path)
+    sales = tmp_path / "sales.json"  # which only root reads
+    sales.write_text(
+        '[{"outcome_id": "o-1", "occurred_at": 1, "decision_id": "d-1", "revenue": "5.00"}]'
+    )
+    spans = tmp_path / "spans.json"
+    spans.write_text('{"resourceSpans": []}')
+    assert millworth("migrate", **environment).returncode == 0
+    assert not_theirs(state) == []
+    with RunningService(state, ANOTHER, **NO_NAMES):
+        pass
+    for command in (
+        ("query", "SELECT 1"),
+        ("doctor",),
+        ("verify", "audit"),
+        ("import", "outcomes", str(sales)),
+        ("import", "otlp", str(spans)),
+        ("hold", "add", "h", "--from", "2026-11-01", "--to", "2026-11-02", "--reason", "asked"),
+    ):
+        answer = millworth(*command, **{**environment, "USER": "alice"})
+        assert answer.returncode in {0, 1}, answer
+        assert not_theirs(state) == [], command
+    with RunningService(state, ANOTHER, **NO_NAMES) as service:
+        sql = "SELECT actor FROM audit WHERE action = 'hold_added'"
+        assert json.loads(service.command("query", sql).stdout) == {"actor": "alice"}
+
+
+@only_root
+def test_root_does_not_run_the_service_of_another_user(tmp_path: Path) -> None:
+    """What it wrote that user could not open; a store that root has is root's to run."""
+    state, environment = place_of(tmp_path)
+    assert millworth("migrate", **environment).returncode == 0
+    refused = millworth("up", **environment)
+    assert (refused.returncode, refused.stdout) == (2, ""), refused
+    assert f"{state / 'store'} is of uid {UID}, who could not open" in refused.stderr
+    assert f"chown -R root: {state / 'store'} {state / 'wal'}" in refused.stderr
+    assert not_theirs(state) == []
+
+
+def test_file_that_the_user_cannot_open_is_named_with_its_remedy(tmp_path: Path) -> None:
+    """systemd tried for ever, and the line did not say what to do."""
+    with RunningService(tmp_path) as service:
+        pass
+    [data] = service.store_path.glob("metadata/millworth.sql")
+    data.chmod(0)
+    rights = "-dac_override,-dac_read_search"
+    lay_down = ("setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}")
+    again = RunningService(tmp_path, lay_down if os.geteuid() == 0 else ())
+    with again.begin() as process:
+        assert process.wait(WAIT_S) == 2
+    assert f"`chown -R USER: {service.store_path}`" in again.said()
