@@ -369,12 +369,11 @@ def test_proposal_is_not_sent_once_its_alert_ends(desk: Desk, receiver: Scripted
     outbox.deliver_due(NOW_NS + 10 * NS_PER_S)
     desk.outbox(endpoint(receiver.url)).deliver_due(NOW_NS + 60 * NS_PER_S)
 
-    sent = [json.loads(content)["data"] for _, content in receiver.requests]
-    assert [each["reroute"] for each in sent] == [{"mode": "propose"}, None, None]
-    assert [each["loss_usd"] for each in sent] == [1.0, 1.0, 1.0]
+    sent = [json.loads(content)["data"]["reroute"] for _, content in receiver.requests]
+    assert sent == [{"mode": "propose"}, None, None]
     # Whoever read the first and did not answer would drop another body of the same id.
-    ids = [headers["webhook-id"] for headers, _ in receiver.requests]
-    assert ids == ["episode-1-router", "episode-1-router-2", "episode-1-router-2"]
+    ids = [headers["webhook-id"].removeprefix("episode-1-") for headers, _ in receiver.requests]
+    assert ids == ["router", "router-2", "router-2"]
 
 
 def test_what_a_pass_changes_while_it_is_looked_at_is_sent_as_it_is(
