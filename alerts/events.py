@@ -7,7 +7,7 @@ from typing import Any
 
 from alerts.evidence.search import Found
 from alerts.rows import AlertEvent, CaptureRequest, failing_percent
-from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig, duration_text
+from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig, duration_text, share_text
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Transition
 from collector.core.clock import NS_PER_S
@@ -16,8 +16,6 @@ from collector.core.clock import NS_PER_S
 _CAPTURE_MARGIN_NS = 5 * NS_PER_S
 # As the examples of an alert have it (evidence/sql/exemplars.sql): then it is about failing.
 _FAILED_SHARE_MIN = 0.2
-# Below this a percentage has decimals.
-_WHOLE_SHARE_MIN = 0.1
 # A message has room for 500 characters of reason.
 _WHY_MAX = 120
 
@@ -66,10 +64,10 @@ def with_suspect(event: AlertEvent, found: Found) -> AlertEvent:
     path = f"; {found.path.text}" if found.path is not None else ""
     failing = ""
     if found.failing is not None and found.is_of_failures:
-        of_them = f"{_percent(found.failing.loss_share)} of the loss is of them"
-        failing = f"{_percent(found.failed_share)} of its decisions fail, {of_them}; "
+        of_them = f"{share_text(found.failing.loss_share)} of the loss is of them"
+        failing = f"{share_text(found.failed_share)} of its decisions fail, {of_them}; "
     elif suspect is None and found.failed_share >= _FAILED_SHARE_MIN:
-        failing = f"{_percent(found.failed_share)} of its decisions fail; "
+        failing = f"{share_text(found.failed_share)} of its decisions fail; "
     if suspect is None:
         return replace(event, reason=f"{failing}{event.reason}; no segment stands out{path}")
     longer = f"{suspect.segment} takes longer than {suspect.baseline}"
@@ -80,10 +78,6 @@ def with_suspect(event: AlertEvent, found: Found) -> AlertEvent:
         blamed_excess_ns=suspect.excess_ns,
         reason=f"{failing}{event.reason}; {longer}{path}",
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}%" if share >= _WHOLE_SHARE_MIN else f"{100 * share:.2g}%"
 
 
 def with_suspect_of(event: AlertEvent, last: AlertEvent) -> AlertEvent:

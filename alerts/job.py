@@ -392,7 +392,7 @@ class AlertsJob:
         return Update(state, event, messages, capture)
 
     def _prune(self, now_ns: int) -> None:
-        if now_ns - self._pruned_ns >= _PRUNE_NS:
+        if abs(now_ns - self._pruned_ns) >= _PRUNE_NS:  # set back, it would wait as long
             # What people wrote is nowhere else, and a silence that ends this month is in force.
             if not self._watch.look(now_ns):
                 self._memory.prune(now_ns - _KEEP_NS)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from alerts.rows import UNKNOWN
-from alerts.rules.base import Cost, duration_text
+from alerts.rules.base import Cost, duration_text, share_text
 from alerts.rules.tiers import DollarBurnConfig, Tier
 from alerts.state.transitions import Status
 from collector.core.intervals import Z90
@@ -20,8 +20,6 @@ _MICRO_USD = Decimal("0.000001")
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
 
-# Below this a percentage has decimals.
-_WHOLE_SHARE_MIN: Final = 0.1
 _WORSE: Final = {Status.NO_DATA: 0, Status.OK: 1, Status.BURNING: 2, Status.BREACHED: 3}
 
 
@@ -272,9 +270,8 @@ def _three_ways(
     if exhaustion_s is not None:
         gone = f"the rest of it gone in {duration_text(exhaustion_s)}"
         rest = gone if exhaustion_s >= 1 else "nothing of it is left"
-    percent = f"{100 * share:,.0f}" if share >= _WHOLE_SHARE_MIN else f"{100 * share:.2g}"
     return (
-        f"{_usd(risk_usd_per_h)}/h at risk, {percent}% of the {rule.budget_days:g} d "
+        f"{_usd(risk_usd_per_h)}/h at risk, {share_text(share)} of the {rule.budget_days:g} d "
         f"budget in {duration_text(tier.long_window_s)}, {rest}"
     )
 

@@ -152,6 +152,12 @@ def test_clock_that_is_ahead_takes_nothing_that_people_wrote(scene: Scene) -> No
         "looking"
     ]
     assert [each.reason for each in Silences(scene.job.state).all(scene.clock.ns)] == ["deploying"]
+    # Nor is nothing let go for as long as it was ahead, once it is right.
+    scene.job.run_once(scene.clock.ns + 40 * NS_PER_DAY)
+    old_ns = scene.clock.ns - 31 * NS_PER_DAY
+    scene.job.state.record([], end_ns=old_ns, known_ns=old_ns)
+    scene.job.run_once(scene.clock.ns)
+    assert scene.job.state.passes(0, old_ns + 1) == []
 
 
 @pytest.mark.parametrize(("away_s", "is_told"), [(600, False), (3_600, True)])
