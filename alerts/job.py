@@ -187,12 +187,11 @@ class AlertsJob:
     def _moment(self, now_ns: int) -> Moment:
         """Return the instants of one pass.
 
-        Windows end where the data ends: at the newest second of `revenue_cells`, or `lateness_s`
-        ago if that is earlier, so that no result rests on seconds that are still filling.
+        Windows end at the newest second of `revenue_cells`, or `lateness_s` ago if that is earlier:
+        no result rests on seconds that are still filling.
         """
         watermark = self._reader.watermark(now_ns)
-        if self._progress is None:
-            self._readable_ns = self._readable_ns or now_ns
+        self._readable_ns = self._readable_ns or (now_ns if self._progress is None else 0)
         settled_ns = self._settled_ns(now_ns)
         return Moment(
             now_ns=now_ns,
@@ -204,6 +203,7 @@ class AlertsJob:
             progress=self._progress() if self._progress is not None else Progress(0, now_ns),
             readable_ns=self._readable_ns,
             from_ns=self._telling.from_ns(),
+            put_off=watermark.put_off,
         )
 
     def _settled_ns(self, at_ns: int) -> int:

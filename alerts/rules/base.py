@@ -16,6 +16,7 @@ from pydantic import Field
 from alerts.rows import UNKNOWN
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Observation, Status
+from collector.core.clock import NS_PER_S
 from collector.core.config import Section
 
 _S_PER_DAY = 86_400
@@ -152,11 +153,35 @@ class Moment:
     # Since when the store answers, for a process that knows of no arrival but by it; else 0.
     readable_ns: int = 0
     from_ns: tuple[int, ...] = ()  # losses are counted from these too, beside ends of alerts
+    put_off: tuple[tuple[int, int], ...] = ()  # what came in (after, until] is not attributed yet
 
     @property
     def arriving_ns(self) -> int:
         """Return the instant as that of an arrival would be."""
         return max(self.now_ns, self.progress.now_ns)
+
+    def attributed_s(self, seconds: int, end_ns: int | None = None) -> Decimal:
+        """Return of how many of the last seconds decisions are attributed; of one at least.
+
+        A decision comes about when it happens. What is compared with a length of time would else be
+        too small where attribution puts off what it has no time for.
+
+        Args:
+            seconds: the length.
+            end_ns: their end, of every window by default.
+        """
+        to_ns = self.end_ns if end_ns is None else end_ns
+        from_ns = to_ns - seconds * NS_PER_S
+        inside = (min(until, to_ns) - max(after, from_ns) for after, until in self.put_off)
+        missing_ns = sum(each for each in inside if each > 0)
+        return max(Decimal(seconds) - Decimal(missing_ns) / NS_PER_S, Decimal(1))
+
+    def missing_text(self, seconds: int, end_ns: int | None = None) -> str:
+        """Return what is said where decisions of these seconds are not attributed, else ""."""
+        missing_s = seconds - self.attributed_s(seconds, end_ns)
+        if missing_s < 1:
+            return ""
+        return f"; decisions of {duration_text(float(missing_s))} of it are not attributed yet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,8 @@ class Losses:
     spent_usd: Decimal | None = None  # loss in the time of the budget; None: not read
     # How many times its usual loss the budget allows in a window, by its length; once by default.
     factors: Mapping[int, Decimal] = field(default_factory=dict)
+    # Of which share of a window decisions are attributed, by its length; of all by default.
+    attributed: Mapping[int, Decimal] = field(default_factory=dict)
 
     def window(self, seconds: int) -> Window:
         """Return the window of a length, an empty one where nothing was decided in it."""
@@ -86,6 +88,10 @@ class Losses:
     def factor(self, seconds: int) -> Decimal:
         """Return how many times its usual loss the budget allows in the window of a length."""
         return self.factors.get(seconds, _ONE)
+
+    def allowed(self, seconds: int) -> Decimal:
+        """Return how many times its usual loss what is attributed of a window may have lost."""
+        return self.factor(seconds) * self.attributed.get(seconds, _ONE)
 
     def __add__(self, other: Losses) -> Losses:
         """Return the losses of both."""
@@ -207,7 +213,7 @@ def _judge(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> tuple[Status, 
     newest = _newest(rule, tier, losses)
     missed = _unmet(rule, tier, losses)
     if missed:
-        keeps_usd = rule.keeps_usd(tier, newest.seconds) * losses.factor(newest.seconds)
+        keeps_usd = rule.keeps_usd(tier, newest.seconds) * losses.allowed(newest.seconds)
         is_burning = newest.window.loss_usd >= keeps_usd
         return (Status.BURNING if is_burning else Status.OK), missed
     long = losses.window(tier.long_window_s)
@@ -216,7 +222,7 @@ def _judge(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> tuple[Status, 
 
 
 def _threshold_usd(rule: DollarBurnConfig, tier: Tier, losses: Losses, seconds: int) -> Decimal:
-    return rule.threshold_usd(tier, seconds) * losses.factor(seconds)
+    return rule.threshold_usd(tier, seconds) * losses.allowed(seconds)
 
 
 def _unmet(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> str:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final, Literal, Self
+from decimal import Decimal
+from typing import Any, ClassVar, Final, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -24,6 +25,8 @@ from alerts.rules.base import (
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Observation, Status
 from collector.core.clock import NS_PER_MS, NS_PER_S
+
+Seconds: TypeAlias = int | Decimal
 
 _S_PER_H = 3_600
 _S_PER_DAY = 86_400
@@ -46,7 +49,7 @@ class Figure:
         statement: in `sql/`. Where something is counted its rows begin with two names and the
             count and end with the instant of the newest.
         subject: of a row.
-        value: of a row and the length of the window in seconds; of columns likewise.
+        value: of a row and the attributed length of the window in seconds; of columns likewise.
         of: what one subject is, for people.
         unit: after the value, "" for none.
         counted: what the figure is a mean of, "" where it is a count itself. Without any it says
@@ -58,7 +61,7 @@ class Figure:
 
     statement: str
     subject: Callable[[Any], Subject]
-    value: Callable[[Any, int], Any]
+    value: Callable[[Any, Seconds], Any]
     of: str
     unit: str = ""
     counted: str = ""
@@ -75,7 +78,7 @@ class Figure:
         """Return whether a subject is a class of decisions."""
         return self.of == "decisions"
 
-    def reading(self, row: Any, seconds: int) -> Reading:  # noqa: ANN401  # a row of any statement
+    def reading(self, row: Any, seconds: Seconds) -> Reading:  # noqa: ANN401  # a row of any statement
         """Return the figure of one row and of a window of so many seconds."""
         value = float(self.value(row, seconds))
         if self.counted:
@@ -91,21 +94,21 @@ def _alone(row: Any) -> Subject:  # noqa: ANN401  # a row of any statement
     return Subject(str(row[0]), "")
 
 
-def _share(column: int) -> Callable[[Any, int], Any]:
+def _share(column: int) -> Callable[[Any, Seconds], Any]:
     """Return a column over what is counted."""
     return lambda row, _: row[column] / row[2]
 
 
-def _count(row: Any, _: int) -> Any:  # noqa: ANN401  # a row of any statement
+def _count(row: Any, _: Seconds) -> Any:  # noqa: ANN401  # a row of any statement
     return row[1]
 
 
-def _per_hour(row: Any, seconds: int) -> Any:  # noqa: ANN401  # a row of any statement
+def _per_hour(row: Any, seconds: Seconds) -> Any:  # noqa: ANN401  # a row of any statement
     return row[6] * _S_PER_H / seconds
 
 
 def _of_decisions(
-    statement: str, value: Callable[[Any, int], Any], unit: str = "", *, is_ratio: bool = True
+    statement: str, value: Callable[[Any, Seconds], Any], unit: str = "", *, is_ratio: bool = True
 ) -> Figure:
     return Figure(
         statement, _class, value, "decisions", unit, counted="decisions", is_ratio=is_ratio
@@ -243,9 +246,10 @@ class Threshold(Rule[ThresholdConfig, Readings]):
     def readings(self, moment: Moment, rows: Iterable[Any]) -> Readings:
         """Return the figure of every subject of the rows of its statement."""
         figure = FIGURES[self.config.figure]
-        return Readings(
-            moment, {figure.subject(row): figure.reading(row, self.window_s) for row in rows}
-        )
+        seconds: Seconds = self.window_s
+        if figure.is_about_decisions:
+            seconds = moment.attributed_s(self.window_s)
+        return Readings(moment, {figure.subject(row): figure.reading(row, seconds) for row in rows})
 
     def subjects(self, facts: Readings) -> Mapping[Subject, int]:
         """Return what has the figure and is covered, and the class that the rule names."""
@@ -260,6 +264,8 @@ class Threshold(Rule[ThresholdConfig, Readings]):
             status, reason = Status.NO_DATA, "the window begins before this process did"
         if figure.counted and figure.is_prompt:
             newest_ns = 0 if reading is None else reading.newest_ns
+            if figure.is_about_decisions:
+                reason += moment.missing_text(self.window_s)
             return Evaluation(observe(status, state, newest_ns, moment), reason)
         seen = Observation(status, moment.end_ns, moment.end_ns, is_silent=False)
         return Evaluation(seen, reason)

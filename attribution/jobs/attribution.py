@@ -7,6 +7,7 @@ over the same window, leaves the same rows.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -14,7 +15,9 @@ import pyarrow.compute as pc
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.decisions import APART_NS, TRACES_MAX, DecisionWriter, Written
-from attribution.jobs.late import LateLane, is_late
+from attribution.jobs.late.lane import LateLane, is_late
+from attribution.jobs.late.pace import Pace
+from attribution.jobs.late.put_off import read_arrived
 from attribution.jobs.match_ledger import seconds_of
 from attribution.jobs.minutes import MinuteWriter
 from attribution.jobs.report import AttributionReport
@@ -48,16 +51,24 @@ class AttributionJob:
     """Attributes decisions once their spans have settled, and again where late spans change them.
 
     In two lanes, each with a loop of its own: `run_once` for what comes now, and `run_late` for
-    what happened long before it was received, which gives way to the other after every slice.
+    what happened long before it was received, or was put off, which gives way to the other after
+    every slice.
 
     Args:
         config: when a decision has settled, classes, reference latencies, slope.
         attributes: a customer's own attribute names.
         store: where everything is read and written.
+        monotonic_ns: returns an instant, by which a run is known to be long.
+        pace: what is known of runs before.
     """
 
     def __init__(
-        self, config: AttributionConfig, attributes: AttributesConfig, store: Connections
+        self,
+        config: AttributionConfig,
+        attributes: AttributesConfig,
+        store: Connections,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        pace: Pace | None = None,
     ) -> None:
         self._config = config
         self._store = store
@@ -73,6 +84,9 @@ class AttributionJob:
         self._step_ns = _STEP_NS_MIN
         self._clock_ahead_ns = 0
         self._seen_ns = self._asked_ns = 0  # up to where a run saw all, and when the last began
+        self._pace, self._monotonic_ns = pace or Pace(), monotonic_ns
+        self._began_ns = 0  # when the last run did
+        self._passed_ns = 0  # up to where something was put off last
         self._forget()
         # The lanes, an operator who recomputes, and the last pass of a demo.
         self._turns = Turns()
@@ -84,6 +98,7 @@ class AttributionJob:
         newest_ns: int | None = None,
         *,
         ahead_ns: int = 0,
+        may_put_off: bool = False,
     ) -> AttributionReport:
         """Attribute what has settled by now.
 
@@ -96,6 +111,8 @@ class AttributionJob:
                 already, the store is asked every few seconds only, for what came from files.
             ahead_ns: by how much the time by which data arrive is ahead of the machine's, whose
                 clock was set back: what happens now is received then, and is not late for it.
+            may_put_off: whether what came last goes first where this run would be long; the other
+                lane does the rest.
         """
         self._clock_ahead_ns = ahead_ns
         settled_ns = now_ns - round(self._config.settle_s * NS_PER_S)
@@ -105,8 +122,17 @@ class AttributionJob:
             return AttributionReport(cursor_ns=min(settled_ns, limit_ns))
         self._asked_ns = now_ns
         return self._guarded(
-            now_ns, min(settled_ns, limit_ns), limit_ns, is_stored=stored_ns is not None
+            now_ns,
+            min(settled_ns, limit_ns),
+            limit_ns,
+            is_stored=stored_ns is not None,
+            may_put_off=may_put_off,
         )
+
+    @property
+    def put_off_ns(self) -> int:
+        """Return how much of arrival was put off and waits, ns."""
+        return self._late.put_off.waiting_ns
 
     def run_late(self, now_ns: int, has_time: Callable[[], bool]) -> AttributionReport:
         """Attribute some of what came late, a slice at a time, each in a turn of its own.
@@ -119,7 +145,12 @@ class AttributionJob:
             What was done; its cursor is when the first was received that waits, else `now_ns`.
         """
         report = AttributionReport()
-        while self._late_slice(now_ns, report) and has_time():
+
+        def has_room() -> bool:
+            # The other lane waits for a slice, and what comes meanwhile is its own.
+            return self._pace.has_room(self._monotonic_ns() - self._began_ns)
+
+        while self._late_slice(now_ns, report, has_room) and has_time():
             pass
         waits_ns = self._late.waits_since_ns
         report.cursor_ns = now_ns if waits_ns is None else waits_ns
@@ -129,7 +160,7 @@ class AttributionJob:
         """Attribute everything received by now, settled or not, late or not."""
         report = self._guarded(now_ns, now_ns, now_ns)
         self._settled_ns = now_ns
-        while self._late_slice(now_ns, report):
+        while self._late_slice(now_ns, report, lambda: True):
             pass
         return report
 
@@ -154,19 +185,27 @@ class AttributionJob:
         report.cursor_ns = self._cursor.read(self._store.client())
         return report
 
-    def _late_slice(self, now_ns: int, report: AttributionReport) -> bool:
+    def _late_slice(
+        self, now_ns: int, report: AttributionReport, has_room: Callable[[], bool]
+    ) -> bool:
         if self._late.is_idle:
             return False  # without waiting for a turn
         with self._turns.turn():
             try:
-                return self._late.run_slice(self._settled_ns, now_ns, report)
+                return self._late.run_slice(self._settled_ns, now_ns, report, has_room)
             except BaseException:
                 self._late.forget()
                 self._minutes.forget()
                 raise
 
     def _guarded(
-        self, now_ns: int, until_ns: int, outcomes_until_ns: int, *, is_stored: bool = False
+        self,
+        now_ns: int,
+        until_ns: int,
+        outcomes_until_ns: int,
+        *,
+        is_stored: bool = False,
+        may_put_off: bool = False,
     ) -> AttributionReport:
         with self._turns.turn():
             try:
@@ -174,7 +213,12 @@ class AttributionJob:
                 is_whole = self._was_stored and is_stored
                 self._was_stored = False
                 report = self._run(
-                    now_ns, until_ns, outcomes_until_ns, is_stored=is_stored, is_whole=is_whole
+                    now_ns,
+                    until_ns,
+                    outcomes_until_ns,
+                    is_stored=is_stored,
+                    is_whole=is_whole,
+                    may_put_off=may_put_off,
                 )
                 self._was_stored, self._seen_ns = is_stored, until_ns
                 # Without that an insert may still be on its way.
@@ -201,8 +245,10 @@ class AttributionJob:
         *,
         is_stored: bool,
         is_whole: bool,
+        may_put_off: bool,
     ) -> AttributionReport:
         client = self._store.client()
+        self._began_ns = self._monotonic_ns()
         report = AttributionReport()
         cursor_ns = self._cursor.read(client)
         if not is_stored:
@@ -216,18 +262,24 @@ class AttributionJob:
         outcomes_after_ns = max(cursor_ns - overlap_ns, 0)
         seconds: set[int] = set()
         known_ns = self._late.known_ns
+        done_ns = done_spans = 0  # of arrival, by this run
         while cursor_ns < until_ns:
+            again_ns = max(cursor_ns - overlap_ns, 0)
+            if may_put_off:
+                cursor_ns = self._put_off(cursor_ns, until_ns, done_ns, done_spans, now_ns)
             # Where nothing was ever received there is no backlog to take in steps.
             step_to_ns = min(cursor_ns + self._step_ns, until_ns) if cursor_ns else until_ns
-            again_ns = max(cursor_ns - overlap_ns, 0)
-            after_ns = cursor_ns if is_whole else again_ns
+            after_ns = cursor_ns if is_whole else max(cursor_ns - overlap_ns, self._passed_ns)
             touched = self._reader.touched_spans(after_ns, step_to_ns, again_ns)
             withdrawn = self._reader.withdrawn(again_ns, step_to_ns)
             gone = self._reader.drop_withdrawn(self._seen_withdrawals.news(withdrawn))
             seconds = self._attribute_new(touched, after_ns, step_to_ns, now_ns, report, gone)
+            done_ns += step_to_ns - cursor_ns
             cursor_ns = step_to_ns
             self._decisions.written_ns = max(self._decisions.written_ns, cursor_ns)
-            is_many = (pc.sum(touched["spans"]).as_py() or 0) > _STEP_SPANS
+            spans = pc.sum(touched["spans"]).as_py() or 0
+            done_spans += spans
+            is_many = spans > _STEP_SPANS
             self._step_ns = min(
                 max(self._step_ns // 2 if is_many else self._step_ns * 2, _STEP_NS_MIN), _STEP_NS
             )
@@ -246,7 +298,30 @@ class AttributionJob:
         has_news = bool(seconds) or self._late.known_ns != known_ns
         self._cursor.write(client, cursor_ns, has_news=has_news)
         report.cursor_ns = cursor_ns
+        self._pace.ran(done_ns, done_spans, self._monotonic_ns() - self._began_ns)
         return report
+
+    def _put_off(
+        self, cursor_ns: int, until_ns: int, done_ns: int, done_spans: int, now_ns: int
+    ) -> int:
+        """Leave what came first of (cursor, until] to the other lane, if all of it takes too long.
+
+        Returns:
+            The cursor behind what is left.
+        """
+        elapsed_ns = self._monotonic_ns() - self._began_ns
+        if not cursor_ns or not self._pace.is_long(until_ns - cursor_ns, done_ns, elapsed_ns):
+            return cursor_ns
+        client = self._store.client()
+        arrived = read_arrived(client, cursor_ns, until_ns)
+        passed_ns = self._pace.passed_ns(arrived, done_spans, elapsed_ns)
+        if passed_ns <= cursor_ns:
+            return cursor_ns
+        # Before: whoever begins from here finds it put off, or not passed over.
+        self._cursor.write(client, cursor_ns)
+        self._passed_ns = passed_ns
+        self._late.put_off_until(cursor_ns, passed_ns, now_ns)
+        return passed_ns
 
     def _attribute_new(
         self,

@@ -26,7 +26,7 @@ from attribution.read.window import in_groups
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections
-from collector.store.cursors import JobCursor, attributed_ns, read_cursors
+from collector.store.cursors import JobCursor, read_cursors, whole_ns
 
 CURSOR = "attribution.evidence"
 # By arrival, up to where decisions are attributed.
@@ -81,7 +81,7 @@ class EvidenceJob:
         client = self._store.client()
         cursor_ns = self._cursor.read(client)
         rows = list(_by_packets(client, max(0, cursor_ns - _OVERLAP_NS), now_ns))
-        seen_ns = attributed_ns(read_cursors(client))
+        seen_ns = whole_ns(read_cursors(client))
         known_ns = self._tcp_cursor.read(client)
         seen_ns = max(seen_ns, known_ns)  # what is late holds it up
         received = known_ns or max(0, seen_ns - NS_PER_HOUR), seen_ns

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.client import Client
 
-from attribution.jobs.delayed import DelayedInserts
+from attribution.jobs.late.delayed import DelayedInserts
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import sql
 from collector.store.connect import Connections

@@ -206,6 +206,10 @@ class Counters:
         self.log_lines_lost.set_function(lines_lost)
         self.job_runs = counter("millworth_job_runs", "Runs of a job", ["job", "result"])
         self.job_seconds = histogram("millworth_job_seconds", "Time of one run of a job", ["job"])
+        self.put_off = gauge(
+            "millworth_attribution_put_off_seconds",
+            "How much of what arrived waits because what came after it was attributed first",
+        )
         self.sender_clock = gauge(
             "millworth_sender_clock_seconds",
             "How far the clock of a service is ahead, negative: behind, of the ten furthest off",

@@ -8,6 +8,7 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 
 from collector.core.clock import NS_PER_S
+from collector.core.intervals import merge
 
 # A run that found nothing leaves its cursor where it is in the store for so long: each write is an
 # insert with its fsync and its merges, and a restart that reads so much again finds nothing either.
@@ -17,6 +18,9 @@ ATTRIBUTION_CURSOR: Final = "attribution"
 # Up to where late data are attributed, and up to where some are known that may not be.
 LATE_CURSOR: Final = "attribution_late"
 LATE_UNTIL_CURSOR: Final = "attribution_late_until"
+# Likewise of what was put off: before the first nothing waits, and nothing after the second.
+PUT_OFF_CURSOR: Final = "attribution_put_off"
+PUT_OFF_UNTIL_CURSOR: Final = "attribution_put_off_until"
 # Up to where two jobs know of what was stored late, by when that was: no job is behind by these.
 DELAYED_CURSOR: Final = "attribution_delayed"
 OBSERVED_DELAYED_CURSOR: Final = "attribution.observed_delayed"
@@ -59,11 +63,39 @@ def read_cursor(client: Client, job: str) -> int:
 def attributed_ns(cursors: Mapping[str, int]) -> int:
     """Return up to when all that was received is attributed, late data too; 0 where none ever was.
 
+    What is put off is not in it before `read_put_off` is empty.
+
     Args:
         cursors: of every job, by name.
     """
     at_ns, late_ns = cursors.get(ATTRIBUTION_CURSOR, 0), cursors.get(LATE_CURSOR, 0)
     return min(at_ns, late_ns) if cursors.get(LATE_UNTIL_CURSOR, 0) > late_ns else at_ns
+
+
+def whole_ns(cursors: Mapping[str, int]) -> int:
+    """Return the same, where what was put off counts as what is not attributed."""
+    at_ns, done_ns = attributed_ns(cursors), cursors.get(PUT_OFF_CURSOR, 0)
+    return min(at_ns, done_ns) if cursors.get(PUT_OFF_UNTIL_CURSOR, 0) > done_ns else at_ns
+
+
+def read_put_off(client: Client, cursors: Mapping[str, int]) -> list[tuple[int, int]]:
+    """Return what was passed over so that what came later went first, and is not attributed yet.
+
+    Args:
+        client: of the store, which is not asked where nothing waits.
+        cursors: of every job, by name.
+
+    Returns:
+        Stretches of arrival, (after, until] in Unix ns, ascending; none overlaps another.
+    """
+    done_ns = cursors.get(PUT_OFF_CURSOR, 0)
+    if cursors.get(PUT_OFF_UNTIL_CURSOR, 0) <= done_ns:
+        return []
+    rows = client.query(
+        "SELECT after_ns, until_ns FROM attribution_put_off WHERE until_ns > {done_ns:UInt64}",
+        parameters={"done_ns": done_ns},
+    ).result_rows
+    return merge((max(int(after_ns), done_ns), int(until_ns)) for after_ns, until_ns in rows)
 
 
 def read_cursors(client: Client) -> dict[str, int]:

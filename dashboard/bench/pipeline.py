@@ -9,7 +9,7 @@ the store's names, whoever asked. How far each stage is behind is what `/metrics
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,6 +36,7 @@ _LOOK_S: Final = 2.0
 _DRAIN_S_MAX: Final = 90.0
 _THREAD_SHARE_MIN: Final = 0.005
 _BEHIND: Final = "millworth_stage_behind_seconds"
+_PUT_OFF: Final = "millworth_attribution_put_off_seconds"
 _JOB_SECONDS: Final = "millworth_job_seconds"
 
 
@@ -47,6 +48,16 @@ class Window:
     cpu_s: dict[str, float] = field(default_factory=dict)  # by thread, all under ""
     busy_s: dict[str, float] = field(default_factory=dict)  # by job
     behind_s: dict[str, list[float]] = field(default_factory=dict)  # by stage
+    put_off_s: float = 0.0  # of what arrived, at the end
+
+
+@dataclass(slots=True)
+class Metrics:
+    """What a service says of itself."""
+
+    behind_s: dict[str, float] = field(default_factory=dict)  # by stage
+    busy_s: dict[str, float] = field(default_factory=dict)  # by job
+    put_off_s: float = 0.0
 
 
 def run_pipeline(
@@ -55,11 +66,13 @@ def run_pipeline(
     """Return medians over runs, each of a new service.
 
     Keys: `idle_cores` and `trickle_cores` (60 decisions/s); `rate_within_10s`, the highest of the
-    rates at which attribution stayed less than 10 s behind; `sustained_decisions_per_s`, the same
-    as it was sent, and `cpu_us_per_decision` at it. By rate N: `cores_N`, `cpu_us_per_decision_N`,
-    `sender_cores_N`, `sent_per_s_N`, `ack_p99_ms_N`, `behind_s_STAGE_N` (the most),
-    `drain_s_N` (until attribution was through), `peak_rss_mib_N`; `cpu_us_THREAD_N`, and
-    `busy_JOB_N`, the share of time that a job was at work. One run where it is quick.
+    rates at which attribution stayed less than 10 s behind; `whole_rate`, the highest at which
+    nothing was put off for it, `sustained_decisions_per_s`, the same as it was sent, and
+    `cpu_us_per_decision` at it. By rate N: `cores_N`, `cpu_us_per_decision_N`, `sender_cores_N`,
+    `sent_per_s_N`, `ack_p99_ms_N`, `behind_s_STAGE_N` (the most), `put_off_s_N` (how much of what
+    arrived waited at the end), `drain_s_N` (until all of it was attributed), `peak_rss_mib_N`;
+    `cpu_us_THREAD_N`, and `busy_JOB_N`, the share of time that a job was at work. One run where it
+    is quick.
     """
     rates = rates or (QUICK_RATES if quick else RATES)
     seconds = _QUICK_SECONDS if quick else _SECONDS
@@ -73,7 +86,7 @@ def run_pipeline(
 
 def one_run(rates: Sequence[int], seconds: float, progress: Progress) -> dict[str, float]:
     """Return the figures of one service that is sent to at each of these rates in turn."""
-    figures: dict[str, float] = {"rate_within_10s": 0.0}
+    figures: dict[str, float] = {"rate_within_10s": 0.0, "whole_rate": 0.0}
     with own_directory() as scratch, served(scratch) as service:
         threading.Event().wait(_SETTLE_S)
         idle = _watched(service, seconds, looks=False)
@@ -84,11 +97,15 @@ def one_run(rates: Sequence[int], seconds: float, progress: Progress) -> dict[st
             figures |= {f"{key}_{rate}": value for key, value in own.items()}
             progress(
                 f"pipeline: {rate}/s, {own['cores']:.2f} cores, "
-                f"attributed {own['behind_s_attributed']:.1f} s behind at most"
+                f"attributed {own['behind_s_attributed']:.1f} s behind at most, "
+                f"{own['put_off_s']:.0f} s put off"
             )
-            if own["behind_s_attributed"] < BEHIND_S_MAX:
+            is_fresh = own["behind_s_attributed"] < BEHIND_S_MAX
+            if is_fresh:
+                figures["rate_within_10s"] = float(rate)
+            if is_fresh and not own["put_off_s"]:
                 figures |= {
-                    "rate_within_10s": float(rate),
+                    "whole_rate": float(rate),
                     "sustained_decisions_per_s": own["sent_per_s"],
                     "cpu_us_per_decision": own["cpu_us_per_decision"],
                 }
@@ -108,7 +125,8 @@ def _at_rate(service: Served, seed: int, rate: int, seconds: float) -> dict[str,
     sender.close()
     ended_ns, drain_s = clock.now_ns(), 0.0
     while drain_s < _DRAIN_S_MAX:
-        behind_s = _metrics(service)[0].get("attributed", _DRAIN_S_MAX)
+        behind = _metrics(service).behind_s
+        behind_s = max(behind.get(stage, _DRAIN_S_MAX) for stage in ("attributed", "late"))
         drain_s = (clock.now_ns() - ended_ns) / NS_PER_S
         if behind_s <= drain_s:
             break
@@ -120,6 +138,7 @@ def _at_rate(service: Served, seed: int, rate: int, seconds: float) -> dict[str,
         "sender_cores": sent.cpu_s / sent.seconds,
         "sent_per_s": sent.decisions / sent.seconds,
         "ack_p99_ms": sent.ack_p99_ms,
+        "put_off_s": seen.put_off_s,
         "drain_s": drain_s,
         "peak_rss_mib": peak_rss_mib(service.pid),
         **{f"behind_s_{stage}": max(each) for stage, each in seen.behind_s.items()},
@@ -135,29 +154,31 @@ def _at_rate(service: Served, seed: int, rate: int, seconds: float) -> dict[str,
 def _watched(service: Served, seconds: float, *, looks: bool) -> Window:
     """Watch for so long; without looks nothing is asked of the service meanwhile."""
     clock, waiting, seen = SystemClock(), threading.Event(), Window()
-    busy_before, cpu_before = _metrics(service)[1], cpu_by_thread_s(service.pid)
+    busy_before, cpu_before = _metrics(service).busy_s, cpu_by_thread_s(service.pid)
     began_ns = clock.monotonic_ns()
     while (past_s := (clock.monotonic_ns() - began_ns) / NS_PER_S) < seconds:
         waiting.wait(min(_LOOK_S, seconds - past_s) if looks else seconds - past_s)
         if looks:
-            for stage, behind_s in _metrics(service)[0].items():
+            for stage, behind_s in _metrics(service).behind_s.items():
                 seen.behind_s.setdefault(stage, []).append(behind_s)
     seen.seconds = (clock.monotonic_ns() - began_ns) / NS_PER_S
     cpu = cpu_by_thread_s(service.pid)
     seen.cpu_s = {name: each - cpu_before.get(name, 0.0) for name, each in cpu.items()}
-    busy = _metrics(service)[1]
-    seen.busy_s = {job: each - busy_before.get(job, 0.0) for job, each in busy.items()}
+    last = _metrics(service)
+    seen.busy_s = {job: each - busy_before.get(job, 0.0) for job, each in last.busy_s.items()}
+    seen.put_off_s = last.put_off_s
     return seen
 
 
-def _metrics(service: Served) -> tuple[Mapping[str, float], Mapping[str, float]]:
-    """Return by stage how far behind it is, and by job how long its runs took in all."""
-    behind, busy = dict[str, float](), dict[str, float]()
+def _metrics(service: Served) -> Metrics:
+    found = Metrics()
     text = httpx.get(f"{service.pages}/metrics", trust_env=False, timeout=60).text
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name == _BEHIND:
-                behind[sample.labels["stage"]] = sample.value
+                found.behind_s[sample.labels["stage"]] = sample.value
             elif sample.name == f"{_JOB_SECONDS}_sum":
-                busy[sample.labels["job"]] = sample.value
-    return behind, busy
+                found.busy_s[sample.labels["job"]] = sample.value
+            elif sample.name == _PUT_OFF:
+                found.put_off_s = sample.value
+    return found

@@ -15,7 +15,7 @@ from collector.core.counters import Counters
 from collector.core.disk import Disk
 from collector.core.errors import InputError, LogInUseError, StoreInUseError
 from collector.store.connect import Connections
-from collector.store.cursors import attributed_ns, read_cursors
+from collector.store.cursors import read_cursors, whole_ns
 from collector.store.schema.migrate import pending_statements
 from collector.wal.directory import claim_directory, segments_left
 from dashboard.api.app import create_api
@@ -80,7 +80,7 @@ def warn_of_log(directory: Path, store: Connections) -> None:
     left = segments_left(directory)
     if left:
         (is_there,) = store.client().query("EXISTS TABLE job_cursors").result_rows[0]
-        until_ns = attributed_ns(read_cursors(store.client())) if is_there else 0
+        until_ns = whole_ns(read_cursors(store.client())) if is_there else 0
         until = f"until {utc_iso(until_ns)[:19]}Z" if until_ns else "not yet"
         warn(
             f"segments of the log in {directory} that are not in the store: {left}; `millworth up` "

@@ -52,9 +52,9 @@ LIMITS: Final = {
     "late": Limits(
         60.0,
         600.0,
-        "what happened long ago and came now waits to be attributed; what comes as it happens goes "
-        "first: whose clock is off says senders.clock here, whether it fails job.late, and what it "
-        "costs read.job late",
+        "what happened long ago and came now, or was put off, waits to be attributed; what comes "
+        "as it happens goes first: whose clock is off says senders.clock here, what was put off "
+        "attribution.put_off, whether it fails job.late, and what it costs read.job late",
     ),
     "alerted": Limits(60.0, 600.0, "alert rules are not judged: see job.alerts"),
 }

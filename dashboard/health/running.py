@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from alerts.job import AlertsJob
+    from attribution.jobs.attribution import AttributionJob
     from attribution.vram.outcome_mode import OutcomeModeJob
     from attribution.whatif.answers import BudgetStanding
     from attribution.whatif.recovery import Recovery
@@ -68,6 +69,7 @@ class RunningService(Protocol):
     counters: Counters
     gate: Gate
     store: Connections
+    attribution: AttributionJob
     sizes: EventSizes
     senders: SenderClocks
     outcome_mode: OutcomeModeJob

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final, Protocol
@@ -20,7 +20,7 @@ from dashboard.pages.ahead import FirstReadings
 from dashboard.pages.sources import Sources
 from dashboard.read.decisions.listing import DecisionList, Offered
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Evidence, Range, Reference, SegmentMeans
+from dashboard.read.rows import Attributed, Evidence, Range, Reference, SegmentMeans
 from dashboard.read.workers import SharedReads, Workers
 from dashboard.settings.config import OTLP_URL, DashboardConfig
 
@@ -153,21 +153,22 @@ class PageContext:
         keep_s = min(moment_ns / NS_PER_S, _EVIDENCE_S)
         return self.shared.read(key, keep_s, partial(self.reader.evidence, seen))
 
-    def complete_ns(self, now_ns: int) -> int:
-        """Return up to when all that was received is in what a page reads, 0 for never.
+    def attributed(self, now_ns: int) -> Attributed:
+        """Return up to when all that was received is in what a page reads, and what is not.
 
         As it was a second ago at the most.
         """
-        return self.shared.read("complete", _NOW_S, partial(self._complete_ns, now_ns))
+        return self.shared.read("complete", _NOW_S, partial(self._attributed, now_ns))
 
-    def _complete_ns(self, now_ns: int) -> int:
+    def _attributed(self, now_ns: int) -> Attributed:
         waits_s = [
             item.value
             for item in self.items()
             if item.name in _STORED_BY and isinstance(item.value, int | float)
         ]
         stored_ns = now_ns - round(max(waits_s, default=0) * NS_PER_S)
-        return min(self.reader.complete_ns(now_ns), stored_ns)
+        found = self.reader.attributed(now_ns)
+        return replace(found, until_ns=min(found.until_ns, stored_ns))
 
     def begin(self, path: str, query: str | None) -> None:
         """Begin to read what a page shows first, for a browser that builds it now."""

@@ -17,12 +17,13 @@ from collector.core.errors import InputError, StoreUnavailableError
 from collector.core.event_schema import DIMENSIONS
 from collector.core.sql import sql
 from collector.store.connect import Connections
-from collector.store.cursors import attributed_ns
+from collector.store.cursors import attributed_ns, read_put_off
 from collector.store.memory import answer_spans_max, memory_bytes
 from dashboard.read.adhoc.sql import engine_error
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
 from dashboard.read.rows import (
+    Attributed,
     Attribution,
     Cell,
     DecisionFacts,
@@ -285,16 +286,19 @@ class Reader:
         """Return what each table takes, largest first."""
         return [TableSize(**row) for row in self._rows("table_sizes", {})]
 
-    def complete_ns(self, now_ns: int) -> int:
-        """Return up to when all that is stored is attributed; 0 where nothing ever was.
+    def attributed(self, now_ns: int) -> Attributed:
+        """Return up to when all that is stored is attributed, and what of it is not.
 
         Now, where nothing was received after what is attributed.
         """
-        cursor_ns = attributed_ns(self.job_cursors())
-        if not cursor_ns:
-            return 0
-        (row,) = self._rows("sealed_next", {"after_ns": cursor_ns})
-        return cursor_ns if row["next_ns"] else now_ns
+        cursors = self.job_cursors()
+        until_ns = attributed_ns(cursors)
+        if until_ns and not self._rows("sealed_next", {"after_ns": until_ns})[0]["next_ns"]:
+            until_ns = now_ns
+        try:
+            return Attributed(until_ns, tuple(read_put_off(self._store.reader(), cursors)))
+        except ClickHouseError as error:
+            raise StoreUnavailableError(engine_error(error)) from error
 
     def job_cursors(self) -> dict[str, int]:
         """Return how far each job has read, as received_ns."""

@@ -29,6 +29,19 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Attributed:
+    """How far attribution has come."""
+
+    until_ns: int  # all that was received by then is attributed, 0 for never; but for ...
+    put_off: tuple[tuple[int, int], ...] = ()  # ... what was received in (after, until]
+
+    def missing_ns(self, from_ns: int, to_ns: int) -> int:
+        """Return how much of a range was put off: decisions come about when they happen."""
+        inside = (min(until, to_ns) - max(after, from_ns) for after, until in self.put_off)
+        return sum(each for each in inside if each > 0)
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """Reference latency L0: of the actions named, and of the others."""
 

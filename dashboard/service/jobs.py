@@ -110,12 +110,15 @@ def _attribution(service: Parts) -> Run:
     def run(now_ns: int) -> AttributionReport:
         rising_ns = service.rising_ns()
         # No further than what is stored: an insert may take longer than any overlap.
-        return job.run_once(
+        report = job.run_once(
             rising_ns,
             service.stored_ns(),
             service.newest_ns(),
             ahead_ns=max(rising_ns - now_ns, 0),
+            may_put_off=True,
         )
+        service.counters.put_off.set(job.put_off_ns / NS_PER_S)
+        return report
 
     return run
 

@@ -29,7 +29,7 @@ from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.alerts.listing import alerts_of_state, listed_alerts, with_people
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.reader import ALERTS_MAX
-from dashboard.read.rows import Range
+from dashboard.read.rows import Attributed, Range
 from dashboard.read.scope import Scope, parse_scope
 from dashboard.units import UNKNOWN, count
 
@@ -69,7 +69,7 @@ class AlertsRead:
     is_cut: bool  # there are more alerts than are read
     actions: list[str]
     regions: list[str]
-    complete_ns: int
+    attributed: Attributed
     away: str  # why the store did not answer, "" where it did
 
 
@@ -165,10 +165,10 @@ def read(context: PageContext, scope: Scope) -> AlertsRead:
         raise InputError(f"state={state[:40]!r} is none; give one of {', '.join(_STATES)}")
     now_ns = context.clock.now_ns()
     seen = scope.range_at(now_ns)
-    away, complete_ns = "", 0
+    away, attributed = "", Attributed(0)
     offered: tuple[list[str], list[str]] = ([], [])
     try:
-        found, offered, complete_ns = _stored(context, seen, now_ns)
+        found, offered, attributed = _stored(context, seen, now_ns)
     except StoreUnavailableError as error:
         if context.alert_state is None:
             raise
@@ -191,19 +191,19 @@ def read(context: PageContext, scope: Scope) -> AlertsRead:
         is_cut=len(found) == ALERTS_MAX,
         actions=offered[0],
         regions=offered[1],
-        complete_ns=complete_ns,
+        attributed=attributed,
         away=away,
     )
 
 
 def _stored(
     context: PageContext, seen: Range, now_ns: int
-) -> tuple[list[AlertRow], tuple[list[str], list[str]], int]:
+) -> tuple[list[AlertRow], tuple[list[str], list[str]], Attributed]:
     """Read what the store knows: alerts, the names of pickers, and how complete both are."""
     reader = context.reader
     found = with_people(listed_alerts(reader, seen), context.alert_state, now_ns, seen.to_ns)
     offered = context.scopes(seen.to_ns)
-    return found, offered, context.complete_ns(now_ns)
+    return found, offered, context.attributed(now_ns)
 
 
 def show(context: PageContext, scope: Scope) -> Found:
@@ -223,7 +223,7 @@ def show(context: PageContext, scope: Scope) -> Found:
             found.actions,
             found.regions,
             seen.to_ns,
-            found.complete_ns,
+            found.attributed,
             is_away=bool(found.away),
         ),
         "alerts-rule.data": _choices("Any rule", sorted(rules), scope.filter("rule")),

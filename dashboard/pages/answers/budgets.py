@@ -149,7 +149,7 @@ def read(context: PageContext, scope: Scope) -> Found:
     actions, regions = context.scopes(seen.to_ns)
     every = context.sources.analyst.budgets(seen.to_ns)
     shown = [each for each in every if _is_of(each, scope)]
-    complete_ns = context.complete_ns(now_ns)
+    attributed = context.attributed(now_ns)
     known: dict[str, list[str]] = {}
     if scope.filter("channel"):
         # Of a day, as actions and regions are: a budget is of more than the range of the page.
@@ -157,7 +157,7 @@ def read(context: PageContext, scope: Scope) -> Found:
         known = context.offered(day).by_dimension
     return Found(
         {
-            **scope_view(NAME, scope, actions, regions, seen.to_ns, complete_ns, known),
+            **scope_view(NAME, scope, actions, regions, seen.to_ns, attributed, known),
             "budgets-said.children": unbroken(said(every, shown)),
             "budgets-list.rowData": lines(shown, scope, seen.to_ns),
             "budgets-set.hidden": bool(every),

@@ -149,7 +149,7 @@ def read(context: PageContext, scope: Scope) -> Found:
     bursts = f"the first {BURSTS_MAX}" if len(found.bursts) == BURSTS_MAX else ""
     return Found(
         {
-            **scope_view(NAME, scope, actions, regions, seen.to_ns, context.complete_ns(now_ns)),
+            **scope_view(NAME, scope, actions, regions, seen.to_ns, context.attributed(now_ns)),
             "network-said.children": unbroken(said(found, why_off)),
             "network-waits.children": waits_table(found.waited),
             "network-wire.children": wire_facts(found.wire),

@@ -207,7 +207,7 @@ def read(context: PageContext, scope: Scope, broken: str | None) -> Found:
     shown = len(found.findings)
     return Found(
         {
-            **scope_view(NAME, scope, [], [], seen.to_ns, context.complete_ns(now_ns)),
+            **scope_view(NAME, scope, [], [], seen.to_ns, context.attributed(now_ns)),
             "trust-said.children": unbroken(
                 said(found, pairs, lost, broken, is_required=is_required)
             ),

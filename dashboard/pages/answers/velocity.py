@@ -254,7 +254,7 @@ def read_frame(context: PageContext, scope: Scope) -> Found:
     found = context.sources.experiments.all()
     return Found(
         {
-            **scope_view(NAME, scope, actions, regions, seen.to_ns, context.complete_ns(now_ns)),
+            **scope_view(NAME, scope, actions, regions, seen.to_ns, context.attributed(now_ns)),
             "velocity-experiments.rowData": experiment_lines(found, now_ns, scope.zone),
             "velocity-gate.children": cards(context.judged()),
         }

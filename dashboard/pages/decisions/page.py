@@ -189,7 +189,7 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
             actions,
             regions,
             seen.to_ns,
-            context.complete_ns(now_ns),
+            context.attributed(now_ns),
             offered.by_dimension,
         ),
         **_choices(offered, scope),

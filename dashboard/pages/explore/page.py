@@ -42,6 +42,7 @@ from dashboard.read.decisions.brush import (
 from dashboard.read.decisions.kept import KeptCells
 from dashboard.read.decisions.listing import HeatCell
 from dashboard.read.decisions.wanted import Wanted
+from dashboard.read.rows import Attributed
 from dashboard.read.scope import Scope, format_scope, parse_scope
 from dashboard.units import Zone, count
 
@@ -238,9 +239,9 @@ def heat(context: PageContext, scope: Scope, kept: KeptCells) -> dict[str, objec
     decisions = count(sum(cell.decisions for cell in found.cells))
     zone = scope.zone
     named = found.offered.by_dimension
-    complete_ns = context.complete_ns(now_ns)
+    attributed = context.attributed(now_ns)
     return {
-        **scope_view(NAME, scope, actions, regions, seen.to_ns, complete_ns, named),
+        **scope_view(NAME, scope, actions, regions, seen.to_ns, attributed, named),
         "explore-add.data": choices(named),
         "explore-heatmap.figure": heatmap(
             found.cells, mode, seen, found.step_ns, target_ns, asked.brush, zone.axis(seen.to_ns)
@@ -273,7 +274,7 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
     before, inside, is_rest = sides(asked.wanted, asked.brush, asked.against)
     try:
         found = context.compare(before, inside, rest=is_rest)
-        complete_ns = context.complete_ns(now_ns)
+        attributed = context.attributed(now_ns)
     except (MillworthError, ClickHouseError) as error:
         mark = secrets.token_hex(4)
         # What the engine says of its limits has code numbers and a version in it.
@@ -282,18 +283,19 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
         _log.error("comparison_failed", question=mark, error=said)
         failed = {"explore-said.children": _failed(said, mark), "explore-retry.hidden": False}
         return shown | failed
-    return shown | _found(context, asked, found, complete_ns)
+    return shown | _found(context, asked, found, attributed)
 
 
 def _found(
-    context: PageContext, asked: Question, found: CompareAnswer, complete_ns: int
+    context: PageContext, asked: Question, found: CompareAnswer, attributed: Attributed
 ) -> dict[str, object]:
     to_ns = asked.seen[1] if asked.brush.to_ns is None else asked.brush.to_ns
     notes: list[Component] = [populations(found, asked.other.capitalize())]
     if found.is_assumed and any(each.usd_per_hour is not None for each in found.segments):
         notes += [" ", html.Span("assumed rate", className="badge", title=context.prior_basis)]
-    if complete_ns < to_ns:
-        until = asked.scope.zone.dated(complete_ns, asked.now_ns) if complete_ns else "now"
+    until_ns = attributed.until_ns
+    if until_ns < to_ns:
+        until = asked.scope.zone.dated(until_ns, asked.now_ns) if until_ns else "now"
         why_not = "Later decisions of the box are not in it yet."
         said_so = f"attributed to {until} only"
         notes += [" ", html.Span(said_so, className="badge", title=why_not)]

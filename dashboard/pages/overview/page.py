@@ -35,7 +35,7 @@ from dashboard.pages.states import SHARED_S, Found, answering, state, state_outp
 from dashboard.read.alerts.listing import AtRisk, alerts_at_risk, with_people
 from dashboard.read.alerts.losses import Loss, losses
 from dashboard.read.alerts.rows import AlertRow
-from dashboard.read.rows import Range, Revenue
+from dashboard.read.rows import Attributed, Range, Revenue
 from dashboard.read.scope import Scope, parse_scope
 from dashboard.units import UNKNOWN, count
 
@@ -77,7 +77,7 @@ class MoneyRead:
     revenue: Revenue
     lost: Loss | None  # since the day began
     day_from_ns: int
-    complete_ns: int  # up to when all that was received is attributed
+    attributed: Attributed
     alerts: list[AlertRow]
     at_risk: AtRisk  # by those that fire
     start: Start | None  # of a store without a decision
@@ -243,7 +243,7 @@ def read(context: PageContext, query: str) -> MoneyRead:
         start=start.read(context, in_window=revenue.decisions),
         lost=losses(reader, [today])[0],
         day_from_ns=day_from_ns,
-        complete_ns=context.complete_ns(now_ns),
+        attributed=context.attributed(now_ns),
         alerts=[
             alert
             for alert in with_people(alerts, context.alert_state, now_ns, seen.to_ns)
@@ -269,7 +269,7 @@ def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
         "velocity": warned(velocity_card(revenue), found.contradiction),
     }
     return {
-        **scope_view(NAME, found.scope, found.actions, found.regions, to_ns, found.complete_ns),
+        **scope_view(NAME, found.scope, found.actions, found.regions, to_ns, found.attributed),
         **{
             f"overview-{card}-{part}.children": text
             for card, texts in cards.items()

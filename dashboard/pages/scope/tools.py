@@ -13,6 +13,7 @@ from collector.core.clock import NS_PER_S, Clock
 from collector.core.errors import InputError
 from dashboard.pages.context import in_browser
 from dashboard.pages.scope.chips import chips
+from dashboard.read.rows import Attributed
 from dashboard.read.scope import WINDOWS, Scope, format_scope, parse_scope
 from dashboard.read.typed_range import FORMS, typed_range
 from dashboard.units import span_of_time, utc_iso
@@ -167,7 +168,7 @@ def scope_view(
     actions: Sequence[str],
     regions: Sequence[str],
     to_ns: int,
-    complete_ns: int,
+    attributed: Attributed,
     known: Mapping[str, Sequence[str]] | None = None,
     *,
     is_away: bool = False,
@@ -176,12 +177,12 @@ def scope_view(
 
     Args:
         to_ns: up to when the page has read.
-        complete_ns: up to when all that was received is attributed, 0 for never.
+        attributed: how far that is.
         known: other values that decisions have, by dimension.
         is_away: the store did not answer, so that nobody knows whether it is empty.
     """
     named = {"action": actions, "region": regions, **(known or {})}
-    said, is_old = _age(scope, to_ns, complete_ns)
+    said, is_old = _age(scope, to_ns, attributed)
     return {
         f"{name}-action.data": _choices("All actions", actions, scope.action),
         f"{name}-region.data": _choices("All regions", regions, scope.region),
@@ -189,7 +190,7 @@ def scope_view(
         f"{name}-asof.className": _asof(scope) + (" old" if is_old else ""),
         f"{name}-asof-iso.data": utc_iso(to_ns) + "Z",
         f"{name}-chips.children": chips(
-            name, scope, named, is_empty=not complete_ns and not is_away
+            name, scope, named, is_empty=not attributed.until_ns and not is_away
         ),
     }
 
@@ -199,14 +200,16 @@ def _asof(scope: Scope) -> str:
     return "note asof" if scope.until_ns is None else "note asof frozen"
 
 
-def _age(scope: Scope, to_ns: int, complete_ns: int) -> tuple[str, bool]:
-    """Return in words how old the data are, and whether that is too old."""
-    if not complete_ns:
+def _age(scope: Scope, to_ns: int, attributed: Attributed) -> tuple[str, bool]:
+    """Return in words how old and how whole the data are, and whether that is a fault."""
+    if not attributed.until_ns:
         return "no data yet", False
-    complete_ns, zone = min(complete_ns, to_ns), scope.zone
-    behind_ns = to_ns - complete_ns
+    complete_ns, zone = min(attributed.until_ns, to_ns), scope.zone
+    behind_ns, from_ns = to_ns - complete_ns, max(0, to_ns - scope.window_ns)
+    if missing_ns := attributed.missing_ns(from_ns, to_ns):
+        said, _ = _age(scope, to_ns, replace(attributed, put_off=()))
+        return f"{said}, without {span_of_time(missing_ns)} still to be attributed", True
     if scope.until_ns is not None:
-        from_ns = max(0, to_ns - scope.window_ns)
         begin, end = zone.second(from_ns), zone.second(to_ns)
         said = f"{begin} to {end[11:] if begin[:10] == end[:10] else end} {zone.mark(to_ns)}"
         if behind_ns == 0:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from alerts.people.calendars import Calendars
 from alerts.read.reader import AlertReader
+from alerts.rules.base import Evaluation
 from alerts.rules.kinds import rule_of
 from alerts.rules.threshold import FIGURES, Reading, Readings, Threshold, ThresholdConfig
 from alerts.state.subject import Subject
@@ -252,6 +253,26 @@ def test_rate_is_judged_however_few_decided() -> None:
         Status.BREACHED, "decisions_per_s 0.0167 /s in 5 min of 5 decisions, below 0.05"
     )  # fmt: skip
     assert rate(Reading(0.06, 18, NOW_NS))[0] is Status.OK
+
+
+def test_rates_are_of_the_time_of_which_decisions_are_attributed(store: Connections) -> None:
+    """A rate that is too low once meant that attribution puts off what it has no time for."""
+    write_seconds(store.client(), NOW_NS - 50 * NS_PER_S, 50, HURT, slow_ms=120)
+    put_off = ((NOW_NS - 400 * NS_PER_S, NOW_NS - 225 * NS_PER_S),)
+    state = first_state("limit", CHECKOUT, NOW_NS)
+
+    def found(figure: str, **limit: float | None) -> list[Evaluation]:
+        rule = Threshold(config(figure, **limit))
+        reader = AlertReader(store, Calendars(()).budget_factor)
+        passes = (moment(started_ns=0), moment(started_ns=0, put_off=put_off))
+        return [rule.evaluate(rule.read(reader, each, {}), state) for each in passes]
+
+    whole, partly = found("decisions_per_s", above=None, below=1.0)
+    assert (whole.seen.status, partly.seen.status) == (Status.BREACHED, Status.OK)
+    said = "decisions_per_s 1.11111 /s in 5 min of 250 decisions, not below 1"
+    assert partly.reason == f"{said}; decisions of 75 s of it are not attributed yet"
+    whole, partly = found("loss_usd_per_h", above=3_500.0)
+    assert (whole.seen.status, partly.seen.status) == (Status.OK, Status.BREACHED)
 
 
 def test_rate_is_not_low_because_nobody_was_there_to_receive() -> None:

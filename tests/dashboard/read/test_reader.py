@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from attribution.core.segments import SEGMENTS
+from attribution.jobs.late.put_off import PutOff
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError, StoreUnavailableError
 from collector.store.connect import Connections
@@ -16,7 +17,7 @@ from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 from dashboard.read.alerts.listing import alerts_with_exemplars
 from dashboard.read.alerts.losses import losses
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Range, Reference
+from dashboard.read.rows import Attributed, Range, Reference
 from tests.support.attribution.attribution_job import job
 from tests.support.attribution.stored import (
     BASE_NS,
@@ -281,9 +282,23 @@ def test_a_store_without_its_tables_is_one_clear_error(empty_store: Connections)
 def test_store_is_complete_to_what_is_attributed_or_to_now(store: Connections) -> None:
     """A service to which nothing is sent is not behind, and one that lags does not say now."""
     reader, now_ns = Reader(store), BASE_NS + 600 * NS_PER_S
-    assert reader.complete_ns(now_ns) == 0
+    assert reader.attributed(now_ns) == Attributed(0)
     put_spans(store, decision("a", received_s=1))
     write_cursor(store.client(), ATTRIBUTION_CURSOR, BASE_NS + 5 * NS_PER_S)
-    assert reader.complete_ns(now_ns) == now_ns
+    assert reader.attributed(now_ns) == Attributed(now_ns)
     put_spans(store, decision("b", received_s=7))
-    assert reader.complete_ns(now_ns) == BASE_NS + 5 * NS_PER_S
+    assert reader.attributed(now_ns) == Attributed(BASE_NS + 5 * NS_PER_S)
+
+
+def test_what_was_put_off_is_missing_from_the_ranges_it_lies_in(store: Connections) -> None:
+    """Pages say so: what came after it is there, so that it is no lag."""
+    put_off = PutOff(store)
+    put_off.add(BASE_NS, BASE_NS + 3 * NS_PER_S, BASE_NS)
+    put_off.add(BASE_NS + 10 * NS_PER_S, BASE_NS + 15 * NS_PER_S, BASE_NS)
+    write_cursor(store.client(), ATTRIBUTION_CURSOR, BASE_NS + 20 * NS_PER_S)
+    now_ns = BASE_NS + 25 * NS_PER_S
+    found = Reader(store).attributed(now_ns)
+    assert found.until_ns == now_ns
+    assert found.missing_ns(0, now_ns) == 8 * NS_PER_S
+    assert found.missing_ns(BASE_NS + 2 * NS_PER_S, BASE_NS + 12 * NS_PER_S) == 3 * NS_PER_S
+    assert found.missing_ns(BASE_NS + 15 * NS_PER_S, now_ns) == 0

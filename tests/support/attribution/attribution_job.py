@@ -64,7 +64,7 @@ def computed_afresh(store: Connections, second: float) -> dict[str, list[dict[st
     """Return what a job writes that meets everything stored for the first time."""
     for table in (
         "path_columns", "attributions", "attribution_minutes", "revenue_cells", "outcome_matches",
-        "job_cursors",
+        "job_cursors", "attribution_put_off",
     ):  # fmt: skip
         store.client().command("TRUNCATE TABLE {table:Identifier}", parameters={"table": table})
     job(store).drain(at(second))

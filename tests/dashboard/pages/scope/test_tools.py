@@ -4,6 +4,7 @@ import pytest
 
 from collector.core.clock import NS_PER_S
 from dashboard.pages.scope.tools import scope_view
+from dashboard.read.rows import Attributed
 from dashboard.read.scope import Scope
 from tests.conftest import NOW_NS
 
@@ -28,13 +29,33 @@ def test_page_says_how_old_its_data_are(
     until_ns: int | None, complete_s: int, said: str, class_name: str
 ) -> None:
     """`Live, as of 13:52:24` stood beside money of 13:41:59."""
-    complete_ns = NOW_NS + complete_s * NS_PER_S
-    view = scope_view("page", Scope(until_ns=until_ns), [], [], NOW_NS, complete_ns)
+    attributed = Attributed(NOW_NS + complete_s * NS_PER_S)
+    view = scope_view("page", Scope(until_ns=until_ns), [], [], NOW_NS, attributed)
+    assert view["page-asof.children"] == said
+    assert view["page-asof.className"] == class_name
+
+
+@pytest.mark.parametrize(
+    ("until_ns", "begin_s", "said", "class_name"),
+    [
+        (None, -60, "as of 03:33:20 UTC, without 30 s still to be attributed", OLD),
+        (None, -3_600, "as of 03:33:20 UTC", "note asof"),
+        (NOW_NS, -60, "2033-05-18 03:18:20 to 03:33:20 UTC, without 30 s still to be attributed",
+         f"{FROZEN} old"),
+    ],
+)  # fmt: skip
+def test_page_says_what_was_put_off_of_its_range(
+    until_ns: int | None, begin_s: int, said: str, class_name: str
+) -> None:
+    """What came after it is there: the page is current, and not whole."""
+    begin_ns = NOW_NS + begin_s * NS_PER_S
+    attributed = Attributed(NOW_NS, ((begin_ns, begin_ns + 30 * NS_PER_S),))
+    view = scope_view("page", Scope(until_ns=until_ns), [], [], NOW_NS, attributed)
     assert view["page-asof.children"] == said
     assert view["page-asof.className"] == class_name
 
 
 def test_store_without_data_has_no_age() -> None:
     """Nothing is old where nothing ever was."""
-    view = scope_view("page", Scope(), [], [], NOW_NS, 0)
+    view = scope_view("page", Scope(), [], [], NOW_NS, Attributed(0))
     assert (view["page-asof.children"], view["page-asof.className"]) == ("no data yet", "note asof")

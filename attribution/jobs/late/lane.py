@@ -1,19 +1,21 @@
-"""I/O: attributes what came late a slice at a time, beside what comes now.
+"""I/O: attributes what came late, or was put off, a slice at a time, beside what comes now.
 
-What is late is found again from when it was received, whoever begins: a process that was killed
-between two slices loses nothing, and what it did comes out as it is stored.
+It is found again from when it was received, whoever begins: a process that was killed between two
+slices loses nothing, and what it did comes out as it is stored.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.decisions import APART_NS, DecisionWriter, Written
-from attribution.jobs.delayed import DelayedInserts
+from attribution.jobs.late.delayed import DelayedInserts
+from attribution.jobs.late.put_off import PutOff
 from attribution.jobs.match_ledger import seconds_of
 from attribution.jobs.minutes import MinuteWriter
 from attribution.jobs.report import AttributionReport
@@ -26,6 +28,7 @@ from collector.store.cursors import (
     DELAYED_CURSOR,
     LATE_CURSOR,
     LATE_UNTIL_CURSOR,
+    next_received_ns,
     read_cursors,
     write_cursors,
 )
@@ -39,23 +42,39 @@ _STEP_NS: Final = NS_PER_MINUTE
 # spans began.
 _TRACES_MAX: Final = 2_000
 _PLACES_MAX: Final = 100
+# Minutes that are summed anew in a slice; each but once for all that is done together.
+_MINUTES_MAX: Final = 100
+# Of what was put off about so many traces are done together, for which so much of arrival is looked
+# through at a time, at least and at most.
+_PUT_OFF_TRACES_MAX: Final = 20_000
+_PUT_OFF_STEPS_NS: Final = (NS_PER_S, NS_PER_MINUTE)
 _ALWAYS: Final = 2**63 - 1
+
+
+class _Of(Enum):
+    """Why something is attributed here."""
+
+    LATE = "it happened long before it came"
+    AGAIN = "it was read past before it was there"
+    PUT_OFF = "what came after it went first"
 
 
 @dataclass(slots=True)
 class _Found:
-    """What came late in a stretch of time, and how far it is attributed."""
+    """What came in a stretch of time, and how far it is attributed."""
 
+    of: _Of
     until_ns: int  # of reception
     bounds: list[Bounds]  # of traces that are not attributed yet, by time
     minutes: dict[str, set[int]]  # in which they have spans, but of those that have in too many
     seconds: set[int]  # to be summed anew
-    is_again: bool = False  # all of it was read past before it was there
+    changed: set[int] = field(default_factory=set)  # minutes to be summed anew
+    traces: int = 0  # attributed so far
     cells: Rewrite | None = None
 
 
 class LateLane:
-    """What is late: decisions, and the seconds that late outcomes and withdrawals change.
+    """What is late or put off: decisions, and seconds that late outcomes and withdrawals change.
 
     Args:
         config: when a day's rates lapse, and what attribution needs.
@@ -85,14 +104,20 @@ class LateLane:
         self._found: _Found | None = None
         self._delayed = DelayedInserts(store, DELAYED_CURSOR)
         self._again = deque[tuple[int, int]]()  # arrivals that are to be read once more
+        self.put_off = PutOff(store)
+        self._put_off_step_ns = _PUT_OFF_STEPS_NS[0]
 
     @property
     def waits_since_ns(self) -> int | None:
         """Return when the first was received that waits, None where nothing does."""
         if self._done_ns is None:
             return None
-        late = () if self._done_ns >= self.known_ns else (self._done_ns,)
-        return min((*late, *(after_ns for after_ns, _ in self._again)), default=None)
+        waiting = [after_ns for after_ns, _ in self._again]
+        if self._done_ns < self.known_ns:
+            waiting.append(self._done_ns)
+        if first := self.put_off.next_after(0):
+            waiting.append(first[0])
+        return min(waiting, default=None)
 
     @property
     def is_idle(self) -> bool:
@@ -105,6 +130,7 @@ class LateLane:
             cursors = read_cursors(self._store.client())
             self._done_ns = cursors.get(LATE_CURSOR, 0)
             self.known_ns = cursors.get(LATE_UNTIL_CURSOR, 0)
+            self.put_off.begin(cursors)
 
     def note(self, after_ns: int, until_ns: int) -> None:
         """Keep in the store that something late was received in (after, until].
@@ -121,6 +147,11 @@ class LateLane:
                 self._store.client(), {LATE_CURSOR: self._done_ns, LATE_UNTIL_CURSOR: until_ns}
             )
 
+    def put_off_until(self, after_ns: int, until_ns: int, now_ns: int) -> None:
+        """Take over all that was received in (after, until]."""
+        self.begin()
+        self.put_off.add(after_ns, until_ns, now_ns)
+
     def note_delayed(self, cursor_ns: int) -> None:
         """Find out what came to be stored behind the cursor: all of it is looked at once more."""
         self._again.extend(self._delayed.passed(cursor_ns))
@@ -132,31 +163,32 @@ class LateLane:
         self._found = None
         self._cells.leave()
 
-    def run_slice(self, settled_ns: int, now_ns: int, report: AttributionReport) -> bool:
+    def run_slice(
+        self, settled_ns: int, now_ns: int, report: AttributionReport, has_room: Callable[[], bool]
+    ) -> bool:
         """Do some of what waits; return whether there was any.
 
         Args:
             settled_ns: what was received by then is stored, and attributed but for what is late.
             now_ns: the instant of this run.
             report: counts what is done.
+            has_room: returns whether there is time for what was put off.
         """
         self.begin()
-        assert self._done_ns is not None
         found = self._found
-        until_ns = min(self._done_ns + _STEP_NS, self.known_ns, settled_ns)
         if found is None:
-            if until_ns > self._done_ns:
-                self._found = self._find(self._done_ns, until_ns)
-            elif self._again:
-                self._found = self._find_again(settled_ns)
+            self._found = self._next(settled_ns, has_room)
             return self._found is not None
         if found.bounds:
             self._attribute(found, settled_ns, now_ns, report)
-        elif found.cells is None and until_ns > found.until_ns and not found.is_again:
+        elif found.cells is None and (more := self._more(found, settled_ns)) is not None:
             # Decisions first: what else came meanwhile, then the seconds of all of them.
-            more = self._find(found.until_ns, until_ns)
-            found.until_ns, found.bounds, found.minutes = until_ns, more.bounds, more.minutes
+            found.until_ns, found.bounds, found.minutes = more.until_ns, more.bounds, more.minutes
             found.seconds |= more.seconds
+        elif found.changed:
+            minutes = sorted(found.changed)[:_MINUTES_MAX]
+            report.minutes_rewritten += self._minutes.write(minutes, ())
+            found.changed.difference_update(minutes)
         elif found.cells is None:
             found.cells = self._cells.begin(sorted(found.seconds))
         elif not found.cells.is_done:
@@ -165,43 +197,85 @@ class LateLane:
             report.cells_rewritten += found.cells.written
             self._cells.leave()
             self._found = None
-            if found.is_again:
-                self._finish_again(found.until_ns)
-            else:
-                self._done_ns = found.until_ns
-                write_cursors(self._store.client(), {LATE_CURSOR: self._done_ns})
+            self._finish(found)
         return True
 
-    def _find_again(self, settled_ns: int) -> _Found | None:
-        """Return what was received in the first of what is read again, whenever it happened."""
-        after_ns, end_ns = self._again[0]
-        until_ns = min(after_ns + _STEP_NS, end_ns)
+    def _next(self, settled_ns: int, has_room: Callable[[], bool]) -> _Found | None:
+        """Return what is done next: what is late, what was read past, what was put off."""
+        if (late := self._late_after(self._done_ns or 0, settled_ns)) is not None:
+            return late
+        if self._again:
+            after_ns, end_ns = self._again[0]
+            until_ns = min(after_ns + _STEP_NS, end_ns)
+            return self._find(_Of.AGAIN, after_ns, until_ns) if until_ns <= settled_ns else None
+        return self._put_off_after(0, settled_ns) if has_room() else None
+
+    def _more(self, found: _Found, settled_ns: int) -> _Found | None:
+        """Return what is done together with it, None where that is all."""
+        if found.of is _Of.LATE:
+            return self._late_after(found.until_ns, settled_ns)
+        if found.of is _Of.PUT_OFF and found.traces < _PUT_OFF_TRACES_MAX // 2:
+            return self._put_off_after(found.until_ns, settled_ns)
+        return None
+
+    def _late_after(self, after_ns: int, settled_ns: int) -> _Found | None:
+        assert self._done_ns is not None
+        until_ns = min(self._done_ns + _STEP_NS, self.known_ns, settled_ns)
+        return self._find(_Of.LATE, after_ns, until_ns) if until_ns > after_ns else None
+
+    def _put_off_after(self, after_ns: int, settled_ns: int) -> _Found | None:
+        stretch = self.put_off.next_after(after_ns)
+        if stretch is None:
+            return None
+        after_ns, end_ns = stretch
+        until_ns = min(after_ns + self._put_off_step_ns, end_ns)
         if until_ns > settled_ns:
             return None
-        return self._find(after_ns, until_ns, is_again=True)
+        found = self._find(_Of.PUT_OFF, after_ns, until_ns)
+        if not found.bounds:  # nothing for hours is one look
+            next_ns = next_received_ns(self._store.client(), until_ns) or end_ns
+            found.until_ns = max(until_ns, min(next_ns - 1, end_ns))
+        is_many = len(found.bounds) > _PUT_OFF_TRACES_MAX
+        least_ns, most_ns = _PUT_OFF_STEPS_NS
+        step_ns = self._put_off_step_ns // 2 if is_many else self._put_off_step_ns * 2
+        self._put_off_step_ns = min(max(step_ns, least_ns), most_ns)
+        return found
 
-    def _finish_again(self, until_ns: int) -> None:
-        _, end_ns = self._again.popleft()
-        if until_ns < end_ns:
-            self._again.appendleft((until_ns, end_ns))
-        elif not self._again:
-            self._delayed.done(until_ns)
+    def _finish(self, found: _Found) -> None:
+        """Keep that all of it is attributed."""
+        until_ns = found.until_ns
+        if found.of is _Of.LATE:
+            self._done_ns = until_ns
+            write_cursors(self._store.client(), {LATE_CURSOR: until_ns})
+        elif found.of is _Of.PUT_OFF:
+            self.put_off.done(until_ns)
+        else:
+            _, end_ns = self._again.popleft()
+            if until_ns < end_ns:
+                self._again.appendleft((until_ns, end_ns))
+            elif not self._again:
+                self._delayed.done(until_ns)
 
-    def _find(self, after_ns: int, until_ns: int, *, is_again: bool = False) -> _Found:
-        """Return what was received in (after, until] and happened long before, or all of it."""
-        before_ns = _ALWAYS if is_again else until_ns - LATE_NS
-        outcomes = self._reader.touched_outcomes(after_ns, until_ns, self._config.rate_days_max)
-        withdrawn = self._reader.withdrawn(after_ns, until_ns)["ingress_ns"].to_pylist()
-        seconds = seconds_of(self._reader, outcomes, after_ns)
-        seconds |= {each - each % NS_PER_S for each in withdrawn}
+    def _find(self, of: _Of, after_ns: int, until_ns: int) -> _Found:
+        """Return what was received in (after, until]; of what is late what happened long before."""
+        before_ns = until_ns - LATE_NS if of is _Of.LATE else _ALWAYS
         bounds = self._reader.late_traces(after_ns, until_ns, before_ns)
+        # Of what is put off only decisions are.
+        seconds = set() if of is _Of.PUT_OFF else self._seconds(after_ns, until_ns)
         return _Found(
+            of,
             until_ns,
             bounds,
             self._reader.trace_minutes(bounds),
             {each for each in seconds if each < before_ns},
-            is_again,
         )
+
+    def _seconds(self, after_ns: int, until_ns: int) -> set[int]:
+        """Return what outcomes and withdrawals change that were received in (after, until]."""
+        outcomes = self._reader.touched_outcomes(after_ns, until_ns, self._config.rate_days_max)
+        withdrawn = self._reader.withdrawn(after_ns, until_ns)["ingress_ns"].to_pylist()
+        found = seconds_of(self._reader, outcomes, after_ns)
+        return found | {each - each % NS_PER_S for each in withdrawn}
 
     def _attribute(
         self, found: _Found, settled_ns: int, now_ns: int, report: AttributionReport
@@ -217,8 +291,9 @@ class LateLane:
             minutes=minutes,
             apart=bool(minutes),
         )
-        report.minutes_rewritten += self._minutes.write(written.changed, written.added)
+        found.changed |= {each - each % NS_PER_MINUTE for each in written.changed}
         found.seconds |= written.seconds
+        found.traces += count
         del found.bounds[:count]
 
 

@@ -1,0 +1,83 @@
+"""Pure: how long attribution takes, and how much of what waits one run may take on.
+
+Where more comes than can be attributed, what came last goes first: figures that are current are
+worth more than figures that are whole, and what is passed over is done when there is time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from collector.core.clock import NS_PER_S
+
+# A run that takes longer passes something over. By then what it began with is twice that old, and
+# `settle_s` (5): so that nobody sees figures that are more than 10 s old.
+RUN_NS_MAX: Final = 2_400 * NS_PER_S // 1_000
+# ... and takes on so much.
+RUN_NS: Final = 2 * NS_PER_S
+# What was passed over is worked off in slices of about so long.
+_SLICE_NS: Final = NS_PER_S
+# Of less most is what a run takes in any case, which says nothing of how long more takes.
+SPANS_MIN: Final = 5_000
+_WIDTH_NS_MIN: Final = NS_PER_S // 2
+
+
+class Pace:
+    """How long the last two runs took; one alone is slow where the disk or the machine stood.
+
+    Args:
+        spans_min: how many a run has to have to tell how long one takes.
+    """
+
+    def __init__(self, spans_min: int = SPANS_MIN) -> None:
+        self._spans_min = spans_min
+        self._shares = (0.0, 0.0)  # of the time in which came what a run did
+        self._span_ns = (0.0, 0.0)  # for each span
+
+    def ran(self, width_ns: int, spans: int, took_ns: int) -> None:
+        """Note a run that took so long for so many spans, which arrived in so long."""
+        if width_ns >= _WIDTH_NS_MIN:
+            self._shares = self._shares[1], took_ns / width_ns
+        if spans >= self._spans_min:
+            self._span_ns = self._span_ns[1], took_ns / spans
+
+    def is_long(self, width_ns: int, done_ns: int, elapsed_ns: int) -> bool:
+        """Return whether a run would be too long if as much came as before.
+
+        Args:
+            width_ns: in how long what waits arrived.
+            done_ns: the same of what the run has done.
+            elapsed_ns: how long that took.
+        """
+        own = elapsed_ns / done_ns if done_ns >= _WIDTH_NS_MIN else 0.0
+        return max(min(self._shares), own) * width_ns > RUN_NS_MAX
+
+    def passed_ns(
+        self, arrived: Iterable[tuple[int, int]], done_spans: int, elapsed_ns: int
+    ) -> int:
+        """Return before when what waits is passed over, 0 where there is time for all of it.
+
+        Args:
+            arrived: when a time began, Unix ns, and how many spans came in it; the newest first.
+            done_spans: how many the run has done.
+            elapsed_ns: how long that took.
+        """
+        own = elapsed_ns / done_spans if done_spans >= self._spans_min else 0.0
+        span_ns = max(min(self._span_ns), own)
+        takes_ns, from_ns = 0.0, 0
+        for begin_ns, spans in arrived:
+            takes_ns += spans * span_ns
+            if takes_ns <= RUN_NS or not from_ns:
+                from_ns = begin_ns
+            elif takes_ns > RUN_NS_MAX:
+                return from_ns
+        return 0
+
+    def has_room(self, width_ns: int) -> bool:
+        """Return whether a slice of what was passed over leaves the next run enough time.
+
+        Args:
+            width_ns: in how long what waits for that run arrived.
+        """
+        return min(self._shares) * (width_ns + _SLICE_NS) <= RUN_NS

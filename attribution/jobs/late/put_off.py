@@ -1,0 +1,85 @@
+"""I/O: what attribution passed over, so that what came after it is attributed first.
+
+Kept in the store: whoever runs when there is time does it, oldest first.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+from clickhouse_connect.driver.client import Client
+
+from collector.core.sql import sql
+from collector.store.connect import Connections
+from collector.store.cursors import (
+    PUT_OFF_CURSOR,
+    PUT_OFF_UNTIL_CURSOR,
+    read_put_off,
+    write_cursors,
+)
+
+_ARRIVED: Final = sql("arrived", __file__)
+
+
+def read_arrived(client: Client, after_ns: int, until_ns: int) -> list[tuple[int, int]]:
+    """Return when each time of arrival in (after, until] began, and how many spans came in it.
+
+    In quarters of a second, Unix ns, the newest first.
+    """
+    rows = client.query(_ARRIVED, parameters={"after_ns": after_ns, "until_ns": until_ns})
+    return [(int(from_ns), int(spans)) for from_ns, spans in rows.result_rows]
+
+
+class PutOff:
+    """Stretches of arrival, (after, until], that wait to be attributed."""
+
+    def __init__(self, store: Connections) -> None:
+        self._store = store
+        self._waiting = deque[tuple[int, int]]()
+
+    def begin(self, cursors: Mapping[str, int]) -> None:
+        """Take up what an earlier process put off.
+
+        Args:
+            cursors: of every job, by name.
+        """
+        self._waiting.extend(read_put_off(self._store.client(), cursors))
+
+    def next_after(self, received_ns: int) -> tuple[int, int] | None:
+        """Return what came first of what waits and was received after an instant."""
+        for after_ns, until_ns in self._waiting:
+            if until_ns > received_ns:
+                return max(after_ns, received_ns), until_ns
+        return None
+
+    @property
+    def waiting_ns(self) -> int:
+        """Return how much of arrival waits, ns."""
+        return sum(until_ns - after_ns for after_ns, until_ns in self._waiting)
+
+    def add(self, after_ns: int, until_ns: int, now_ns: int) -> None:
+        """Put off what was received in (after, until], which is later than all that waits."""
+        client = self._store.client()
+        client.insert(
+            "attribution_put_off",
+            [[after_ns, until_ns, now_ns]],
+            column_names=["after_ns", "until_ns", "put_off_ns"],
+            column_type_names=["UInt64", "UInt64", "UInt64"],
+        )
+        cursors = {PUT_OFF_UNTIL_CURSOR: until_ns}
+        if not self._waiting:
+            cursors[PUT_OFF_CURSOR] = after_ns
+        write_cursors(client, cursors)
+        self._waiting.append((after_ns, until_ns))
+
+    def done(self, until_ns: int) -> None:
+        """Note that what was received by then waits no more."""
+        while self._waiting and self._waiting[0][1] <= until_ns:
+            self._waiting.popleft()
+        if self._waiting:
+            after_ns, end_ns = self._waiting[0]
+            self._waiting[0] = max(after_ns, until_ns), end_ns
+        done_ns = self._waiting[0][0] if self._waiting else until_ns
+        write_cursors(self._store.client(), {PUT_OFF_CURSOR: done_ns})

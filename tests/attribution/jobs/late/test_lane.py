@@ -1,0 +1,147 @@
+"""Where more comes than can be attributed, what came last goes first, and then the rest."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from attribution.core.config import AttributionConfig
+from attribution.jobs.attribution import AttributionJob
+from attribution.jobs.late.pace import Pace
+from collector.core.clock import NS_PER_S
+from collector.core.config import AttributesConfig
+from collector.store.connect import Connections
+from collector.store.cursors import read_cursors, whole_ns
+from tests.support.attribution.attribution_job import at, computed_afresh, everything
+from tests.support.attribution.stored import (
+    decision,
+    outcome,
+    put_outcomes,
+    put_spans,
+    rows,
+    trace_id,
+)
+from tests.support.examples import examples
+
+
+class SlowClock:
+    """A clock on which each reading takes as long as is said."""
+
+    def __init__(self) -> None:
+        self.reading_s = 0.0
+        self._now_ns = 0
+
+    def __call__(self) -> int:
+        """Return the instant."""
+        self._now_ns += round(self.reading_s * NS_PER_S)
+        return self._now_ns
+
+
+def job(store: Connections, clock: Callable[[], int]) -> AttributionJob:
+    """Return a job that never ran in this process."""
+    return AttributionJob(AttributionConfig(), AttributesConfig(), store, clock, Pace(spans_min=1))
+
+
+def put(store: Connections, draw: random.Random, second: int) -> str:
+    """Store two decisions, and an outcome of one that was before; return a trace."""
+    name = f"d{second}"
+    put_spans(store, decision(name, second * 1_000, draw.randrange(50, 200), second + 0.2))
+    # The spans of one come in two requests, between which something may be put off.
+    spans = decision(f"e{second}", second * 1_000, draw.randrange(50, 200), second + 0.3)
+    put_spans(store, spans[:1])
+    later_s = second + 0.3 + draw.random() * 3
+    put_spans(store, [replace(each, received_s=later_s) for each in spans[1:]])
+    before = max(second - draw.randrange(9), 0)
+    named = outcome(f"o{second}", decision_id=trace_id(f"d{before}"), margin="3.5",
+                    event_s=second, received_s=second + 0.5)  # fmt: skip
+    put_outcomes(store, [named])
+    return trace_id(name)
+
+
+def run(running: AttributionJob, second: float) -> None:
+    """Run the lane of what comes now; all that was received is stored."""
+    running.run_once(at(second), stored_ns=at(second), may_put_off=True)
+
+
+def attributed(store: Connections) -> set[str]:
+    """Return the traces of all attributions."""
+    return {row["trace_id"] for row in rows(store, "SELECT trace_id FROM attributions FINAL")}
+
+
+def test_what_came_last_goes_first(store: Connections) -> None:
+    """By as much as there is no time for, and only then."""
+    draw, clock = random.Random(1), SlowClock()
+    running = job(store, clock)
+    traces = [put(store, draw, second) for second in range(60)]
+    for second in (5, 9, 12):
+        run(running, second)
+    assert running.put_off_ns == 0
+    clock.reading_s = 2
+    for second in (16, 20):
+        run(running, second)
+    assert running.put_off_ns == 0, "one run alone is no reason"
+    run(running, 40)
+    assert traces[33] in attributed(store), "what settled last"
+    assert traces[20] not in attributed(store)
+    waits_s = running.put_off_ns / NS_PER_S
+    assert 15 < waits_s < 20
+    assert whole_ns(read_cursors(store.client())) == at(15)
+    report = running.run_late(at(41), lambda: True)
+    assert report.cursor_ns == at(15)
+    assert running.put_off_ns / NS_PER_S == waits_s, "there is no time for it"
+    clock.reading_s = 0
+    for second in (45, 49, 55):
+        run(running, second)
+    assert running.run_late(at(56), lambda: True).cursor_ns == at(56)
+    assert running.put_off_ns == 0
+    run(running, 70)
+    assert whole_ns(read_cursors(store.client())) == at(65)
+    assert everything(store) == computed_afresh(store, 70)
+
+
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", range(examples(3)))
+def test_nothing_that_was_put_off_is_left_out(store: Connections, seed: int) -> None:
+    """However runs are slow, and whenever the process is killed; nothing is done a second time."""
+    draw, clock = random.Random(seed), SlowClock()
+    running, put_off = job(store, clock), False
+    for second in range(120):
+        put(store, draw, second)
+        if draw.random() < 0.3:
+            clock.reading_s = draw.choice((0.0, 0.4, 2.0, 20.0))
+            run(running, second + 1)
+        if draw.random() < 0.2:
+            running.run_late(at(second + 1), lambda: draw.random() < 0.5)
+        put_off |= running.put_off_ns > 0
+        if draw.random() < 0.05:
+            running = job(store, clock)
+    clock.reading_s = 0
+    for second in (130, 134, 138):
+        run(running, second)
+        running.run_late(at(second), lambda: True)
+    assert put_off, f"seed {seed} put nothing off"
+    revisions = rows(store, "SELECT max(revision) AS most FROM attributions")
+    assert revisions[0]["most"] <= 2, "the half of one that was not there at first"
+    assert everything(store) == computed_afresh(store, 138), f"seed {seed}"
+
+
+def test_what_no_collector_says_is_stored_is_put_off_too(store: Connections) -> None:
+    """Such a job reads half a minute again each time, but not what it passed over."""
+    draw, clock = random.Random(2), SlowClock()
+    running = job(store, clock)
+    traces = [put(store, draw, second) for second in range(60)]
+    clock.reading_s = 2
+    for second in (10, 14, 50, 52):
+        running.run_once(at(second), may_put_off=True)
+    assert running.put_off_ns > 30 * NS_PER_S
+    assert traces[30] not in attributed(store)
+    assert traces[46] in attributed(store)
+    clock.reading_s = 0
+    for second in (70, 75, 110):
+        running.run_once(at(second), may_put_off=True)
+        running.run_late(at(second), lambda: True)
+    assert running.put_off_ns == 0
+    assert everything(store) == computed_afresh(store, 110)

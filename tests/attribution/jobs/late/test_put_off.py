@@ -1,0 +1,60 @@
+"""What was put off is kept in the store until it is done."""
+
+from __future__ import annotations
+
+from attribution.jobs.late.put_off import PutOff
+from collector.store.connect import Connections
+from collector.store.cursors import (
+    ATTRIBUTION_CURSOR,
+    read_cursors,
+    whole_ns,
+    write_cursor,
+)
+
+
+def restarted(store: Connections) -> PutOff:
+    """Return what a new process finds."""
+    found = PutOff(store)
+    found.begin(read_cursors(store.client()))
+    return found
+
+
+def complete_ns(store: Connections, at_ns: int) -> int:
+    """Return up to when all is attributed, where attribution has come to an instant."""
+    write_cursor(store.client(), ATTRIBUTION_CURSOR, at_ns)
+    return whole_ns(read_cursors(store.client()))
+
+
+def test_what_was_put_off_is_worked_off_from_its_begin(store: Connections) -> None:
+    """It is said how much waits, and up to when all is there."""
+    put_off = restarted(store)
+    assert (put_off.next_after(0), put_off.waiting_ns) == (None, 0)
+    put_off.add(100, 110, 120)
+    put_off.add(130, 150, 160)
+    assert (put_off.waiting_ns, complete_ns(store, 200)) == (30, 100)
+    assert put_off.next_after(0) == (100, 110)
+    assert put_off.next_after(105) == (105, 110)
+    assert put_off.next_after(110) == (130, 150)
+    put_off.done(104)
+    assert (put_off.next_after(0), put_off.waiting_ns) == ((104, 110), 26)
+    assert complete_ns(store, 210) == 104
+    put_off.done(110)
+    assert (put_off.next_after(0), complete_ns(store, 220)) == ((130, 150), 130)
+    put_off.done(150)
+    assert (put_off.next_after(0), complete_ns(store, 230)) == (None, 230)
+
+
+def test_a_new_process_goes_on_where_another_was(store: Connections) -> None:
+    """Whatever was put off twice, because somebody was killed in between, is done once."""
+    put_off = restarted(store)
+    put_off.add(100, 110, 120)
+    put_off.add(105, 130, 131)
+    put_off.add(140, 150, 160)
+    assert restarted(store).waiting_ns == 40
+    put_off.done(120)
+    again = restarted(store)
+    assert (again.next_after(0), again.next_after(130)) == ((120, 130), (140, 150))
+    again.done(150)
+    assert restarted(store).next_after(0) is None
+    again.add(300, 310, 320)
+    assert (restarted(store).next_after(0), complete_ns(store, 400)) == ((300, 310), 300)
