@@ -157,6 +157,19 @@ def stage_items(stages: Stages) -> list[HealthItem]:
     return items
 
 
+def put_off_items(put_off_ns: int) -> list[HealthItem]:
+    """Return how much of what arrived was passed over and waits, ns, if any does."""
+    if not put_off_ns:
+        return []
+    detail = (
+        "so much of what arrived was passed over, so that what came last is attributed at once: "
+        "more came than this machine has time for. It is in no figure before it is worked off, the "
+        "oldest first, when there is time; if it only grows, give the machine more cores"
+    )
+    seconds = round(put_off_ns / NS_PER_S, 1)
+    return [HealthItem("attribution.put_off", seconds, "s", "warn", detail)]
+
+
 def signal_items(stages: Stages, now_ns: int) -> list[HealthItem]:
     """Return the figures of each signal between its senders and the store."""
     items = []

@@ -13,7 +13,7 @@ from collector.core.log import lines_lost
 from dashboard.health.access import access_items
 from dashboard.health.clocks import clock_items
 from dashboard.health.items import KEY_RING, OUTCOMES, HealthItem, Status, judged
-from dashboard.health.pipeline import Stages, signal_items, stage_items
+from dashboard.health.pipeline import Stages, put_off_items, signal_items, stage_items
 from dashboard.health.reads import read_items
 from dashboard.health.sender_clocks import sender_items
 from dashboard.health.slo import promise_items
@@ -42,7 +42,7 @@ class ServiceHealth:
             *signal_items(self._stages, self._service.clock.now_ns()),
             *_worker_items(self._service.workers()),
             *self._collector(),
-            *self._put_off(),
+            *put_off_items(self._service.attribution.put_off_ns),
             *self._sizes(),
             *sender_items(self._service.senders, self._service.settings.attribution.skew_max_s),
             *self._outcomes(),
@@ -75,17 +75,6 @@ class ServiceHealth:
         behind = "over half of collector.wal_bytes_max: the store does not keep up"
         wal_bytes = status.wal_bytes
         yield judged("collector.wal_bytes", wal_bytes, "bytes", bad=behind if full else "")
-
-    def _put_off(self) -> Iterator[HealthItem]:
-        if put_off_ns := self._service.attribution.put_off_ns:
-            detail = (
-                "of what arrived was passed over, so that what came last was attributed at once: "
-                "more came than this machine has time for. It is in no figure yet; it is worked "
-                "off, the oldest first, as soon as there is time. If it only grows, give the "
-                "machine more cores, or a ClickHouse server"
-            )
-            seconds = round(put_off_ns / NS_PER_S, 1)
-            yield judged("attribution.put_off", seconds, "s", warn=detail)
 
     def _sizes(self) -> Iterator[HealthItem]:
         for service, found in self._service.sizes.found.items():

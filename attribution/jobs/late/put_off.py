@@ -5,12 +5,12 @@ Kept in the store: whoever runs when there is time does it, oldest first.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
+from collector.core.intervals import merge
 from collector.core.sql import sql
 from collector.store.connect import Connections
 from collector.store.cursors import (
@@ -37,7 +37,8 @@ class PutOff:
 
     def __init__(self, store: Connections) -> None:
         self._store = store
-        self._waiting = deque[tuple[int, int]]()
+        # Whoever asks from another thread reads it as it was.
+        self._waiting: tuple[tuple[int, int], ...] = ()
 
     def begin(self, cursors: Mapping[str, int]) -> None:
         """Take up what an earlier process put off.
@@ -45,7 +46,7 @@ class PutOff:
         Args:
             cursors: of every job, by name.
         """
-        self._waiting.extend(read_put_off(self._store.client(), cursors))
+        self._waiting = tuple(read_put_off(self._store.client(), cursors))
 
     def next_after(self, received_ns: int) -> tuple[int, int] | None:
         """Return what came first of what waits and was received after an instant."""
@@ -72,14 +73,11 @@ class PutOff:
         if not self._waiting:
             cursors[PUT_OFF_CURSOR] = after_ns
         write_cursors(client, cursors)
-        self._waiting.append((after_ns, until_ns))
+        self._waiting = tuple(merge([*self._waiting, (after_ns, until_ns)]))
 
     def done(self, until_ns: int) -> None:
         """Note that what was received by then waits no more."""
-        while self._waiting and self._waiting[0][1] <= until_ns:
-            self._waiting.popleft()
-        if self._waiting:
-            after_ns, end_ns = self._waiting[0]
-            self._waiting[0] = max(after_ns, until_ns), end_ns
-        done_ns = self._waiting[0][0] if self._waiting else until_ns
+        left = [(max(after, until_ns), end) for after, end in self._waiting if end > until_ns]
+        done_ns = left[0][0] if left else until_ns
         write_cursors(self._store.client(), {PUT_OFF_CURSOR: done_ns})
+        self._waiting = tuple(left)

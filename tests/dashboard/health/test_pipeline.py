@@ -19,7 +19,7 @@ from collector.otlp.check import Signal
 from collector.service import SignalFlow
 from collector.store.connect import Connections
 from dashboard.docs.metrics import metrics_page
-from dashboard.health.pipeline import LIMITS, Stage, Stages, stage_items
+from dashboard.health.pipeline import LIMITS, Stage, Stages, put_off_items, stage_items
 from dashboard.health.pipeline_metrics import StageMetrics
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import decision_span, outcome, store_request, trace_request
@@ -240,3 +240,14 @@ def test_log_that_cannot_be_written_is_not_ready_though_nothing_waits_for_it() -
         "what comes is refused: the disk of collector.wal_dir cannot be written: No space left on "
         "device; free space or repair the disk"
     )
+
+
+def test_what_was_put_off_is_said_while_it_waits() -> None:
+    """No stage is behind by it, and it is in no figure."""
+    assert put_off_items(0) == []
+    (item,) = put_off_items(38_000_000_000)
+    assert (item.name, item.value, item.unit, item.status) == (
+        *("attribution.put_off", 38.0),
+        *("s", "warn"),
+    )
+    assert "more cores" in item.detail
