@@ -13,9 +13,9 @@ from collector.core.clock import NS_PER_S
 
 # A run that takes longer passes something over. By then what it began with is twice that old, and
 # `settle_s` (5): so that nobody sees figures that are more than 10 s old.
-RUN_NS_MAX: Final = 2_400 * NS_PER_S // 1_000
+RUN_NS_MAX: Final = 2_200 * NS_PER_S // 1_000
 # ... and takes on so much.
-RUN_NS: Final = 2 * NS_PER_S
+RUN_NS: Final = 1_800 * NS_PER_S // 1_000
 # What was passed over is worked off in slices of about so long.
 _SLICE_NS: Final = NS_PER_S
 # Of less most is what a run takes in any case, which says nothing of how long more takes.
@@ -24,7 +24,9 @@ _WIDTH_NS_MIN: Final = NS_PER_S // 2
 
 
 class Pace:
-    """How long the last two runs took; one alone is slow where the disk or the machine stood.
+    """How long the last two runs took.
+
+    One alone that was long is no reason to pass anything over: the machine may have stood still.
 
     Args:
         spans_min: how many a run has to have to tell how long one takes.
@@ -64,7 +66,7 @@ class Pace:
             elapsed_ns: how long that took.
         """
         own = elapsed_ns / done_spans if done_spans >= self._spans_min else 0.0
-        span_ns = max(min(self._span_ns), own)
+        span_ns = max(sum(self._span_ns) / len(self._span_ns), own)
         takes_ns, from_ns = 0.0, 0
         for begin_ns, spans in arrived:
             takes_ns += spans * span_ns
