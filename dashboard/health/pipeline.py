@@ -60,6 +60,9 @@ LIMITS: Final = {
 }
 
 
+PUT_OFF: Final = "attribution.put_off"
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """One stage. `behind_s` is None where nothing is known yet, as of `received` before data."""
@@ -167,7 +170,7 @@ def put_off_items(put_off_ns: int) -> list[HealthItem]:
         "oldest first, when there is time; if it only grows, give the machine more cores"
     )
     seconds = round(put_off_ns / NS_PER_S, 1)
-    return [HealthItem("attribution.put_off", seconds, "s", "warn", detail)]
+    return [HealthItem(PUT_OFF, seconds, "s", "warn", detail)]
 
 
 def signal_items(stages: Stages, now_ns: int) -> list[HealthItem]:

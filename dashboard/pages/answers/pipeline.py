@@ -9,6 +9,7 @@ from dash import dcc, html
 
 from collector.core.clock import NS_PER_S
 from dashboard.health.items import HealthItem, Status
+from dashboard.health.pipeline import PUT_OFF
 from dashboard.pages.parts import Cell, Component, table
 from dashboard.read.rows import Rejected, TableSize
 from dashboard.units import UNKNOWN, Zone, count, shorten, size, span_of_time
@@ -51,8 +52,10 @@ def verdict(items: Sequence[HealthItem]) -> str:
     if not items:
         return "This process serves pages alone: ask those that receive and attribute how they are."
     stages = stages_of(items)
-    order = [*(name for name, _ in STAGES), _LATE]
-    wrong = [each for each in by_urgency(items) if each.status != "ok"]
+    put_off = next((each for each in items if each.name == PUT_OFF), None)
+    # What was put off is worked off with late data, which may be none of it.
+    order = [*(name for name, _ in STAGES), *([] if put_off else [_LATE])]
+    wrong = [each for each in by_urgency(items) if each.status != "ok" and each is not put_off]
     behind = [stages[name] for name in order if name in stages and stages[name].status != "ok"]
     if behind:
         first = by_urgency(behind)[0]
@@ -62,6 +65,12 @@ def verdict(items: Sequence[HealthItem]) -> str:
     if received is None or not isinstance(received.value, int | float):
         return f"Nothing was received since the service started{_but(wrong)}."
     age = span_of_time(received.value * NS_PER_S)
+    if put_off is not None and isinstance(put_off.value, int | float):
+        waits = span_of_time(put_off.value * NS_PER_S)
+        return (
+            f"Everything is stored, the newest data are {age} old; {waits} of what came before is "
+            f"still to be attributed{_but(wrong)}."
+        )
     if received.value > _SILENT_S:
         return f"All that came is stored and attributed, but nothing came for {age}{_but(wrong)}."
     return f"Everything is stored and attributed; the newest data are {age} old{_but(wrong)}."

@@ -26,6 +26,7 @@ NEVER = HealthItem("stage.received", None, "s ago", "ok")
 STORED = HealthItem("stage.stored", 0.0, "s behind", "ok")
 SLOW = HealthItem("stage.stored", 130.0, "s behind", "bad", "the store is slow; lost: 4 unparsable")
 LATE = HealthItem("stage.late", 70.0, "s behind", "warn", "see job.late")
+PUT_OFF = HealthItem("attribution.put_off", 38.0, "s", "warn", "more came than there is time for")
 OFF = HealthItem("packet.recorder", "off", "", "warn", "run as root")
 
 
@@ -53,6 +54,10 @@ def rows_of(component: Component) -> list[list[object]]:
         pytest.param([RECEIVED, STORED, OFF],
                      "Everything is stored and attributed; the newest data are 2 s old; look at "
                      "packet.recorder: off.", id="well but for one figure"),
+        pytest.param([RECEIVED, STORED, LATE, PUT_OFF],
+                     "Everything is stored, the newest data are 2 s old; 38 s of what came before "
+                     "is still to be attributed; look at stage.late: 70.0 s behind.",
+                     id="more comes than can be attributed"),
         pytest.param([], "This process serves pages alone", id="another process receives"),
     ],
 )  # fmt: skip
