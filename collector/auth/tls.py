@@ -140,7 +140,7 @@ class Certificates:
         return context
 
     def _stamps(self) -> tuple[object, ...]:
-        """Return what changes when a file is written or replaced, also behind a link."""
+        """Return what changes when a file or its mode is, or is replaced, also behind a link."""
         return tuple(map(_stamp, _files(self._config)))
 
     def _show_expiry(self) -> None:
@@ -233,7 +233,8 @@ def _stamp(path: Path) -> object:
         found = path.stat()
     except OSError:
         return None
-    return (found.st_mtime_ns, found.st_size, found.st_ino)
+    # The time of the last change of anything, such as owner and mode, which may be what was wrong.
+    return (found.st_ctime_ns, found.st_mtime_ns, found.st_size, found.st_ino)
 
 
 def _ns(instant: datetime) -> int:
