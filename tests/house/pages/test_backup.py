@@ -118,7 +118,7 @@ def test_what_was_backed_up_is_read_back(machine: Machine) -> None:
 
 
 def assert_cut_archive_is_refused(shell: PageShell, machine: Machine, copy: Path) -> None:
-    """Assert that neither check takes half of a copy for whole, and that nothing is moved for it."""
+    """Assert that neither check takes half of a copy for whole, and that nothing is moved."""
     cut = copy.with_name("cut.tar")
     cut.write_bytes(copy.read_bytes()[: copy.stat().st_size // 2])
     cut.with_name("cut.tar.sha256").write_text(copy.with_name("copy.tar.sha256").read_text())
