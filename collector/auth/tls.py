@@ -233,8 +233,9 @@ def _stamp(path: Path) -> object:
         found = path.stat()
     except OSError:
         return None
-    # The time of the last change of anything, such as owner and mode, which may be what was wrong.
-    return (found.st_ctime_ns, found.st_mtime_ns, found.st_size, found.st_ino)
+    # Owner and mode may be what was wrong: they move `ctime`, whose clock ticks every few ms alone.
+    mode = found.st_mode
+    return (found.st_ctime_ns, found.st_mtime_ns, found.st_size, found.st_ino, mode)
 
 
 def _ns(instant: datetime) -> int:
