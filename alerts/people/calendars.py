@@ -83,7 +83,7 @@ class _Read:
 
     within: Window
     windows: tuple[Window, ...]
-    stamp: tuple[int, int] | None
+    stamp: tuple[int, ...] | None
 
 
 class Calendars:
@@ -176,14 +176,15 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _stamp(config: CalendarConfig) -> tuple[int, int] | None:
+def _stamp(config: CalendarConfig) -> tuple[int, ...] | None:
     if config.path is None:
         return None
     try:
         status = config.path.stat()
     except OSError:
-        return (0, 0)
-    return status.st_mtime_ns, status.st_size
+        return ()
+    # A file whose mode was put right, or that was copied with its time, has another `ctime` alone.
+    return status.st_ctime_ns, status.st_mtime_ns, status.st_size
 
 
 def _factor(config: CalendarConfig) -> Decimal:

@@ -140,7 +140,7 @@ class Certificates:
         return context
 
     def _stamps(self) -> tuple[object, ...]:
-        """Return what changes when a file is written or replaced, also behind a link."""
+        """Return what changes when a file or its mode is, or is replaced, also behind a link."""
         return tuple(map(_stamp, _files(self._config)))
 
     def _show_expiry(self) -> None:
@@ -233,7 +233,9 @@ def _stamp(path: Path) -> object:
         found = path.stat()
     except OSError:
         return None
-    return (found.st_mtime_ns, found.st_size, found.st_ino)
+    # Owner and mode may be what was wrong: they move `ctime`, whose clock ticks every few ms alone.
+    mode = found.st_mode
+    return (found.st_ctime_ns, found.st_mtime_ns, found.st_size, found.st_ino, mode)
 
 
 def _ns(instant: datetime) -> int:

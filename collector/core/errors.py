@@ -3,6 +3,7 @@
 MillworthError
 ├── TransientError           the same call may succeed later: retry, bounded and jittered; exit 75
 │   ├── StoreUnavailableError
+│   ├── SchemaMissingError   another process has not made the tables yet
 │   ├── LogFullError         the write-ahead log holds all it may: the sender has to wait
 │   ├── LogWriteError        the write-ahead log could not be written or synced
 │   ├── ClientGoneError      nobody waits for the answer any more, so nothing was kept
@@ -42,6 +43,10 @@ class TransientError(MillworthError):
 
 class StoreUnavailableError(TransientError):
     """The store did not answer."""
+
+
+class SchemaMissingError(TransientError):
+    """The store lacks tables or views, which another process makes."""
 
 
 class LogFullError(TransientError):

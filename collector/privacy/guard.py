@@ -14,6 +14,7 @@ from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig
 from collector.core.errors import ConfigError, DecodeError
 from collector.core.key_files import Key, made_keys_file, parse_keys, read_keys_file
+from collector.core.log import get_logger
 from collector.otlp.check import Signal
 from collector.privacy.encryption import (
     HEAD_BYTES_MAX,
@@ -23,7 +24,7 @@ from collector.privacy.encryption import (
     plain_segment,
     rejected_place,
 )
-from collector.privacy.known_keys import KIDS_FILE, check_known, note_known
+from collector.privacy.known_keys import KIDS_FILE, check_known, missing, note_known
 from collector.privacy.memory_files import MemoryFiles
 from collector.privacy.pseudonyms import Tokeniser
 from collector.privacy.redact import Changes, Identifiers
@@ -32,6 +33,7 @@ from collector.store.connect import Connections
 from collector.wal.frames import HEAD_BYTES_MAX as FRAME_BYTES
 from collector.wal.frames import TRAILER_BYTES, Frame, request_start
 
+_LOG = get_logger("collector")
 KEPT_NS = 31 * NS_PER_DAY  # the TTL of the tables, and a day for the parts that wait for it
 _TOKEN_TABLES = ("otel_traces", "otel_logs", "decisions", "outcomes")
 
@@ -91,6 +93,14 @@ class Protection:
             tokens = made_keys_file(directory / KEYS_FILE, "the key of [identifiers]")
         check_known(directory, tokens)
         if not self._is_late:
+            if tokens and (without := missing(directory, tokens)):
+                _LOG.warning(
+                    "identifiers_key_missing",
+                    ids=without,
+                    remedy="nothing that comes has the tokens that these keys made: put them at "
+                    "the end of identifiers.keys; where nothing of theirs is stored any more, take "
+                    f"their lines out of {directory / KIDS_FILE}",
+                )
             note_known(directory, tokens)
         self._directory = None
         if cipher.is_on:
@@ -126,6 +136,8 @@ class Protection:
         own = _configured(self._config, "identifiers")
         check_known(directory, own)
         keys = "your keys" if own else made
+        if own and (without := missing(directory, own)):
+            keys += f", WITHOUT {', '.join(without)}, which made tokens before"
         rules = "the shipped rules" if self._config.defaults else "no shipped rule"
         said = f"replaced by {rules} and {len(self._config.rules)} of yours, tokens by {keys}"
         log = "the log is encrypted" if is_encrypted else "the log is not encrypted"

@@ -28,11 +28,19 @@ def check_known(directory: Path, keys: Sequence[Key]) -> None:
         keys: that make tokens from now on.
 
     Raises:
-        ConfigError: one is another than the one that had its id before, or the file of them cannot
-            be read.
+        ConfigError: one is another than the one that had its id before, or had another id, or the
+            file of them cannot be read.
     """
     known = _known(directory / KIDS_FILE)
+    names = {mark: kid for kid, mark in known.items()}
     for key in keys:
+        before = names.get(_mark(key))
+        if before is not None and key.kid not in known:
+            raise ConfigError(
+                f"identifiers: key {key.kid!r} made tokens under the id {before!r} before, and "
+                "tokens have the id of their key in them, so nothing that comes would have those "
+                f"of what is stored; write {before}: in place of {key.kid}:"
+            )
         if not hmac.compare_digest(known.get(key.kid, _mark(key)), _mark(key)):
             raise ConfigError(
                 f"identifiers: key {key.kid!r} is another than the one that made tokens under this "
@@ -40,6 +48,15 @@ def check_known(directory: Path, keys: Sequence[Key]) -> None:
                 "the one of before back, or, where it is lost for good, give the new one an id of "
                 "its own"
             )
+
+
+def missing(directory: Path, keys: Sequence[Key]) -> list[str]:
+    """Return the ids of keys that made tokens before and are not among these.
+
+    Raises:
+        ConfigError: the file of them cannot be read.
+    """
+    return sorted(_known(directory / KIDS_FILE).keys() - {key.kid for key in keys})
 
 
 def note_known(directory: Path, keys: Sequence[Key]) -> None:

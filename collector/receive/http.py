@@ -16,6 +16,8 @@ from collector.receive.pipeline import Intake
 
 # An answer is a few hundred bytes: whoever does not read it is not there.
 _WRITE_SECONDS_MAX = 10.0
+# Of a body that is refused before it is read, as a multiple of the largest that is taken.
+_DISCARD_FACTOR = 4
 # What is under way when the service stops has this long to come, to be synced and answered.
 _STOP_SECONDS_MAX = 5.0
 
@@ -73,6 +75,7 @@ class HttpReceiver:
             idle_seconds_max=config.idle_seconds_max,
             body_seconds_max=None,  # the application has both, and answers as OTLP wants
             body_bytes_max=None,
+            discard_bytes_max=_DISCARD_FACTOR * config.body_bytes_max,
             write_seconds_max=_WRITE_SECONDS_MAX,
             stop_seconds_max=_STOP_SECONDS_MAX,
         )

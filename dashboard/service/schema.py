@@ -7,7 +7,7 @@ from typing import Final
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.core.clock import NS_PER_DAY, known_ns
-from collector.core.errors import MigrationError, TransientError
+from collector.core.errors import SchemaMissingError, TransientError
 from collector.core.log import get_logger
 from collector.store.connect import Connections
 from collector.store.errors import explain
@@ -73,7 +73,8 @@ def require_schema(store: Connections, settings: Settings, *, writes: bool = Tru
         writes: whether rows are written at all.
 
     Raises:
-        MigrationError: it lacks something; the text names the first.
+        SchemaMissingError: it lacks something; the text names the first.
+        MigrationError: another build made it.
         StoreRefusedError: its user may not write.
     """
     s = settings
@@ -81,7 +82,7 @@ def require_schema(store: Connections, settings: Settings, *, writes: bool = Tru
         store.client(), s.attributes, s.decisions, s.outcomes, cluster=s.store.cluster
     )
     if pending:
-        raise MigrationError(
+        raise SchemaMissingError(
             f"the store lacks {pending[0].name} and {len(pending) - 1} more; start "
             "`millworth collect` with these settings, or run `millworth migrate`, first"
         )

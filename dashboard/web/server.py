@@ -70,6 +70,7 @@ class DashboardServer:
                 idle_seconds_max=75.0,  # longer than browsers keep what they do not use
                 body_seconds_max=300.0,  # a large import over a slow line
                 body_bytes_max=IMPORT_BYTES_MAX + 1024 * 1024,
+                discard_bytes_max=4 * IMPORT_BYTES_MAX,
                 write_seconds_max=60.0,
                 stop_seconds_max=3.0,
                 says_why=True,

@@ -19,7 +19,9 @@ from starlette.types import Scope
 
 from collector.auth.gate import Gate, Sender
 from collector.core.clock import NS_PER_S, Clock
+from collector.core.log import get_logger
 
+_LOG = get_logger("dashboard")
 # Of those who signed in the oldest are forgotten first.
 SESSIONS_MAX: Final = 10_000
 _NAME: Final = "millworth-session"
@@ -52,9 +54,11 @@ class Sessions:
         self._public = urlsplit(public_url)
         self._sessions: OrderedDict[bytes, Session] = OrderedDict()
         self._lock = threading.Lock()
+        self._has_warned = False
 
     def open(self, sender: Sender, scope: Scope) -> str:
         """Return the Set-Cookie header of a new session; it ends no later than its token."""
+        self._warn_of_lost_host(scope)
         secret = secrets.token_urlsafe(_SECRET_BYTES)
         now_ns = self._clock.now_ns()
         ends_ns = min(now_ns + self._lasts_ns, sender.expires_ns or 2**63)
@@ -101,6 +105,22 @@ class Sessions:
     def _name(self, scope: Scope) -> str:
         # With this prefix no page reached without TLS, and no other host, can put one in its place.
         return f"__Host-{_NAME}" if self._is_secure(scope) else _NAME
+
+    def _warn_of_lost_host(self, scope: Scope) -> None:
+        """Say once that a proxy hands on another Host than the one that the browser asked for."""
+        headers = Headers(scope=scope)
+        is_ours = urlsplit(headers.get("origin", "")).netloc == self._public.netloc
+        if self._has_warned or self._public.scheme != "https" or not is_ours:
+            return
+        if not self._is_secure(scope):
+            self._has_warned = True
+            _LOG.warning(
+                "proxy_loses_host",
+                host=headers.get("host", "")[:100],
+                public_url=self._public.geturl(),
+                remedy="have the proxy send the browser's Host, in nginx `proxy_set_header Host "
+                "$host;` in the location itself; until then the cookie of a sign-in has no Secure",
+            )
 
     def _is_secure(self, scope: Scope) -> bool:
         """Return whether the browser speaks TLS, with us or with the proxy in front."""

@@ -26,6 +26,7 @@ from uvicorn.server import ServerState
 
 from collector.core.clock import Clock
 from collector.core.counters import Counters
+from collector.core.http.linger import LingeringTransport
 from collector.core.http.problem import problem
 from collector.core.log import get_logger
 from collector.core.worker import Worker
@@ -36,6 +37,8 @@ HEAD_BYTES_MAX = 64 * 1024
 # No descriptor or no memory for another connection: those that wait are taken a little later.
 _ACCEPT_AGAIN_S = 0.1
 _RETRY_AFTER_S = 1
+# What a peer has for the rest of a request that is answered, where the service stops.
+_STOP_LINGER_S = 0.5
 # The key of the ASGI scope's state under which an application finds `BoundedProtocol.is_gone`.
 IS_GONE = "millworth.is_gone"
 _WHY = {
@@ -52,10 +55,11 @@ class Bounds:
     """What a connection may take. Seconds; None is no limit here, since the application has one."""
 
     connections_max: int
-    head_seconds_max: float  # also of the handshake
+    head_seconds_max: float  # also of the handshake, and of the rest of what is answered early
     idle_seconds_max: float
     body_seconds_max: float | None
     body_bytes_max: int | None
+    discard_bytes_max: int  # of the rest of a request that is answered early
     write_seconds_max: float  # that a reader may leave an answer unread
     stop_seconds_max: float  # that a stop waits for requests under way
     says_why: bool = False  # a refusal has problem details as its body
@@ -84,13 +88,20 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Begin to wait for the first head."""
-        super().connection_made(transport)
+        self._lingering = LingeringTransport(
+            transport,
+            is_owed=lambda: not self._in_head or self._head_bytes > 0,
+            seconds_max=self._bounds.head_seconds_max,
+            bytes_max=self._bounds.discard_bytes_max,
+        )
+        super().connection_made(self._lingering)
         self._descriptor = transport.get_extra_info("socket").fileno()
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place of this connection to another."""
         self._settle()
+        self._lingering.lost()
         if self._unread is not None:
             self._unread.cancel()
         super().connection_lost(exc)
@@ -98,6 +109,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; a head that is too long ends the connection."""
+        if self._lingering.is_lingering():
+            self._lingering.discard(len(data))
+            return
         if self._owed is None and (self.cycle is None or self.cycle.response_complete):
             self._await_head()
         if self._in_head:
@@ -122,7 +136,14 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body; one that is too long ends the connection."""
+        if self.transport.is_closing():
+            return  # the rest of what was read at once
         self._body_bytes += len(body)
+        if self.cycle.response_complete:
+            if self._body_bytes > self._bounds.discard_bytes_max:
+                self._refuse("large_body")
+                self.transport.abort()
+            return
         limit = self._bounds.body_bytes_max
         if limit is not None and self._body_bytes > limit:
             self._end("large_body", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
@@ -137,6 +158,18 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle.response_complete:
             # Answered before the body had come; uvicorn no longer looks at how long it idles.
             self._await_head()
+
+    def on_response_complete(self) -> None:
+        """Wait no longer than for a head, where the rest of what is answered still comes."""
+        super().on_response_complete()
+        if not self._in_head and not self.transport.is_closing():
+            self._settle()
+            self._await_head()
+
+    def shutdown(self) -> None:
+        """Let a request under way end; a rest that nobody reads does not hold up a stop."""
+        self._lingering.hasten(_STOP_LINGER_S)
+        super().shutdown()
 
     def pause_writing(self) -> None:
         """Begin to wait for a peer that does not read its answer."""
@@ -176,12 +209,16 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._refuse(reason)
         if self.cycle is None or self.cycle.response_complete:
-            self.transport.write(_refusal(status, self._bounds))
+            if self._in_head:  # else the request is answered, and this is its rest
+                self.transport.write(_refusal(status, self._bounds))
         elif not self.cycle.response_started:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
             self.transport.write(_refusal(status, self._bounds, self.scope["path"]))
-        self.transport.close()
+        if status is HTTPStatus.REQUEST_TIMEOUT:
+            self._lingering.end()  # the peer has had its time
+        else:
+            self._lingering.close()
 
     def _give_up(self) -> None:
         self._refuse("unread")

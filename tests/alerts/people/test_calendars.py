@@ -49,6 +49,21 @@ def test_budget_allows_the_mean_over_the_window(tmp_path: Path) -> None:
     assert list(calendars(path, 0.5).factor_bounds(["launches"])) == [Decimal("0.5"), 1]
 
 
+def test_file_that_is_replaced_by_one_as_old_is_read_again(tmp_path: Path) -> None:
+    """As `cp -p` and archives leave it; a mode that was put right is told by the same time."""
+    path = tmp_path / "launches.csv"
+    table(path, ("2034-05-10T13:00Z", "2034-05-10T14:00Z"))
+    of = calendars(path)
+    assert hour(of) == 1
+    before = path.stat()
+
+    while path.stat().st_ctime_ns == before.st_ctime_ns:  # whose clock ticks every few ms
+        table(path, ("2034-05-10T12:00Z", "2034-05-10T13:00Z"))
+        os.utime(path, ns=(before.st_mtime_ns, before.st_mtime_ns))
+    assert path.stat().st_size == before.st_size
+    assert hour(of) == 4
+
+
 def test_changed_file_is_read_again_and_a_broken_one_stands_as_it_was(tmp_path: Path) -> None:
     """Somebody saves half a line: the budget of the night does not change by that."""
     path = tmp_path / "launches.csv"

@@ -237,6 +237,19 @@ def test_renewed_certificate_is_used_without_a_restart(
         assert send(service, successor.ca) == 200
 
 
+def test_key_whose_mode_is_put_right_is_used(authority: Authority) -> None:
+    """The log asks for a `chmod`, and that is all that whoever follows it does."""
+    files = authority.issue("server")
+    used = certificates(tls_of(files))
+    renewed = authority.issue("next")
+    renewed.key.chmod(0o644)
+    shutil.move(renewed.key, files.key)
+    shutil.move(renewed.cert, files.cert)
+    assert not used.refresh()
+    files.key.chmod(0o600)
+    assert used.refresh()
+
+
 @pytest.mark.integration
 @BOTH
 def test_renewed_client_authority_is_used_without_a_restart(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from collector.core.errors import ConfigError
 from collector.core.key_files import parse_keys
+from collector.core.log import configure
 from collector.privacy.guard import Protection
 from collector.privacy.known_keys import KIDS_FILE, check_known, note_known
 from collector.privacy.rules import KEYS_FILE, IdentifiersConfig
@@ -47,6 +49,33 @@ def test_new_key_in_front_is_noted_and_the_one_of_before_stays_known(tmp_path: P
     started(tmp_path, NEW)
     with pytest.raises(ConfigError, match="key 'k1'"):
         started(tmp_path, f"{NEW},{OTHER}")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_key_under_another_id_is_refused(tmp_path: Path, *, late: bool) -> None:
+    """The id is in the tokens: with the same key, one person was two."""
+    made = Protection(IdentifiersConfig())
+    made.open(tmp_path)
+    [line] = [text for text in (tmp_path / KEYS_FILE).read_text().splitlines() if ":" in text]
+    renamed = f"{NEW},{line.replace('a1:', 'k1:')}"
+    with pytest.raises(ConfigError, match="key 'k1' made tokens under the id 'a1' before"):
+        started(tmp_path, renamed, late=late)
+    started(tmp_path, f"{NEW},{line}", late=late)
+
+
+def test_key_that_is_no_longer_given_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever loses one knows; whoever forgets one finds nobody again, and was not told."""
+    configure(json=True)
+    started(tmp_path, OLD)
+    started(tmp_path, f"{NEW},{OLD}")
+    assert "identifiers_key_missing" not in capsys.readouterr().err
+    started(tmp_path, NEW)
+    [said] = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (said["event"], said["ids"]) == ("identifiers_key_missing", ["k1"])
+    told = Protection(IdentifiersConfig.model_validate({"keys": NEW})).describe(tmp_path)
+    assert "WITHOUT k1" in told
 
 
 def test_key_that_is_made_anew_where_nothing_is_stored_is_no_other(tmp_path: Path) -> None:

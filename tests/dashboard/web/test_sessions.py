@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from http.cookies import SimpleCookie
@@ -18,6 +19,9 @@ from collector.auth.roles import Role
 from collector.auth.tokens import AccessConfig, TokenConfig, hash_text
 from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
+from collector.core.log import configure
+from collector.store.connect import Connections
+from dashboard.settings.config import DashboardConfig
 from dashboard.web.security import AccessGuard
 from dashboard.web.sessions import SESSIONS_MAX, Sessions
 from dashboard.web.sign_in import local_path
@@ -247,6 +251,35 @@ def test_cookie_is_for_tls_alone_where_there_is_tls(api: Api, clock: ManualClock
         assert "Secure" not in done.headers["set-cookie"]
 
     Browser(app, clock).run(forged)
+
+
+def test_proxy_that_loses_the_host_is_named_once(
+    world: Connections, clock: ManualClock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The browser says where it is, and the proxy that we are somewhere else; none without one."""
+    configure(json=True)
+
+    async def twice(client: httpx.AsyncClient) -> None:
+        for _ in range(2):
+            done = await client.post(
+                "/login",
+                data={"token": "mwt_anna"},
+                headers={"origin": "https://millworth.example"},
+            )
+            assert done.status_code == 303
+            assert "Secure" not in done.headers["set-cookie"]
+
+    async def on_the_machine(client: httpx.AsyncClient) -> None:
+        assert (await sign_in(client, "anna")).status_code == 303
+
+    app = Api(world, DashboardConfig(public_url="https://millworth.example")).app.server
+    browser = Browser(app, clock, "https://millworth.example")
+    browser.run(on_the_machine)
+    browser.run(twice)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    [said] = [line for line in lines if line["event"] == "proxy_loses_host"]
+    assert said["host"] == "127.0.0.1:8050"
+    assert "proxy_set_header Host" in said["remedy"]
 
 
 def test_sign_in_is_limited_as_its_token_is(browser: Browser) -> None:

@@ -89,12 +89,13 @@ def test_what_was_backed_up_is_read_back(machine: Machine) -> None:
     copy = machine.home / "copy.tar"
     back_up, restore, look = blocks(BACKUP, "sh")
 
-    assert "identifiers.key" in shell.run(back_up, STATE=machine.state, BACKUP=copy)
+    assert "the backup is whole" in shell.run(back_up, STATE=machine.state, BACKUP=copy)
     before = asked(machine, COUNTS)
     send(machine, decision(9, now_ns))
     await_rows(machine, "SELECT count() FROM decisions FINAL", 4)
     shell.run("systemctl stop millworth")
     assert_paths_are_there(machine.state)
+    assert_cut_archive_is_refused(shell, machine, copy)
     shutil.rmtree(machine.state)
     shell.run(restore, STATE=machine.state, BACKUP=copy)
     after = asked(machine, COUNTS)
@@ -114,6 +115,20 @@ def test_what_was_backed_up_is_read_back(machine: Machine) -> None:
     assert int(repeated[1]) == len(requests)
     with sqlite3.connect(machine.state / "alerts.sqlite") as alerts:
         assert alerts.execute("SELECT count(*) FROM states").fetchone()[0] >= 1
+
+
+def assert_cut_archive_is_refused(shell: PageShell, machine: Machine, copy: Path) -> None:
+    """Assert that neither check takes half of a copy for whole, and that nothing is moved."""
+    cut = copy.with_name("cut.tar")
+    cut.write_bytes(copy.read_bytes()[: copy.stat().st_size // 2])
+    cut.with_name("cut.tar.sha256").write_text(copy.with_name("copy.tar.sha256").read_text())
+    with pytest.raises(AssertionError, match="1c1"):
+        shell.run(blocks(BACKUP, "sh")[1], STATE=machine.state, BACKUP=cut)
+    assert machine.state.exists()
+    assert not machine.state.with_name(f"{machine.state.name}.before").exists()
+    [listing] = [line for line in blocks(BACKUP, "sh")[0].splitlines() if "tar --list" in line]
+    with pytest.raises(AssertionError, match="Unexpected EOF"):
+        shell.run(f"BACKUP={cut}\n{listing}")
 
 
 def assert_paths_are_there(state: Path) -> None:

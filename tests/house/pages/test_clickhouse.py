@@ -12,7 +12,7 @@ import pytest
 from collector.core.clock import SystemClock
 from tests.support.builders import span, trace_request
 from tests.support.clickhouse.double import Double
-from tests.support.docs.pages import PageShell, await_rows, blocks, only
+from tests.support.docs.pages import PageShell, await_rows, blocks
 from tests.support.docs.systemd import Machine
 
 pytestmark = pytest.mark.integration
@@ -73,8 +73,8 @@ def test_keys_move_and_rows_stay(machine: Machine) -> None:
 
 def test_statements_of_the_page_are_clickhouses(tmp_path: Path) -> None:
     """The engine's own parser knows every right by name; users themselves are the server's."""
-    statements = [each.strip() for each in only(PAGE, "sql").split(";") if each.strip()]
-    assert len(statements) == 7
+    statements = [each.strip() for each in "".join(blocks(PAGE, "sql")).split(";") if each.strip()]
+    assert len(statements) == 8
     with Double(tmp_path) as server:
         for statement in statements:
             answer = httpx.post(

@@ -168,6 +168,8 @@ def assert_ways_in(place: str, ca: Path) -> None:
         sent = client.post(f"{url}/v1/traces", content=body, headers={**kind, **bearer})
         assert sent.status_code == 200, sent.text
         assert client.post(f"{url}/v1/traces", content=body, headers=kind).status_code == 401
+        late = client.post(f"{url}/v1/traces", content=bytes(15_000_000), headers=kind)
+        assert late.status_code == 401, "a proxy that is reset while it sends says 502"
         assert client.get(url).status_code == 401
         assert "Millworth" in client.get(url, headers=bearer).text
         assert client.get(f"{url}/api/v1/health", headers=bearer).status_code == 200
@@ -185,6 +187,16 @@ def test_public_url_of_the_page_is_taken() -> None:
     """Browsers send that name, and any other is refused."""
     settings = Settings.model_validate(tomllib.loads(blocks(PAGE, "toml")[0]))
     assert settings.dashboard.public_url == f"https://{NAME}"
+
+
+def test_each_location_of_nginx_names_the_host() -> None:
+    """One that sets any header inherits none of the server's; the cookie depends on this one."""
+    for fragment in blocks(PAGE, "nginx"):
+        locations = re.findall(r"location [^{]+\{[^}]+\}", fragment)
+        to_pages = [text for text in locations if "proxy_pass http" in text]
+        assert to_pages
+        for text in to_pages:
+            assert "proxy_set_header Host $host;" in text, text
 
 
 def test_what_is_the_readers_is_marked() -> None:

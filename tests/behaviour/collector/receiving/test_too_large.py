@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +73,33 @@ def refused(counters: Counters, reason: str) -> float | None:
     """Return how many requests were refused for a reason."""
     labels = {"signal": "traces", "reason": reason}
     return counters.registry.get_sample_value("millworth_refused_total", labels)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param(f"content-type: {PROTOBUF}\r\n", b"413", id="too large"),
+        pytest.param("content-type: text/plain\r\n", b"415", id="of no type"),
+    ],
+)
+def test_sender_that_sends_all_before_it_reads_is_told(
+    tmp_path: Path, counters: Counters, clock: ManualClock, headers: str, status: bytes
+) -> None:
+    """As a proxy does, which makes a 502 of a connection that is reset, and senders retry that."""
+    size = 21_000_000  # more than is taken by default, and than the kernel's buffers hold
+    with (
+        collecting(tmp_path, counters, clock) as service,
+        socket.create_connection(("127.0.0.1", service.http_port), timeout=WAIT_S) as connection,
+    ):
+        connection.sendall(
+            f"POST /v1/traces HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n{headers}"
+            f"content-length: {size}\r\n\r\n".encode()
+            + bytes(size)
+        )
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 " + status)
 
 
 @pytest.mark.parametrize("key", ["wal_bytes_max", "body_bytes_max"])

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import select
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
-from collector.core.clock import SystemClock
-from collector.core.counters import Counters
-from collector.core.http.server import BoundedServer, Bounds
-from tests.support.collector.server import BOUNDS, START, WAIT_S, App, answer_at_once, read_all
+from tests.support.collector.server import (
+    BOUNDS,
+    START,
+    WAIT_S,
+    App,
+    answer_at_once,
+    ended,
+    read_all,
+    serving,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -40,26 +43,6 @@ async def answer_at_length(_: object, __: App, send: App) -> None:
     await send(START)
     await send({"type": "http.response.body", "body": LARGE, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
-
-
-@contextmanager
-def serving(app: App, bounds: Bounds) -> Iterator[tuple[socket.socket, Counters]]:
-    """Yield a connection to a server with these bounds."""
-    counters = Counters()
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = BoundedServer(app, listener, "test", bounds, counters, SystemClock())
-    server.start()
-    try:
-        with socket.create_connection(listener.getsockname(), timeout=WAIT_S) as connection:
-            yield connection, counters
-    finally:
-        server.stop()
-
-
-def ended(counters: Counters, reason: str) -> float:
-    """Return how many connections were ended for a reason."""
-    value: float = counters.connections_refused.labels("test", reason)._value.get()
-    return value
 
 
 def test_body_within_the_bounds_is_read_and_the_next_request_too() -> None:
