@@ -43,6 +43,7 @@
 window.millworthOpen = new Map();
 (function () {
   const AGAIN_MS = 2000;
+  const LOOK_MS = 250;
   const LONGEST_MS = 10000;
   // A question that takes longer than a proxy waits is not asked for ever.
   const TRIED_MS = 120000;
@@ -54,12 +55,45 @@ window.millworthOpen = new Map();
     if (isGivenUp) window.dispatchEvent(new CustomEvent("millworth-given-up"));
   }
 
-  function name(url, options) {
+  function asked(options) {
     try {
-      return JSON.parse(options.body).output;
+      return JSON.parse(options.body);
     } catch (notCallback) {
-      return url;
+      return {};
     }
+  }
+
+  const name = (url, options) => asked(options).output || url;
+
+  // What a clock asks has time while nobody sees the page. The list of decisions changes as fast as
+  // they come: it waits for whoever is in it by keyboard, whose row would be gone.
+  const isAt = () => Boolean(document.activeElement && document.activeElement.closest("#decisions-list"));
+  const rests = (ticks) =>
+    document.hidden || (ticks.every((each) => each === "decisions-tick.n_intervals") && isAt());
+  const waiting = new Map();
+
+  function say(text) {
+    if (document.getElementById("decisions-rests")) {
+      window.dash_clientside.set_props("decisions-rests", { children: text });
+    }
+  }
+
+  // Wait for the turn of a question; false where the same was asked again meanwhile.
+  async function turn(options) {
+    const { output, changedPropIds: ticks = [] } = asked(options);
+    if (!ticks.length || !ticks.every((each) => each.endsWith("tick.n_intervals")) || !rests(ticks)) {
+      return true;
+    }
+    const mine = {};
+    waiting.set(output, mine);
+    if (isAt()) say("Stands still while the focus is in the table.");
+    while (rests(ticks) && waiting.get(output) === mine) {
+      await new Promise((resolve) => window.setTimeout(resolve, LOOK_MS));
+    }
+    if (waiting.get(output) !== mine) return false;
+    waiting.delete(output);
+    say("");
+    return true;
   }
 
   // Whether an answer is one to wait for, and how long; null where it is the last.
@@ -70,6 +104,8 @@ window.millworthOpen = new Map();
   }
 
   async function ask(url, options) {
+    // As Dash has it of an answer that changes nothing.
+    if (!(await turn(options))) return new Response(null, { status: 204 });
     let until = 0;
     for (;;) {
       let rest = AGAIN_MS;
