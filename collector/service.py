@@ -295,6 +295,11 @@ class CollectorService:
         instants = [arrivals.newest_ns for arrivals in self._arrivals.values()]
         return max((ns for ns in instants if ns is not None), default=None)
 
+    def live_ns(self) -> int | None:
+        """Return when the last request of a sender came, None before the first of this process."""
+        instants = [arrivals.live_ns for arrivals in self._arrivals.values()]
+        return max((ns for ns in instants if ns is not None), default=None)
+
     def flow(self) -> dict[Signal, SignalFlow]:
         """Return where each signal stands between the sender and the store."""
         return {

@@ -125,6 +125,11 @@ class Zone:
         shown = datetime.fromtimestamp(wall_ns // NS_PER_S, UTC)
         return wall_ns - _offset_ns(shown.replace(tzinfo=time_zone(self.name)))
 
+    def day_ns(self, to_ns: int) -> int:
+        """Return when the day began that a range is of which ends here: midnight ends one."""
+        wall_ns = self.wall_ns(to_ns - 1)
+        return self.utc_ns(wall_ns - wall_ns % NS_PER_DAY)
+
     def mark(self, ns: int) -> str:
         """Return what stands behind an instant: `UTC`, `CEST`, `UTC-03`."""
         name = datetime.fromtimestamp(ns // NS_PER_S, time_zone(self.name)).tzname() or self.name

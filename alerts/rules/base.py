@@ -135,7 +135,7 @@ class DecisionRuleConfig(RuleConfig):
 class Progress:
     """What the receivers of this process know of arrivals; Unix ns."""
 
-    newest_ns: int  # of the last request, 0 before the first of this process
+    newest_ns: int  # of the last request of a sender, 0 before the first of this process
     stored_ns: int  # everything that was received by then is stored
     now_ns: int = 0  # by their clock, which goes on where the machine's is set back
 

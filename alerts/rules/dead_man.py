@@ -3,6 +3,10 @@
 Silence counts from the last arrival, but never from before the start of the process: a service
 that was just started, or that nobody ever sent to, misses nothing. An alert that fires goes on over
 a restart until data arrive again.
+
+What an import brings is no sign of a sender. The receiver of this process tells it apart; in the
+store it is known by its age, and so is what a service sends whose clock is hours behind. That one
+is told from a file by that its spans come evenly.
 """
 
 from __future__ import annotations
@@ -25,11 +29,15 @@ from alerts.rules.base import (
 )
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Observation, Phase, Status
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 
 ALL_DATA: Final = Subject("", "")
 # What arrived so long before the newest may be stored after it: signals are stored apart.
 _LATE_STORED_NS: Final = NS_PER_MINUTE
+# Nobody holds spans back for so long; those of a file are as old as one likes.
+_OLD_NS: Final = NS_PER_HOUR
+# A clock that is behind is so evenly, and exporters send every few seconds.
+_EVEN_NS, _APART_NS, _TIMES_MIN = NS_PER_MINUTE, 10 * NS_PER_S, 4
 
 
 class DeadManConfig(RuleConfig):
@@ -88,10 +96,26 @@ class DeadMan(Rule[DeadManConfig, Arrivals]):
         before_start_ns = moment.started_ns - round(self.config.silence_s * NS_PER_S)
         known_ns = max([before_start_ns, *(state.data_ns for state in states.values())])
         after_ns = max(known_ns - _LATE_STORED_NS, 0)
-        rows = reader.rows("arrivals", __file__, after_ns=after_ns)
+        rows = reader.rows("arrivals", __file__, after_ns=after_ns, old_ns=_OLD_NS)
         by_service = {str(service): int(newest_ns) for service, newest_ns in rows}
         newest_ns = max([moment.progress.newest_ns, *by_service.values()])
-        return Arrivals(moment, newest_ns, by_service)
+        found = Arrivals(moment, newest_ns, by_service)
+        if any(self._is_silent(found, state) for state in states.values()):
+            # What is silent may have a clock that is behind.
+            silence_ns = round(self.config.silence_s * NS_PER_S)
+            rows = reader.rows(
+                "behind",
+                __file__,
+                after_ns=max(moment.arriving_ns - silence_ns, 0),
+                old_ns=_OLD_NS,
+                even_ns=_EVEN_NS,
+                apart_ns=_APART_NS,
+                times_min=_TIMES_MIN,
+            )
+            for service, behind_ns in rows:
+                by_service[str(service)] = max(int(behind_ns), by_service.get(str(service), 0))
+            found = Arrivals(moment, max([newest_ns, *by_service.values()]), by_service)
+        return found
 
     def subjects(self, facts: Arrivals) -> Mapping[Subject, int]:
         """Return what is watched and has ever sent anything."""
@@ -102,15 +126,7 @@ class DeadMan(Rule[DeadManConfig, Arrivals]):
         """Compare the time since the last arrival with the limit."""
         moment, newest_ns = facts.moment, _newest_ns(facts, state.subject)
         last_ns = max(newest_ns, state.data_ns)
-        # A store that is behind makes no service silent.
-        until_ns = moment.arriving_ns
-        if state.subject != ALL_DATA:
-            until_ns = min(until_ns, moment.progress.stored_ns)
-        # Nor does one that was away: what came meanwhile waits in the collectors' log.
-        silent_ns = until_ns - max(last_ns, moment.started_ns, moment.readable_ns)
-        has_come = newest_ns > state.data_ns
-        fires_on = state.phase is Phase.FIRING and not has_come
-        is_breached = fires_on or silent_ns > self.config.silence_s * NS_PER_S
+        is_breached = self._is_silent(facts, state)
         seen = Observation(
             status=Status.BREACHED if is_breached else Status.OK,
             at_ns=moment.now_ns,
@@ -127,6 +143,19 @@ class DeadMan(Rule[DeadManConfig, Arrivals]):
             f"no {who} for {silence}, the last came at {at} UTC; look at the senders, and at what "
             "is between them and this service",
         )
+
+    def _is_silent(self, facts: Arrivals, state: AlertState) -> bool:
+        """Return whether nothing came for the limit, or since an alert fires."""
+        moment, newest_ns = facts.moment, _newest_ns(facts, state.subject)
+        if state.phase is Phase.FIRING and newest_ns <= state.data_ns:
+            return True
+        # A store that is behind makes no service silent.
+        until_ns = moment.arriving_ns
+        if state.subject != ALL_DATA:
+            until_ns = min(until_ns, moment.progress.stored_ns)
+        # Nor does one that was away: what came meanwhile waits in the collectors' log.
+        last_ns = max(newest_ns, state.data_ns, moment.started_ns, moment.readable_ns)
+        return until_ns - last_ns > self.config.silence_s * NS_PER_S
 
     def wording(self, subject: Subject) -> Wording:
         """Return the words for all data, or for those of a service."""

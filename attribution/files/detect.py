@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from attribution.files.documents import Documents
-from attribution.files.expand import Source, expanded
+from attribution.files.expand import Source, expanded, is_compressed
 from attribution.files.refused import Refused
 from attribution.files.span import FileSpan
 from attribution.files.text import Text
@@ -27,6 +27,7 @@ REMEDY = "give OTLP JSON or Protobuf, Jaeger JSON, or Zipkin JSON v2; gzip and z
 _PROTOBUF, _JSON = "OTLP Protobuf", "JSON"
 _SPACES = b" \t\r\n"
 _HEAD_BYTES = 4_096
+_ASCII_BYTES = 16  # so far a name of a field reaches
 _LENGTH_BYTES = 4
 _JUNK_MAX = 10_000  # a file of which so much and nothing else was refused is no trace file
 _FRAME_MAX = 2**28  # one request; an exporter's are of megabytes
@@ -110,6 +111,10 @@ class _Reading:
         """
         plain = expanded(source)
         try:
+            if plain is not source and is_compressed(plain):
+                raise DecodeError("it is compressed twice; expand it once")
+            if _is_utf16(plain.head(_HEAD_BYTES)):
+                raise DecodeError("it is text in UTF-16; save it as UTF-8")
             if plain.head(1) == b"\0":  # no request begins with field 0, and no text with a zero
                 self._frames(plain)
             else:
@@ -190,6 +195,17 @@ class _Reading:
         if before == self.spans + self.refused.count and not self._request:
             # Any few bytes are an empty request with parts that are not known.
             raise DecodeError("no spans in it")
+
+
+def _is_utf16(head: bytes) -> bool:
+    """Return whether bytes are JSON as some shells of Windows write it, with a mark or without."""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return True
+    for zeros, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if len(head) > 3 and not any(head[zeros:_ASCII_BYTES:2]):
+            text = head.decode(encoding, "replace").lstrip()
+            return text[:1] in ("{", "[")
+    return False
 
 
 def _is_json(head: bytes) -> bool:

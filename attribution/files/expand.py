@@ -68,12 +68,17 @@ def expanded(source: Source) -> Source:
     Raises:
         DecodeError: while it is read: it is damaged, ends early, or expands beyond all traces.
     """
-    head = source.head(4)
+    head = source.head(len(_ZSTD))
     if head.startswith(_GZIP):
         return Source(_inflated(source, "gzip", lambda: zlib.decompressobj(_GZIP_WINDOW)))
     if head.startswith(_ZSTD):
         return Source(_inflated(source, "zstd", zstd.ZstdDecompressor))
     return source
+
+
+def is_compressed(source: Source) -> bool:
+    """Return whether a source begins as `expanded` expands it."""
+    return source.head(len(_ZSTD)).startswith((_GZIP, _ZSTD))
 
 
 def _inflated(
@@ -86,6 +91,10 @@ def _inflated(
         given = chunk
         while given or (inflater is not None and not inflater.eof):
             if inflater is None:
+                # Behind its end a tape or a store of objects may fill it up, which gzip(1) takes.
+                given = given.lstrip(b"\0") if encoding == "gzip" else given
+                if not given:
+                    break
                 inflater = new()
             try:
                 piece, given = _next_piece(inflater, given)

@@ -96,7 +96,7 @@ class Once:
             if not any(True for _ in _spans(request)):
                 return Taken(ExportTraceServiceResponse(), known, twice)
             rest = request.SerializeToString() if known or twice else given
-            receipt = self._intake.receive(Signal.TRACES, rest, transport, is_gone)
+            receipt = self._intake.receive(Signal.TRACES, rest, transport, is_gone, is_live=False)
             receipt.synced.result()
         return Taken(receipt.answer, known, twice)
 

@@ -74,6 +74,8 @@ class Intake:
         body: Callable[[], bytes] | bytes,
         transport: str,
         is_gone: Callable[[], bool],
+        *,
+        is_live: bool = True,
     ) -> Receipt:
         """Take one request; of one that was taken already, return its receipt.
 
@@ -82,6 +84,7 @@ class Intake:
             body: a serialised export request, or what makes one of what was sent.
             transport: grpc or http, for the count.
             is_gone: whether nobody waits for the answer any more.
+            is_live: whether it comes from a sender, not out of a file.
 
         Raises:
             DecodeError: it is not a request of this signal.
@@ -116,7 +119,7 @@ class Intake:
         if is_gone():
             self._refuse(signal, {"client_gone": checked.accepted})
             raise ClientGoneError("nobody waits for the answer, so nothing is kept; send it again")
-        return self._log(signal, checked, digest, transport, began_ns)
+        return self._log(signal, checked, digest, transport, began_ns, is_live=is_live)
 
     def takes_spans(self, request: bytes) -> bool:
         """Return whether a request of spans has one that passes the checks now."""
@@ -203,7 +206,14 @@ class Intake:
             return dict(self._acknowledged), self._refused
 
     def _log(
-        self, signal: Signal, checked: Checked, digest: bytes, transport: str, began_ns: int
+        self,
+        signal: Signal,
+        checked: Checked,
+        digest: bytes,
+        transport: str,
+        began_ns: int,
+        *,
+        is_live: bool,
     ) -> Receipt:
         """Log a request, unless another thread has just begun to log the same."""
         log, answer = self._logs[signal], response(signal, checked)
@@ -222,7 +232,7 @@ class Intake:
         )
         try:
             payload = self._protection.seal(signal, checked.payload)
-            log.append(payload, checked.accepted, checked.trace_id, digest, receipt.synced)
+            log.append(payload, checked.accepted, checked.trace_id, digest, receipt.synced, is_live)
         except Exception as error:
             receipt.synced.set_exception(error)
             raise

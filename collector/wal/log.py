@@ -198,6 +198,7 @@ class Log:
         trace_id: str = "",
         digest: bytes = b"",
         synced: Future[None] | None = None,
+        is_live: bool = True,
     ) -> Future[None]:
         """Queue one request; the future is done when it is on disk, or has a LogWriteError.
 
@@ -207,14 +208,14 @@ class Log:
             trace_id: an example of the request.
             digest: what a retry of it is known by.
             synced: the future, where somebody waits on it already.
+            is_live: whether it comes from a sender, not out of a file.
 
         Raises:
             LogFullError: the log holds all it may; nothing was queued.
             RequestTooLargeError: it never fits; nothing was queued.
         """
-        received_ns = self._arrivals.begin(trace_id)
-        frame = frame_parts(request, received_ns, items, digest)
-        size = sum(map(len, frame))
+        received_ns = self._arrivals.begin(trace_id, is_live=is_live)
+        size = sum(map(len, frame := frame_parts(request, received_ns, items, digest)))
         try:
             self._budget.reserve(size)
         except (LogFullError, RequestTooLargeError):

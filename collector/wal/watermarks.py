@@ -26,17 +26,24 @@ class Arrivals:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._newest_ns = 0
+        self._newest_ns = self._live_ns = 0
         self._said_ns = 0  # up to which everything was said to be stored
         self._unlogged: dict[int, str] = {}  # a trace of each, in order of their instants
         self._unstored: dict[Path, int] = {}  # the first instant of each segment
         self._traces: dict[Path, str] = {}  # a trace in each segment
 
-    def begin(self, trace_id: str = "") -> int:
-        """Return the instant of a request that is there now; `trace_id` is one that it carries."""
+    def begin(self, trace_id: str = "", *, is_live: bool = True) -> int:
+        """Return the instant of a request that is there now.
+
+        Args:
+            trace_id: one that it carries.
+            is_live: whether it comes from a sender, not out of a file.
+        """
         with self._lock:
             first_ns = max(self._newest_ns, self._said_ns) + 1
             self._newest_ns = max(self._clock.now_ns(), first_ns)
+            if is_live:
+                self._live_ns = self._newest_ns
             self._unlogged[self._newest_ns] = trace_id
             return self._newest_ns
 
@@ -75,6 +82,11 @@ class Arrivals:
     def newest_ns(self) -> int | None:
         """Return when the last request came, None before the first of this process."""
         return self._newest_ns or None
+
+    @property
+    def live_ns(self) -> int | None:
+        """Return the same of the last request of a sender; a file says nothing of any."""
+        return self._live_ns or None
 
     @property
     def unlogged_ns(self) -> int | None:

@@ -19,9 +19,10 @@ _UNMOVED: Final = sql("unmoved_spans", __file__)
 _LOOKED_NS: Final = 3 * NS_PER_MINUTE
 # Nothing ends after it came, and clocks under NTP are not so far off.
 _AHEAD_NS: Final = 2 * NS_PER_S
-# Exporters send every few seconds. What was held back comes at once, and a file does; a clock that
-# is behind stays so.
+# Exporters send every few seconds. What was held back comes at once, and a file does, or differs by
+# as much as it is long; a clock that is behind stays so, evenly.
 _BEHIND_NS, _LASTING_NS = 20 * NS_PER_S, NS_PER_MINUTE
+_APART_NS, _TIMES_MIN = 10 * NS_PER_S, 4
 _SPANS_MIN: Final = 30
 _NAMED_MAX: Final = 3
 
@@ -69,6 +70,8 @@ class SenderClocks:
             "ahead_ns": _AHEAD_NS,
             "behind_ns": _BEHIND_NS,
             "lasting_ns": _LASTING_NS,
+            "apart_ns": _APART_NS,
+            "times_min": _TIMES_MIN,
         }
         found: dict[str, list[OffClock]] = {}
         reader = self._store.reader()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
@@ -31,6 +31,10 @@ _ON, _OFF = ("1", "true", "t", "yes", "y", "on"), ("0", "false", "f", "no", "n",
 # What `/api/v1` and commands call an order that a page has another word for.
 _ORDERS = {"latency": "slowest", "time": ""}
 _FILTER_MAX = 500
+_NAMES = frozenset(
+    {"id", "q", "window", "until", "action", "region", "low_ms", "high_ms", "tz", *FILTERS}
+)
+_NAMED_MAX = 3
 UNBOUNDED_NS = 2**63
 
 
@@ -101,13 +105,16 @@ def step_of(width_ns: int) -> int:
 
 def parse_scope(query: str | None) -> Scope:
     """Read the query part of a URL; what cannot be read is left at its default, and said."""
-    got = dict(parse_qsl((query or "").removeprefix("?"), keep_blank_values=True))
+    parts = parse_qsl((query or "").removeprefix("?"), keep_blank_values=True)
+    # The first of a name, as a browser takes it.
+    got = dict(reversed(parts))
     window, until = got.get("window", DEFAULT_WINDOW), got.get("until", "")
     length_ns = _read(lambda text: duration_ns(text, "window", least_ns=1), window)
     is_window = length_ns is not None and length_ns <= WINDOW_MAX_NS
     until_ns = _read(lambda text: instant_ns(text, "until"), until)
     latency = {name: _milliseconds(got.get(name, "")) for name in ("low_ms", "high_ms")}
-    faults = [
+    faults = _odd_parts(parts)
+    faults += [
         f"{name}={got[name][:40]!r} is not a number of milliseconds; any latency is shown"
         for name, value in latency.items()
         if value is None and got.get(name)
@@ -141,6 +148,24 @@ def parse_scope(query: str | None) -> Scope:
         filters=tuple((name, filters[name]) for name in FILTERS if filters.get(name)),
         faults=tuple(faults),
     )
+
+
+def _odd_parts(parts: Sequence[tuple[str, str]]) -> list[str]:
+    """Return in words which parts of an address are none of a page's, or are there twice."""
+    values: dict[str, list[str]] = {}
+    for name, value in parts:
+        values.setdefault(name, []).append(value)
+    unknown = [
+        f"{name[:40]!r} is no part of an address; it is left out"
+        for name in values
+        if name not in _NAMES
+    ]
+    doubled = [
+        f"{name} is there {len(given)} times; {given[0][:40]!r} is taken"
+        for name, given in values.items()
+        if name in _NAMES and len({*given}) > 1
+    ]
+    return [*unknown[:_NAMED_MAX], *doubled]
 
 
 def format_scope(scope: Scope, after: str = "") -> str:

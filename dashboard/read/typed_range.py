@@ -22,8 +22,8 @@ def typed_range(text: str, now_ns: int, zone: Zone) -> tuple[str, int | None]:
     """Return the length of a range as a URL has it, and its end; no end follows the clock.
 
     A time without a day is of the last 24 hours, and an end without one is of the day of its begin,
-    or of the next where it is earlier. A day alone is all of it. What has no offset is by the clock
-    of the zone.
+    or of the next where it is earlier, unless that has not begun. A day alone is all of it. What
+    has no offset is by the clock of the zone.
 
     Raises:
         InputError: it is not a range, ends before it begins, or is longer than 31 days.
@@ -40,7 +40,9 @@ def typed_range(text: str, now_ns: int, zone: Zone) -> tuple[str, int | None]:
     if _CLOCK.fullmatch(end):
         to_ns = _of_day(end, zone.wall_ns(from_ns), zone)
         if to_ns < from_ns:
-            to_ns = _of_day(end, zone.wall_ns(from_ns) + NS_PER_DAY, zone)
+            next_ns = _of_day(end, zone.wall_ns(from_ns) + NS_PER_DAY, zone)
+            # Else its ends are swapped: nobody means a day of which nothing is known.
+            to_ns = next_ns if zone.day_ns(next_ns) <= now_ns else to_ns
     elif _DAY.fullmatch(end):
         to_ns = zone.utc_ns(_iso_ns(end, text) + NS_PER_DAY)
     else:

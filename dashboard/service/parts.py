@@ -142,7 +142,7 @@ class Parts:
         from alerts.rules.base import Progress
 
         collector = self.collector
-        return Progress(collector.newest_ns() or 0, collector.stored_ns(), collector.now_ns())
+        return Progress(collector.live_ns() or 0, collector.stored_ns(), collector.now_ns())
 
 
 def _require_server(settings: Settings, roles: frozenset[Role]) -> None:

@@ -77,7 +77,10 @@ _INDEX = """<!DOCTYPE html>
     </head>
     <body>
         <a class="skip" href="#page">Skip to the page</a>
-        <div id="pulse" role="alert" hidden><span></span> <a href="/health">Health</a></div>
+        <div id="pulse" role="alert" hidden>
+            <span></span> <button type="button" hidden>Try again</button>
+            <a href="/health">Health</a>
+        </div>
         {%app_entry%}
         <footer>
             {%config%}

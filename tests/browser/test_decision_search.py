@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import expect
 
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
-from dashboard.units import utc_clock
+from dashboard.units import utc_clock, utc_iso
 from tests.browser.conftest import Visit
 from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS, fail
@@ -67,6 +68,32 @@ def test_question_of_an_incident_takes_three_clicks(
         grid.locator("a.decision-link").first.click()
         page.wait_for_url(re.compile(r"/decision\?id=d-"))
     assert [error for error in visit.console_errors if "status of 404" not in error] == []
+
+
+def test_what_was_chosen_goes_with_the_reader_through_a_decision_and_an_alert(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """The menu of their pages led to the newest 15 minutes of everything, without a word."""
+    page, until = visit.page, f"{utc_iso(TODAY_NS)}Z"
+    chosen = {"window": ["1h"], "until": [until], "region": ["eu-west"], "tz": ["UTC"]}
+    lists = (("decision", "a.decision-link", "id"), ("", "a.alert-link", None))
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        for path, row, of in lists:
+            page.goto(f"{pages.url}/{path}?window=1h&until={until}&region=eu-west")
+            page.locator(row).first.click()
+            expect(page.locator("#decision-title, #alert-title")).to_be_focused()
+            assert parse_qs(urlsplit(page.url).query).items() >= chosen.items()
+            page.get_by_role("link", name="Explore").click()
+            expect(page.locator("#explore-title")).to_be_focused()
+            assert parse_qs(urlsplit(page.url).query) == chosen
+            page.go_back()
+            expect(page.locator("#decision-title, #alert-title")).to_be_focused()
+            # An id alone, as messages and reports have it, is the same page.
+            query = parse_qs(urlsplit(page.url).query)
+            page.goto(page.url.partition("?")[0] + (f"?{of}={query[of][0]}" if of else ""))
+            expect(page.locator("#decision-title, #alert-title")).to_contain_text(
+                re.compile("ms|slower")
+            )
 
 
 def test_address_that_says_no_order_is_told_so(

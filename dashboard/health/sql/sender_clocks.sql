@@ -10,6 +10,11 @@ WHERE received_ns > {after_ns:UInt64}
 GROUP BY service_name, s.host
 HAVING count() >= {spans_min:UInt32}
     AND (behind_ns <= -{ahead_ns:Int64}
-        OR (behind_ns >= {behind_ns:Int64} AND max(received_ns) - min(received_ns) >= {lasting_ns:UInt64}))
+        OR (
+            behind_ns >= {behind_ns:Int64}
+            AND max(received_ns) - min(received_ns) >= {lasting_ns:UInt64}
+            AND quantileTDigest(0.95)(toInt64(received_ns) - end_ns) - behind_ns <= {lasting_ns:UInt64}
+            AND uniqExact(intDiv(received_ns, {apart_ns:UInt64})) >= {times_min:UInt32}
+        ))
 ORDER BY abs(behind_ns) DESC, service, host
 LIMIT 10

@@ -87,6 +87,7 @@ def layout(query: str, context: PageContext) -> Component:
             dcc.Link("First page", id="decisions-first", href=""),
             dcc.Link(f"Next {ROWS_MAX}", id="decisions-next", href=""),
             html.A(csv_words(0), id="decisions-csv", href="", download=""),
+            html.Span("", id="decisions-rests", className="note", role="status"),
         ],
         className="pager",
     )

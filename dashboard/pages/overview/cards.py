@@ -7,8 +7,9 @@ from typing import Any
 
 from dash import html
 
+from collector.core.clock import NS_PER_HOUR
 from dashboard.health.items import HealthItem
-from dashboard.pages.charts.figures import quantile_ns
+from dashboard.pages.charts.figures import QUANTILE_ERROR, quantile_ns, quantile_text
 from dashboard.pages.charts.intervals import interval_bar, interval_text
 from dashboard.read.alerts.listing import AtRisk
 from dashboard.read.alerts.losses import Loss
@@ -47,9 +48,9 @@ def now_card(found: AtRisk, unknown: int, decisions: int, past: str = "") -> tup
     return "nothing", f"no live alert fired{when}" if past else "no live alert fires"
 
 
-def lost_title(zone: Zone, now_ns: int, to_ns: int) -> str:
+def lost_title(zone: Zone, now_ns: int, day_from_ns: int) -> str:
     """Return of which day a loss is: `Lost today`, or `Lost on 2026-11-26`."""
-    day, today = zone.second(to_ns)[:10], zone.second(now_ns)[:10]
+    day, today = zone.second(day_from_ns)[:10], zone.second(now_ns)[:10]
     return "Lost today" if day == today else f"Lost on {day}"
 
 
@@ -64,7 +65,10 @@ def lost_card(
     A prior among the slopes of that day is said to be one.
     """
     from_ns, to_ns = span
-    over = f"{zone.clock(from_ns)[:5]} to {zone.clock(to_ns)[:5]} {zone.mark(to_ns)}"
+    end = zone.clock(to_ns)[:5]
+    if end == "00:00" and to_ns - from_ns > NS_PER_HOUR:
+        end = "24:00"
+    over = f"{zone.clock(from_ns)[:5]} to {end} {zone.mark(to_ns)}"
     if lost is None or not lost.is_known:
         return UNKNOWN, f"no decision of known value, {over}"
     ends = (lost.loss_low_usd, lost.loss_high_usd)
@@ -86,8 +90,8 @@ def latency_card(cells: Sequence[Cell], target_ns: int, window: str) -> tuple[st
     middle, tail, last = (quantile_ns(cells, share) for share in (0.5, 0.95, 0.99))
     if middle is None or tail is None or last is None:
         return UNKNOWN, "no decision in this window"
-    tails = f"p95 {ms(tail, 0)} · p99 {ms(last, 0)} · target {ms(target_ns, 0)}"
-    return ms(middle), f"{tails} · ±4 % · over {window}"
+    tails = f"p95 {quantile_text(tail)} · p99 {quantile_text(last)} · target {ms(target_ns, 0)}"
+    return quantile_text(middle), f"{tails} · {QUANTILE_ERROR} · over {window}"
 
 
 def late_card(revenue: Revenue, window: str) -> tuple[str, str]:

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 from collector.core.clock import NS_PER_MINUTE
 from dashboard.health.items import HealthItem
-from dashboard.pages.charts.figures import Band, heatmap, quantile_ns
+from dashboard.pages.charts.figures import Band, heatmap, quantile_ns, quantile_text
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview.cards import evidence_card, latency_card
 from dashboard.pages.overview.top import Top
 from dashboard.pages.parts import Component, table
 from dashboard.read.rows import Cell, Evidence, Range
 from dashboard.read.scope import Scope, step_of
-from dashboard.units import count, ms
+from dashboard.units import count
 
 # A window of which less is empty at its start is drawn whole.
 EMPTY_SHARE_MAX = 0.25
@@ -138,7 +138,7 @@ def heat_summary(found: HeatRead) -> str:
     end = zone.dated_at(found.seen.to_ns, found.now_ns)
     return (
         f"Decision latency of {decisions} decisions from {begin} to {end}: "
-        f"median {ms(middle)}, 99th percentile {ms(tail)}."
+        f"median {quantile_text(middle)}, 99th percentile {quantile_text(tail)}."
     )
 
 
@@ -161,7 +161,7 @@ def _heat_table(found: HeatRead) -> Component:
         (
             zone.dated(column_ns, found.now_ns),
             count(sum(cell.decisions for cell in mine)),
-            *(ms(quantile_ns(mine, share) or 0) for share in (0.5, 0.95, 0.99)),
+            *(quantile_text(quantile_ns(mine, share) or 1) for share in (0.5, 0.95, 0.99)),
         )
         for column_ns, mine in sorted(columns.items(), reverse=True)
     ]

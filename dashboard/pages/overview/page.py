@@ -14,7 +14,6 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from attribution.core.segments import CLASSES
-from collector.core.clock import NS_PER_DAY
 from dashboard.health.items import OUTCOMES
 from dashboard.pages.alerts.lines import ALERT_COLUMNS, ROW_PX, alert_lines, as_of
 from dashboard.pages.context import PageContext, in_browser
@@ -227,8 +226,7 @@ def read(context: PageContext, query: str) -> MoneyRead:
     now_ns = context.clock.now_ns()
     seen = scope.range_at(now_ns)
     actions, regions = context.scopes(seen.to_ns)
-    wall_ns = scope.zone.wall_ns(seen.to_ns)
-    day_from_ns = scope.zone.utc_ns(wall_ns - wall_ns % NS_PER_DAY)
+    day_from_ns = scope.zone.day_ns(seen.to_ns)
     today = Range(day_from_ns, seen.to_ns, seen.action, seen.region)
     health = context.items()
     revenue = reader.revenue(seen)
@@ -276,7 +274,7 @@ def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
             for part, text in zip(("value", "note"), texts, strict=True)
         },
         "overview-now-title.children": "Money at risk" if past else "Money at risk now",
-        "overview-lost-title.children": lost_title(zone, found.now_ns, to_ns),
+        "overview-lost-title.children": lost_title(zone, found.now_ns, found.day_from_ns),
         "overview-alerts.rowData": alert_lines(found.alerts, zone, found.now_ns, to_ns)[:SHOWN_MAX],
         "overview-alerts-note.children": _incidents(len(found.alerts)),
         "overview-top.data": to_json(found.top),

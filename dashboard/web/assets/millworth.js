@@ -13,6 +13,24 @@
     }
   }
 
+  // What a page looks at, which goes with the reader to the next one.
+  const CARRIED = ["window", "until", "action", "region", "tz", "channel", "service", "cohort", "segment"];
+
+  // The address of one decision, trace or alert with what this page looks at. Who is sent the bare address
+  // has the same page.
+  function carried(href) {
+    const next = new URL(href, window.location.href);
+    const isOne =
+      next.pathname.startsWith("/alerts/") ||
+      (next.pathname === "/decision" && ["id", "q"].some((name) => next.searchParams.has(name)));
+    if (next.origin !== window.location.origin || !isOne) return href;
+    const now = new URLSearchParams(window.location.search);
+    for (const name of CARRIED) {
+      if (now.get(name) && !next.searchParams.has(name)) next.searchParams.set(name, now.get(name));
+    }
+    return next.pathname + next.search + next.hash;
+  }
+
   // Every link leads on by the clock by which this page is read, whoever wrote it. An address names
   // UTC only where it did before, or where its range stands still.
   const push = window.history.pushState;
@@ -21,7 +39,7 @@
       push.call(window.history, state, title);
       return;
     }
-    const next = new URL(href, window.location.href);
+    const next = new URL(carried(href), window.location.href);
     const isHere = next.origin === window.location.origin && !next.searchParams.has("tz");
     const isNamed = new URLSearchParams(window.location.search).has("tz");
     if (isHere && (isNamed || next.searchParams.get("until"))) {
@@ -102,7 +120,7 @@
   }
 
   // For the files beside this one.
-  window.millworth = { go, goTo, set, wall, clock, dated, instant };
+  window.millworth = { go, goTo, set, carried, wall, clock, dated, instant };
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     millworth: {
@@ -181,12 +199,10 @@
         return [UNCHANGED(), UNCHANGED(), UNCHANGED(), UNCHANGED()];
       },
 
-      // What a page looks at goes with the reader to the next one.
       menuLinks: function (query, ...hrefs) {
         const now = new URLSearchParams(query || "");
         const kept = new URLSearchParams();
-        const names = ["window", "until", "action", "region", "tz"];
-        for (const name of [...names, "channel", "service", "cohort", "segment"]) {
+        for (const name of CARRIED) {
           set(kept, name, now.get(name));
         }
         const text = kept.toString();
@@ -320,7 +336,7 @@
       const text = row.href
         ? React.createElement(
             "a",
-            { href: row.href, className: className, onClick: follow },
+            { href: carried(row.href), className: className, onClick: follow },
             props.value,
           )
         : props.value;

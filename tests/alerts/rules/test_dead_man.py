@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +256,37 @@ def test_stored_data_that_stop_page_a_person_over_a_restart(scene: Scene) -> Non
     scene.restart(dead_man_services=[])
     assert scene.run(903) == 1  # nobody watches the shop any more
     assert scene.events()[3:] == [("shop", "resolved")]
+
+
+def put_old(scene: Scene, service: str, received_s: float, *, ages_s: Sequence[float]) -> None:
+    """Store a span of each age that a service, or a file of its spans, sends at one instant."""
+    spans = [decision_span(start_ns=at(received_s - age_s)) for age_s in ages_s]
+    store_request(scene.store, trace_request(*spans, service=service), at(received_s))
+
+
+def test_import_of_old_traces_neither_begins_nor_ends_a_silence(scene: Scene) -> None:
+    """Who imported a file in the middle of an outage switched off the alert of it."""
+    put_old(scene, "shop", 1, ages_s=(3_700, 7_300))
+    assert scene.run(2) == scene.run(2 + 2 * LIMIT_S) == 0  # nobody ever sent anything
+    put_old(scene, "shop", 700, ages_s=(1,))
+    assert scene.run(701) == 0
+    assert scene.run(701 + LIMIT_S) == 2
+    for number in range(12):  # for two minutes, in the order of the file
+        put_old(scene, "shop", 1_100 + 10 * number, ages_s=(9_000 - 300 * number, 8_000))
+        assert scene.run(1_101 + 10 * number) == 0
+    put_old(scene, "shop", 1_300, ages_s=(1,))
+    assert scene.run(1_301) == 2
+    assert scene.events()[2:] == [("", "resolved"), ("shop", "resolved")]
+
+
+def test_service_whose_clock_is_hours_behind_is_not_silent(scene: Scene) -> None:
+    """Each of its spans looks as old as those of a file, but evenly so, again and again."""
+    put_old(scene, "shop", 0, ages_s=(1,))
+    scene.run(1)
+    for seconds in range(5, 3 * LIMIT_S, 5):
+        put_old(scene, "shop", seconds, ages_s=(7_201, 7_203))
+        assert scene.run(seconds + 1) == 0
+    assert scene.run(4 * LIMIT_S) == 2
 
 
 def test_silence_that_is_listed_as_a_rule_has_a_limit_of_its_own(scene: Scene) -> None:

@@ -104,7 +104,7 @@ def test_figures_are_those_that_the_api_answers(
         page.goto(f"{pages.url}/network?until={until}")
         expect(page.locator("#network-pairs .ag-row")).to_have_count(len(told["pairs"]))
         page.locator("#network-pairs").get_by_role("link").first.click()
-        page.wait_for_url("**/decision?id=d-12&tz=UTC")
+        page.wait_for_url("**/decision?id=d-12&until=**&tz=UTC")
 
 
 def test_velocity_ranks_what_was_earned_with_its_interval(

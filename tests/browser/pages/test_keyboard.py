@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import random
 import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from tests.browser.conftest import Visit
 from tests.conftest import ManualClock
-from tests.support.dashboard.seed import TODAY_NS
+from tests.support.dashboard.seed import TODAY_NS, Seed
 from tests.support.dashboard.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
@@ -42,6 +44,56 @@ def outlives_refreshes(page: Page, selector: str, times: int = 2) -> None:
             pass
         answer.value.finished()
     assert page.evaluate(IS_AT, selector), f"a refresh took the focus from {selector}"
+
+
+def test_list_of_decisions_stands_still_for_whoever_is_in_it(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """Each refresh threw out whoever read it by keyboard: the row had left the page."""
+    page = visit.page
+    rows = page.locator("#decisions-list .ag-center-cols-container .ag-row")
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        page.goto(f"{pages.url}/decision?window=1h")
+        expect(page.locator("#decisions-totals")).to_contain_text("decisions")
+        outlives_refreshes(page, "body")
+        rows.first.locator(".ag-cell[col-id=lost]").focus()
+        rests = page.locator("#decisions-rests")
+        expect(rests).to_have_text("Stands still while the focus is in the table.")
+        first = rows.first.inner_text()
+        seed = Seed(random.Random(1))
+        seed.decision(TODAY_NS - NS_PER_S, 900_001)
+        seed.insert(own_world.client())
+        with page.expect_response("**/pulse"):  # every five seconds; the page reads each second
+            pass
+        assert rows.first.inner_text() == first
+        assert page.evaluate(IS_AT, "#decisions-list .ag-cell[col-id=lost]")
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate(IS_AT, "#decisions-list .ag-row[row-index='1'] .ag-cell")
+        page.locator("#decisions-search").focus()
+        expect(rows.first).not_to_have_text(first)
+        expect(rests).to_be_empty()
+
+
+def test_page_that_nobody_sees_is_not_read_until_it_is_seen(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """Each tab that was forgotten asked the store forty times a minute."""
+    page = visit.page
+    asked: list[str] = []
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        page.clock.install()
+        page.goto(f"{pages.url}/decision?window=1h")
+        expect(page.locator("#decisions-totals")).to_contain_text("decisions")
+        outlives_refreshes(page, "body")
+        page.evaluate("Object.defineProperty(document, 'hidden', {value: true, writable: true})")
+        page.on("request", lambda one: asked.append(one.url))
+        page.clock.run_for(30_000)
+        late = [url for url in asked if "_dash-update-component" in url]
+        assert len(late) <= 1  # one may have been on its way
+        assert any(url.endswith("/pulse") for url in asked)
+        with page.expect_response("**/_dash-update-component*"):
+            page.evaluate("document.hidden = false")
+            page.clock.run_for(1_000)
 
 
 def test_incident_is_followed_to_its_packets_and_back_by_keyboard_alone(

@@ -69,6 +69,16 @@ def test_what_came_live_and_waits_in_the_log_is_known(
     assert stored(service, store) == (2, 2)
 
 
+def test_what_a_file_brings_is_no_sign_of_a_sender(
+    service: CollectorService, http: httpx.Client
+) -> None:
+    """An import in the middle of an outage ended the alert that data have stopped."""
+    put(http, span(trace_id=new_trace_id()))
+    assert (service.live_ns(), service.newest_ns() is None) == (None, False)
+    post(http, trace_request(span(trace_id=new_trace_id())))
+    assert service.live_ns() == service.newest_ns()
+
+
 def test_a_span_twice_in_one_request_is_stored_once(
     service: CollectorService, http: httpx.Client, store: Connections
 ) -> None:

@@ -61,6 +61,19 @@ def test_what_was_held_back_or_is_of_a_file_is_no_clock(store: Connections) -> N
     """It comes at once, or is little."""
     put_sent(store, "import", -3_000.0, every_s=0.01)
     put_sent(store, "quiet", -300.0, count=20)
+    # A long file, in its order: ages of its spans differ by as much as it is long.
+    long = [
+        Stored("s", "", (60 * n - 7_200.0) * 1_000, 100, trace=f"long{n}", service="long",
+               received_s=2.0 * n)
+        for n in range(60)
+    ]  # fmt: skip
+    # Two short ones of one hour, a while apart.
+    short = [
+        Stored("s", "", (n / 10 - 7_200.0) * 1_000, 100, trace=f"short{n}", service="short",
+               received_s=90.0 * (n % 2))
+        for n in range(60)
+    ]  # fmt: skip
+    put_spans(store, [*long, *short])
     senders = SenderClocks(store, Counters())
     assert senders.run_once(at(120)) == 0
 

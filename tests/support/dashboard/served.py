@@ -18,6 +18,7 @@ from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.health.items import HealthSource
+from dashboard.health.readiness import FrontDoor
 from dashboard.read.workers import SharedReads
 from dashboard.settings.config import DashboardConfig
 from dashboard.web.app import create_app
@@ -31,6 +32,7 @@ class Served:
 
     url: str
     state: AlertStore
+    door: FrontDoor  # without its `pages` it answers as a service that starts
 
 
 @contextmanager
@@ -69,10 +71,12 @@ def served(
         shared=SharedReads() if shared is None else shared,
     )
     gate = Gate(load_tokens(AccessConfig(tokens=entries)), counters, SystemClock())
-    server = DashboardServer(create_app(context).server, context.dashboard, gate, counters)
+    door = FrontDoor(lambda: (200, "ready\n"))
+    door.pages = create_app(context).server
+    server = DashboardServer(door, context.dashboard, gate, counters)
     server.start()
     try:
-        yield Served(f"http://127.0.0.1:{server.port}", state)
+        yield Served(f"http://127.0.0.1:{server.port}", state, door)
     finally:
         server.stop()
         state.close()

@@ -41,6 +41,15 @@
     return element;
   }
 
+  // Of the time and the class that the reader came with.
+  function slowIn(kind) {
+    const now = new URLSearchParams(window.location.search);
+    now.delete("id");
+    now.set("segment", kind);
+    now.set("late", "1");
+    return "/decision?" + now.toString();
+  }
+
   function placed(model, row, found) {
     const { took, exact, fixed } = all.words;
     const { spans } = model;
@@ -214,7 +223,7 @@
       "wf-links",
       link("/api/v1/traces/" + trace, "Trace as JSON"),
       link("/api/v1/packets/" + encodeURIComponent(model.decision_id), "Packets as pcapng"),
-      kind && kind !== "untraced" ? link("/decision?segment=" + kind + "&late=1", "Decisions slow in " + kind) : null,
+      kind && kind !== "untraced" ? link(slowIn(kind), "Decisions slow in " + kind) : null,
     );
   }
 

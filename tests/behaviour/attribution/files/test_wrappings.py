@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from backports import zstd
 
-from tests.support.attribution.detect import SPANS, read
+from collector.core.errors import DecodeError
+from tests.support.attribution.detect import SPANS, parse, read
 from tests.support.attribution.trace_files import (
     TRACE,
     WRITERS,
@@ -41,6 +42,35 @@ def test_frames_that_the_exporter_compressed() -> None:
 def test_compressed_file_says_the_same(compress: Callable[[bytes], bytes], name: str) -> None:
     """Traces of an incident are sent compressed, and renamed on the way."""
     assert read(compress(WRITERS[name](SPANS))) == read(WRITERS[name](SPANS))
+
+
+@pytest.mark.parametrize("filling", [1, 511, 300_000])
+def test_gzip_that_is_filled_up_with_zeros_is_whole(filling: int) -> None:
+    """Tapes and some stores of objects fill up a file, and gzip(1) says nothing of it."""
+    parts = [gzip.compress(otlp_json([span])) for span in SPANS]
+    found = parse("traces", b"".join(parts) + bytes(filling))
+    assert (found.spans, found.refused) == (read(otlp_json(SPANS)).spans, [])
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("compress", [gzip.compress, zstd.compress], ids=["gzip", "zstd"])
+def test_file_that_is_compressed_twice_is_named_so(
+    compress: Callable[[bytes], bytes], name: str
+) -> None:
+    """It was "not OTLP traces in Protobuf at byte 0"."""
+    with pytest.raises(DecodeError, match="traces: it is compressed twice; expand it once; give "):
+        parse("traces", compress(gzip.compress(WRITERS[name](SPANS))))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", [name for name in WRITERS if "JSON" in name or "json" in name])
+@pytest.mark.parametrize("before", ["", "\r\n "])
+def test_text_in_utf_16_is_named_with_what_to_do(name: str, encoding: str, before: str) -> None:
+    """A shell of Windows writes it where a file is redirected."""
+    body = (before + WRITERS[name](SPANS).decode()).encode(encoding)
+    for wrap in (bytes, gzip.compress):
+        with pytest.raises(DecodeError, match="traces: it is text in UTF-16; save it as UTF-8; "):
+            parse("traces", wrap(body))
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 from collector.core.times import instant_ns
 from dashboard.pages.charts.figures import (
-    bucket_bounds_ns,
+    QUANTILE_ERROR,
     bucket_position,
     decision_path,
     heatmap,
     quantile_ns,
+    quantile_text,
     worst_segment,
 )
 from dashboard.pages.charts.theme import ALARM, CLASS_COLOURS
@@ -102,15 +103,36 @@ def test_empty_heatmap_says_why() -> None:
     assert "No decision in this window" in figure["layout"]["annotations"][0]["text"]
 
 
-@given(st.lists(st.integers(1, 10**11), min_size=1, max_size=60), st.floats(0.01, 0.99))
-def test_quantile_lies_in_the_bucket_of_the_exact_one(latencies: list[int], share: float) -> None:
-    """The stated error holds for any latencies: the answer is in the right bucket."""
+@given(
+    st.integers(1, 10**11).flatmap(
+        lambda around: st.lists(
+            st.integers(max(1, around * 9 // 10), around * 11 // 10) | st.integers(1, 10**11),
+            min_size=1,
+            max_size=60,
+        )
+    ),
+    st.floats(0.01, 0.99),
+)
+def test_exact_quantile_lies_within_the_error_that_is_stated(
+    latencies: list[int], share: float
+) -> None:
+    """Of any latencies, also such as bunch at one end of a bucket, and as the text has it."""
     cells = [Cell(0, int(bucket_position(ns)), 1) for ns in latencies]
     exact = sorted(latencies)[max(0, math.ceil(share * len(latencies)) - 1)]
     found = quantile_ns(cells, share)
     assert found is not None
-    low, high = bucket_bounds_ns(int(bucket_position(exact)))
-    assert low * 0.999999 <= found <= high * 1.000001
+    shown_ns = float(quantile_text(found).removesuffix(" ms").replace(",", "")) * NS_PER_MS
+    error = float(QUANTILE_ERROR.removeprefix("±").removesuffix(" %")) / 100
+    assert abs(shown_ns - exact) <= error * exact
+
+
+@pytest.mark.parametrize(
+    ("ns", "said"),
+    [(160_700_000, "161 ms"), (42_130_000, "42.1 ms"), (4_213_000_000, "4,213 ms")],
+)
+def test_quantile_has_no_more_digits_than_it_is_known_to(ns: float, said: str) -> None:
+    """A tenth of a millisecond of 160 looked as if it were known."""
+    assert quantile_text(ns) == said
 
 
 def test_quantile_of_nothing_is_unknown() -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from collector.core.clock import NS_PER_DAY, NS_PER_S
 from dashboard.pages.overview.cards import lost_card, lost_title, now_card, warned
 from dashboard.read.alerts.listing import AtRisk
 from dashboard.read.alerts.losses import Loss
+from dashboard.read.typed_range import typed_range
 from dashboard.units import Zone
 
 NO_USD = Decimal(0)
@@ -53,8 +55,23 @@ def test_cards_of_a_range_of_the_past_say_of_when_they_are() -> None:
     ):
         assert said in str(now_card(found, 0, 9, "at 05:53:00 UTC")[1])
     noon_ns, day_ns = 12 * 3_600 * 10**9, 24 * 3_600 * 10**9
-    assert lost_title(Zone(), noon_ns, noon_ns - 1) == "Lost today"
-    assert lost_title(Zone(), noon_ns + day_ns, noon_ns) == "Lost on 1970-01-01"
+    assert lost_title(Zone(), noon_ns, Zone().day_ns(noon_ns - 1)) == "Lost today"
+    assert lost_title(Zone(), noon_ns + day_ns, Zone().day_ns(noon_ns)) == "Lost on 1970-01-01"
+
+
+@pytest.mark.parametrize("name", ["UTC", "America/New_York", "Asia/Kolkata"])
+def test_range_that_ends_at_midnight_is_of_the_day_that_ends_then(name: str) -> None:
+    """A day out of the calendar read `Lost on` the day after it, of which nothing is known."""
+    zone = Zone(name)
+    text, to_ns = typed_range("2026-11-30", 1_796_100_000 * NS_PER_S, zone)
+    assert text == "1d"
+    assert to_ns is not None
+    from_ns = zone.day_ns(to_ns)
+    assert from_ns == to_ns - NS_PER_DAY
+    assert lost_title(zone, to_ns + NS_PER_DAY, from_ns) == "Lost on 2026-11-30"
+    assert lost_title(zone, from_ns + NS_PER_DAY // 2, from_ns) == "Lost today"
+    lost = Loss(9, 1, Decimal(10), Decimal(4), Decimal(30), frozenset())
+    assert f"00:00 to 24:00 {zone.mark(to_ns)}" in str(lost_card(lost, (from_ns, to_ns), zone, ""))
 
 
 @pytest.mark.parametrize(
