@@ -121,6 +121,7 @@ class AttributionJob:
         if is_idle and now_ns - self._asked_ns < _IDLE_NS:
             return AttributionReport(cursor_ns=min(settled_ns, limit_ns))
         self._asked_ns = now_ns
+        self._pace.stored(now_ns - limit_ns)
         return self._guarded(
             now_ns,
             min(settled_ns, limit_ns),

@@ -16,6 +16,11 @@ from collector.core.clock import NS_PER_S
 RUN_NS_MAX: Final = 2_200 * NS_PER_S // 1_000
 # ... and takes on so much.
 RUN_NS: Final = 1_800 * NS_PER_S // 1_000
+# Where the store is so far behind, what came is old before it can be attributed, and attribution
+# leaves the machine to who stores it: from the first on more and more, from the second on a quarter
+# of a run is left.
+_UNSTORED_NS: Final = (4 * NS_PER_S, 8 * NS_PER_S)
+_LEAST: Final = 0.25
 # What was passed over is worked off in slices of about so long.
 _SLICE_NS: Final = NS_PER_S
 # Of less most is what a run takes in any case, which says nothing of how long more takes.
@@ -36,6 +41,7 @@ class Pace:
         self._spans_min = spans_min
         self._shares = (0.0, 0.0)  # of the time in which came what a run did
         self._span_ns = (0.0, 0.0)  # for each span
+        self._room = 1.0  # how much of a run the storing of what comes leaves
 
     def ran(self, width_ns: int, spans: int, took_ns: int) -> None:
         """Note a run that took so long for so many spans, which arrived in so long."""
@@ -43,6 +49,12 @@ class Pace:
             self._shares = self._shares[1], took_ns / width_ns
         if spans >= self._spans_min:
             self._span_ns = self._span_ns[1], took_ns / spans
+
+    def stored(self, unstored_ns: int) -> None:
+        """Note how old the oldest is that is not in the store."""
+        begin_ns, end_ns = _UNSTORED_NS
+        share = (end_ns - unstored_ns) / (end_ns - begin_ns)
+        self._room = min(max(share, _LEAST), 1.0)
 
     def is_long(self, width_ns: int, done_ns: int, elapsed_ns: int) -> bool:
         """Return whether a run would be too long if as much came as before.
@@ -53,7 +65,7 @@ class Pace:
             elapsed_ns: how long that took.
         """
         own = elapsed_ns / done_ns if done_ns >= _WIDTH_NS_MIN else 0.0
-        return max(min(self._shares), own) * width_ns > RUN_NS_MAX
+        return max(min(self._shares), own) * width_ns > RUN_NS_MAX * self._room
 
     def passed_ns(
         self, arrived: Iterable[tuple[int, int]], done_spans: int, elapsed_ns: int
@@ -70,9 +82,9 @@ class Pace:
         takes_ns, from_ns = 0.0, 0
         for begin_ns, spans in arrived:
             takes_ns += spans * span_ns
-            if takes_ns <= RUN_NS or not from_ns:
+            if takes_ns <= RUN_NS * self._room or not from_ns:
                 from_ns = begin_ns
-            elif takes_ns > RUN_NS_MAX:
+            elif takes_ns > RUN_NS_MAX * self._room:
                 return from_ns
         return 0
 
@@ -82,4 +94,4 @@ class Pace:
         Args:
             width_ns: in how long what waits for that run arrived.
         """
-        return min(self._shares) * (width_ns + _SLICE_NS) <= RUN_NS
+        return min(self._shares) * (width_ns + _SLICE_NS) <= RUN_NS * self._room

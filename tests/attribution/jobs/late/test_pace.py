@@ -95,3 +95,18 @@ def test_there_is_room_beside_what_leaves_time() -> None:
     assert Pace().has_room(s(3.5))
     assert paced(500, 500).has_room(s(2))
     assert not paced(900, 900).has_room(s(2))
+
+
+def test_a_store_that_is_behind_has_the_machine() -> None:
+    """What is not stored cannot be attributed, however fast attribution is."""
+    pace, came = paced(100, 100), arrived([2_500] * 20)
+    taken = []
+    for unstored_s in (0, 4, 6, 8, 60):
+        pace.stored(s(unstored_s))
+        taken.append((BASE_NS - pace.passed_ns(came, 0, 0)) / s(0.25) + 1)
+    assert taken == [7, 7, 3, 1, 1]
+    assert pace.is_long(s(6), 0, 0)
+    assert not pace.has_room(s(4))
+    pace.stored(0)
+    assert not pace.is_long(s(6), 0, 0)
+    assert pace.has_room(s(4))
