@@ -170,6 +170,7 @@ class Cell:
     title: str = ""  # shown where the pointer rests
     mark: str = ""  # a class of the style sheet
     strong: bool = False
+    href: str = ""  # of the page that it leads to
 
 
 def table(

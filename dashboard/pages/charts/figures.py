@@ -129,7 +129,8 @@ def heatmap(
             "step_ns": step_ns,
             "buckets_per_octave": BUCKETS_PER_OCTAVE,
             "offset_ms": axis.offset_ns // NS_PER_MS,
-            "range_ns": _counted_ns(seen, step_ns, is_frozen=bool(frozen)),
+            # As texts, for a browser's numbers end at 2**53.
+            "range_ns": [*map(str, counted_ns(seen, step_ns, is_frozen=bool(frozen)))],
         },
         xaxis={"type": "date", "range": [axis.iso(from_ns), axis.iso(seen.to_ns)]},
         # What is dragged over is a range of time, whatever the latency.
@@ -143,14 +144,14 @@ def heatmap(
     return {"data": [_heat_trace(cells, step_ns, low, high, axis)], "layout": layout}
 
 
-def _counted_ns(seen: Range, step_ns: int, *, is_frozen: bool) -> list[str]:
-    """Return what the cells of a range are of; as texts, for a browser's numbers end at 2**53.
+def counted_ns(seen: Range, step_ns: int, *, is_frozen: bool) -> tuple[int, int]:
+    """Return what the cells of a range are of: from, and to.
 
     Columns of minutes are of those that begin in the range; of now nothing is later.
     """
     edge_ns = NS_PER_MINUTE if step_ns >= NS_PER_MINUTE else 1
     from_ns, to_ns = (-(-at_ns // edge_ns) * edge_ns for at_ns in (seen.from_ns, seen.to_ns))
-    return [str(from_ns), str(to_ns if is_frozen else seen.to_ns)]
+    return from_ns, to_ns if is_frozen else seen.to_ns
 
 
 def _band(band: Band, axis: Axis) -> Figure:

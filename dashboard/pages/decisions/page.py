@@ -89,7 +89,9 @@ def layout(query: str, context: PageContext) -> Component:
             html.A(csv_words(0), id="decisions-csv", href="", download=""),
             html.Span("", id="decisions-rests", className="note", role="status"),
         ],
+        id="decisions-pager",
         className="pager",
+        tabIndex=-1,
     )
     return page(
         NAME,
@@ -101,6 +103,8 @@ def layout(query: str, context: PageContext) -> Component:
             html.Div([search], className="tools"),
             html.Div("", id="decisions-totals", className="totals", role="status"),
             *map(state, READINGS),
+            # Tab goes from cell to cell, a thousand of them.
+            html.A("Skip the table", href="#decisions-pager", className="skip"),
             listing,
             pager,
         ),

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Final
 
-from collector.core.clock import NS_PER_MINUTE
+from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from dashboard.health.items import HealthItem
-from dashboard.pages.charts.figures import Band, heatmap, quantile_ns, quantile_text
+from dashboard.pages.charts.figures import Band, counted_ns, heatmap, quantile_ns, quantile_text
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview.cards import evidence_card, latency_card
 from dashboard.pages.overview.top import Top
+from dashboard.pages.parts import Cell as TableCell
 from dashboard.pages.parts import Component, table
 from dashboard.read.rows import Cell, Evidence, Range
-from dashboard.read.scope import Scope, step_of
+from dashboard.read.scope import Scope, format_scope, step_of
 from dashboard.units import count
 
 # A window of which less is empty at its start is drawn whole.
@@ -152,14 +154,33 @@ def _heat_note(found: HeatRead) -> str:
     return f"{note} None before {first} in this window."
 
 
+def _column_href(found: HeatRead, column_ns: int) -> str:
+    """Return the list of the decisions of a column, as a click on a cell of it does of the cell."""
+    step_ns = step_of(found.seen.to_ns - found.drawn_from_ns)
+    is_frozen = found.scope.until_ns is not None
+    seen_from_ns, seen_to_ns = counted_ns(found.seen, step_ns, is_frozen=is_frozen)
+    from_ns = max(column_ns, seen_from_ns)
+    # An address ends at a whole millisecond.
+    to_ns = -(-min(column_ns + step_ns, seen_to_ns) // NS_PER_MS) * NS_PER_MS
+    filters = [each for each in found.scope.filters if each[0] != "sort"]
+    return "/decision" + format_scope(
+        replace(
+            found.scope,
+            window=f"{Decimal(to_ns - from_ns) / NS_PER_S:f}s",
+            until_ns=to_ns,
+            filters=(*filters, ("sort", "slowest")),
+        )
+    )
+
+
 def _heat_table(found: HeatRead) -> Component:
     columns: dict[int, list[Cell]] = {}
     zone = found.scope.zone
     for cell in found.cells:
         columns.setdefault(cell.column_ns, []).append(cell)
-    rows = [
+    rows: list[tuple[str | TableCell, ...]] = [
         (
-            zone.dated(column_ns, found.now_ns),
+            TableCell(zone.dated(column_ns, found.now_ns), href=_column_href(found, column_ns)),
             count(sum(cell.decisions for cell in mine)),
             *(quantile_text(quantile_ns(mine, share) or 1) for share in (0.5, 0.95, 0.99)),
         )

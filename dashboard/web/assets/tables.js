@@ -2,11 +2,24 @@
 (function () {
   const BOX = "[data-table]";
 
+  function link(href) {
+    const element = document.createElement("a");
+    element.href = href;
+    element.addEventListener("click", (event) => {
+      if (!(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)) {
+        event.preventDefault();
+        window.millworth.go(href);
+        window.scrollTo(0, 0);
+      }
+    });
+    return element;
+  }
+
   function cell(tag, value, className) {
     const element = document.createElement(tag);
     element.className = className;
     const plain = typeof value === "string" ? { text: value } : value;
-    const inner = plain.strong ? document.createElement("b") : element;
+    const inner = plain.href ? link(plain.href) : plain.strong ? document.createElement("b") : element;
     const marked = plain.mark || plain.title ? document.createElement("span") : inner;
     marked.textContent = plain.text;
     if (marked !== inner) {

@@ -18,6 +18,28 @@ from tests.support.dashboard.served import served
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 
+def test_decisions_of_a_time_are_reached_by_keyboard(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """The heat map took the focus, and neither arrows nor Enter did anything."""
+    page, keys = visit.page, visit.page.keyboard
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        page.goto(f"{pages.url}/?window=1h&region=eu-west")
+        box = page.locator("details", has=page.locator("#overview-heatmap-table"))
+        box.locator("summary").focus()
+        keys.press("Enter")
+        decisions = box.locator("tbody tr").first.locator("td").nth(1).inner_text()
+        box.get_by_role("link").first.focus()
+        keys.press("Enter")
+        page.wait_for_url("**/decision?**region=eu-west&**sort=slowest**")
+        totals = page.locator("#decisions-totals")
+        expect(totals).to_contain_text(f"{decisions} decision")
+        page.get_by_role("link", name="Skip the table").focus()
+        keys.press("Enter")
+        keys.press("Tab")
+        expect(page.locator("#decisions-csv")).to_be_focused()
+
+
 def test_overview_is_one_screen_and_its_path_follows_the_row(
     own_world: Connections, visit: Visit, tmp_path: Path
 ) -> None:
