@@ -84,7 +84,7 @@ def test_what_came_last_goes_first(store: Connections) -> None:
         run(running, second)
     assert running.put_off_ns == 0, "one run alone is no reason"
     run(running, 40)
-    assert traces[33] in attributed(store), "what settled last"
+    assert traces[34] in attributed(store), "what settled last"
     assert traces[20] not in attributed(store)
     waits_s = running.put_off_ns / NS_PER_S
     assert 15 < waits_s < 20
@@ -103,12 +103,12 @@ def test_what_came_last_goes_first(store: Connections) -> None:
 
 
 @pytest.mark.drawn
-@pytest.mark.parametrize("seed", range(examples(3)))
+@pytest.mark.parametrize("seed", range(examples(2)))
 def test_nothing_that_was_put_off_is_left_out(store: Connections, seed: int) -> None:
     """However runs are slow, and whenever the process is killed; nothing is done a second time."""
     draw, clock = random.Random(seed), SlowClock()
     running, put_off = job(store, clock), False
-    for second in range(120):
+    for second in range(70):
         put(store, draw, second)
         if draw.random() < 0.3:
             clock.reading_s = draw.choice((0.0, 0.4, 2.0, 20.0))
@@ -119,13 +119,13 @@ def test_nothing_that_was_put_off_is_left_out(store: Connections, seed: int) -> 
         if draw.random() < 0.05:
             running = job(store, clock)
     clock.reading_s = 0
-    for second in (130, 134, 138):
+    for second in (80, 84, 88):
         run(running, second)
         running.run_late(at(second), lambda: True)
     assert put_off, f"seed {seed} put nothing off"
     revisions = rows(store, "SELECT max(revision) AS most FROM attributions")
     assert revisions[0]["most"] <= 2, "the half of one that was not there at first"
-    assert everything(store) == computed_afresh(store, 138), f"seed {seed}"
+    assert everything(store) == computed_afresh(store, 88), f"seed {seed}"
 
 
 def test_what_no_collector_says_is_stored_is_put_off_too(store: Connections) -> None:
