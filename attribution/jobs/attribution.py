@@ -293,7 +293,8 @@ class AttributionJob:
         self._ahead |= self._seconds_of_new_outcomes(outcomes_after_ns, outcomes_until_ns)
         # An outcome may come before its decision has settled: nothing of that second is summed yet.
         ahead = {each for each in self._ahead if cursor_ns < each <= outcomes_until_ns}
-        seconds |= self._ahead - ahead
+        # Nor of one whose decisions are put off: they are summed with their outcomes.
+        seconds |= self._late.put_off.left_of(self._ahead - ahead)
         report.cells_rewritten += self._cells.rewrite(sorted(seconds))
         self._ahead = ahead
         has_news = bool(seconds) or self._late.known_ns != known_ns

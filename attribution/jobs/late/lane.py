@@ -161,6 +161,7 @@ class LateLane:
     def forget(self) -> None:
         """Begin again with what waits, after a slice that failed."""
         self._found = None
+        self.put_off.summed_ns = 0
         self._cells.leave()
 
     def run_slice(
@@ -190,6 +191,8 @@ class LateLane:
             report.minutes_rewritten += self._minutes.write(minutes, ())
             found.changed.difference_update(minutes)
         elif found.cells is None:
+            if found.of is _Of.PUT_OFF:
+                self.put_off.summed_ns = found.until_ns
             found.cells = self._cells.begin(sorted(found.seconds))
         elif not found.cells.is_done:
             self._cells.step(found.cells)
@@ -235,6 +238,7 @@ class LateLane:
         if not found.bounds:  # nothing for hours is one look
             next_ns = next_received_ns(self._store.client(), until_ns) or end_ns
             found.until_ns = max(until_ns, min(next_ns - 1, end_ns))
+        found.seconds |= self.put_off.seconds(after_ns, found.until_ns)
         is_many = len(found.bounds) > _PUT_OFF_TRACES_MAX
         least_ns, most_ns = _PUT_OFF_STEPS_NS
         step_ns = self._put_off_step_ns // 2 if is_many else self._put_off_step_ns * 2
@@ -260,7 +264,7 @@ class LateLane:
         """Return what was received in (after, until]; of what is late what happened long before."""
         before_ns = until_ns - LATE_NS if of is _Of.LATE else _ALWAYS
         bounds = self._reader.late_traces(after_ns, until_ns, before_ns)
-        # Of what is put off only decisions are.
+        # Of what is put off only decisions are, and the seconds that `PutOff` says.
         seconds = set() if of is _Of.PUT_OFF else self._seconds(after_ns, until_ns)
         return _Found(
             of,

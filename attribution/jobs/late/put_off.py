@@ -10,6 +10,7 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
+from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.intervals import merge
 from collector.core.sql import sql
 from collector.store.connect import Connections
@@ -39,6 +40,8 @@ class PutOff:
         self._store = store
         # Whoever asks from another thread reads it as it was.
         self._waiting: tuple[tuple[int, int], ...] = ()
+        # What came by then is being summed: an outcome that comes now may be in no sum.
+        self.summed_ns = 0
 
     def begin(self, cursors: Mapping[str, int]) -> None:
         """Take up what an earlier process put off.
@@ -54,6 +57,25 @@ class PutOff:
             if until_ns > received_ns:
                 return max(after_ns, received_ns), until_ns
         return None
+
+    def seconds(self, after_ns: int, until_ns: int) -> set[int]:
+        """Return the seconds that are left to whoever does what came in (after, until].
+
+        Those that lie whole in what waits and is not being summed, of its last hour; older ones are
+        left to nobody.
+        """
+        found = set[int]()
+        for begin_ns, end_ns in self._waiting:
+            from_ns = max(begin_ns, end_ns - NS_PER_HOUR, after_ns - NS_PER_S, self.summed_ns)
+            first_ns = -(-from_ns // NS_PER_S) * NS_PER_S
+            found.update(range(first_ns, min(end_ns, until_ns + NS_PER_S) - NS_PER_S + 1, NS_PER_S))
+        return found
+
+    def left_of(self, seconds: set[int]) -> set[int]:
+        """Return the seconds that are not left to whoever does what waits."""
+        if not self._waiting or not seconds:
+            return seconds
+        return seconds - self.seconds(min(seconds), max(seconds) + NS_PER_S)
 
     @property
     def waiting_ns(self) -> int:

@@ -54,7 +54,7 @@ def put(store: Connections, draw: random.Random, second: int) -> str:
     put_spans(store, spans[:1])
     later_s = second + 0.3 + draw.random() * 3
     put_spans(store, [replace(each, received_s=later_s) for each in spans[1:]])
-    before = max(second - draw.randrange(9), 0)
+    before = max(second - draw.randrange(40), 0)
     named = outcome(f"o{second}", decision_id=trace_id(f"d{before}"), margin="3.5",
                     event_s=second, received_s=second + 0.5)  # fmt: skip
     put_outcomes(store, [named])
@@ -110,13 +110,14 @@ def test_nothing_that_was_put_off_is_left_out(store: Connections, seed: int) -> 
     running, put_off = job(store, clock), False
     for second in range(70):
         put(store, draw, second)
-        if draw.random() < 0.3:
-            clock.reading_s = draw.choice((0.0, 0.4, 2.0, 20.0))
+        is_sure = second in (30, 34, 38)
+        if is_sure or draw.random() < 0.3:
+            clock.reading_s = 2.0 if is_sure else draw.choice((0.0, 2.0, 2.0, 20.0))
             run(running, second + 1)
         if draw.random() < 0.2:
             running.run_late(at(second + 1), lambda: draw.random() < 0.5)
         put_off |= running.put_off_ns > 0
-        if draw.random() < 0.05:
+        if not 30 <= second < 39 and draw.random() < 0.03:
             running = job(store, clock)
     clock.reading_s = 0
     for second in (80, 84, 88):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from attribution.jobs.late.put_off import PutOff
+from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import (
     ATTRIBUTION_CURSOR,
@@ -10,6 +11,11 @@ from collector.store.cursors import (
     whole_ns,
     write_cursor,
 )
+
+
+def s(seconds: float) -> int:
+    """Return so many seconds in ns."""
+    return round(seconds * NS_PER_S)
 
 
 def restarted(store: Connections) -> PutOff:
@@ -58,3 +64,19 @@ def test_a_new_process_goes_on_where_another_was(store: Connections) -> None:
     assert restarted(store).next_after(0) is None
     again.add(300, 310, 320)
     assert (restarted(store).next_after(0), complete_ns(store, 400)) == ((300, 310), 300)
+
+
+def test_seconds_whose_decisions_wait_are_left_to_whoever_does_them(store: Connections) -> None:
+    """Each once: not those that lie in it in part, nor those that are being summed."""
+    put_off = restarted(store)
+    put_off.add(s(100.5), s(110), s(110))
+    put_off.add(s(8_000), s(12_000.5), s(12_001))
+    every = {s(each) for each in range(13_000)}
+    left = every - put_off.left_of(every)
+    assert left == {s(each) for each in (*range(101, 110), *range(8_401, 12_000))}
+    of_parts = put_off.seconds(s(100.5), s(104.2)) | put_off.seconds(s(104.2), s(110))
+    assert of_parts == {s(each) for each in range(101, 110)}
+    put_off.summed_ns = s(104.2)
+    assert min(every - put_off.left_of(every)) == s(105)
+    put_off.done(s(12_000.5))
+    assert put_off.left_of(every) == every
