@@ -18,6 +18,7 @@ from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Observation, Status
 from collector.core.clock import NS_PER_S
 from collector.core.config import Section
+from collector.core.intervals import overlap
 
 _S_PER_DAY = 86_400
 _WHOLE_SHARE_MIN = 0.1
@@ -172,8 +173,7 @@ class Moment:
         """
         to_ns = self.end_ns if end_ns is None else end_ns
         from_ns = to_ns - seconds * NS_PER_S
-        inside = (min(until, to_ns) - max(after, from_ns) for after, until in self.put_off)
-        missing_ns = sum(each for each in inside if each > 0)
+        missing_ns = overlap(self.put_off, from_ns, to_ns)
         return max(Decimal(seconds) - Decimal(missing_ns) / NS_PER_S, Decimal(1))
 
     def missing_text(self, seconds: int, end_ns: int | None = None) -> str:

@@ -26,6 +26,12 @@ def merge(intervals: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
+def overlap(intervals: Iterable[tuple[int, int]], begin: int, end: int) -> int:
+    """Return how much of [begin, end) intervals cover, none of which overlaps another."""
+    inside = (min(until, end) - max(after, begin) for after, until in intervals)
+    return sum(each for each in inside if each > 0)
+
+
 def wilson(count: float, total: int) -> tuple[float, float]:
     """Return the 95 % interval of a share. Source: Wilson (1927)."""
     share, z2 = count / total, Z95**2

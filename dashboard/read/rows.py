@@ -8,6 +8,7 @@ from decimal import Decimal
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
 from attribution.core.selection import RATE_S_MIN
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
+from collector.core.intervals import overlap
 
 # The order in which every query returns the sixteen segments.
 
@@ -37,8 +38,7 @@ class Attributed:
 
     def missing_ns(self, from_ns: int, to_ns: int) -> int:
         """Return how much of a range was put off: decisions come about when they happen."""
-        inside = (min(until, to_ns) - max(after, from_ns) for after, until in self.put_off)
-        return sum(each for each in inside if each > 0)
+        return overlap(self.put_off, from_ns, to_ns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.core.intervals import Z90, Z95, merge, wilson
+from collector.core.intervals import Z90, Z95, merge, overlap, wilson
 from tests.support.examples import examples
 
 INTERVALS = st.lists(
     st.tuples(st.integers(0, 60), st.integers(0, 20)).map(lambda pair: (pair[0], sum(pair)))
 )
+
+
+@given(INTERVALS, st.integers(0, 90), st.integers(0, 90))
+def test_overlap_is_how_many_numbers_lie_in_both(
+    intervals: list[tuple[int, int]], begin: int, end: int
+) -> None:
+    """By counting them one by one."""
+    merged = merge(intervals)
+    covered = {number for one, other in merged for number in range(one, other)}
+    assert overlap(merged, begin, end) == len(covered & set(range(begin, end)))
 
 
 def test_intervals_that_overlap_or_touch_are_one() -> None:
