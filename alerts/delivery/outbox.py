@@ -85,6 +85,7 @@ class Outbox:
         self._release(now_ns)
         disabled = self._deliveries.disabled()
         for name in self._deliveries.waiting():
+            self._keep_all_back(name, now_ns)
             endpoint = self._endpoints.get(name)
             if endpoint is None:
                 self._give_up(name, DeliveryStatus.DEAD, "the endpoint is no longer configured")
@@ -141,6 +142,17 @@ class Outbox:
                 break
             delivered += 1
         return delivered
+
+    def _keep_all_back(self, endpoint: str, now_ns: int) -> None:
+        """Hold what is hidden while it fires, also of an endpoint that rests or answers slowly.
+
+        When its turn comes nothing may hide the alert any more, which is long over.
+        """
+        for due in self._deliveries.pending(endpoint):
+            event = self._store.last_event(due.message.episode_id)
+            is_over = event is None or event.to_state == Phase.RESOLVED
+            if due.message.kind != FIRED or not is_over:
+                self._keep_back(due, now_ns)
 
     def _keep_back(self, due: Due, now_ns: int) -> bool:
         """Hold a message whose alert is hidden; return whether it is not to be sent now.
@@ -199,6 +211,7 @@ class Outbox:
         if step.status is DeliveryStatus.DELIVERED:
             return
         if step.status is DeliveryStatus.DISABLED:
+            self._keep_all_back(endpoint.name, now_ns)
             self._deliveries.disable(endpoint.name, endpoint.url, now_ns)
         _log.warning(
             "webhook_undelivered",

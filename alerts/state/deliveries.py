@@ -24,6 +24,10 @@ WHERE status = 'pending' AND endpoint = ? AND due_ns <= ? AND NOT EXISTS (
 )
 ORDER BY rowid LIMIT 1
 """
+_PENDING = """
+SELECT webhook_id, endpoint, episode_id, seq, kind, body, attempts, created_ns, edition
+FROM deliveries WHERE status = 'pending' AND endpoint = ? ORDER BY rowid
+"""
 _LETTERS = """
 SELECT webhook_id, endpoint, episode_id, seq, kind, status, attempts, created_ns, detail
 FROM deliveries WHERE status IN ('dead', 'disabled') ORDER BY rowid LIMIT ?
@@ -144,6 +148,11 @@ class Deliveries:
         """Return the message to send next to an endpoint, None where none is due."""
         rows = self._memory.rows(_NEXT, (endpoint, now_ns))
         return Due(Message(*rows[0][:6]), *rows[0][6:]) if rows else None
+
+    def pending(self, endpoint: str) -> list[Due]:
+        """Return all that waits for an endpoint, due or not, in order."""
+        rows = self._memory.rows(_PENDING, (endpoint,))
+        return [Due(Message(*row[:6]), *row[6:]) for row in rows]
 
     def settle(self, due: Due, step: Step, url: str, now_ns: int) -> int:
         """Write the result of an attempt: of the message, and of its endpoint at this URL.

@@ -11,6 +11,8 @@ from alerts.people.matchers import parse_matchers
 from alerts.people.silences import Silences
 from alerts.people.window import Window
 from alerts.state.acts import Act
+from alerts.state.deliveries import Deliveries
+from alerts.state.transitions import Phase
 from collector.audit.log import read_audit
 from collector.core.clock import NS_PER_S
 from tests.support.alerts.receiver import ScriptedReceiver
@@ -140,3 +142,31 @@ def test_acts_reach_the_audit_with_the_next_pass(scene: Scene) -> None:
     rows = [row for row in read_audit(scene.client) if row.action == "alerts_silenced"]
     assert [row.actor for row in rows] == ["anna", "anna"]
     assert json.loads(rows[0].detail)["matchers"] == ["region=eu-west"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "dead"), [((503, {"Retry-After": "400"}), 0), ((410, {}), 2)], ids=["rests", "gone"]
+)
+def test_receiver_that_rests_meanwhile_is_told_of_nothing_that_was_silenced(
+    scene: Scene, alertmanager: ScriptedReceiver, answer: tuple[int, dict[str, str]], dead: int
+) -> None:
+    """It was paged for a deployment that was over, as soon as it took messages again."""
+    away, alertmanager.answers = alertmanager, [answer]
+    hook = {"name": "away", "url": away.url, "secret": scene.receiver.secret}
+    scene.restart(webhooks=[hook])
+    for slow_ms in (120,) * 3 + (0,) * 12:
+        step(scene, slow_ms)
+    silence(scene, 150)
+    for slow_ms in (120,) * 3 + (0,) * 12:
+        step(scene, slow_ms)
+    fired = [each for each in scene.job.state.events_of("burn", 0) if each.to_state == Phase.FIRING]
+    first, second = dict.fromkeys(each.episode_id for each in fired)
+    waiting = [each.status for each in Deliveries(scene.job.state).of_episode(second, 9)]
+    assert waiting == ["silenced", "silenced"]
+    for _ in range(30):
+        step(scene, slow_ms=0)
+
+    letters = Deliveries(scene.job.state).dead_letters()
+    assert [each.episode_id for each in letters] == [first] * dead
+    told = [json.loads(body)["data"]["episode_id"] for _, body in away.requests]
+    assert told == [first] * (1 if dead else 3)
