@@ -11,7 +11,6 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -67,24 +66,15 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
-class Hidden:
-    """One alert that matchers are about."""
-
-    episode_id: str
-    rule: str
-    severity: str
-    action: str
-    region: str
-    at_ns: int  # when it began to fire
-    loss_usd: Decimal | None  # the largest in its window so far; None: unknown
-
-
-@dataclass(frozen=True, slots=True)
 class Preview:
-    """What matchers hide: of what fires now, and of what began to fire in the last days."""
+    """What matchers hide: of what fires now, and of what began to fire in the last days.
 
-    now: tuple[Hidden, ...]
-    past: tuple[Hidden, ...]
+    The events of each alert, the last of what fires; without those of rules in shadow, which go to
+    nobody.
+    """
+
+    now: list[list[AlertEvent]]
+    past: list[list[AlertEvent]]
 
 
 class Silences:
@@ -140,17 +130,9 @@ class Silences:
 
     def preview(self, matchers: Sequence[Matcher], now_ns: int) -> Preview:
         """Return what matchers hide now, and would have hidden in the last seven days."""
-        now = [
-            _hidden([alert.last], alert.started_ns)
-            for alert in open_alerts(self._memory)
-            if match_all(matchers, alert.last)
-        ]
-        past = [
-            _hidden(events, events[0].started_ns)
-            for events in self._began(now_ns - PAST_NS)
-            if any(match_all(matchers, event) for event in events)
-        ]
-        return Preview(tuple(now), tuple(past))
+        now = [[alert.last] for alert in open_alerts(self._memory)]
+        past = self._began(now_ns - PAST_NS)
+        return Preview(_about(matchers, now), _about(matchers, past))
 
     def _began(self, from_ns: int) -> list[list[AlertEvent]]:
         """Return the events of each episode that began to fire since, from then on, in order."""
@@ -164,18 +146,14 @@ class Silences:
         return list(episodes.values())
 
 
-def _hidden(events: Sequence[AlertEvent], started_ns: int) -> Hidden:
-    last = events[-1]
-    losses = [event.loss_usd for event in events if event.is_priced]
-    return Hidden(
-        last.episode_id,
-        last.rule,
-        last.severity,
-        last.action,
-        last.region,
-        started_ns,
-        max(losses, default=None),
-    )
+def _about(
+    matchers: Sequence[Matcher], alerts: Sequence[list[AlertEvent]]
+) -> list[list[AlertEvent]]:
+    return [
+        events
+        for events in alerts
+        if not events[-1].is_shadow and any(match_all(matchers, event) for event in events)
+    ]
 
 
 def _detail(silence: Silence, reason: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -202,8 +201,9 @@ def create_api(
     rejected = of.rejected or RejectedItems(store, of.protection, of.counters, clock)
     app.include_router(rejected_router(rejected, store, workers, clock))
     app.include_router(receivers_router(of.alert_state, of.alerts, workers, clock))
-    for of_state in (dead_letters_router, partial(people_router, reader), silences_router):
-        app.include_router(of_state(of.alert_state, workers, clock))
+    app.include_router(dead_letters_router(of.alert_state, workers, clock))
+    app.include_router(people_router(reader, of.alert_state, workers, clock))
+    app.include_router(silences_router(reader, of.alert_state, workers, clock))
     app.include_router(report_router(of, workers, reference))
     steps = Steps()
     app.include_router(rules_router(of.alerts, store, of.alert_state, questions, clock, steps))

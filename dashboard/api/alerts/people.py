@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from alerts.people.matchers import MATCHERS_MAX, parse_matchers
 from alerts.people.notes import ACK, COMMENT, Note, Notes
-from alerts.people.silences import Hidden, Silence, Silences
+from alerts.people.silences import Silence, Silences
 from alerts.people.standing import Standing, standings
 from alerts.people.window import parse_window
 from alerts.rows import AlertEvent, Dollars, Owned
@@ -35,6 +35,7 @@ from dashboard.api.alerts.state import TEXT_MAX, Action, require
 from dashboard.api.caller import NOBODY, caller
 from dashboard.read.alerts.listing import row_of
 from dashboard.read.alerts.losses import with_losses
+from dashboard.read.alerts.preview import Preview, preview
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.reader import Reader
 from dashboard.read.workers import Workers
@@ -196,16 +197,6 @@ class SilenceRows:
     silences: list[SilenceRow]
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewAnswer:
-    """What matchers hide: of what fires now, and of what fired in the last seven days."""
-
-    now: list[Hidden]
-    past: list[Hidden]
-    now_usd: Decimal  # the sum of what is known
-    past_usd: Decimal
-
-
 def people_router(
     reader: Reader, state: AlertStore | None, workers: Workers, clock: Clock
 ) -> APIRouter:
@@ -239,7 +230,9 @@ def people_router(
     return router
 
 
-def silences_router(state: AlertStore | None, workers: Workers, clock: Clock) -> APIRouter:
+def silences_router(
+    reader: Reader, state: AlertStore | None, workers: Workers, clock: Clock
+) -> APIRouter:
     """Return the routes about silences."""
     router = APIRouter(prefix="/api/v1/silences", tags=["silences"])
 
@@ -261,11 +254,10 @@ def silences_router(state: AlertStore | None, workers: Workers, clock: Clock) ->
         return _row(made, now_ns)
 
     @router.post("/preview")
-    async def preview_silence(request: MatchersRequest) -> PreviewAnswer:
+    async def preview_silence(request: MatchersRequest) -> Preview:
         """Return what matchers hide now, and would have hidden in the last seven days."""
         matchers = parse_matchers(request.matchers)
-        found = await workers.run(Silences(require(state)).preview, matchers, clock.now_ns())
-        return PreviewAnswer(list(found.now), list(found.past), _sum(found.now), _sum(found.past))
+        return await workers.run(preview, require(state), reader, matchers, clock.now_ns())
 
     @router.post("/{number}/end")
     async def end_silence(
@@ -389,7 +381,3 @@ def _row(silence: Silence, now_ns: int) -> SilenceRow:
         silence.made_ns,
         silence.ended_by,
     )
-
-
-def _sum(found: tuple[Hidden, ...]) -> Decimal:
-    return sum((alert.loss_usd or Decimal(0) for alert in found), Decimal(0))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
@@ -17,12 +18,16 @@ from alerts.rows import AlertEvent
 from alerts.rules.base import RuleConfig
 from alerts.state.promotions import Promotion, Promotions
 from alerts.state.sqlite import AlertStore
-from alerts.state.transitions import Phase
 from collector.core.clock import Clock
+from collector.core.errors import StoreUnavailableError
 from collector.core.times import duration_ns
 from collector.store.connect import Connections
 from dashboard.api.alerts.progress import TICKET_MAX, Steps
 from dashboard.api.alerts.state import Action, require
+from dashboard.read.alerts.listing import row_of
+from dashboard.read.alerts.losses import ClassLosses, lost_together, with_losses
+from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
+from dashboard.read.reader import Reader
 from dashboard.read.workers import Workers
 
 
@@ -39,7 +44,7 @@ class RuleRow:
     promoted_ns: int | None
     fired: int  # alerts that it raised
     fires: int  # ... and that fire now
-    loss_usd: Decimal | None  # of those alerts, each at its last transition; None: unknown
+    loss_usd: Decimal | None  # of those alerts, each so far or until it was over; None: unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,13 @@ def rules_router(
     steps: Steps,
 ) -> APIRouter:
     """Return the routes."""
-    router = APIRouter(prefix="/api/v1/rules", tags=["rules"])
+    router, reader = APIRouter(prefix="/api/v1/rules", tags=["rules"]), Reader(store)
 
     @router.get("")
     async def list_rules() -> Rules:
         """Return every rule with its record."""
-        return Rules(await questions.run(rule_rows, config, require(state)))
+        rules = config.all_rules
+        return Rules(await questions.run(rule_rows, rules, require(state), reader, clock.now_ns()))
 
     @router.get("/replay")
     async def get_rules_replay(
@@ -92,12 +98,16 @@ def rules_router(
     @router.post("/{name}/promote")
     async def promote_rule(name: str, request: Action) -> RuleRow:
         """Route the alerts of a rule from now on, those that fire already too."""
-        return await questions.run(_settle, config, require(state), name, request, clock, True)
+        return await questions.run(
+            _settle, config, reader, require(state), name, request, clock, True
+        )
 
     @router.post("/{name}/demote")
     async def demote_rule(name: str, request: Action) -> RuleRow:
         """Put a rule back into shadow: it is evaluated and recorded, and goes to nobody."""
-        return await questions.run(_settle, config, require(state), name, request, clock, False)
+        return await questions.run(
+            _settle, config, reader, require(state), name, request, clock, False
+        )
 
     return router
 
@@ -105,21 +115,40 @@ def rules_router(
 _LONGEST_NS = duration_ns("30d", "last")
 
 
-def rule_rows(config: AlertsConfig, state: AlertStore) -> list[RuleRow]:
-    """Return every rule with its record."""
+def rule_rows(
+    rules: Sequence[RuleConfig], state: AlertStore, reader: Reader, now_ns: int
+) -> list[RuleRow]:
+    """Return rules with their record; what their alerts lost is one question to the store."""
     known = Promotions(state).all()
-    return [_row(rule, known, state) for rule in config.all_rules]
+    fired = [_fired(rule.name, state) for rule in rules]
+    alerts, lost = [each for of_rule in fired for each in of_rule], ClassLosses(0, {})
+    with suppress(StoreUnavailableError):
+        alerts, lost = with_losses(reader, alerts, now_ns)
+    rows, begin = [], 0
+    for rule, of_rule in zip(rules, fired, strict=True):
+        end = begin + len(of_rule)
+        loss_usd = lost_together(alerts[begin:end], lost)
+        rows.append(_row(rule, known.get(rule.name), of_rule, loss_usd))
+        begin = end
+    return rows
 
 
-def _row(rule: RuleConfig, known: Mapping[str, Promotion], state: AlertStore) -> RuleRow:
-    promotion = known.get(rule.name)
+def _fired(rule: str, state: AlertStore) -> list[AlertRow]:
+    """Return the alerts of a rule that fired."""
+    episodes: dict[str, list[AlertEvent]] = {}
+    for event in state.events_of(rule, 0):
+        episodes.setdefault(event.episode_id, []).append(event)
+    return [row_of(events) for events in episodes.values() if events[-1].started_ns]
+
+
+def _row(
+    rule: RuleConfig,
+    promotion: Promotion | None,
+    fired: Sequence[AlertRow],
+    loss_usd: Decimal | None,
+) -> RuleRow:
     promoted_ns = None if promotion is None else promotion.promoted_ns
     is_live = rule.live if rule.live is not None else promoted_ns is not None
-    episodes: dict[str, list[AlertEvent]] = {}
-    for event in state.events_of(rule.name, 0):
-        episodes.setdefault(event.episode_id, []).append(event)
-    fired = [events[-1] for events in episodes.values() if events[-1].started_ns]
-    over = (Phase.RESOLVED, Phase.INACTIVE)
     return RuleRow(
         name=rule.name,
         kind=rule.kind,
@@ -129,19 +158,19 @@ def _row(rule: RuleConfig, known: Mapping[str, Promotion], state: AlertStore) ->
         first_ns=None if promotion is None else promotion.first_ns,
         promoted_ns=promoted_ns,
         fired=len(fired),
-        fires=sum(event.to_state not in over for event in fired),
-        loss_usd=_lost(fired),
+        fires=sum(alert.state in OPEN_STATES for alert in fired),
+        loss_usd=loss_usd,
     )
 
 
-def _lost(fired: list[AlertEvent]) -> Decimal | None:
-    """Return the loss of alerts, None where there are some and of none it is known."""
-    priced = [event.loss_usd for event in fired if event.is_priced]
-    return None if fired and not priced else sum(priced, Decimal(0))
-
-
 def _settle(
-    config: AlertsConfig, state: AlertStore, name: str, request: Action, clock: Clock, live: bool
+    config: AlertsConfig,
+    reader: Reader,
+    state: AlertStore,
+    name: str,
+    request: Action,
+    clock: Clock,
+    live: bool,
 ) -> RuleRow:
     rule = next((rule for rule in config.all_rules if rule.name == name), None)
     if rule is None:
@@ -155,7 +184,8 @@ def _settle(
         )
     promotions, act = Promotions(state), request.act(clock.now_ns())
     (promotions.promote if live else promotions.demote)(name, act, request.reason)
-    return _row(rule, promotions.all(), state)
+    [row] = rule_rows([rule], state, reader, act.at_ns)
+    return row
 
 
 def _replay(

@@ -14,6 +14,7 @@ from alerts.rows import Dollars
 from alerts.rules.ledger import RATE_S
 from alerts.state.subject import ALL, Subject
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.intervals import merge
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
@@ -173,6 +174,29 @@ def with_losses(
     starts_ns = (at for each in priced for at in (_now_from_ns(each, to_ns), *_so_far(each, to_ns)))
     found = _read(reader, (*starts_ns, to_ns) if priced else ())
     return [_with(alert, found, to_ns) if alert.is_priced else alert for alert in alerts], found
+
+
+def lost_together(alerts: Sequence[AlertRow], found: ClassLosses) -> Decimal | None:
+    """Return what alerts cost together, of several about the same decisions once.
+
+    Args:
+        alerts: of those that `with_losses` returned.
+        found: what it returned beside.
+
+    Returns:
+        USD; None where there are alerts and of none it is known.
+    """
+    known = [alert for alert in alerts if alert.lost_usd is not None]
+    if alerts and not known:
+        return None
+    parts = (
+        found.between(of_class, from_ns, to_ns)
+        for of_class in found.classes
+        for from_ns, to_ns in merge(
+            _so_far(alert, found.end_ns) for alert in known if alert.subject.covers(of_class)
+        )
+    )
+    return sum((part.loss_usd for part in parts if part is not None), Decimal(0))
 
 
 def _end_ns(reader: Reader, to_ns: int) -> int:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from alerts.state.sqlite import AlertStore, Update
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
 from collector.core.errors import InputError
 from tests.conftest import NOW_NS
-from tests.support.alerts.builders import event, firing_state
+from tests.support.alerts.builders import EPISODE, event, firing_state
 
 ANNA = Act("anna", NOW_NS)
 HOUR = Window(NOW_NS, NOW_NS + NS_PER_HOUR)
@@ -101,37 +100,30 @@ def test_every_act_is_noted_with_it(memory: AlertStore) -> None:
 
 
 def test_preview_says_what_is_hidden_and_what_would_have_been(memory: AlertStore) -> None:
-    """With its dollars: the price of a quiet night."""
+    """But not of rules in shadow: what they find goes to nobody."""
     memory.record([Update(firing_state(), event())])
-    old = "a" * 32
-    for seq, (at_ns, loss) in enumerate(
-        [(NOW_NS - 6 * NS_PER_DAY, "50"), (NOW_NS - 6 * NS_PER_DAY + 1, "70")], start=1
-    ):
+    old, old_ns = "a" * 32, NOW_NS - 6 * NS_PER_DAY
+    for seq, phase in enumerate(("firing", "resolved"), start=1):
         began = event(
-            episode_id=old,
-            seq=seq,
-            at_ns=at_ns,
-            started_ns=NOW_NS - 6 * NS_PER_DAY,
-            loss_usd=Decimal(loss),
-            to_state="firing" if seq == 1 else "resolved",
+            episode_id=old, seq=seq, at_ns=old_ns + seq - 1, started_ns=old_ns, to_state=phase
         )
         memory.record([Update(replace(firing_state(), rule="old", episode_id="b"), began)])
     older_ns = NOW_NS - 8 * NS_PER_DAY
     gone = event(episode_id="c" * 32, at_ns=older_ns, started_ns=older_ns)
-    silent = event(episode_id="d" * 32, rule="dead-man", basis="unknown")
     memory.record([Update(replace(firing_state(), rule="c", episode_id="c"), gone)])
-    memory.record([Update(replace(firing_state(), rule="d", episode_id="d" * 32), silent)])
+    for name, changes in (
+        ("d", {"rule": "dead-man", "basis": "unknown"}),
+        ("e", {"rule": "new", "is_shadow": True}),
+    ):
+        each = event(episode_id=name * 32, **changes)
+        memory.record([Update(replace(firing_state(), rule=name, episode_id=name * 32), each)])
 
     found = Silences(memory).preview(parse_matchers(["severity=page"]), NOW_NS)
 
-    assert [(each.rule, each.loss_usd) for each in found.now] == [
-        ("burn", Decimal("123.456789")),
-        ("dead-man", None),
-    ]
-    past = {each.episode_id: (each.at_ns, each.loss_usd) for each in found.past}
-    assert past[old] == (NOW_NS - 6 * NS_PER_DAY, Decimal(70))
-    assert len(past) == 3
-    assert Silences(memory).preview(parse_matchers(["region=us-east"]), NOW_NS).past == ()
+    assert [[each.rule for each in events] for events in found.now] == [["burn"], ["dead-man"]]
+    past = {events[0].episode_id: [each.to_state for each in events] for events in found.past}
+    assert past == {EPISODE: ["firing"], old: ["firing", "resolved"], "d" * 32: ["firing"]}
+    assert Silences(memory).preview(parse_matchers(["region=us-east"]), NOW_NS).past == []
 
 
 def test_there_are_so_many_silences_at_most(memory: AlertStore) -> None:

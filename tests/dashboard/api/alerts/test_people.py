@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.clock import NS_PER_HOUR
+from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.config import StoreConfig
 from collector.core.counters import Counters
 from collector.store.connect import Connections
@@ -13,6 +13,7 @@ from dashboard.api.context import AppContext
 from dashboard.health.items import NoHealth
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import EPISODE
+from tests.support.alerts.scene import HURT, write_seconds
 from tests.support.alerts.state_api import StateApi
 
 SILENCE = {"matchers": ["region=~eu-.*"], "duration": "1h", "reason": "deploying"}
@@ -45,10 +46,11 @@ def test_alert_is_acknowledged_and_commented(state_api: StateApi) -> None:
 def test_silence_is_previewed_made_and_ended(state_api: StateApi) -> None:
     """With its price before anybody makes it."""
     state_api.fire()
+    write_seconds(state_api.store.client(), NOW_NS - 10 * NS_PER_S, 10, HURT, slow_ms=120)
     matchers = {"matchers": SILENCE["matchers"]}
     preview = state_api.send("POST", "/api/v1/silences/preview", matchers).json()
-    assert (len(preview["now"]), preview["now_usd"]) == (1, "123.456789")
-    assert (len(preview["past"]), preview["past_usd"]) == (1, "123.456789")
+    assert (len(preview["now"]), preview["now_usd"]) == (1, "50.000000")
+    assert (len(preview["past"]), preview["past_usd"]) == (1, "50.000000")
 
     made = state_api.send("POST", "/api/v1/silences", {**SILENCE, "actor": "anna"}).json()
     assert (made["state"], made["ends_ns"]) == ("holds", NOW_NS + NS_PER_HOUR)

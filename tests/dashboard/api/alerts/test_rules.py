@@ -31,6 +31,7 @@ def test_rules_are_listed_with_their_record(rules_api: StateApi) -> None:
     """Whoever promotes a rule sees what it would have done."""
     Promotions(rules_api.state).see(["burn"], NOW_NS - NS_PER_S)
     rules_api.fire()
+    write_seconds(rules_api.store.client(), NOW_NS - 10 * NS_PER_S, 10, HURT, slow_ms=120)
 
     rules = rules_api.send("GET", "/api/v1/rules").json()["rules"]
 
@@ -41,8 +42,22 @@ def test_rules_are_listed_with_their_record(rules_api: StateApi) -> None:
         ("shop-ticket", "live", "settings"),
     ]
     burn = rules[1]
-    assert (burn["fired"], burn["fires"], burn["loss_usd"]) == (1, 1, "123.456789")
+    assert (burn["fired"], burn["fires"], burn["loss_usd"]) == (1, 1, "50.000000")
     assert burn["first_ns"] == NOW_NS - NS_PER_S
+
+
+def test_record_is_of_all_that_alerts_cost(rules_api: StateApi) -> None:
+    """What the last window held when they ended was a fraction of it, and grew less with time."""
+    ended_ns = NOW_NS + 120 * NS_PER_S
+    write_seconds(rules_api.store.client(), NOW_NS, 60, HURT, slow_ms=120)
+    write_seconds(rules_api.store.client(), NOW_NS + 60 * NS_PER_S, 600, HURT)
+    rules_api.fire()
+    rules_api.fire(seq=2, at_ns=ended_ns, to_state="resolved", loss_usd=Decimal(1))
+    rules_api.clock.ns = NOW_NS + 600 * NS_PER_S
+
+    rules = rules_api.send("GET", "/api/v1/rules").json()["rules"]
+
+    assert (rules[1]["fired"], rules[1]["fires"], rules[1]["loss_usd"]) == (1, 0, "300.000000")
 
 
 def test_loss_of_alerts_without_dollars_is_unknown(rules_api: StateApi) -> None:

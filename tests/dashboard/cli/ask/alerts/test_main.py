@@ -16,7 +16,7 @@ from dashboard.cli.ask.alerts.main import show_history, show_open
 from dashboard.cli.ask.alerts.silences import show_silence
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import EPISODE, event, firing_state, message
-from tests.support.alerts.scene import write_seconds
+from tests.support.alerts.scene import HURT, write_seconds
 from tests.support.alerts.state_api import StateApi
 
 BODY = {
@@ -44,7 +44,7 @@ def test_person_reads_what_fires_with_its_money(
     state_api.send("POST", "/api/v2/alerts", [{"labels": {"alertname": "\x1b[31mHigh"}}])
     show_silence(state_api.client, BODY, preview=False, as_json=False)
     said = capsys.readouterr().out
-    assert "hides now: 1 alerts, $123.46" in said
+    assert "hides now: 1 alerts, 1 of unknown cost" in said
     assert "silence 1 holds: region=eu-west, 2033-05-18T03:33:20.000 to" in said
 
     assert show_open(state_api.client, as_json=False)
@@ -183,6 +183,9 @@ def test_preview_of_unknown_cost_is_no_zero(
         return [each for each in capsys.readouterr().out.splitlines() if "hides now" in each]
 
     assert hides() == ["hides now: 0 alerts, $0.00"]
+    write_seconds(
+        state_api.store.client(), NOW_NS - 10 * NS_PER_S, 10, HURT, slow_ms=120, action="a4"
+    )
     for number, basis in ((2, "unknown"), (3, "unknown"), (4, "margin")):
         episode_id, action = f"{number:032x}", f"a{number}"
         of = replace(firing_state(), subject=Subject(action, "eu-west"), episode_id=episode_id)
@@ -192,7 +195,7 @@ def test_preview_of_unknown_cost_is_no_zero(
             *lines, last = hides()
             assert last == "hides now: 2 alerts, 2 of unknown cost"
             assert all(line.endswith(", unknown cost") for line in lines)
-    assert hides()[-1] == "hides now: 3 alerts, $123.46, 2 of unknown cost"
+    assert hides()[-1] == "hides now: 3 alerts, $50.00, 2 of unknown cost"
 
 
 def test_machine_reads_the_same(state_api: StateApi, capsys: pytest.CaptureFixture[str]) -> None:
