@@ -1,22 +1,23 @@
 """I/O: outcomes from CSV, Parquet and JSON. A bad row is named and left out, the rest is kept.
 
-Importing a file again changes nothing: the store knows its rows by their hash, and of rows with
-one outcome id the latest `occurred_at` counts. A row that was refused before is another one.
+Of rows with one outcome id the latest `occurred_at` counts, and of those the one that came last.
+Importing a file again changes nothing: what is stored as a row says it is not stored once more.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from decimal import Decimal
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
 from collector.core.clock import NS_PER_DAY, Clock
 from collector.core.errors import InputError
+from collector.core.sql import sql
 from collector.core.times import iso_ns
 from collector.imports.files import read_records
 from collector.imports.values import decimal_of
@@ -46,6 +47,8 @@ KEPT_DAYS = 30  # the TTL of `outcomes`: what is older would vanish as it is sto
 _AMOUNT_PLACES = 6
 _UNIX_NS_DIGITS_MAX = 19
 _ROWS_PER_INSERT = 50_000
+_STORED = sql("stored_outcomes", __file__)
+_OF_THE_IMPORT = ("source", "received_ns")  # the last two fields of a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,26 +108,34 @@ def import_outcomes(
         else:
             refused.append(parsed)
     for start in range(0, len(rows), _ROWS_PER_INSERT):
-        part = rows[start : start + _ROWS_PER_INSERT]
+        part = _news(client, rows[start : start + _ROWS_PER_INSERT])
+        if not part:
+            continue
         # To read a large file takes longer than attribution, which reads by arrival, looks back.
         received_ns = clock.now_ns()
         client.insert(
             "outcomes",
             [(*astuple(row)[:-1], received_ns) for row in part],
             column_names=[field.name for field in fields(OutcomeRow)],
-            settings={
-                "insert_deduplication_token": f"csv:{_digest(part)}",  # of any format
-                # A file may have all days that are kept, and a day is a part.
-                "max_partitions_per_insert_block": 0,
-            },
+            # A file may have all days that are kept, and a day is a part.
+            settings={"max_partitions_per_insert_block": 0},
         )
     return ImportReport(len(rows), tuple(refused))
 
 
-def _digest(rows: Sequence[OutcomeRow]) -> str:
-    """Return what tells these rows from others, whenever they come: `received_ns` is the last."""
-    told = [astuple(row)[:-1] for row in rows]
-    return hashlib.sha256(repr(told).encode()).hexdigest()
+def _news(client: Client, rows: Sequence[OutcomeRow]) -> list[OutcomeRow]:
+    """Return the rows that change what counts, in their order."""
+    ids = sorted({row.outcome_id for row in rows})
+    stored = client.query(_STORED, parameters={"outcome_ids": ids}).result_rows
+    known: dict[str, tuple[Any, ...]] = {row[0]: tuple(row) for row in stored}
+    news = []
+    for row in rows:
+        said = astuple(row)[: -len(_OF_THE_IMPORT)]
+        before = known.get(row.outcome_id)
+        if before is None or (before[-1] <= row.event_ns and before != said):
+            known[row.outcome_id] = said
+            news.append(row)
+    return news
 
 
 def parse_outcomes(

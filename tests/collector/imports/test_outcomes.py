@@ -163,6 +163,36 @@ def test_importing_twice_changes_nothing(store: Connections) -> None:
     assert client.query("SELECT * FROM outcomes").result_rows == before
 
 
+def test_earlier_file_brings_back_what_it_says(store: Connections) -> None:
+    """Of one instant the last import counts, also where the store has met the same rows before."""
+    client = store.client()
+    for later, revenue in enumerate(("20.00", "30.00", "20.00", "30.00")):
+        bring_in(store, f"{HEADER}\n{GOOD.replace('20.00', revenue)}\n", NOW_NS + later)
+        [(stored,)] = client.query("SELECT revenue FROM outcomes FINAL").result_rows
+        assert stored == Decimal(revenue)
+    twice = f"{HEADER}\n{GOOD}\n{GOOD.replace('20.00', '40.00')}\n"
+    for later in (10, 11):
+        bring_in(store, twice, NOW_NS + later)
+    assert client.query("SELECT revenue FROM outcomes FINAL").result_rows == [(Decimal(40),)]
+
+
+def test_file_that_has_grown_stores_what_is_new(store: Connections) -> None:
+    """A shop exports all of its orders each night, and corrects some."""
+    lines = [f"o{number},sale,d{number},,true,1.00,,USD,web,{NOW_NS}" for number in range(20)]
+    bring_in(store, "\n".join([HEADER, *lines]))
+    later = NOW_NS + NS_PER_DAY
+    corrected = f"o3,sale,d3,,true,2.00,,USD,web,{NOW_NS + 1}"
+    grown = "\n".join(
+        [HEADER, "o20,sale,d20,,true,1.00,,USD,web," + str(NOW_NS), *lines, corrected]
+    )
+    for now_ns in (later, later + 1):
+        bring_in(store, grown, now_ns)
+
+    news = "SELECT outcome_id, revenue FROM outcomes WHERE received_ns >= {at:UInt64} ORDER BY 1"
+    rows = store.client().query(news, parameters={"at": later}).result_rows
+    assert rows == [("o20", Decimal(1)), ("o3", Decimal(2))]
+
+
 def test_row_that_has_become_good_is_stored(store: Connections) -> None:
     """The same file later: what it says to have imported is what is there."""
     ahead = f"o2,sale,d1,,true,1,1,EUR,web,{NOW_NS + NS_PER_DAY + 45_000_000_000}"
