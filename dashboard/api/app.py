@@ -202,8 +202,8 @@ def create_api(
     app.include_router(rejected_router(rejected, store, workers, clock))
     app.include_router(receivers_router(of.alert_state, of.alerts, workers, clock))
     app.include_router(dead_letters_router(of.alert_state, workers, clock))
-    app.include_router(people_router(reader, of.alert_state, workers, clock))
-    app.include_router(silences_router(reader, of.alert_state, workers, clock))
+    for of_people in (people_router, silences_router):
+        app.include_router(of_people(reader, of.alert_state, workers, clock))
     app.include_router(report_router(of, workers, reference))
     steps = Steps()
     app.include_router(rules_router(of.alerts, store, of.alert_state, questions, clock, steps))

@@ -36,7 +36,7 @@ from dashboard.api.caller import NOBODY, caller
 from dashboard.read.alerts.listing import row_of
 from dashboard.read.alerts.losses import with_losses
 from dashboard.read.alerts.preview import Preview, preview
-from dashboard.read.alerts.rows import AlertRow
+from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.reader import Reader
 from dashboard.read.workers import Workers
 
@@ -350,7 +350,8 @@ def _history(memory: AlertStore, reader: Reader, episode_id: str, now_ns: int) -
             f"no alert has the episode {episode_id[:60]!r}; see `millworth alerts list`, and "
             "`alert_events` for what is older than 30 days",
         )
-    hiding = Silences(memory).hiding(events[-1], now_ns)
+    is_open = events[-1].to_state in OPEN_STATES
+    hiding = Silences(memory).hiding(events[-1], now_ns) if is_open else []
     sent = Deliveries(memory).of_episode(episode_id, _MESSAGES_MAX)
     return AlertHistory(
         episode_id,

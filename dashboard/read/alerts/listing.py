@@ -15,6 +15,7 @@ from alerts.rules.ledger import Claim, rates
 from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
 from alerts.state.subject import ALL, Subject
+from alerts.state.transitions import Phase
 from dashboard.read.alerts.exemplars import exemplars
 from dashboard.read.alerts.losses import ClassLosses, with_losses
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES, AlertRow
@@ -92,8 +93,13 @@ def with_people(
 
 
 def row_of(events: Sequence[AlertEvent]) -> AlertRow:
-    """Return an alert as of the last of its events, without what the store knows beside."""
+    """Return an alert as of the last of its events, without what the store knows beside.
+
+    Of one that is over or cools the reason is why it fired, and not why it does no longer.
+    """
     last = events[-1]
+    fired = [each for each in events if each.to_state == Phase.FIRING]
+    is_ending = last.to_state in (Phase.COOLING, Phase.RESOLVED)
     return AlertRow(
         episode_id=last.episode_id,
         seq=last.seq,
@@ -115,7 +121,7 @@ def row_of(events: Sequence[AlertEvent]) -> AlertRow:
         blamed_stage=last.blamed_stage,
         blamed_class=last.blamed_class,
         blamed_excess_ns=last.blamed_excess_ns,
-        reason=last.reason,
+        reason=fired[-1].reason if is_ending and fired else last.reason,
         is_shadow=last.is_shadow,
         incident_id=last.incident_id,
     )

@@ -22,7 +22,10 @@ SELECT
     argMax(events.blamed_stage, events.seq) AS blamed_stage,
     argMax(events.blamed_class, events.seq) AS blamed_class,
     argMax(events.blamed_excess_ns, events.seq) AS blamed_excess_ns,
-    argMax(events.reason, events.seq) AS reason,
+    -- Of one that is over or cools why it fired, and not why it does no longer.
+    if(state IN ('cooling', 'resolved') AND countIf(events.to_state = 'firing') > 0,
+        argMaxIf(events.reason, events.seq, events.to_state = 'firing'),
+        argMax(events.reason, events.seq)) AS reason,
     argMax(events.is_shadow, events.seq) AS is_shadow,
     max(events.incident_id) AS incident_id
 FROM alert_events AS events FINAL

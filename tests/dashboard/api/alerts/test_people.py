@@ -66,6 +66,14 @@ def test_silence_is_previewed_made_and_ended(state_api: StateApi) -> None:
     assert actions == ["alerts_silenced", "silence_ended"]
 
 
+def test_silence_that_came_later_hid_nothing(state_api: StateApi) -> None:
+    """An alert that every receiver was told of, and that was over, was never hidden."""
+    state_api.fire()
+    state_api.fire(seq=2, at_ns=NOW_NS + 1, to_state="resolved")
+    state_api.send("POST", "/api/v1/silences", {**SILENCE, "actor": "anna"})
+    assert state_api.send("GET", f"/api/v1/alerts/{EPISODE}").json()["silences"] == []
+
+
 def test_maintenance_window_is_to_come(state_api: StateApi) -> None:
     """By the clock of a place."""
     window = {

@@ -12,10 +12,11 @@ import pytest
 
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
-from dashboard.read.alerts.listing import AtRisk, alerts_at_risk, beside, listed_alerts
+from dashboard.read.alerts.listing import AtRisk, alerts_at_risk, beside, listed_alerts, row_of
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
+from tests.support.alerts.builders import event
 from tests.support.dashboard.alert_rows import BURN
 from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed
 
@@ -125,3 +126,24 @@ def test_every_alert_says_what_it_costs_now_and_so_far(own_world: Connections) -
     # Its last decision lies in the minute before the newest of all.
     assert (found["quiet"].lost_usd, found["quiet"].now_usd_per_h) == (Decimal(0), Decimal(0))
     assert (found["none"].lost_usd, found["none"].now_usd_per_h) == (None, None)
+
+
+@pytest.mark.parametrize("ending", ["cooling", "resolved"])
+def test_alert_that_is_over_says_why_it_fired(store: Connections, ending: str) -> None:
+    """In the morning nobody learns from `late_ratio 0, not above 0.2` what woke the night."""
+    reasons = {"pending": "20% late", "firing": "30% late", ending: "0% late"}
+    seed = Seed(random.Random(0))
+    for seq, (state, reason) in enumerate(reasons.items(), start=1):
+        at_ns = TODAY_NS - (20 - seq) * NS_PER_S
+        seed.alert(at_ns, seq, state, episode_id="e", reason=reason)
+        seed.alert(at_ns, seq, "unknown", episode_id="u", reason=reason)
+    seed.alert(TODAY_NS, 9, "pending", episode_id="p", reason="40% late")
+    seed.insert(store.client())
+    found = {alert.episode_id: alert.reason for alert in listed_alerts(Reader(store), HOUR)}
+    assert found == {"e": "30% late", "u": "0% late", "p": "40% late"}
+    rows = [
+        event(seq=at, to_state=state, reason=why) for at, (state, why) in enumerate(reasons.items())
+    ]
+    assert row_of(rows).reason == "30% late"
+    assert row_of(rows[:2]).reason == "30% late"
+    assert row_of(rows[2:]).reason == "0% late", "of nothing more is known"
