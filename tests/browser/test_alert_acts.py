@@ -79,7 +79,7 @@ def test_alert_is_acknowledged_silenced_and_traced_to_its_evidence(
         expect(form.get_by_label("Alerts for which")).to_have_value(
             f"rule=burn\naction={ACTIONS[0]}\nregion={REGIONS[0]}"
         )
-        expect(page.locator("#alert-silence-preview")).to_contain_text("Hides 1 alert, $123.46 now")
+        expect(page.locator("#alert-silence-preview")).to_contain_text("Hides 1 alert, $0.25 now")
         form.get_by_label("Alerts for which").fill("colour=red")
         expect(page.locator("#alert-silence-preview")).to_contain_text("is not NAME=VALUE")
         form.get_by_label("Alerts for which").fill("rule=burn")
