@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -30,7 +31,6 @@ from collector.provenance.records import (
     checkpoint_attributes,
     checkpoint_of,
     seal_attributes,
-    seq_of,
 )
 
 
@@ -138,9 +138,9 @@ def _item(value: object) -> Event | Checkpoint | Outcome:
 
 
 def _instant(text: object) -> int:
-    if not isinstance(text, str) or (instant := seq_of(text)) < 0:
+    if not isinstance(text, str) or _INSTANT.fullmatch(text) is None:
         raise InputError(f"{_RECEIVED!r} is no text of Unix nanoseconds")
-    return instant
+    return int(text)
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -152,6 +152,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 _RECEIVED: Final = "received_ns"
+_INSTANT: Final = re.compile("[0-9]{1,19}")  # as many digits as 64 bits have
 _SEAL = {KID, PRODUCER, EPOCH, SEQ, PREV, TAG}
 _KINDS: Final = {
     "event": _SEAL | {*SIGNED},

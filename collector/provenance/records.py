@@ -58,8 +58,8 @@ def checkpoint_of(said: Mapping[str, str]) -> Checkpoint:
         kid=said.get(KID, ""),
         producer=said.get(PRODUCER, ""),
         epoch=said.get(EPOCH, ""),
-        first_seq=seq_of(said.get(FIRST_SEQ, "")),
-        last_seq=seq_of(said.get(LAST_SEQ, "")),
+        first_seq=_seq(said.get(FIRST_SEQ, "")),
+        last_seq=_seq(said.get(LAST_SEQ, "")),
         prev_root=said.get(PREV_ROOT, ""),
         root=said.get(ROOT, ""),
         closing=said.get(CLOSING) == "true",
@@ -67,6 +67,6 @@ def checkpoint_of(said: Mapping[str, str]) -> Checkpoint:
     )
 
 
-def seq_of(text: str) -> int:
-    """Return a number of the wire, -1 where it is none."""
+def _seq(text: str) -> int:
+    """Return the number of an event, -1 where it is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
