@@ -59,11 +59,12 @@ def drill(
 ) -> None:
     """Rehearse a fault of the network, and see whether Millworth names it. Needs root.
 
-    Two network namespaces are made and removed again; nothing that was there is touched, and no
-    running service is asked. A small decision path calls over a path that delays, jitters, loses or
-    reorders packets and logs what it did to each. The whole service records and attributes it; then
-    what it said (segment, network time, what the packets prove) is put beside that log. Takes half
-    a minute. Exit 0 where they agree, 1 where they do not, 2 where no drill can be held here.
+    Two network namespaces are made and removed again; nothing that was there is touched, no running
+    service is asked, and no settings are read: none of your receivers hears of it. A small decision
+    path calls over a path that delays, jitters, loses or reorders packets and logs what it did to
+    each. The whole service records and attributes it; then what it said (segment, network time,
+    what the packets prove) is put beside that log. Takes half a minute. Exit 0 where they agree,
+    1 where they do not, 2 where no drill can be held here.
     """
     from dashboard.demo.drill import run_drill
 
