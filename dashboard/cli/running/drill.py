@@ -64,7 +64,7 @@ def drill(
     path calls over a path that delays, jitters, loses or reorders packets and logs what it did to
     each. The whole service records and attributes it; then what it said (segment, network time,
     what the packets prove) is put beside that log. Takes half a minute. Exit 0 where they agree,
-    1 where they do not, 2 where no drill can be held here.
+    1 where they do not, 2 where no drill can be held here or too little of it was attributed.
     """
     from dashboard.demo.drill import run_drill
 
