@@ -19,7 +19,7 @@ from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError
 from dashboard.cli.console import OUT, print_table
 from dashboard.cli.json_output import print_json
-from dashboard.cli.options import JsonOption
+from dashboard.cli.options import JsonOption, finite
 from dashboard.demo.drill_report import Drill, Phase
 from dashboard.demo.drill_report import as_json as drill_json
 from packet.lab.network import Impairment
@@ -46,6 +46,7 @@ def drill(
         float | None,
         typer.Option(
             "--amount",
+            callback=finite,
             help="Of delay (each way) and jitter in ms, by default 5 and 2; of loss and reorder "
             "as a share of the packets, by default 0.02 and 0.2.",
         ),
