@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -20,8 +19,10 @@ from collector.core.event_schema import EPOCH, KID, OUTCOME_SIGNED, PREV, PRODUC
 from collector.privacy.pseudonyms import is_token
 from collector.provenance.checkpoint import Checkpoint
 from collector.provenance.event import (
+    INSTANT_DIGITS,
     Event,
     MacKey,
+    decimal_of,
     event_of,
     outcome_fields,
     outcome_rest,
@@ -138,9 +139,9 @@ def _item(value: object) -> Event | Checkpoint | Outcome:
 
 
 def _instant(text: object) -> int:
-    if not isinstance(text, str) or _INSTANT.fullmatch(text) is None:
+    if not isinstance(text, str) or (instant := decimal_of(text, INSTANT_DIGITS)) < 0:
         raise InputError(f"{_RECEIVED!r} is no text of Unix nanoseconds")
-    return int(text)
+    return instant
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -152,7 +153,6 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 _RECEIVED: Final = "received_ns"
-_INSTANT: Final = re.compile("[0-9]{1,19}")  # as many digits as 64 bits have
 _SEAL = {KID, PRODUCER, EPOCH, SEQ, PREV, TAG}
 _KINDS: Final = {
     "event": _SEAL | {*SIGNED},
