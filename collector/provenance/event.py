@@ -31,6 +31,8 @@ from collector.core.event_schema import (
 
 DOMAIN: Final = "millworth.provenance.v1"
 SUBJECT_DOMAIN: Final = "millworth.provenance.subject.v1"
+SEQ_DIGITS: Final = 18
+INSTANT_DIGITS: Final = 19  # of Unix nanoseconds in 64 bits; those of now have as many
 NO_TAG: Final = "0" * 32  # `prev` of the first event of an epoch
 TAG_HEX: Final = 32
 SECRET_BYTES_MIN: Final = 16
@@ -232,18 +234,22 @@ def netstrings(values: Sequence[str]) -> bytes:
     return b"".join([b",%d:%s" % (len(value), value) for value in encoded]) + b","
 
 
+def decimal_of(text: str, digits: int) -> int:
+    """Return a number that somebody wrote, -1 where it is none or has more digits than that."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else -1
+
+
 def event_of(fields: Mapping[str, str]) -> Event:
     """Return the event of an export's or a row's names and texts; absent is "", others are left.
 
     Never raises: what is not as a sealer writes it cannot verify, and is found by that.
     """
     said = fields.get
-    seq = said(SEQ, "")
     return Event(
         said(KID, ""),
         said(PRODUCER, ""),
         said(EPOCH, ""),
-        int(seq) if seq.isascii() and seq.isdigit() and len(seq) < 19 else -1,
+        decimal_of(said(SEQ, ""), SEQ_DIGITS),
         said(PREV, ""),
         said(TAG, ""),
         tuple([said(name, "") for name in SIGNED]),
@@ -263,7 +269,6 @@ def late_for(event: Event, retired_ns: int) -> str:
     The end is what the producer says; who has a key that was put away can say an earlier one, and
     cannot make the event arrive earlier.
     """
-    end_ns = event.fields[END_NS_INDEX]
-    if not (end_ns.isdecimal() and int(end_ns) <= retired_ns):
+    if not 0 <= decimal_of(event.fields[END_NS_INDEX], INSTANT_DIGITS) <= retired_ns:
         return "ended"
     return "arrived" if event.received_ns > retired_ns else ""

@@ -19,8 +19,10 @@ from collector.core.event_schema import EPOCH, KID, OUTCOME_SIGNED, PREV, PRODUC
 from collector.privacy.pseudonyms import is_token
 from collector.provenance.checkpoint import Checkpoint
 from collector.provenance.event import (
+    INSTANT_DIGITS,
     Event,
     MacKey,
+    decimal_of,
     event_of,
     outcome_fields,
     outcome_rest,
@@ -30,7 +32,6 @@ from collector.provenance.records import (
     checkpoint_attributes,
     checkpoint_of,
     seal_attributes,
-    seq_of,
 )
 
 
@@ -138,7 +139,7 @@ def _item(value: object) -> Event | Checkpoint | Outcome:
 
 
 def _instant(text: object) -> int:
-    if not isinstance(text, str) or (instant := seq_of(text)) < 0:
+    if not isinstance(text, str) or (instant := decimal_of(text, INSTANT_DIGITS)) < 0:
         raise InputError(f"{_RECEIVED!r} is no text of Unix nanoseconds")
     return instant
 

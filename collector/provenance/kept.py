@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
-from collector.provenance.event import END_NS_INDEX, Event
+from collector.provenance.event import END_NS_INDEX, INSTANT_DIGITS, Event, decimal_of
 
 # A decision is numbered when it is exported, after others that began later: by so much at most.
 _LONGEST_NS: Final = NS_PER_HOUR
@@ -32,8 +32,8 @@ class Kept:
 
 def _ended_ns(event: Event) -> int:
     # Both are sealed, and what seals writes decimals; what does not is as late as can be.
-    text = event.fields[END_NS_INDEX]
-    return int(text) if text.isdecimal() else event.received_ns
+    end_ns = decimal_of(event.fields[END_NS_INDEX], INSTANT_DIGITS)
+    return end_ns if end_ns >= 0 else event.received_ns
 
 
 EVERYTHING: Final = Kept(0)

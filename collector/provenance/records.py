@@ -19,7 +19,7 @@ from collector.core.event_schema import (
     TAG,
 )
 from collector.provenance.checkpoint import Checkpoint
-from collector.provenance.event import Event
+from collector.provenance.event import SEQ_DIGITS, Event, decimal_of
 
 
 def seal_attributes(event: Event) -> dict[str, str]:
@@ -58,15 +58,10 @@ def checkpoint_of(said: Mapping[str, str]) -> Checkpoint:
         kid=said.get(KID, ""),
         producer=said.get(PRODUCER, ""),
         epoch=said.get(EPOCH, ""),
-        first_seq=seq_of(said.get(FIRST_SEQ, "")),
-        last_seq=seq_of(said.get(LAST_SEQ, "")),
+        first_seq=decimal_of(said.get(FIRST_SEQ, ""), SEQ_DIGITS),
+        last_seq=decimal_of(said.get(LAST_SEQ, ""), SEQ_DIGITS),
         prev_root=said.get(PREV_ROOT, ""),
         root=said.get(ROOT, ""),
         closing=said.get(CLOSING) == "true",
         signature=said.get(SIGNATURE, ""),
     )
-
-
-def seq_of(text: str) -> int:
-    """Return a number of the wire, -1 where it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
+from unicodedata import category
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -17,6 +19,7 @@ OUT: Final = Console(highlight=False, soft_wrap=True, markup=False)
 
 _ERR: Final = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
 _warned: set[str] = set()
+_CODED: Final = re.compile("C.|Z[lp]")  # categories of Unicode: controls, formats, line ends ...
 _BETWEEN: Final = 4  # columns of a terminal, at most, beside each of a table
 
 
@@ -58,9 +61,20 @@ def print_table(out: Console, table: Table) -> None:
     out.print(table, crop=False)
 
 
+def quoted(said: object) -> str:
+    """Return what a person or a sender wrote as JSON, with codes for what would drive a terminal.
+
+    Letters of every language stand as they are; what controls or cannot be seen does not.
+    """
+    return "".join(
+        json.dumps(each)[1:-1] if _CODED.fullmatch(category(each)) else each
+        for each in json.dumps(said, ensure_ascii=False)
+    )
+
+
 def plain(name: str) -> str:
-    """Return a name that a sender chose, with codes for what would drive a terminal."""
-    return json.dumps(name)[1:-1]
+    """Return a name that a sender chose, as `quoted` has it, without the quotes."""
+    return quoted(name)[1:-1]
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -104,6 +105,8 @@ def run(command: Callable[[], object]) -> None:
     """
     os.umask(0o077)
     _hold_standard_streams()
+    if isinstance(sys.stdout, TextIOWrapper):  # a terminal without UTF-8 gets codes, no traceback
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         command()
     except MillworthError as error:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+def finite(value: float | None) -> float | None:
+    """Return the number of an option, None where it was not given; a callback of each that has one.
+
+    Raises:
+        BadParameter: it is `inf` or `nan`, which no limit refuses and JSON cannot say.
+    """
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no amount; give a number in digits")
+    return value
+
 
 ConfigOption = Annotated[
     Path | None,

@@ -22,6 +22,7 @@ from collector.core.http.address import authority
 from collector.core.sql import sql
 from collector.core.times import duration_ns
 from collector.provenance.keyring import public_of
+from dashboard.demo.own_service import own_settings
 from dashboard.reference.launch import ReferencePath, ReferencePathError
 from dashboard.reference.scenario import FaultWindow, Scenario
 from dashboard.service.process import Service
@@ -183,30 +184,33 @@ class Demo:
             self._out.print("  Ctrl-C ends it")
 
     def _settings(self, keys_path: Path) -> Settings:
-        return load(
-            overrides={
-                "store": {"url": f"chdb://{self._dir / 'store'}"},
-                "provenance": {"keys_path": str(keys_path), "required": True},
-                # A customer of the reference path buys within a second, or not at all, and the path
-                # sends an outcome of both.
-                "outcomes": {"complete": "all"},
-                "attribution": {"settle_s": 2.0, "value_window_s": 3600, "outcome_delay_s": 30},
-                "alerts": {
-                    "interval_s": 1.0,
-                    "lateness_s": 4.0,
-                    "nodata_s": 30.0,
-                    "allowed_hosts": ["127.0.0.1"],
-                    "rules": [RULE],
-                    "webhooks": [
-                        {
-                            "name": "demo-receiver",
-                            "url": self._receiver.url,
-                            "secret": self._receiver.secret,
-                        }
-                    ],
-                },
-            }
-        ).settings
+        given = load().settings
+        ports = given.collector.model_dump(include={"grpc_port", "http_port"})
+        return own_settings(
+            self._dir,
+            collector=ports,
+            dashboard=given.dashboard.model_dump(include={"port"}),
+            reference=given.reference.model_dump(),
+            provenance={"keys_path": str(keys_path), "required": True},
+            # A customer of the reference path buys within a second, or not at all, and the path
+            # sends an outcome of both.
+            outcomes={"complete": "all"},
+            attribution={"settle_s": 2.0, "value_window_s": 3600, "outcome_delay_s": 30},
+            alerts={
+                "interval_s": 1.0,
+                "lateness_s": 4.0,
+                "nodata_s": 30.0,
+                "allowed_hosts": ["127.0.0.1"],
+                "rules": [RULE],
+                "webhooks": [
+                    {
+                        "name": "demo-receiver",
+                        "url": self._receiver.url,
+                        "secret": self._receiver.secret,
+                    }
+                ],
+            },
+        )
 
     def wait_until_end(self, stop: Stop) -> None:
         """Wait for the end of `--for`, or for the stop signal, whichever comes first."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_MS
+from collector.core.errors import CaptureError
 from packet.decode.decode import decode
 from packet.decode.frames import frames_of
 from packet.lab.forwarder import FORWARDED, HEAD_BYTES, LOST
@@ -22,6 +23,8 @@ BLAMED: Final = "decision/network"  # where every fault of a path belongs
 # machine wakes the two ends that late.
 _ERROR_RATIO: Final = 0.1
 _ERROR_NS: Final = NS_PER_MS / 2
+# So many of the decisions have to be attributed, or nothing is judged, and linked to their packets.
+_ATTRIBUTED_MIN: Final = 0.95
 _LINKED_MIN: Final = 0.95
 
 
@@ -100,9 +103,17 @@ def judge(made: Sequence[Made], said: Mapping[str, Said], rows: LogRows, fault_n
         said: of Millworth, by trace.
         rows: the path's log.
         fault_ns: when the fault began; a decision before it is of the sound path.
+
+    Raises:
+        CaptureError: too few decisions are attributed for a verdict.
     """
-    done = dict(zip((each.trace_id for each in made), true_times(made, rows), strict=True))
     known = [each for each in made if each.trace_id in said]
+    if not known or len(known) < _ATTRIBUTED_MIN * len(made):
+        raise CaptureError(
+            f"drill: {len(known)} of {len(made)} decisions were attributed, too few for a verdict; "
+            "give the command again while this machine is less busy, or with fewer --decisions"
+        )
+    done = dict(zip((each.trace_id for each in made), true_times(made, rows), strict=True))
     sound, fault = (
         _phase([each for each in made if (each.start_ns >= fault_ns) is is_fault], said, done)
         for is_fault in (False, True)
@@ -110,7 +121,6 @@ def judge(made: Sequence[Made], said: Mapping[str, Said], rows: LogRows, fault_n
     grown = {name: fault.segments_ns[name] - sound.segments_ns[name] for name in sound.segments_ns}
     errors = np.array(
         [abs(said[each.trace_id].network_ns - done[each.trace_id].network_ns) for each in known]
-        or [0]
     )
     drill = Drill(
         sound=sound,

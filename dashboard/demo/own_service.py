@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from collector.core.http.address import authority
 from dashboard.service.process import Service
-from dashboard.settings.settings import load
+from dashboard.settings.settings import Settings
 
 _FREE_PORTS = {"collector": {"grpc_port": 0, "http_port": 0}, "dashboard": {"port": 0}}
 
@@ -25,11 +25,10 @@ def own_service(**settings: Mapping[str, object]) -> Iterator[Service]:
     """Run a service on free ports; its store is removed with it.
 
     Args:
-        settings: each section that differs from the file, the environment and the defaults.
+        settings: each section that differs from the defaults.
     """
     with tempfile.TemporaryDirectory(prefix="millworth-", ignore_cleanup_errors=True) as directory:
-        store = {"url": f"chdb://{directory}/store"}
-        service = Service(load(overrides={"store": store, **_FREE_PORTS, **settings}).settings)
+        service = Service(own_settings(Path(directory), **{**_FREE_PORTS, **settings}))
         service.start()
         try:
             yield service
@@ -38,6 +37,16 @@ def own_service(**settings: Mapping[str, object]) -> Iterator[Service]:
             # The engine's directory is the working directory, and goes away.
             if Path.cwd().is_relative_to(Path(directory).resolve()):
                 os.chdir("/")
+
+
+def own_settings(directory: Path, **settings: Mapping[str, object]) -> Settings:
+    """Return the defaults with these sections, over a store in a directory.
+
+    No file and no environment: they are of a service whose alerts reach people, whose state lies
+    elsewhere, and whose rules for a decision are not those of the spans that are sent here.
+    """
+    store = {"url": f"chdb://{directory}/store"}
+    return Settings.model_validate({"store": store, **settings})
 
 
 def endpoint(service: Service) -> str:

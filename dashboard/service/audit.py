@@ -14,7 +14,7 @@ from collector.store.connect import Connections
 from collector.store.schema.migrate import load_views
 from collector.store.schema.view_times import note_views
 from dashboard.settings.settings import Settings
-from dashboard.settings.text import flat
+from dashboard.settings.text import flat, masked
 from dashboard.settings.user import user_name
 
 ACTOR: Final = "millworth"
@@ -22,7 +22,7 @@ _CONFIGURED: Final = "configured"
 _log = get_logger("dashboard")
 
 
-def seal_audit(store: Connections, settings: Settings) -> None:
+def seal_audit(store: Connections, settings: Settings) -> AuditSeal:
     """Have what is done over this connection sealed by the key beside the log, which is there.
 
     Over an embedded store its directory is claimed before: the head in it is of one store.
@@ -30,24 +30,36 @@ def seal_audit(store: Connections, settings: Settings) -> None:
     Raises:
         ConfigError: the key is gone, and the head of the chain is not.
     """
-    store.audit_seal = AuditSeal(settings.wal_dir)
+    store.audit_seal = seal = AuditSeal(settings.wal_dir)
+    return seal
 
 
 def note_start(store: Connections, settings: Settings, now_ns: int) -> None:
     """Write down that this process began, by whom, and its settings where they are others.
 
-    Secrets are masked. `changed` names what differs from the last start. All that is done over
-    this connection is sealed from now on.
+    Secrets are masked, and `marks` has a keyed digest of each: without the key, which is not in the
+    store, nobody can try what it is of. `changed` names what differs from the last start. All that
+    is done over this connection is sealed from now on.
     """
-    seal_audit(store, settings)
+    seal = seal_audit(store, settings)
     who = {"version": version("millworth"), "user": user_name(), "pid": os.getpid()}
     _append(store, now_ns, "started", who)
     note_schema(store, settings, now_ns)
     said, last = flat(settings), last_act(store.client(), _CONFIGURED)
-    before = json.loads(last)["settings"] if last else said
-    changed = sorted(name for name in {*before, *said} if before.get(name) != said.get(name))
-    if changed or not last:
-        _append(store, now_ns, _CONFIGURED, {"changed": changed, "settings": said})
+    detail = json.loads(last) if last else {"settings": said}
+    before, marks = detail["settings"], detail.get("marks", {})  # none by an earlier release
+    covered = {name: _covered(name, text) for name, text in masked(settings).items()}
+    changed = {name for name in {*before, *said} if before.get(name) != said.get(name)}
+    changed |= {name for name in covered.keys() & marks if seal.problem(marks[name], covered[name])}
+    if changed or not last or covered.keys() - marks:
+        marks = {name: seal.seal(each) for name, each in covered.items()}
+        told = {"changed": sorted(changed), "settings": said, "marks": marks}
+        _append(store, now_ns, _CONFIGURED, told)
+
+
+def _covered(name: str, text: str) -> bytes:
+    # Begins as no row does, and two settings of one value have two marks.
+    return f"setting {json.dumps([name, text])}".encode()
 
 
 def note_schema(store: Connections, settings: Settings, now_ns: int) -> None:

@@ -114,10 +114,17 @@ def without_passwords(text: str) -> str:
 
 def flat(settings: Settings) -> dict[str, str]:
     """Return every setting by its whole name, as text; secrets masked."""
-    return dict(_flat("", settings.model_dump()))
+    return {path: _value(value) for path, value in _flat("", settings.model_dump())}
 
 
-def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
+def masked(settings: Settings) -> dict[str, str]:
+    """Return what `flat` masks by its whole name, unmasked: to compare with, not to be kept."""
+    said = flat(settings)
+    plain = {path: _value(v, mask=False) for path, v in _flat("", settings.model_dump())}
+    return {path: text for path, text in plain.items() if text != said[path]}
+
+
+def _flat(path: str, value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, dict):
         for name, item in value.items():
             yield from _flat(f"{path}.{name}" if path else str(name), item)
@@ -125,7 +132,7 @@ def _flat(path: str, value: object) -> Iterator[tuple[str, str]]:
         for number, item in enumerate(value):
             yield from _flat(f"{path}.{number}", item)
     elif value is not None:
-        yield path, _value(value)
+        yield path, value
 
 
 def _has_entries(value: tuple[Any, ...]) -> bool:
@@ -202,15 +209,18 @@ def _entries(key: str, value: tuple[Any, ...], *, with_meaning: bool) -> Iterato
         yield ""
 
 
-def _value(value: object) -> str:
+def _value(value: object, *, mask: bool = True) -> str:
     if isinstance(value, SecretStr):
-        return f'"{_MASK}"' if value.get_secret_value() else '""'
+        secret = value.get_secret_value()
+        return json.dumps(_MASK if mask and secret else secret, ensure_ascii=False)
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     if isinstance(value, tuple):
-        return f"[{', '.join(_value(item) for item in value)}]"
+        return f"[{', '.join(_value(item, mask=mask) for item in value)}]"
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{_value(name)} = {_value(item)}" for name, item in value.items())
+        pairs = ((_value(k, mask=mask), _value(v, mask=mask)) for k, v in value.items())
+        inner = ", ".join(f"{name} = {item}" for name, item in pairs)
         return f"{{{inner}}}"
     # A TOML basic string escapes as JSON does.
-    return json.dumps(without_passwords(str(value)), ensure_ascii=False)
+    text = str(value)
+    return json.dumps(without_passwords(text) if mask else text, ensure_ascii=False)

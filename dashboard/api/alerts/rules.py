@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
 
-from alerts.config import AlertsConfig
+from alerts.config import DEAD_MAN, AlertsConfig
 from alerts.replay.report import Report
 from alerts.replay.run import is_replayed, replay_rules
 from alerts.rows import AlertEvent
@@ -176,6 +176,12 @@ def _settle(
     if rule is None:
         names = ", ".join(each.name for each in config.all_rules)
         raise HTTPException(404, f"no rule is called {name[:60]!r}; there are {names or 'none'}")
+    if name == DEAD_MAN:
+        raise HTTPException(
+            409,
+            f"rule {name} is made by alerts.dead_man_seconds and is live from the start; set that "
+            "to 0 to be without it, or hide its alerts by a silence",
+        )
     if rule.live is not None:
         raise HTTPException(
             409,

@@ -18,7 +18,7 @@ from collector.core.times import duration_ns, iso_ns
 from dashboard.cli.client import readiness
 from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
-from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
+from dashboard.cli.options import ConfigOption, JsonOption, UrlOption, finite
 from dashboard.settings.settings import load
 
 token_app = typer.Typer(help="Make tokens for senders and readers.", no_args_is_help=True)
@@ -42,9 +42,11 @@ def token_new(
         str, typer.Option(help="So long from now (12h, 90d, 8w), a date, or never.")
     ] = _EXPIRES_DEFAULT,
     requests_per_s: Annotated[
-        float | None, typer.Option(help="Its limit; by default none.")
+        float | None, typer.Option(callback=finite, help="Its limit; by default none.")
     ] = None,
-    bytes_per_s: Annotated[float | None, typer.Option(help="Its limit; by default none.")] = None,
+    bytes_per_s: Annotated[
+        float | None, typer.Option(callback=finite, help="Its limit; by default none.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a token, shown this once, and the entry of millworth.toml that lets it in.

@@ -10,7 +10,7 @@ import typer
 from dashboard.bench.run import BENCHES, run_bench
 from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
-from dashboard.cli.options import JsonOption
+from dashboard.cli.options import JsonOption, finite
 
 _QUICK_SOAK_MINUTES: Final = 1 / 3
 
@@ -22,11 +22,13 @@ def bench(
     ],
     runs: Annotated[int, typer.Option(min=5, help="Runs; medians are printed.")] = 5,
     outage_minutes: Annotated[
-        float, typer.Option(min=0.05, help="crash: how long the store is away.")
+        float, typer.Option(min=0.05, callback=finite, help="crash: how long the store is away.")
     ] = 10.0,
     soak_minutes: Annotated[
         float,
-        typer.Option(min=0.1, help="ingest, dashboard: how long memory is watched."),
+        typer.Option(
+            min=0.1, callback=finite, help="ingest, dashboard: how long memory is watched."
+        ),
     ] = 10.0,
     quick: Annotated[
         bool,

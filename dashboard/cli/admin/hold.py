@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -10,7 +9,7 @@ import typer
 
 from collector.core.times import instant_ns
 from dashboard.cli.client import asked, asking
-from dashboard.cli.console import OUT, plain
+from dashboard.cli.console import OUT, plain, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings.user import user_name
@@ -95,5 +94,5 @@ def _print(hold: dict[str, Any], *, as_json: bool) -> None:
     OUT.print(
         f"{plain(hold['name'])}: {state}; {', '.join(hold['tables'])} from "
         f"{utc_iso(hold['from_ns'])} to {utc_iso(hold['to_ns'])}; "
-        f"{json.dumps(hold['reason'])} ({plain(hold['actor'])})"
+        f"{quoted(hold['reason'])} ({plain(hold['actor'])})"
     )

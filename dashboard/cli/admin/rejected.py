@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any, Protocol
@@ -13,7 +12,7 @@ import typer
 from collector.core.clock import SystemClock
 from collector.core.times import duration_ns
 from dashboard.cli.client import asking
-from dashboard.cli.console import OUT, counting
+from dashboard.cli.console import OUT, counting, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 
@@ -139,8 +138,8 @@ def _show_items(items: list[dict[str, Any]]) -> None:
         # As JSON writes them: names and texts are a sender's, and must not reach a terminal as
         # they are.
         OUT.print(
-            f"{item['id']} {item['signal']} {item['reason_code']} {json.dumps(item['item_id'])}"
-            f"{size}: {json.dumps(item['detail'])} ({became})"
+            f"{item['id']} {item['signal']} {item['reason_code']} {quoted(item['item_id'])}"
+            f"{size}: {quoted(item['detail'])} ({became})"
         )
     _say_more(len(items))
     counts = Counter(item["reason_code"] for item in items)
@@ -150,7 +149,7 @@ def _show_items(items: list[dict[str, Any]]) -> None:
 def _show_replays(replays: list[dict[str, Any]], *, dry_run: bool) -> None:
     for one in replays[:_SHOWN_MAX]:
         count = f", {one['items']:,} items" if one["items"] else ""
-        why = f": {json.dumps(one['detail'])}" if one["detail"] else ""
+        why = f": {quoted(one['detail'])}" if one["detail"] else ""
         OUT.print(f"{one['id']} {one['signal']} {one['reason_code']}: {one['result']}{count}{why}")
     _say_more(len(replays))
     counts = Counter(one["result"] for one in replays)

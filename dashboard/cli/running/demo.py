@@ -31,7 +31,8 @@ def demo(
 
     Half a minute in, the store of one region slows down. Watch the alert on the dashboard,
     follow it to a decision, and see where its time went. Alert windows are short here: 20 s
-    and 5 s. Ctrl-C ends it.
+    and 5 s. Ctrl-C ends it. Of the settings it takes the three ports and `reference` alone: no
+    rule, receiver, token or file of your service has a part in it.
     """
     from dashboard.demo.demo import Demo, parse_duration
 

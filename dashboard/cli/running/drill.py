@@ -19,7 +19,7 @@ from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError
 from dashboard.cli.console import OUT, print_table
 from dashboard.cli.json_output import print_json
-from dashboard.cli.options import JsonOption
+from dashboard.cli.options import JsonOption, finite
 from dashboard.demo.drill_report import Drill, Phase
 from dashboard.demo.drill_report import as_json as drill_json
 from packet.lab.network import Impairment
@@ -46,6 +46,7 @@ def drill(
         float | None,
         typer.Option(
             "--amount",
+            callback=finite,
             help="Of delay (each way) and jitter in ms, by default 5 and 2; of loss and reorder "
             "as a share of the packets, by default 0.02 and 0.2.",
         ),
@@ -59,11 +60,12 @@ def drill(
 ) -> None:
     """Rehearse a fault of the network, and see whether Millworth names it. Needs root.
 
-    Two network namespaces are made and removed again; nothing that was there is touched, and no
-    running service is asked. A small decision path calls over a path that delays, jitters, loses or
-    reorders packets and logs what it did to each. The whole service records and attributes it; then
-    what it said (segment, network time, what the packets prove) is put beside that log. Takes half
-    a minute. Exit 0 where they agree, 1 where they do not, 2 where no drill can be held here.
+    Two network namespaces are made and removed again; nothing that was there is touched, no running
+    service is asked, and no settings are read: none of your receivers hears of it. A small decision
+    path calls over a path that delays, jitters, loses or reorders packets and logs what it did to
+    each. The whole service records and attributes it; then what it said (segment, network time,
+    what the packets prove) is put beside that log. Takes half a minute. Exit 0 where they agree,
+    1 where they do not, 2 where no drill can be held here or too little of it was attributed.
     """
     from dashboard.demo.drill import run_drill
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -24,7 +23,7 @@ from collector.provenance.live.copies import Copy, equal_copies, retries_told
 from collector.provenance.verify import Finding, Report, Verdict, Verifier
 from collector.store.retention_policy import ALL_TABLES
 from dashboard.cli.client import asked, asking
-from dashboard.cli.console import OUT, counting, plain
+from dashboard.cli.console import OUT, counting, plain, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.cli.verify.audit import audit
@@ -308,10 +307,10 @@ def _show(report: Report, found: list[Finding]) -> None:
 
 def _line(finding: dict[str, Any]) -> str:
     # As JSON writes it: what a forger put into a name must not reach a terminal as it is.
-    where = f"{json.dumps(finding['producer'])} epoch {json.dumps(finding['epoch'])}"
+    where = f"{quoted(finding['producer'])} epoch {quoted(finding['epoch'])}"
     numbers = f"{finding['first_seq']}"
     if finding["last_seq"] != finding["first_seq"]:
         numbers += f" to {finding['last_seq']}"
-    trace = f", trace {json.dumps(finding['trace_id'])}" if finding["trace_id"] else ""
+    trace = f", trace {quoted(finding['trace_id'])}" if finding["trace_id"] else ""
     reason = plain(finding["reason"])
     return f"{finding['verdict']}: {where} event {numbers}{trace}: {reason}"

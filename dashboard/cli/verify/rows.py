@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from collector.provenance.verify import Report, Verdict
-from dashboard.cli.console import OUT
+from dashboard.cli.console import OUT, quoted
 
 SHOWN_MAX: Final = 50  # a person reads the first ones; all of them are in the JSON
 
@@ -66,11 +65,9 @@ def show_rows(rows: RowsReport) -> None:
         f"their events: {len(rows.changed):,} not as they were sent"
     )
     for each in rows.changed[:SHOWN_MAX]:
-        where = f", trace {json.dumps(each['trace_id'])}" if each["trace_id"] else ""
+        where = f", trace {quoted(each['trace_id'])}" if each["trace_id"] else ""
         columns = f": {', '.join(each['columns'])}" if each["columns"] else ""
-        OUT.print(
-            f"{each['kind']}: row of {each['table']} {json.dumps(each['id'])}{where}{columns}"
-        )
+        OUT.print(f"{each['kind']}: row of {each['table']} {quoted(each['id'])}{where}{columns}")
     if len(rows.changed) > SHOWN_MAX:
         OUT.print(f"and {len(rows.changed) - SHOWN_MAX:,} more; --json has all of them")
     if rows.withdrawn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -167,8 +168,10 @@ def _arm(text: str) -> dict[str, Any]:
     try:
         if match is None:
             raise ValueError(text)
-        share = float(match[2]) / (100 if match[3] else 1)
-        return {"name": match[1], "share": share, "delay_ms": float(match[4])}
+        share, delay_ms = float(match[2]) / (100 if match[3] else 1), float(match[4])
+        if not math.isfinite(share + delay_ms):  # a text of 400 digits
+            raise ValueError(text)
+        return {"name": match[1], "share": share, "delay_ms": delay_ms}
     except ValueError as error:
         raise InputError(
             f"--arm {text[:60]!r}: give NAME=SHARE:DELAY, such as slow40=5%:40ms"

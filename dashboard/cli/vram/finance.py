@@ -22,6 +22,7 @@ from dashboard.cli.options import (
     JsonOption,
     UntilOption,
     UrlOption,
+    finite,
 )
 from dashboard.units import utc_iso
 
@@ -127,7 +128,9 @@ def tail(
     file: Annotated[Path, typer.Argument(help="Costs in TOML, [[tail]]; see docs/use/invest.md.")],
     target_ms: Annotated[
         float | None,
-        typer.Option("--target-ms", min=0.001, help="By default the reference latency."),
+        typer.Option(
+            "--target-ms", min=0.001, callback=finite, help="By default the reference latency."
+        ),
     ] = None,
     window: Annotated[
         str, typer.Option(help="Decisions it is of: a number and s, m, h or d.")

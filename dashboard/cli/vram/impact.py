@@ -9,7 +9,14 @@ import typer
 from rich.console import Console
 
 from dashboard.cli.json_output import print_json
-from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
+from dashboard.cli.options import (
+    ConfigOption,
+    JsonOption,
+    UntilOption,
+    UrlOption,
+    WindowOption,
+    finite,
+)
 from dashboard.settings.settings import load
 from dashboard.units import utc_iso
 
@@ -52,7 +59,10 @@ def caches(
     target: Annotated[
         float,
         typer.Option(
-            min=0.001, max=0.999, help="Share of decisions without a miss, for the last figure."
+            min=0.001,
+            max=0.999,
+            callback=finite,
+            help="Share of decisions without a miss, for the last figure.",
         ),
     ] = 0.92,
     config: ConfigOption = None,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +18,14 @@ from collector.core.errors import InputError
 from collector.core.times import duration_ns, instant_ns
 from dashboard.cli.console import print_table
 from dashboard.cli.json_output import print_json
-from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
+from dashboard.cli.options import (
+    ConfigOption,
+    JsonOption,
+    UntilOption,
+    UrlOption,
+    WindowOption,
+    finite,
+)
 from dashboard.settings.settings import load
 
 _UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
@@ -25,8 +34,12 @@ _VALUES_SHOWN = 12
 
 ActionOption = Annotated[str, typer.Option(help="Only this decision.action.")]
 RegionOption = Annotated[str, typer.Option(help="Only this decision.region.")]
-LowOption = Annotated[float, typer.Option(min=0, help="Only decisions that took at least this.")]
-HighOption = Annotated[float | None, typer.Option(min=0, help="Only those that took less.")]
+LowOption = Annotated[
+    float, typer.Option(min=0, callback=finite, help="Only decisions that took at least this.")
+]
+HighOption = Annotated[
+    float | None, typer.Option(min=0, callback=finite, help="Only those that took less.")
+]
 
 
 def what_if(
@@ -98,7 +111,11 @@ def compare(
     ] = "",
     slow_ms: Annotated[
         float | None,
-        typer.Option(min=0, help="Instead: in one window, decisions from here on with the faster."),
+        typer.Option(
+            min=0,
+            callback=finite,
+            help="Instead: in one window, decisions from here on with the faster.",
+        ),
     ] = None,
     action: ActionOption = "",
     region: RegionOption = "",
@@ -159,7 +176,7 @@ def _changes(scale: list[str], cut: list[str], floor: list[str], per: str) -> li
     found: list[dict[str, Any]] = []
     for text in scale:
         segment, value = _named("--scale", text)
-        found.append({"segment": segment, "scale": _number("--scale", text, value)})
+        found.append({"segment": segment, "scale": _factor(text, value)})
     for text in cut:
         segment, value = _named("--cut", text)
         found.append({"segment": segment, f"cut_ms_per_{per}": milliseconds("--cut", text, value)})
@@ -178,11 +195,11 @@ def _named(option: str, text: str) -> tuple[str, str]:
     return segment, value
 
 
-def _number(option: str, text: str, value: str) -> float:
-    try:
-        return float(value)
-    except ValueError as error:
-        raise InputError(f"{option} {text!r}: {value!r} is no number") from error
+def _factor(text: str, value: str) -> float:
+    with suppress(ValueError):
+        if 0 <= (found := float(value)) < math.inf:
+            return found
+    raise InputError(f"--scale {text!r}: {value} is no factor; give 0 or more, such as 0.5")
 
 
 def milliseconds(option: str, text: str, value: str) -> float:

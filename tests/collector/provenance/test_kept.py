@@ -107,3 +107,19 @@ def test_end_that_is_no_number_is_as_late_as_its_arrival() -> None:
     odd = one._replace(fields=("",) * len(SIGNED))
     assert kept(0.5).may_lack(odd, other)
     assert not kept(-2).may_lack(odd, other)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "9" * 20, pytest.param("9" * 5_000, id="5,000 digits")]
+)
+def test_end_that_is_no_instant_ends_no_verification(text: str) -> None:
+    """Who has a key may seal any text as the end, and must not hide the rest by an error."""
+    end = tuple(text if name == "end_ns" else "" for name in SIGNED)
+    sealer = Sealer(KEY, "shop")
+    events = [sealer.seal(end)._replace(received_ns=MIDNIGHT_NS) for _ in range(4)]
+    report = report_of(without(events, 2), kept(-24))
+    assert numbers(report.findings) == [(2, 2)]
+    retired = Verifier({"k": replace(KEY, retired_ns=MIDNIGHT_NS)})
+    retired.take(events)
+    found = retired.finish().findings
+    assert {each.reason for each in found} == {"key k was retired before it ended"}

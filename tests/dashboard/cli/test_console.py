@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from dashboard.cli.console import print_table
+from dashboard.cli.console import plain, print_table, quoted
 
 FIGURES = ("12,658,123.45", "-1,336.70", "99,999,999,999.999999", "0.5", "unknown")
 
@@ -29,3 +29,20 @@ def test_no_figure_of_a_table_is_cut(width: int, no_wrap: bool) -> None:
     assert "\u2026" not in text.getvalue()
     for figure in FIGURES:
         assert f" {figure} " in text.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("тест \U0001f6a8 köln 東京\u3000e\u0301", "тест \U0001f6a8 köln 東京\u3000e\u0301"),
+        ("\x1b[2K\x7f\x9b2K\r\n", r"\u001b[2K\u007f\u009b2K\r\n"),
+        ("a\u202eb\u2066c\u200bd\u2028e", r"a\u202eb\u2066c\u200bd\u2028e"),
+        ("\ud800\ue000\U000e0041", r"\ud800\ue000\udb40\udc41"),
+        ('say "a\\b"', r"say \"a\\b\""),
+    ],
+)
+def test_words_are_shown_as_they_are_and_what_drives_a_terminal_as_codes(
+    text: str, shown: str
+) -> None:
+    """A reason in Russian was a row of codes; an escape sequence or an override stays one."""
+    assert (plain(text), quoted(text)) == (shown, f'"{shown}"')

@@ -14,6 +14,7 @@ import typer
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from collector.core.errors import InputError
 from dashboard.cli.main import app
 from dashboard.settings.commands import COMMANDS
 from tests.support.tree import ROOT
@@ -76,6 +77,43 @@ def test_help_shows_every_bracket_that_it_is_written_with() -> None:
         assert [mark for mark in named if mark not in shown] == [], path
     listed = CliRunner().invoke(app, ["hold", "--help"], env={"COLUMNS": "300"}).output
     assert "what it kept lapses as [retention] says" in listed
+
+
+def test_words_that_a_terminal_cannot_show_are_codes_there() -> None:
+    """What a person wrote must not end a command in a traceback, wherever it is read."""
+    program = (
+        "from dashboard.cli.main import run; from dashboard.cli.console import OUT, quoted\n"
+        "run(lambda: OUT.print(quoted('тест')))"
+    )
+    for encoding, shown in (("utf-8", "тест"), ("ascii", r"\u0442\u0435\u0441\u0442")):
+        said = subprocess.run(
+            ["env", f"PYTHONIOENCODING={encoding}", sys.executable, "-c", program],
+            cwd=ROOT, capture_output=True, check=True,
+        )  # fmt: skip
+        assert said.stdout.decode() == f'"{shown}"\n'
+
+
+def test_number_that_is_none_is_refused_by_every_option() -> None:
+    """`inf` ended in a traceback where it was sent, and `nan` is below no limit and above none."""
+    seen = 0
+    for path, command in commands_of(get_command(app), []):
+        for option in command.params:
+            if option.type_descriptor.annotation is not float:
+                continue
+            seen += 1
+            needed = [part for each in command.params if each.required for part in given(each)]
+            for text in ("inf", "-inf", "nan", "1e999"):
+                result = CliRunner().invoke(app, [*path, f"{option.opts[0]}={text}", *needed])
+                said = result.output + str(result.exception)
+                assert result.exit_code != 0, (path, option.name, text)
+                assert option.opts[0] in said, (path, said)
+                assert isinstance(result.exception, InputError | SystemExit), (path, said)
+    assert seen >= 12
+
+
+def given(parameter: Any) -> list[str]:  # noqa: ANN401  Typer's own Click
+    """Return a value for what a command cannot do without."""
+    return [*parameter.opts[:1], "x"] if parameter.opts[0].startswith("-") else ["x"]
 
 
 def commands_of(command: Any, path: list[str]) -> Iterator[tuple[list[str], Any]]:  # noqa: ANN401  Typer's own Click

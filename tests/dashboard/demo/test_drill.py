@@ -17,7 +17,7 @@ from scapy.packet import Raw
 
 from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_MS
-from collector.core.errors import InputError
+from collector.core.errors import CaptureError, InputError
 from dashboard.cli.running.drill import Fault, impairment_of
 from dashboard.demo.drill_report import Made, Said, as_json, judge, true_times
 from packet.lab.forwarder import FORWARDED, HEAD_BYTES, LOG_ROW, LOST
@@ -101,6 +101,15 @@ def test_fault_that_is_named_as_it_was_has_no_miss() -> None:
 def test_what_is_said_wrongly_is_a_miss(said: Said, lost: bool, miss: str) -> None:
     """Each in words that say what was and what was said."""
     assert any(miss in each for each in _drilled(said, lost))
+
+
+@pytest.mark.parametrize("attributed", [0, 9, 18])
+def test_drill_of_which_too_little_was_attributed_gives_no_verdict(attributed: int) -> None:
+    """It blamed the first segment, and was "off from the log by 0.000 ms", over no decision."""
+    made = [_made(number, number * 1_000 * _MS) for number in range(1, 21)]
+    said = {each.trace_id: _said(2 * _MS) for each in made[:attributed]}
+    with pytest.raises(CaptureError, match=rf"drill: {attributed} of 20 decisions were attributed"):
+        judge(made, said, _log((_MS, 2 * _MS, 0)), made[10].start_ns)
 
 
 def test_amount_has_the_unit_of_its_fault() -> None:

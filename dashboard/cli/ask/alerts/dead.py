@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor
 from dashboard.cli.client import asking
-from dashboard.cli.console import OUT
+from dashboard.cli.console import OUT, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.units import utc_iso
@@ -66,7 +65,7 @@ def show_dead(api: Api, *, as_json: bool) -> bool:
         at = utc_iso(letter["created_ns"])
         OUT.print(
             f"{letter['webhook_id']} {letter['kind']} of {at}: {letter['status']} after "
-            f"{letter['attempts']} attempts: {json.dumps(letter['detail'])}"
+            f"{letter['attempts']} attempts: {quoted(letter['detail'])}"
         )
     OUT.print(f"{len(answer['letters']):,} given up")
     return bool(answer["letters"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -16,7 +15,7 @@ from dashboard.cli.ask.alerts.options import Api, ByOption, actor
 from dashboard.cli.ask.alerts.receivers import try_receivers
 from dashboard.cli.ask.alerts.silences import silence, silences, unsilence
 from dashboard.cli.client import asking
-from dashboard.cli.console import OUT, plain
+from dashboard.cli.console import OUT, plain, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES
@@ -117,7 +116,7 @@ def show_open(api: Api, *, as_json: bool) -> bool:
     for other in external:
         # As JSON writes them: a sender's text must not reach a terminal as it is.
         since = utc_iso(other["starts_ns"])
-        OUT.print(f"external since {since}: {json.dumps(other['labels'])}")
+        OUT.print(f"external since {since}: {quoted(other['labels'])}")
     OUT.print(f"{_counted(alerts)}, and {len(external):,} of others")
     if answer["as_of_ns"] is not None:
         at_risk, lost = _dollars(answer["at_risk"]), _dollars(answer["lost"])
@@ -150,7 +149,7 @@ def show_history(api: Api, episode: str, *, as_json: bool) -> None:
         OUT.print(_note(note))
     for each in answer["silences"]:
         until = utc_iso(each["ends_ns"])
-        OUT.print(f"hidden by silence {each['id']} until {until}: {json.dumps(each['reason'])}")
+        OUT.print(f"hidden by silence {each['id']} until {until}: {quoted(each['reason'])}")
 
 
 def _noted(api: Api, episode: str, kind: str, body: dict[str, Any], *, as_json: bool) -> None:
@@ -229,4 +228,4 @@ def _dollars(of: dict[str, str]) -> str:
 def _note(note: dict[str, Any]) -> str:
     answers = {True: ", something to do", False: ", nothing to do", None: ""}
     said = f"{note['kind']} by {plain(note['actor'])}{answers[note['is_actionable']]}"
-    return f"{utc_iso(note['at_ns'])} {said}: {json.dumps(note['text'])}"
+    return f"{utc_iso(note['at_ns'])} {said}: {quoted(note['text'])}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
 
 from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor, said
 from dashboard.cli.client import asking
-from dashboard.cli.console import OUT, plain
+from dashboard.cli.console import OUT, plain, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.units import utc_iso
@@ -128,5 +127,5 @@ def _print(each: dict[str, Any], *, as_json: bool) -> None:
     OUT.print(
         f"silence {each['id']} {each['state']}: {matchers}, {utc_iso(each['starts_ns'])} to "
         f"{utc_iso(each['ends_ns'])} UTC, by {plain(each['actor'])}{ended}: "
-        f"{json.dumps(each['reason'])}"
+        f"{quoted(each['reason'])}"
     )

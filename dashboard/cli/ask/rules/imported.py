@@ -12,7 +12,7 @@ from dashboard.cli.ask.rules.waiting import with_bar
 from dashboard.cli.client import asking
 from dashboard.cli.console import OUT, plain, print_columns
 from dashboard.cli.json_output import print_json
-from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
+from dashboard.cli.options import ConfigOption, JsonOption, UrlOption, finite
 
 FilesArgument = Annotated[
     list[Path], typer.Argument(help="Files of Prometheus, Sloth, Pyrra or OpenSLO v1.")
@@ -25,6 +25,7 @@ BudgetOption = Annotated[
     float | None,
     typer.Option(
         "--budget-usd",
+        callback=finite,
         help="Loss allowed in 30 days to the decisions of each rule; by default a thousandth of "
         "what they are worth.",
     ),

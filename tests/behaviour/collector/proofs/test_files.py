@@ -45,6 +45,14 @@ def test_export_is_read_back() -> None:
     assert list(read_lines([write_line(item) for item in items], "export")) == items
 
 
+@given(st.integers(0, 2**63 - 1))
+def test_arrival_is_read_back_whenever_it_was(received_ns: int) -> None:
+    """Each instant that a store can hold: the nanoseconds of now have nineteen digits."""
+    (event,), _ = sealed_chain(random.Random(1), 1)
+    event = event._replace(received_ns=received_ns)
+    assert list(read_lines([write_line(event)], "export")) == [event]
+
+
 @given(st.text(max_size=40) | st.binary(max_size=40))
 def test_line_that_is_neither_is_refused(line: str | bytes) -> None:
     """A line that is skipped could hide an event; one that raises anything else, end the run."""

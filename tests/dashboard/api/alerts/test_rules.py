@@ -85,6 +85,7 @@ def test_rule_is_promoted_and_demoted_with_a_reason(rules_api: StateApi) -> None
     [
         pytest.param("x/promote", WHY, 404, "no rule is called 'x'; there are dead-man", id="no"),
         pytest.param("shop/demote", WHY, 409, "live = true in the settings", id="settings decide"),
+        pytest.param("dead-man/demote", WHY, 409, "made by alerts.dead_man_seconds", id="made"),
         pytest.param("burn/promote", {"actor": "anna"}, 400, "reason", id="no reason"),
     ],
 )

@@ -37,7 +37,9 @@ from dashboard.cli.verify.main import show_verdicts
 from dashboard.health.items import NoHealth
 from dashboard.read.sealed.rows import stored_items
 from tests.conftest import NOW_NS, ManualClock
-from tests.support.builders import decision_span, store_request, trace_request
+from tests.support.builders import decision_span, logs_request, store_request, trace_request
+from tests.support.collector.provenance_scene import OUTCOMES, Scene, at, sealed_records
+from tests.support.dashboard.fixtures import Run
 
 PRIVATE = bytes(range(32))
 KEYS = f"""
@@ -189,9 +191,9 @@ def sealed_by_a_service(store: Connections, count: int) -> KeyRing:
             decision.set(value_usd=f"{number}.50", injected_delay_ns=number)
     instrument.shutdown()
     finished = spans.get_finished_spans()
-    for at in range(0, count, 5):
-        request = encode_spans(finished[at : at + 5])
-        store_request(store, request, received_ns=NOW_NS + 1_000_000_000 + at)
+    for first in range(0, count, 5):
+        request = encode_spans(finished[first : first + 5])
+        store_request(store, request, received_ns=NOW_NS + 1_000_000_000 + first)
     records = encode_logs(logs.get_finished_logs())
     for resource_logs in records.resource_logs:
         for record in resource_logs.scope_logs[0].log_records:
@@ -219,6 +221,34 @@ def test_stored_decisions_verify_as_they_were_sealed(store: Connections) -> None
     report = verifier.finish()
     assert dict(report.verdicts) == {Verdict.OK: 23, Verdict.UNSIGNED: 1}
     assert (report.checkpoints, report.unproven, report.open_chains) == (1, 0, 0)
+
+
+def test_export_of_a_store_is_verified_wherever_it_is_carried(
+    run: Run, store: Connections, tmp_path: Path
+) -> None:
+    """The command refused each file that it had written of a store, which says when it came."""
+    producer, keys = Scene(store, tmp_path).producer, str(tmp_path / "keys.toml")
+    for place in range(4):
+        producer.store_events(producer.seal(3, "3.50"), at(1 + place))
+    producer.store_checkpoint(producer.cut(), at(5))
+    store_request(store, logs_request(*sealed_records()), received_ns=at(6))
+    path = tmp_path / "export.jsonl"
+    written = run("verify", "provenance", "--keys", keys, "--export", str(path), "--json")
+    events = 12 + OUTCOMES
+    assert json.loads(written.stdout)["verdicts"]["ok"] == events
+    lines = path.read_text().splitlines()
+    arrived = [json.loads(line).get("received_ns") for line in lines]
+    assert arrived.count(str(at(1))) == 3
+    assert arrived.count(str(at(6))) == OUTCOMES
+
+    changed = [line.replace('"3.50"', '"9.50"', place == 2) for place, line in enumerate(lines)]
+    for told, verdict in ((lines, ""), (changed, "tampered"), (lines[:2] + lines[3:], "missing")):
+        path.write_text("\n".join(told))
+        for order in ((), ("--arrival",)):
+            found = verify(path, "--keys", keys, *order, "--json")
+            verdicts = {each: n for each, n in json.loads(found.stdout)["verdicts"].items() if n}
+            expected = {"ok": events - 1, verdict: 1} if verdict else {"ok": events}
+            assert (found.exit_code, verdicts) == (int(bool(verdict)), expected)
 
 
 def test_change_in_the_store_is_found(store: Connections) -> None:

@@ -21,7 +21,7 @@ from tests.support.alerts.state_api import StateApi
 
 BODY = {
     "matchers": ["region=eu-west"],
-    "reason": "deploying",
+    "reason": "тест 🚨",
     "duration": "1h",
     "starts": "",
     "ends": "",
@@ -46,6 +46,7 @@ def test_person_reads_what_fires_with_its_money(
     said = capsys.readouterr().out
     assert "hides now: 1 alerts, 1 of unknown cost" in said
     assert "silence 1 holds: region=eu-west, 2033-05-18T03:33:20.000 to" in said
+    assert said.endswith(', by anna: "тест 🚨"\n')
 
     assert show_open(state_api.client, as_json=False)
     first, second, last = capsys.readouterr().out.splitlines()
@@ -63,7 +64,7 @@ def test_person_reads_what_fires_with_its_money(
     assert head == first
     assert change == "2033-05-18T03:33:20.000 inactive -> firing: because"
     assert note == '2033-05-18T03:33:20.000 ack by anna, something to do: "looking"'
-    assert hides.startswith("hidden by silence 1 until 2033-05-18T04:33:20.000")
+    assert hides == 'hidden by silence 1 until 2033-05-18T04:33:20.000: "тест 🚨"'
 
 
 def test_person_reads_which_receiver_was_told_and_why_another_was_not(
