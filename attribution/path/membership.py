@@ -284,22 +284,45 @@ def _by_id(spans: Spans, roots: Roots, row: Ints) -> Ints:
 def _adopter(spans: Spans, roots: Roots, present: Ints, row: Ints) -> Ints:
     """Return the decision of the trace that a span without a known parent falls into.
 
-    With several decisions in a trace: the last that began before the span, else the first.
+    With several decisions in a trace: of those that it overlaps, else of all, the last that began
+    before the span, else the first.
     """
     order = present[
         np.lexsort((roots.span_id[present], roots.start_ns[present], roots.trace[present]))
     ]
     if len(order) == 0:
         return np.full(len(row), NONE, np.int64)
-    trace, start_ns = roots.trace[order], roots.start_ns[order]
+    own, trace, start_ns = spans.trace[row], roots.trace[order], roots.start_ns[order]
     # Ranks make (trace, time) one sortable number without losing a nanosecond.
     times = np.unique(np.concatenate([start_ns, spans.start_ns[row]]))
     keys = trace * len(times) + np.searchsorted(times, start_ns)
-    wanted = spans.trace[row] * len(times) + np.searchsorted(times, spans.start_ns[row])
+    wanted = own * len(times) + np.searchsorted(times, spans.start_ns[row])
     last = np.searchsorted(keys, wanted, side="right") - 1
-    first = np.minimum(np.searchsorted(trace, spans.trace[row]), len(order) - 1)
-    pick = np.maximum(last, first)
-    return np.where(trace[pick] == spans.trace[row], order[pick], NONE)
+    first = np.minimum(np.searchsorted(trace, own), len(order) - 1)
+    running = _last_that_ends_after(roots.end_ns[order], last, spans.start_ns[row])
+    following = np.minimum(np.maximum(last + 1, first), len(order) - 1)
+    is_met = (trace[following] == own) & (start_ns[following] < spans.end_ns[row])
+    is_met &= start_ns[following] > spans.start_ns[row]
+    pick = np.where(is_met, following, np.maximum(last, first))
+    pick = np.where(running >= first, running, pick)
+    return np.where(trace[pick] == own, order[pick], NONE)
+
+
+def _last_that_ends_after(end_ns: Ints, upto: Ints, after_ns: Ints) -> Ints:
+    """Return the last index up to each of `upto` whose end is after an instant, else NONE.
+
+    Steps of powers of two: a batch of many decisions in one trace is not looked at one by one.
+    """
+    latest = [end_ns]  # at i of the k-th: the latest end of the 2**k up to i
+    while 2 ** len(latest) <= len(end_ns):
+        step, ends = 2 ** (len(latest) - 1), latest[-1].copy()
+        ends[step:] = np.maximum(ends[step:], latest[-1][:-step])
+        latest.append(ends)
+    at = upto.copy()
+    for power in range(len(latest) - 1, -1, -1):
+        is_over = (at >= 0) & (latest[power][np.maximum(at, 0)] <= after_ns)
+        at[is_over] = np.maximum(at[is_over] - 2**power, NONE)
+    return at
 
 
 def _flags(

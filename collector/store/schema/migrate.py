@@ -41,7 +41,6 @@ VIEWS_DIR = Path(__file__).parent / "views"
 _VALUE_TEXT = sql("value_text", __file__)
 # Decisions that nobody declared: the roots, by route. What a path holds of ids is not its name.
 _ROOT = "(ParentSpanId = '' AND SpanKind IN ('Server', 'Consumer'))"
-_ROOT_ACTION = sql("root_action", __file__)
 _NONE_DECLARED = f"({sql('none_declared', __file__)})"
 # As a data directory of before the first release names what was applied to it.
 _BEFORE_RELEASE = re.compile(r"\d{4}_")
@@ -266,11 +265,11 @@ def render_view(
     without and with their names. `${amount:NAME:MAP}` the amount that it states; `${matches}`
     is true for a span that a rule makes a root; `${match_action}` is that rule's action;
     `${is_root}` is true for a root that may be a decision without a declaration,
-    `${root_action}` is its action, and `${none_declared}` is true while no decision was
-    declared; `${currency}` is the currency of an outcome that names none; `${kinds}` lists what
-    an outcome may be, `${yes}` and `${no}` the words of `outcome.converted`, `${accepted}` the
-    values of `decision.schema` that are taken, and no amount reaches `${amount_max}`. What the
-    version before called a field comes between our name and the customer's.
+    `${root_action}` is its action, `${none_declared}` is true while no decision was declared,
+    and `${is_declared}` where `action` is that of one; `${currency}` is the currency of an
+    outcome that names none; `${kinds}` lists what an outcome may be, `${yes}` and `${no}` the
+    words of `outcome.converted`, `${accepted}` the values of `decision.schema` that are taken,
+    and no amount reaches `${amount_max}`. A field's name in the version before comes second.
     """
 
     def attribute(match: re.Match[str]) -> str:
@@ -288,8 +287,9 @@ def render_view(
     text = text.replace("${matches}", _matches(decisions.match))
     text = text.replace("${match_action}", _match_action(decisions.match))
     text = text.replace("${is_root}", _ROOT if decisions.is_auto else "false")
-    text = text.replace("${root_action}", _ROOT_ACTION)
+    text = text.replace("${root_action}", sql("root_action", __file__))
     text = text.replace("${none_declared}", _NONE_DECLARED if decisions.is_auto else "false")
+    text = text.replace("${is_declared}", sql("is_declared", __file__))
     for name, words in (("kinds", KINDS), ("yes", YES), ("no", NO), ("accepted", ACCEPTED)):
         text = text.replace(f"${{{name}}}", ", ".join(map(_literal, words)))
     text = text.replace("${amount_max}", str(AMOUNT_MAX))

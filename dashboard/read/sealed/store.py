@@ -259,7 +259,9 @@ class SealedStore:
         view = render(render_view((VIEWS_DIR / f"{table}_mv.sql").read_text(), *self._names), "")
         source, stored = _SOURCES[table]
         of_window = _OF_WINDOW.replace("${stored}", stored)
-        events = _VIEW_HEAD.sub("", view).replace(f"FROM {source}\n", of_window)
+        # What the view says of one insert as a whole it does not say of a window.
+        each = _VIEW_HEAD.sub("", view).partition("\nQUALIFY ")[0]
+        events = each.replace(f"FROM {source}\n", of_window)
         columns = _COLUMNS[table]
         texts = ", ".join(f"ifNull(toString({name}), '')" for name in columns)
         names = ", ".join(f"'{name}'" for name in columns)

@@ -148,6 +148,52 @@ def test_orphan_between_two_decisions_of_a_trace_joins_the_last_that_began() -> 
     assert parents(trees, 1) == {2: 0, 3: 2}
 
 
+def test_orphan_joins_the_decision_in_which_it_ran() -> None:
+    """The one inside of it that began later is long over, and its time would be nobody's."""
+    spans = [S(1, 0, 0, 1000), S(2, 1, 11, 19), S(3, 99, 800, 990)]
+    trees = trees_of(spans, [R(1, 0, 1000), R(2, 11, 19, code=1)])
+    assert parents(trees, 0) == {1: 0, 2: 1, 3: 1}
+    assert parents(trees, 1) == {2: 0}
+    assert flags(trees, 0) == {"nested", "orphan"}
+    assert flags(trees, 1) == set()
+
+
+INTERVAL = st.tuples(st.integers(0, 40), st.integers(0, 15)).map(lambda at: (at[0], sum(at)))
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 1), INTERVAL), min_size=1, max_size=8),
+    st.lists(st.tuples(st.integers(0, 2), INTERVAL), min_size=1, max_size=8),
+)
+def test_orphan_joins_what_it_overlaps_before_what_is_over(
+    decisions: list[tuple[int, tuple[int, int]]], orphans: list[tuple[int, tuple[int, int]]]
+) -> None:
+    """Of several the last that began before it, else the first; said once more span by span."""
+    made = sorted(decisions)
+    roots = [
+        R(number, *times, trace=trace, code=number - 1)
+        for number, (trace, times) in enumerate(made, 1)
+    ]
+    spans = [S(root.span_id, 0, root.start, root.end, trace=root.trace) for root in roots]
+    lost = [
+        S(100 + number, 99, *times, trace=trace) for number, (trace, times) in enumerate(orphans)
+    ]
+    trees = trees_of([*spans, *lost], roots)
+
+    for each in lost:
+        ours = [root for root in roots if root.trace == each.trace]
+        while_it_ran = [
+            root
+            for root in ours
+            if (root.start <= each.start < root.end) or (each.start < root.start < each.end)
+        ]
+        candidates = while_it_ran or ours
+        before = [root for root in candidates if root.start <= each.start]
+        expected = [(before or candidates)[-1 if before else 0].code] if candidates else []
+        found = trees.decision[trees.span_id == each.span_id].tolist()
+        assert found == expected, each
+
+
 def test_caller_that_carries_the_id_does_not_hang_under_what_it_called() -> None:
     """Baggage puts the id on the gateway too; as a child it would swallow the root's own time."""
     trees = trees_of([S(9, decision=0), S(1, 9, decision=0), S(2, 1, decision=0)], [R()])

@@ -17,6 +17,8 @@ from tests.support.builders import new_trace_id, span, trace_request
 from tests.support.collector.writer import Segments
 
 SERVER, CONSUMER = "server", "consumer"
+DECLARED: dict[str, Any] = {"kind": SERVER, "attributes": {"decision.action": "checkout"}}
+ROOT: dict[str, Any] = {"name": "GET /a", "kind": SERVER}
 
 
 @pytest.fixture(params=[True, False], ids=["native", "protobuf"])
@@ -86,16 +88,14 @@ def test_root_that_serves_is_a_decision_of_its_route(
 
 def test_first_declared_decision_ends_it(segments: Segments, store: Connections) -> None:
     """What came before stays, as what it was; after it only what is declared is a decision."""
-    root: dict[str, Any] = {"name": "GET /a", "kind": SERVER}
-    declared: dict[str, Any] = {"kind": SERVER, "attributes": {"decision.action": "checkout"}}
     calibration: dict[str, Any] = {
         "kind": "server",
         "attributes": {"decision.action": "calibration"},
     }
-    for made in (calibration, root, declared):
+    for made in (calibration, ROOT, DECLARED):
         send(segments, store, span(trace_id=new_trace_id(), **made))
     for _ in range(2):
-        send(segments, store, span(trace_id=new_trace_id(), **root))
+        send(segments, store, span(trace_id=new_trace_id(), **ROOT))
 
     assert actions(store) == ["auto GET /a", "calibration", "checkout"]
 
@@ -116,3 +116,75 @@ def test_settings_end_it(
     send(segments, store, span(trace_id=new_trace_id(), name="GET /a", kind=SERVER))
 
     assert actions(store) == []
+
+
+def traces(*fields: dict[str, Any]) -> list[Span]:
+    """Return a span of a trace of its own for each of these."""
+    return [span(trace_id=new_trace_id(), **each) for each in fields]
+
+
+@pytest.mark.parametrize(
+    ("beside", "expected"),
+    [
+        pytest.param([DECLARED], ["checkout"], id="declared"),
+        pytest.param(
+            [{"kind": SERVER, "attributes": {"decision.action": "calibration"}}],
+            ["auto GET /a", "calibration"],
+            id="calibration declares nothing",
+        ),
+        pytest.param(
+            [{"kind": SERVER, "attributes": {"decision.action": "x", "decision.schema": "99"}}],
+            ["auto GET /a"],
+            id="nor does what is refused",
+        ),
+        pytest.param(
+            [{"kind": "client", "attributes": {"decision.action": ""}}],
+            ["auto GET /a"],
+            id="nor an empty action",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "last"])
+def test_segment_that_declares_one_has_no_others(
+    segments: Segments,
+    store: Connections,
+    beside: list[dict[str, Any]],
+    expected: list[str],
+    *,
+    is_first: bool,
+) -> None:
+    """The roots that come with the first declared decision are judged as those that come later."""
+    send(segments, store, *traces(*([*beside, ROOT] if is_first else [ROOT, *beside])))
+
+    assert actions(store) == expected
+
+
+def test_second_trace_of_the_first_decision_is_a_part_of_it(
+    segments: Segments, store: Connections
+) -> None:
+    """Its root carries the id of the decision and declares none."""
+    named = {"decision.id": "order-1"}
+    declared = {"kind": SERVER, "attributes": {**named, "decision.action": "checkout"}}
+    send(segments, store, *traces({**ROOT, "attributes": named}, declared))
+
+    assert actions(store) == ["checkout"]
+
+
+def test_large_segment_that_declares_one_last(segments: Segments, store: Connections) -> None:
+    """However many spans a segment has, they are judged together."""
+    many = traces(*[ROOT] * 150_000)
+    send(segments, store, *many, *traces(DECLARED))
+
+    assert actions(store) == ["checkout"]
+
+
+def test_first_segment_once_more_changes_nothing(segments: Segments, store: Connections) -> None:
+    """After a kill the same bytes come again, and by then a decision is declared."""
+    made = traces(ROOT, DECLARED, ROOT)
+    frame = encode_frame(trace_request(*made).SerializeToString(), NOW_NS, len(made))
+    for _ in range(2):
+        segments.store(store, segments.write("same", frame))
+
+    client = store.client()
+    assert client.query("SELECT action FROM decisions").result_rows == [("checkout",)]
+    assert client.query("SELECT count() FROM otel_traces").result_rows == [(3,)]

@@ -1,5 +1,6 @@
 -- Why: a decision is a span that carries decision.action or that a [[decisions.match]] rule names; until there is one,
--- each root of a server or a consumer is one: such roots are sent here only while none is declared.
+-- each root of a server or a consumer is one: such roots are sent here only while none is declared, and are taken
+-- where none of the same insert is (the last line; whoever compares stored rows with this leaves it out).
 -- Total: every conversion here gives a value for any text; what cannot be a decision goes to
 -- rejected through rejected_decisions_mv, whose condition is the negation of this one.
 -- Stamps are ordered, and ingress lies not after the end: the receiver refuses disorder among
@@ -40,3 +41,4 @@ FROM
 WHERE schema IN (${accepted})
     AND stamped_ns <= end_ns
     AND (stamped_ns = 0 OR stamped_ns + 31 * 86400 * 1000000000 >= end_ns)
+QUALIFY own_action != '' OR NOT ${is_root} OR NOT max(${is_declared}) OVER ()
