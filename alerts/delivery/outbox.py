@@ -7,6 +7,7 @@ the order of their transitions, one at a time, from a thread of its own.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol, TypeAlias
@@ -18,6 +19,7 @@ from alerts.rows import AlertEvent, Message
 from alerts.state.deliveries import Deliveries, Due
 from alerts.state.held import HeldAlerts
 from alerts.state.retry import Attempt, DeliveryStatus, Reply, Step, next_step
+from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
 from alerts.state.transitions import FIRED, Phase
 from collector.core.clock import NS_PER_S, Clock, SystemClock
@@ -68,6 +70,8 @@ class Outbox:
         self._counters = counters
         self._clock = clock or SystemClock()
         self._lanes = Lanes("webhook", len(self._endpoints))
+        self._choosing = threading.Lock()  # of what is sent, and of what is held
+        self._sending = set[str]()  # ids of messages
         self._is_closing = False
         self._last_ns = self._deliveries.last_ns()
         self._set_back_ns = 0  # in all, as far as was seen
@@ -83,9 +87,9 @@ class Outbox:
         """
         self._follow_clock(now_ns)
         self._release(now_ns)
+        self._hold_hidden(now_ns)
         disabled = self._deliveries.disabled()
         for name in self._deliveries.waiting():
-            self._keep_all_back(name, now_ns)
             endpoint = self._endpoints.get(name)
             if endpoint is None:
                 self._give_up(name, DeliveryStatus.DEAD, "the endpoint is no longer configured")
@@ -126,33 +130,46 @@ class Outbox:
             now_ns = began_ns + self._clock.monotonic_ns() - monotonic_ns
             before_ns = self._set_back_ns - set_back_ns
             now_ns -= before_ns
-            due = self._deliveries.next(endpoint.name, now_ns)
+            due = self._take(endpoint, now_ns)
             if due is None:
                 break
-            if self._keep_back(due, now_ns):
-                continue
-            due = self._up_to_date(due)
-            step = self._attempt(endpoint, due, now_ns)
-            # The clock may have been set back while the receiver was asked.
-            back_ns = self._set_back_ns - set_back_ns - before_ns
-            rests_until_ns = max(step.rests_until_ns - back_ns, 0)
-            step = replace(step, due_ns=step.due_ns - back_ns, rests_until_ns=rests_until_ns)
-            self._settle(endpoint, due, step, now_ns - back_ns)
+            try:
+                due = self._up_to_date(due)
+                step = self._attempt(endpoint, due, now_ns)
+                # The clock may have been set back while the receiver was asked.
+                back_ns = self._set_back_ns - set_back_ns - before_ns
+                rests_until_ns = max(step.rests_until_ns - back_ns, 0)
+                step = replace(step, due_ns=step.due_ns - back_ns, rests_until_ns=rests_until_ns)
+                self._settle(endpoint, due, step, now_ns - back_ns)
+            finally:
+                with self._choosing:
+                    self._sending.discard(due.message.webhook_id)
             if step.status is not DeliveryStatus.DELIVERED:
                 break
             delivered += 1
         return delivered
 
-    def _keep_all_back(self, endpoint: str, now_ns: int) -> None:
+    def _hold_hidden(self, now_ns: int) -> None:
         """Hold what is hidden while it fires, also of an endpoint that rests or answers slowly.
 
-        When its turn comes nothing may hide the alert any more, which is long over.
+        When its turn comes nothing may hide the alert any more, which is long over. What is being
+        sent is left alone: the endpoint may know of it, and has to hear of its end.
         """
-        for due in self._deliveries.pending(endpoint):
-            event = self._store.last_event(due.message.episode_id)
-            is_over = event is None or event.to_state == Phase.RESOLVED
-            if due.message.kind != FIRED or not is_over:
-                self._keep_back(due, now_ns)
+        with self._choosing:
+            for alert in open_alerts(self._store):
+                if reason := self._hidden(alert.last, now_ns):
+                    self._deliveries.hold_all(alert.episode_id, reason, now_ns, self._sending)
+            for due in self._deliveries.unseen_ends():
+                self._deliveries.drop_unseen(due)
+
+    def _take(self, endpoint: WebhookConfig, now_ns: int) -> Due | None:
+        """Return the message that is sent next, None where none is due; what is hidden is held."""
+        with self._choosing:
+            while (due := self._deliveries.next(endpoint.name, now_ns)) is not None:
+                if not self._keep_back(due, now_ns):
+                    self._sending.add(due.message.webhook_id)
+                    return due
+            return None
 
     def _keep_back(self, due: Due, now_ns: int) -> bool:
         """Hold a message whose alert is hidden; return whether it is not to be sent now.
@@ -211,7 +228,6 @@ class Outbox:
         if step.status is DeliveryStatus.DELIVERED:
             return
         if step.status is DeliveryStatus.DISABLED:
-            self._keep_all_back(endpoint.name, now_ns)
             self._deliveries.disable(endpoint.name, endpoint.url, now_ns)
         _log.warning(
             "webhook_undelivered",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from alerts.rows import Message
 from alerts.state.acts import Act, note_act
 from alerts.state.retry import GIVE_UP_NS, DeliveryStatus, Step
 from alerts.state.sqlite import AlertStore
+from alerts.state.transitions import FIRED
 
 # In the order in which messages were put in. One that stands aside holds up its own episode alone:
 # a resolve must not overtake the alert that it ends.
@@ -24,9 +25,18 @@ WHERE status = 'pending' AND endpoint = ? AND due_ns <= ? AND NOT EXISTS (
 )
 ORDER BY rowid LIMIT 1
 """
-_PENDING = """
+_UNSEEN_ENDS = """
 SELECT webhook_id, endpoint, episode_id, seq, kind, body, attempts, created_ns, edition
-FROM deliveries WHERE status = 'pending' AND endpoint = ? ORDER BY rowid
+FROM deliveries AS d
+WHERE status = 'pending' AND kind != ? AND EXISTS (
+    SELECT 1 FROM deliveries AS earlier
+    WHERE earlier.endpoint = d.endpoint AND earlier.episode_id = d.episode_id
+        AND earlier.seq < d.seq AND earlier.status IN ('held', 'silenced')
+)
+ORDER BY rowid
+"""
+_WAITING = """
+SELECT webhook_id FROM deliveries WHERE status = 'pending' AND episode_id = ? AND kind = ?
 """
 _LETTERS = """
 SELECT webhook_id, endpoint, episode_id, seq, kind, status, attempts, created_ns, detail
@@ -149,11 +159,6 @@ class Deliveries:
         rows = self._memory.rows(_NEXT, (endpoint, now_ns))
         return Due(Message(*rows[0][:6]), *rows[0][6:]) if rows else None
 
-    def pending(self, endpoint: str) -> list[Due]:
-        """Return all that waits for an endpoint, due or not, in order."""
-        rows = self._memory.rows(_PENDING, (endpoint,))
-        return [Due(Message(*row[:6]), *row[6:]) for row in rows]
-
     def settle(self, due: Due, step: Step, url: str, now_ns: int) -> int:
         """Write the result of an attempt: of the message, and of its endpoint at this URL.
 
@@ -222,6 +227,27 @@ class Deliveries:
         with self._memory.transaction() as db:
             db.execute(_SET, (DeliveryStatus.HELD, detail, message.webhook_id))
             db.execute(_HOLD, (message.episode_id, detail, now_ns, now_ns))
+
+    def hold_all(self, episode_id: str, reason: str, now_ns: int, sending: Collection[str]) -> None:
+        """Keep back what no endpoint was sent yet of an alert that is hidden.
+
+        Args:
+            episode_id: of the alert.
+            reason: why it is hidden.
+            now_ns: the time.
+            sending: ids of messages that are being sent.
+        """
+        rows = self._memory.rows(_WAITING, (episode_id, FIRED))
+        if waiting := [row[0] for row in rows if row[0] not in sending]:
+            detail = reason[:_DETAIL_MAX]
+            with self._memory.transaction() as db:
+                db.executemany(_SET, [(DeliveryStatus.HELD, detail, each) for each in waiting])
+                db.execute(_HOLD, (episode_id, detail, now_ns, now_ns))
+
+    def unseen_ends(self) -> list[Due]:
+        """Return the ends that wait of alerts of which their endpoint was sent nothing."""
+        rows = self._memory.rows(_UNSEEN_ENDS, (FIRED,))
+        return [Due(Message(*row[:6]), *row[6:]) for row in rows]
 
     def held(self) -> list[tuple[str, str, bytes]]:
         """Return the id, the episode and the body of each message that is kept back."""

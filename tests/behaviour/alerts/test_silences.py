@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -170,3 +171,32 @@ def test_receiver_that_rests_meanwhile_is_told_of_nothing_that_was_silenced(
     assert [each.episode_id for each in letters] == [first] * dead
     told = [json.loads(body)["data"]["episode_id"] for _, body in away.requests]
     assert told == [first] * (1 if dead else 3)
+
+
+@pytest.mark.parametrize("answer", [(200, {}), (500, {})], ids=["takes it", "fails"])
+def test_message_that_is_on_its_way_is_not_silenced(
+    scene: Scene, alertmanager: ScriptedReceiver, answer: tuple[int, dict[str, str]]
+) -> None:
+    """The receiver may know of the alert, and waited for its end for ever."""
+    slow, goes_on = alertmanager, threading.Event()
+    slow.answers, slow.waits_for = [answer], goes_on
+    hook = {"name": "slow", "url": slow.url, "secret": scene.receiver.secret}
+    scene.restart(webhooks=[hook])
+    for _ in range(3):
+        scene.go_on(10, slow_ms=120)
+        scene.judge()
+    scene.job.outlets.deliver_due(scene.clock.ns, wait_s=0)
+    while not slow.requests:
+        scene.job.outlets.deliver_due(scene.clock.ns, wait_s=0)
+    silence(scene, 60)
+    for _ in range(12):
+        scene.go_on(10)
+        scene.judge()
+        scene.job.outlets.deliver_due(scene.clock.ns, wait_s=0)
+    goes_on.set()
+    for _ in range(30):
+        step(scene, slow_ms=0)
+
+    told = [json.loads(body)["type"] for _, body in slow.requests]
+    assert told[-1] == "alert.resolved"
+    assert set(told[:-1]) == {"alert.firing"}
