@@ -34,6 +34,7 @@ from collector.core.errors import (
     first_line,
 )
 from collector.store.client.guarded import unspoilt
+from collector.store.client.long_lists import with_long_lists
 from collector.store.client.reading import Count, count_reads
 from collector.store.errors import explain
 from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
@@ -281,7 +282,7 @@ def _open(config: StoreConfig, settings: dict[str, int | str], *, merges: bool =
 
         options = {**_engine_options(config), **({} if merges else _NO_MERGES)}
         return open_embedded(path.absolute(), options)
-    return clickhouse_connect.get_client(
+    client = clickhouse_connect.get_client(
         dsn=config.url,
         settings=settings,
         # Without a session a connection may go to any node behind a balancer, and no call has to
@@ -290,6 +291,7 @@ def _open(config: StoreConfig, settings: dict[str, int | str], *, merges: bool =
         connect_timeout=_CONNECT_SECONDS,
         send_receive_timeout=math.ceil(config.timeout_seconds),
     )
+    return with_long_lists(client)
 
 
 def _make_database(client: Client, config: StoreConfig) -> None:

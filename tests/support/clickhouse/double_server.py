@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import email
 import gzip
+import io
 import json
 import os
 import re
@@ -26,6 +27,9 @@ from urllib.parse import parse_qsl, urlsplit
 import chdb
 import lz4.frame  # type: ignore[import-untyped]  # ships no types
 
+# Of a parameter, or a statement in one, by the default of a server's profile.
+FIELD_BYTES_MAX = 128 * 1024
+
 # What the interface itself consumes, not the query.
 TRANSPORT = {
     "query", "database", "query_id", "wait_end_of_query", "client_protocol_version",
@@ -37,7 +41,8 @@ CODE = re.compile(r"Code: (\d+)")
 DECODE: dict[str, Callable[[bytes], bytes]] = {
     "": bytes,
     "gzip": gzip.decompress,
-    "lz4": lz4.frame.decompress,
+    # A block of rows is a frame.
+    "lz4": lambda body: bytes(lz4.frame.LZ4FrameFile(io.BytesIO(body)).read()),
 }
 USERS = {"default": "", "writer": "secret", "viewer": "secret"}
 READONLY_USERS = {"viewer"}
@@ -232,6 +237,8 @@ class Handler(BaseHTTPRequestHandler):
             self._cut(wait=kind == "hang")
             return
         try:
+            if max(len(value.encode()) for value in ("", *parameters.values())) > FIELD_BYTES_MAX:
+                raise Refusal(1000, "POCO", "HTML Form Exception: Field value too long")
             if kind == "code":
                 raise Refusal(fault["code"], fault["name"], "as the test asked")
             answer = self.engine.run(statement, parameters, self._user())

@@ -22,6 +22,7 @@ from collector.core.config import (
 )
 from collector.core.counters import Counters
 from collector.core.errors import StoreRefusedError, StoreUnavailableError
+from collector.imports.outcomes import import_outcomes
 from collector.otlp.check import Signal
 from collector.privacy.guard import Protection
 from collector.service import CollectorService
@@ -35,6 +36,7 @@ from collector.write.writer import StoreWriter
 from dashboard.service.schema import require_schema
 from dashboard.settings.settings import Settings
 from tests.conftest import NOW_NS, ManualClock
+from tests.support.attribution.stored import BASE_NS, Stored, put_spans, trace_id
 from tests.support.builders import (
     decision_span,
     logs_request,
@@ -139,6 +141,25 @@ def test_collector_and_a_job_do_their_work_over_http(
     ]
     rows = read("SELECT decision_id, action, total_ns FROM attributions FINAL").result_rows
     assert rows == [("d-1", "price", root.end_time_unix_nano - root.start_time_unix_nano)]
+
+
+def test_thousands_of_decisions_a_run_are_attributed(remote: Connections) -> None:
+    """A server takes a parameter of 128 KiB at most: the ids of four thousand traces are more."""
+    spans = [
+        Stored("s", trace=f"t{number}", attributes={"decision.action": "price"})
+        for number in range(5_000)
+    ]
+    put_spans(remote, spans)
+    lines = (f"{number:036d},{trace_id(f't{number}')},1,{BASE_NS}" for number in range(5_000))
+    file = "\n".join(["outcome_id,decision_id,margin,occurred_at", *lines]).encode()
+    report = import_outcomes(remote.client(), "shop.csv", file, "USD", ManualClock(BASE_NS))
+    assert (report.imported, report.refused) == (5_000, ())
+
+    AttributionJob(AttributionConfig(), AttributesConfig(), remote).drain(BASE_NS + 10**11)
+
+    [(attributed,)] = remote.reader().query("SELECT count() FROM attributions FINAL").result_rows
+    [(sold,)] = remote.reader().query("SELECT count() FROM outcomes FINAL").result_rows
+    assert (attributed, sold) == (5_000, 5_000)
 
 
 @both
