@@ -119,6 +119,16 @@ def test_decision_without_an_id_has_that_of_its_trace() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["jaeger_json", "zipkin_json"])
+def test_id_without_its_leading_zeros_is_the_same(name: str) -> None:
+    """Both formats leave them out, and a writer may do so of a span and not where it is named."""
+    whole = short = WRITERS[name]([F(1), F(2, 1, 10, 40), F(3, 2, 20, 30)])
+    for key in (b'"spanID": "', b'"id": "'):
+        short = short.replace(key + hex_id(2).encode(), key + b"2", 1)
+    assert short != whole
+    assert split_file(short) == split_file(whole)
+
+
 def test_rules_names_and_classes_of_the_settings_apply() -> None:
     """The file is split as the service would split it."""
     spans = [
