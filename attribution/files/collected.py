@@ -24,6 +24,7 @@ from collector.core.event_schema import names_of
 _BLOCK = 8_192
 _ID_DIGITS = 16
 _NO_ID = "0" * _ID_DIGITS
+_HEX = frozenset("0123456789abcdef")
 _BLOCKING = {"true": 1, "false": 0}
 _STORE_NAMES = ("db.system.name", "db.system")
 _STORE_SERVICES = ("S3", "DynamoDB")
@@ -160,7 +161,7 @@ class Collected:
             content = int.from_bytes(digest, "big", signed=True) | ~_LOW_BITS
             if links:
                 row = len(self)
-                self.links += [(row, trace, to) for trace, to in links]
+                self.links += [(row, trace, _filled(to)) for trace, to in links]
         rows = self._rows
         rows.append(
             (
@@ -270,8 +271,8 @@ class Collected:
             content,
             shared,
         ) = columns
-        number, is_odd = self._ids(span_id)
-        parent, parent_is_odd = self._ids(parent_id)
+        number, is_odd = self._ids([_filled(each) for each in span_id])
+        parent, parent_is_odd = self._ids([_filled(each) for each in parent_id])
         self._blocks.append(
             Columns(
                 np.array(trace, np.int32),
@@ -312,6 +313,12 @@ def stamp(text: str) -> int:
         return 0
     digits = text.lstrip("0")  # Python reads at most 4,300
     return int(digits or "0") if len(digits) < _STAMP_DIGITS_MAX else 10**_STAMP_DIGITS_MAX
+
+
+def _filled(text: str) -> str:
+    """Return an id with the zeros that Jaeger and Zipkin leave out; what is not hex as it is."""
+    is_short = len(text) < _ID_DIGITS and text and _HEX.issuperset(text)
+    return text.rjust(_ID_DIGITS, "0") if is_short else text
 
 
 def _digits(ids: Sequence[str]) -> np.ndarray[tuple[int, int], np.dtype[np.uint8]]:

@@ -29,7 +29,7 @@ class Keys:
     ranked: list[str]  # the ids by their number, where a file has some that are not 16 digits
 
     def shown(self, rows: Ints) -> list[str]:
-        """Return the ids of these rows as the file spells them."""
+        """Return the ids of these rows as the file spells them, with their leading zeros."""
         wanted = self.span[rows].tolist()
         if not self.ranked:
             return [f"{each:016x}" for each in wanted]

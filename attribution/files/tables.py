@@ -267,11 +267,12 @@ def _ordered(
     roots: list[_Root], spans: Spans, *, is_ruled: bool
 ) -> list[tuple[int, str, int, int, _Root]]:
     """Return roots by ingress, decision id, trace and span, with the first two of these."""
-    per_trace = Counter(root.trace_id for root in roots)
+    # Where no rule says what a decision is, spans of one decision share its id.
+    per_trace = Counter(root.trace_id for root in roots if not (is_ruled and root.own_id))
 
     def decision_id(root: _Root) -> str:
+        # Of those without an id one has that of its trace, as in the store; of several none.
         alone = per_trace[root.trace_id] == 1
-        # Where no rule says what a decision is, spans of one decision share its id.
         own_id = root.own_id if is_ruled or alone else ""
         return own_id or (root.trace_id if alone else f"{root.trace_id}:{root.shown_id}")
 

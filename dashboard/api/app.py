@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
 from alerts.state.external import ExternalAlert, ExternalAlerts
@@ -100,6 +101,15 @@ class Trace:
     trace_id: str
     decisions: list[str]
     spans: list[TraceSpan]
+
+
+class _AnyText(PathConvertor):
+    """What `{NAME:path}` of a route takes: an id may have a line feed, which a dot stops at."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("path", _AnyText())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
+
+from collector.core.http.path import path_part
 
 _COMPONENTS: Final = "#/components/schemas/"
 _BODY: Final = "application/json"
@@ -94,7 +95,7 @@ def question(offer: Offer, arguments: Mapping[str, Any]) -> Question:
     Raises:
         KeyError: an argument of the path is missing.
     """
-    parts = {name: _part(str(arguments[name])) for name in offer.in_path}
+    parts = {name: path_part(str(arguments[name])) for name in offer.in_path}
     rest = {name: value for name, value in arguments.items() if name not in parts}
     tool = offer.tool
     return Question(
@@ -148,11 +149,6 @@ def _named(
 def _local(schema: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(json.dumps(schema).replace(_COMPONENTS, "#/$defs/"))
     return found
-
-
-def _part(text: str) -> str:
-    """Return a text as one part of a path: two dots would be the part above it."""
-    return quote(text, safe="").replace(".", "%2E")
 
 
 def _text(value: object) -> object:

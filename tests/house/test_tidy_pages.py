@@ -107,6 +107,18 @@ def test_wire_attributes_are_those_of_the_registry() -> None:
     )
 
 
+def test_example_counts_a_decision_once() -> None:
+    """Without FINAL a decision that a sender regrouped and sent again is two until a merge."""
+    plain = re.compile(r"FROM decisions\b(?! (?:AS \w+ )?FINAL)")
+    assert_none(
+        f"{path}:{number}: {line.strip()[:120]}"
+        for path in tracked()
+        if path.endswith(".md") and not path.startswith("docs/adr/")
+        for number, line in enumerate(text(path).splitlines(), 1)
+        if plain.search(line)
+    )
+
+
 def test_flags_of_a_decision_are_explained() -> None:
     """`clipped_ingress` stands on nearly every decision, and whoever reads it looks it up."""
     part = text("docs/use/attributes.md").partition("## What is odd about a decision")[2]

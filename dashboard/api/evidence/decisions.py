@@ -27,6 +27,8 @@ from dashboard.read.scope import UNBOUNDED_NS, window_length_ns
 from dashboard.read.workers import Workers
 
 TRUNCATED: Final = "X-Millworth-Truncated"
+# What begins a formula to some spreadsheet, the wide forms too.
+_FORMULA_MARKS: Final = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 _COLUMNS: Final = [field.name for field in fields(DecisionRow)]
 
 
@@ -176,5 +178,5 @@ def _cell(value: object) -> str:
         return ""
     text = str(value).lower() if isinstance(value, bool) else str(value)
     # A sender's text may begin with what starts one.
-    is_formula = isinstance(value, str) and text[:1] in ("=", "+", "-", "@", "\t", "\r")
+    is_formula = isinstance(value, str) and text.startswith(_FORMULA_MARKS)
     return f"'{text}" if is_formula else text

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
+from collector.core.http.path import path_part
 from collector.core.times import instant_ns
 from dashboard.cli.client import asked, asking
 from dashboard.cli.console import OUT, plain, quoted
@@ -82,7 +82,7 @@ def release(
     """End a hold: what it kept lapses as [retention] says."""
     body = {"actor": by or user_name()}
     with asking(config, url) as api:
-        _print(api.post(f"/api/v1/holds/{quote(name, safe='')}/release", body), as_json=as_json)
+        _print(api.post(f"/api/v1/holds/{path_part(name)}/release", body), as_json=as_json)
 
 
 def _print(hold: dict[str, Any], *, as_json: bool) -> None:

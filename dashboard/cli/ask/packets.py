@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from collector.core.errors import InputError
+from collector.core.http.path import path_part
 from dashboard.cli.client import asking
 from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
@@ -35,8 +35,8 @@ def packets(
     carried, with the method and the confidence of that link. Wireshark and tshark open it.
     """
     with asking(config, url) as api:
-        content = api.get_bytes(f"/api/v1/packets/{quote(name, safe='')}")
-        found = api.get(f"/api/v1/reconstructions/{quote(name, safe='')}")["reconstructions"]
+        content = api.get_bytes(f"/api/v1/packets/{path_part(name)}")
+        found = api.get(f"/api/v1/reconstructions/{path_part(name)}")["reconstructions"]
     try:
         export.write_bytes(content)
     except OSError as error:

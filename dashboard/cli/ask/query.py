@@ -19,7 +19,7 @@ def query(
     """Ask the store in SQL, read-only. Prints one JSON object a row.
 
     For example `millworth query "SHOW TABLES"`, or
-    `millworth query "SELECT action, count() FROM decisions GROUP BY action"`.
+    `millworth query "SELECT action, count() FROM decisions FINAL GROUP BY action"`.
     """
     with asking(config, url) as api:
         answer = api.post("/api/v1/query", {"sql": sql})

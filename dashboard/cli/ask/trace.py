@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
+from collector.core.http.path import path_part
 from dashboard.cli.ask.trace_tree import render_trace
 from dashboard.cli.client import asking
 from dashboard.cli.console import OUT
@@ -22,10 +22,8 @@ def trace(
 ) -> None:
     """Show one trace: its spans, and how the decision's time was spent."""
     with asking(config, url) as api:
-        found = api.get(f"/api/v1/traces/{quote(trace_id, safe='')}")
-        decisions = [
-            api.get(f"/api/v1/decisions/{quote(one, safe='')}") for one in found["decisions"]
-        ]
+        found = api.get(f"/api/v1/traces/{path_part(trace_id)}")
+        decisions = [api.get(f"/api/v1/decisions/{path_part(one)}") for one in found["decisions"]]
     if as_json:
         print_json(found | {"decision_details": decisions})
     else:

@@ -157,7 +157,8 @@ def _upload(
         if as_json:
             print_json({"file": str(path), **report})
             continue
-        OUT.print(f"{path}: {report['imported']} imported, {len(report['refused'])} refused")
+        none = "" if report["imported"] or report["refused"] else ": it has no rows"
+        OUT.print(f"{path}: {report['imported']} imported, {len(report['refused'])} refused{none}")
         for line in report["refused"]:
             OUT.print(f"  {line}")
     return refused

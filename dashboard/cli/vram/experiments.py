@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 from rich import box
@@ -14,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from collector.core.errors import InputError
+from collector.core.http.path import path_part
 from dashboard.cli.console import print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
@@ -132,7 +132,7 @@ def show(
     from dashboard.cli.client import ApiClient
 
     with ApiClient.open(load(config).settings, url) as api:
-        found = api.get(f"/api/v1/experiments/{quote(name, safe='')}")
+        found = api.get(f"/api/v1/experiments/{path_part(name)}")
     ratio = found["measured"]["sample_ratio"]
     is_wrong = ratio["evidence"] >= 1000
     if as_json:
@@ -156,7 +156,7 @@ def stop(
 
     body = {"actor": by or user_name(), "reason": reason}
     with ApiClient.open(load(config).settings, url) as api:
-        found = api.post(f"/api/v1/experiments/{quote(name, safe='')}/stop", body)
+        found = api.post(f"/api/v1/experiments/{path_part(name)}/stop", body)
     if as_json:
         print_json(found)
     else:

@@ -106,6 +106,29 @@ def test_root_by_attribute_leaves_other_traces_alone() -> None:
     assert sections(share) == {"2": at((10, 20), (30, 60)), "3": at((20, 30))}
 
 
+def test_decision_without_an_id_has_that_of_its_trace() -> None:
+    """As in the store, by which both are joined; two such in one trace are told apart."""
+    root = F(1, attributes={"decision.action": "offer"})
+    named = {"decision.action": "price", "decision.id": "d-2"}
+    inner = [F(2, 1, 10, 40, attributes=named), F(3, 1, 50, 60, attributes=named)]
+    other = F(4, 1, 70, 80, attributes={"decision.action": "stock"})
+
+    assert [share["decision_id"] for share in split([root, *inner])] == [TRACE, "d-2", "d-2"]
+    assert [share["decision_id"] for share in split([root, inner[0], other])] == [
+        f"{TRACE}:{hex_id(1)}", "d-2", f"{TRACE}:{hex_id(4)}",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["jaeger_json", "zipkin_json"])
+def test_id_without_its_leading_zeros_is_the_same(name: str) -> None:
+    """Both formats leave them out, and a writer may do so of a span and not where it is named."""
+    whole = short = WRITERS[name]([F(1), F(2, 1, 10, 40), F(3, 2, 20, 30)])
+    for key in (b'"spanID": "', b'"id": "'):
+        short = short.replace(key + hex_id(2).encode(), key + b"2", 1)
+    assert short != whole
+    assert split_file(short) == split_file(whole)
+
+
 def test_rules_names_and_classes_of_the_settings_apply() -> None:
     """The file is split as the service would split it."""
     spans = [

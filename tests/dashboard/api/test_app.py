@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from decimal import Decimal
 from urllib.parse import quote, urlencode
 
 import pytest
 
+from collector.core.http.path import path_part
 from collector.store.connect import Connections
 from dashboard.pages.decisions.lines import decision_href
 from dashboard.read.reader import Reader
 from dashboard.read.scope import parse_scope
 from dashboard.settings.config import DashboardConfig
 from tests.support.dashboard.app import Api
+from tests.support.dashboard.fixtures import Run
 from tests.support.dashboard.seed import TODAY_NS
 
 
@@ -104,11 +107,7 @@ def test_id_that_begins_with_a_blank_is_found_where_its_link_leads(
     own_world: Connections, odd: str
 ) -> None:
     """What the list shows has a page; and a copied id may have blanks about it."""
-    own_world.client().command(
-        "INSERT INTO decisions SELECT * REPLACE({odd:String} AS decision_id)"
-        " FROM (SELECT * FROM decisions FINAL WHERE decision_id = 'd-12')",
-        parameters={"odd": odd},
-    )
+    put_odd(own_world, odd)
     reader, api = Reader(own_world), Api(own_world)
     wanted = parse_scope(decision_href(odd).partition("?")[2]).decision_id
     query = urlencode({"decision_id": wanted})
@@ -120,6 +119,31 @@ def test_id_that_begins_with_a_blank_is_found_where_its_link_leads(
     copied = reader.decision("  d-12\n")
     assert copied is not None
     assert copied.decision_id == "d-12"
+
+
+def put_odd(store: Connections, odd: str) -> None:
+    """Store decision d-12 once more under another id."""
+    store.client().command(
+        "INSERT INTO decisions SELECT * REPLACE({odd:String} AS decision_id)"
+        " FROM (SELECT * FROM decisions FINAL WHERE decision_id = 'd-12')",
+        parameters={"odd": odd},
+    )
+
+
+@pytest.mark.parametrize("odd", ["nl\nx", "nl\n", "\n", ".", "..", "a/../b", "\x1f", "\u2028"])
+def test_any_id_is_a_part_of_a_path(run: Run, own_world: Connections, odd: str) -> None:
+    """Who wrote it had other rules; the API finds it, and `millworth trace` asks for it."""
+    put_odd(own_world, odd)
+    api = Api(own_world)
+    decision = api.send("GET", f"/api/v1/decisions/{path_part(odd)}")
+    assert decision.status_code == 200, decision.text
+    assert decision.json()["facts"]["decision_id"] == odd
+    assert odd in api.send("GET", f"/api/v1/traces/{path_part(odd)}").json()["decisions"]
+
+    result = run("trace", odd, "--json")
+    assert result.exit_code == 0, result.output
+    details = json.loads(result.stdout)["decision_details"]
+    assert odd in [one["facts"]["decision_id"] for one in details]
 
 
 def test_alerts_name_a_decision_to_look_at(api: Api) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import typer
 
 from alerts.rows import failing_of
 from alerts.state.deliveries import Rest
+from collector.core.http.path import path_part
 from dashboard.cli.ask.alerts.dead import dead_app
 from dashboard.cli.ask.alerts.options import Api, ByOption, actor
 from dashboard.cli.ask.alerts.receivers import try_receivers
@@ -128,7 +128,7 @@ def show_open(api: Api, *, as_json: bool) -> bool:
 
 def show_history(api: Api, episode: str, *, as_json: bool) -> None:
     """Print one alert."""
-    answer = api.get(f"/api/v1/alerts/{quote(episode, safe='')}")
+    answer = api.get(f"/api/v1/alerts/{path_part(episode)}")
     if as_json:
         print_json(answer)
         return
@@ -153,7 +153,7 @@ def show_history(api: Api, episode: str, *, as_json: bool) -> None:
 
 
 def _noted(api: Api, episode: str, kind: str, body: dict[str, Any], *, as_json: bool) -> None:
-    note = api.post(f"/api/v1/alerts/{quote(episode, safe='')}/{kind}", body)
+    note = api.post(f"/api/v1/alerts/{path_part(episode)}/{kind}", body)
     if as_json:
         print_json(note)
     else:

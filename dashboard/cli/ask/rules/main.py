@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import typer
 
+from collector.core.http.path import path_part
 from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor
 from dashboard.cli.ask.rules.imported import import_rules
 from dashboard.cli.ask.rules.trial import run_tests
@@ -99,7 +100,7 @@ def show_rules(api: Api, *, as_json: bool) -> None:
 
 def show_settled(api: Api, name: str, verb: str, body: dict[str, Any], *, as_json: bool) -> None:
     """Promote or demote a rule, and print its record."""
-    found = api.post(f"/api/v1/rules/{quote(name, safe='')}/{verb}", body)
+    found = api.post(f"/api/v1/rules/{path_part(name)}/{verb}", body)
     if as_json:
         print_json(found)
         return

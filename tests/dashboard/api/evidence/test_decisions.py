@@ -74,7 +74,9 @@ def test_file_holds_all_rows_and_no_formula(own_world: Connections) -> None:
     assert (rows[-1]["action"], rows[-1]["region"]) == ("'=HYPERLINK(1)", 'a,"b\n')
     assert rows[-1]["loss_usd"] == "", "unknown is empty, and not zero"
     assert rows[0]["is_error"] == "false"
-    marks = {"@a": "'@a", "-1": "'-1", "\tx": "'\tx", "a=b": "a=b"}
+    marks = {"@a": "'@a", "-1": "'-1", "\tx": "'\tx", "\n=x": "'\n=x", "a=b": "a=b"}
+    # A spreadsheet of East Asia reads the wide forms as these.
+    marks |= {f"{wide}1": f"'{wide}1" for wide in "\uff1d\uff0b\uff0d\uff20"}
     assert {text: _cell(text) for text in marks} == marks
     assert _cell(-1) == "-1"
 

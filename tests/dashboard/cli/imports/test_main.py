@@ -1,4 +1,4 @@
-"""`millworth import costs`, on a store that nobody holds."""
+"""`millworth import` of outcomes and costs, on a store that nobody holds."""
 
 from __future__ import annotations
 
@@ -42,3 +42,15 @@ def test_bill_of_an_open_month_is_restated(run: Run, tmp_path: Path) -> None:
         if "replaced" in line
     ]
     assert again["replaced"]["lines"] == 0
+
+
+def test_file_of_a_header_alone_says_that_it_has_no_rows(run: Run, tmp_path: Path) -> None:
+    """An export that found nothing looks like one that was read."""
+    path = tmp_path / "outcomes.csv"
+    path.write_text("outcome_id,decision_id,occurred_at\n")
+
+    result = run("import", "outcomes", str(path))
+
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (
+        0, f"{path}: 0 imported, 0 refused: it has no rows",
+    )  # fmt: skip
