@@ -32,6 +32,7 @@ WHERE status = 'pending' AND kind != ? AND EXISTS (
     SELECT 1 FROM deliveries AS earlier
     WHERE earlier.endpoint = d.endpoint AND earlier.episode_id = d.episode_id
         AND earlier.seq < d.seq AND earlier.status IN ('held', 'silenced')
+        AND earlier.tried_ns = 0
 )
 ORDER BY rowid
 """
@@ -60,7 +61,7 @@ SELECT 1 FROM deliveries AS later JOIN deliveries AS d
 WHERE d.webhook_id = ? AND later.status = 'delivered'
 """
 _UNSEEN = """
-SELECT webhook_id FROM deliveries
+SELECT webhook_id, tried_ns FROM deliveries
 WHERE endpoint = ? AND episode_id = ? AND seq < ? AND status IN ('held', 'silenced')
 """
 _CHANGE = """
@@ -279,15 +280,18 @@ class Deliveries:
     def drop_unseen(self, due: Due) -> bool:
         """Drop the end of an alert of which the endpoint was sent nothing; return whether it was.
 
-        What was kept back of the episode is dropped with it.
+        What was kept back of the episode is dropped in any case. Of what was tried nobody knows
+        whether it was taken: an end too many is passed over, and for one too few it is waited.
         """
         message = due.message
         rows = self._memory.rows(_UNSEEN, (message.endpoint, message.episode_id, message.seq))
-        unseen = [row[0] for row in rows]
-        if unseen:
-            silenced = "the alert was over before its silence"
-            self._set([*unseen, message.webhook_id], DeliveryStatus.SILENCED, silenced)
-        return bool(unseen)
+        is_unseen = bool(rows) and not any(tried_ns for _, tried_ns in rows)
+        over = [webhook_id for webhook_id, _ in rows]
+        if is_unseen:
+            over.append(message.webhook_id)
+        if over:
+            self._set(over, DeliveryStatus.SILENCED, "the alert was over before its silence")
+        return is_unseen
 
     def _set(self, webhook_ids: Sequence[str], status: DeliveryStatus, detail: str) -> None:
         with self._memory.transaction() as db:

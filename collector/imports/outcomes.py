@@ -124,18 +124,19 @@ def import_outcomes(
 
 
 def _news(client: Client, rows: Sequence[OutcomeRow]) -> list[OutcomeRow]:
-    """Return the rows that change what counts, in their order."""
-    ids = sorted({row.outcome_id for row in rows})
-    stored = client.query(_STORED, parameters={"outcome_ids": ids}).result_rows
-    known: dict[str, tuple[Any, ...]] = {row[0]: tuple(row) for row in stored}
-    news = []
+    """Return the rows that change what counts: of each id the last of the latest at most."""
+    last: dict[str, OutcomeRow] = {}
     for row in rows:
-        said = astuple(row)[: -len(_OF_THE_IMPORT)]
-        before = known.get(row.outcome_id)
-        if before is None or (before[-1] <= row.event_ns and before != said):
-            known[row.outcome_id] = said
-            news.append(row)
-    return news
+        if row.outcome_id not in last or last[row.outcome_id].event_ns <= row.event_ns:
+            last[row.outcome_id] = row
+    stored = client.query(_STORED, parameters={"outcome_ids": list(last)}).result_rows
+    known = {before[0]: tuple(before) for before in stored}
+    return [row for row in last.values() if _is_news(row, known.get(row.outcome_id))]
+
+
+def _is_news(row: OutcomeRow, before: tuple[Any, ...] | None) -> bool:
+    said = astuple(row)[: -len(_OF_THE_IMPORT)]
+    return before is None or (before[-1] <= row.event_ns and before != said)
 
 
 def parse_outcomes(

@@ -37,22 +37,25 @@ def seal_audit(store: Connections, settings: Settings) -> AuditSeal:
 def note_start(store: Connections, settings: Settings, now_ns: int) -> None:
     """Write down that this process began, by whom, and its settings where they are others.
 
-    Secrets are masked, and `marks` has a keyed digest of each: without the key, which is not in the
-    store, nobody can try what it is of. `changed` names what differs from the last start. All that
-    is done over this connection is sealed from now on.
+    Secrets are masked, and `marks` has a keyed digest of each, by key: without that, which is not
+    in the store, nobody can try what it is of. `changed` names what differs from the last start.
+    All that is done over this connection is sealed from now on.
     """
     seal = seal_audit(store, settings)
     who = {"version": version("millworth"), "user": user_name(), "pid": os.getpid()}
     _append(store, now_ns, "started", who)
     note_schema(store, settings, now_ns)
     said, last = flat(settings), last_act(store.client(), _CONFIGURED)
-    detail = json.loads(last) if last else {"settings": said}
+    detail: dict[str, Any] = json.loads(last) if last else {"settings": said}
     before, marks = detail["settings"], detail.get("marks", {})  # none by an earlier release
     covered = {name: _covered(name, text) for name, text in masked(settings).items()}
     changed = {name for name in {*before, *said} if before.get(name) != said.get(name)}
-    changed |= {name for name in covered.keys() & marks if seal.problem(marks[name], covered[name])}
-    if changed or not last or covered.keys() - marks:
-        marks = {name: seal.seal(each) for name, each in covered.items()}
+    # Of another machine, or of before the key was lost, nobody can tell.
+    own_key = seal.seal(_covered("", ""))
+    own = marks.get(own_key, {})
+    changed |= {name for name in covered.keys() & own if seal.problem(own[name], covered[name])}
+    if changed or not last or covered.keys() - own:
+        marks |= {own_key: {name: seal.seal(each) for name, each in covered.items()}}
         told = {"changed": sorted(changed), "settings": said, "marks": marks}
         _append(store, now_ns, _CONFIGURED, told)
 

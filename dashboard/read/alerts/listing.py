@@ -129,7 +129,7 @@ def row_of(events: Sequence[AlertEvent]) -> AlertRow:
 
 def alerts_of_state(state: AlertStore, now_ns: int) -> list[AlertRow]:
     """Return what fires as the alert state has it, the dearest first: the store may be away."""
-    found = [row_of([alert.last]) for alert in open_alerts(state)]
+    found = [row_of(state.events(alert.episode_id)) for alert in open_alerts(state)]
     return with_people(sorted(found, key=rate_of, reverse=True), state, now_ns)
 
 

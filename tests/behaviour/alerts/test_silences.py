@@ -200,3 +200,20 @@ def test_message_that_is_on_its_way_is_not_silenced(
     told = [json.loads(body)["type"] for _, body in slow.requests]
     assert told[-1] == "alert.resolved"
     assert set(told[:-1]) == {"alert.firing"}
+
+
+def test_end_of_what_may_have_been_taken_is_sent(
+    scene: Scene, alertmanager: ScriptedReceiver
+) -> None:
+    """The receiver took the alert, its answer was lost, and a silence began while it rested."""
+    away, alertmanager.answers = alertmanager, [(503, {"Retry-After": "100"})]
+    hook = {"name": "away", "url": away.url, "secret": scene.receiver.secret}
+    scene.restart(webhooks=[hook])
+    for _ in range(3):
+        step(scene)
+    silence(scene, 60)
+    for _ in range(30):
+        step(scene, slow_ms=0)
+    told = [json.loads(body)["type"] for _, body in away.requests]
+    assert told == ["alert.firing", "alert.resolved"]
+    assert scene.job.state.backlog().deliveries == {"silenced": 1, "delivered": 1}

@@ -173,7 +173,8 @@ def test_earlier_file_brings_back_what_it_says(store: Connections) -> None:
     twice = f"{HEADER}\n{GOOD}\n{GOOD.replace('20.00', '40.00')}\n"
     for later in (10, 11):
         bring_in(store, twice, NOW_NS + later)
-    assert client.query("SELECT revenue FROM outcomes FINAL").result_rows == [(Decimal(40),)]
+    rows = client.query("SELECT revenue, received_ns FROM outcomes FINAL").result_rows
+    assert rows == [(Decimal(40), NOW_NS + 10)]
 
 
 def test_file_that_has_grown_stores_what_is_new(store: Connections) -> None:

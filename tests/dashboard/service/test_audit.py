@@ -86,7 +86,8 @@ def test_audit_tells_no_secret_to_whoever_guesses(
     url = "http://u:hunter2@db:8123"
     start(store={"url": url}, access={"token": "hunter2"})
     (detail,) = configured(store)
-    assert detail["marks"].keys() == {"store.url", "access.token"}
+    [own] = detail["marks"].values()
+    assert own.keys() == {"store.url", "access.token"}
     text = json.dumps(detail)
     assert "hunter2" not in text
     for guess in (url, "hunter2", json.dumps(url), '"hunter2"'):
@@ -96,8 +97,9 @@ def test_audit_tells_no_secret_to_whoever_guesses(
     # With another key the marks of the same secrets are others.
     (tmp_path / KEY_FILE).write_text("a1:" + "ab" * 32)
     start(store={"url": url}, access={"token": "hunter2"})
-    marks = [each["marks"] for each in configured(store)]
-    assert {*marks[0].values()}.isdisjoint(marks[1].values())
+    first, second = configured(store)[-1]["marks"].values()
+    assert first == own
+    assert {*first.values()}.isdisjoint(second.values())
 
 
 def test_row_of_an_earlier_release_is_followed_by_one_that_secrets_are_compared_with(
@@ -108,7 +110,7 @@ def test_row_of_an_earlier_release_is_followed_by_one_that_secrets_are_compared_
     start(alerts=webhooks(first))
     client = store.client()
     client.command(
-        "ALTER TABLE audit UPDATE detail = replaceRegexpOne(detail, '\"marks\": {[^}]*}, ', '') "
+        "ALTER TABLE audit UPDATE detail = replaceRegexpOne(detail, '\"marks\": {[^}]*}}, ', '') "
         "WHERE action = 'configured' SETTINGS mutations_sync = 1"
     )
     assert "marks" not in configured(store)[0]
@@ -126,3 +128,17 @@ def test_marks_are_sealed_with_their_row(start: Start, store: Connections) -> No
     )
     found = check_audit(read_audit(store.client()), store.audit_seal)
     assert found.reason == "it was changed"
+
+
+def test_machine_beside_it_names_no_secret_that_is_the_same(
+    store: Connections, tmp_path: Path
+) -> None:
+    """Each has a key of its own, by which it cannot tell what the other has."""
+    given, other = webhooks(new_secret()), webhooks(new_secret())
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    for wal, alerts in (("a", given), ("b", given), ("a", given), ("a", other)):
+        settings = {"collector": {"wal_dir": str(tmp_path / wal)}, "alerts": alerts}
+        note_start(store, load(overrides=settings, environment={}).settings, NOW_NS)
+    named = [[name for name in row["changed"] if "secret" in name] for row in configured(store)]
+    assert named == [[], [], [], ["alerts.webhooks.0.secret"]]

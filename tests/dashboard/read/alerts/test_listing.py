@@ -6,17 +6,26 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from alerts.state.sqlite import AlertStore, Update
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
-from dashboard.read.alerts.listing import AtRisk, alerts_at_risk, beside, listed_alerts, row_of
+from dashboard.read.alerts.listing import (
+    AtRisk,
+    alerts_at_risk,
+    alerts_of_state,
+    beside,
+    listed_alerts,
+    row_of,
+)
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
-from tests.support.alerts.builders import event
+from tests.support.alerts.builders import event, firing_state
 from tests.support.dashboard.alert_rows import BURN
 from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed
 
@@ -147,3 +156,15 @@ def test_alert_that_is_over_says_why_it_fired(store: Connections, ending: str) -
     assert row_of(rows).reason == "30% late"
     assert row_of(rows[:2]).reason == "30% late"
     assert row_of(rows[2:]).reason == "0% late", "of nothing more is known"
+
+
+def test_alert_of_the_state_alone_says_why_it_fired(tmp_path: Path) -> None:
+    """The store is away, and the alert cools."""
+    memory = AlertStore(tmp_path / "alerts.sqlite")
+    for seq, (state, reason) in enumerate(
+        (("firing", "30% late"), ("cooling", "0% late")), start=1
+    ):
+        changed = event(seq=seq, to_state=state, reason=reason)
+        memory.record([Update(firing_state(), changed)])
+    assert [each.reason for each in alerts_of_state(memory, TODAY_NS)] == ["30% late"]
+    memory.close()
