@@ -62,6 +62,7 @@ def test_alert_is_acknowledged_silenced_and_traced_to_its_evidence(
             f"{ACTIONS[0]} / {REGIONS[0]}: store slower by 120 ms than normal"
         )
         expect(page.locator("#alert-risk-value")).to_contain_text("$15.00 / h")
+        expect(page.locator("#alert-risk-note")).to_contain_text("now, over its newest 60 s")
 
         page.get_by_label("Your name").fill("anna")
         page.get_by_role("button", name="Acknowledge").click()

@@ -8,6 +8,8 @@ from urllib.parse import quote, unquote
 
 from dash import Dash, Input, State, dcc, html
 
+from alerts.rules.ledger import RATE_S
+from collector.core.clock import NS_PER_S
 from dashboard.pages.alerts.acts import ACT_OUTPUTS, act_parts, act_values, register_acts
 from dashboard.pages.alerts.lines import state_of
 from dashboard.pages.alerts.links import (
@@ -200,9 +202,10 @@ def _money(alert: AlertDetail, zone: Zone, now_ns: int) -> dict[str, object]:
         at_risk, note = "over", f"ended at {zone.dated_at(alert.at_ns, now_ns)}"
     if rate is not None and low is not None and high is not None:
         when = "now" if alert.is_now else f"at {zone.dated_at(alert.at_ns, now_ns)}"
-        over = span_of_time(alert.window_s * 10**9)
+        over_s = min(alert.window_s, RATE_S) if alert.is_now else alert.window_s
+        over = span_of_time(over_s * NS_PER_S)
         at_risk = f"{usd(rate)} / h"
-        said = f"{when}, over {over if not alert.is_now else 'its newest minutes'}"
+        said = f"{when}, over {'its newest ' if alert.is_now else ''}{over}"
         note = [interval_bar(rate, low, high), f"{interval_text(low, high)} · {said}"]
     lost: object = UNKNOWN
     lost_note: object = "of no decision of it is the value known"
