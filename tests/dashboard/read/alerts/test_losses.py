@@ -19,10 +19,9 @@ ACTIONS, REGIONS = ("offer", "price"), ("eu", "us", "ap")
 BEGIN_NS = TODAY_NS - 600 * NS_PER_S
 
 
-def test_each_range_is_the_sum_of_its_seconds(store: Connections) -> None:
-    """Overlapping, nested, empty, of one class or of all, and not at whole seconds."""
-    rng, seed = random.Random(7), Seed(random.Random(7))
-    cells: list[tuple[int, str, str, int]] = []
+def put_cells(store: Connections, rng: random.Random) -> list[tuple[int, str, str, int]]:
+    """Store five minutes of losses; return instant, action, region and cents of each."""
+    seed, cells = Seed(rng), list[tuple[int, str, str, int]]()
     for second in range(300):
         for action in ACTIONS:
             region, cents = rng.choice(REGIONS), rng.randrange(500)
@@ -30,6 +29,13 @@ def test_each_range_is_the_sum_of_its_seconds(store: Connections) -> None:
             cells.append((at_ns, action, region, cents))
             seed.cell(at_ns, action=action, region=region, decisions=2, late=1, loss=f"{cents}e-2")
     seed.insert(store.client())
+    return cells
+
+
+def test_each_range_is_the_sum_of_its_seconds(store: Connections) -> None:
+    """Overlapping, nested, empty, of one class or of all, and not at whole seconds."""
+    rng = random.Random(7)
+    cells = put_cells(store, rng)
     asked = []
     for _ in range(500):
         from_ns = BEGIN_NS + rng.randrange(-20, 320) * NS_PER_S + rng.choice([0, 1, 400_000_000])
@@ -59,15 +65,8 @@ def test_nothing_asked_is_nothing_read(store: Connections) -> None:
 
 def test_what_alerts_cost_together_is_of_each_decision_once(store: Connections) -> None:
     """Of alerts on one class and on all, one after another, at once, and open."""
-    rng, seed = random.Random(8), Seed(random.Random(8))
-    cells: list[tuple[int, str, str, int]] = []
-    for second in range(300):
-        for action in ACTIONS:
-            region, cents = rng.choice(REGIONS), rng.randrange(500)
-            at_ns = BEGIN_NS + second * NS_PER_S
-            cells.append((at_ns, action, region, cents))
-            seed.cell(at_ns, action=action, region=region, decisions=2, late=1, loss=f"{cents}e-2")
-    seed.insert(store.client())
+    rng = random.Random(8)
+    cells = put_cells(store, rng)
     for _ in range(20):
         alerts = []
         for number in range(rng.randrange(1, 6)):
