@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from alerts.evidence.suspect import (
+    DECISIONS_MIN,
     Baseline,
     PathNow,
     SegmentTimes,
@@ -19,7 +20,7 @@ from alerts.rows import AlertEvent, failing_percent
 from alerts.state.subject import Subject
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 
-# What was usual: the class in the ten minutes before the window.
+# What was usual: the class in the ten minutes before the window, while no alert about it fired.
 _BASELINE_NS = 10 * NS_PER_MINUTE
 _BEFORE = "before"
 # An hour has enough decisions to find the segment; more only cost time.
@@ -87,7 +88,7 @@ class SuspectSearch:
         """
         starts_ns = [end_ns - min(each * NS_PER_S, _SEARCHED_NS_MAX) for each in windows_s]
         first_ns = starts_ns[-1]
-        before = self._segment_times(subject.action, first_ns - _BASELINE_NS, first_ns)
+        before, without = self._usual(subject, first_ns)
         every = list[Found]()
         for start_ns in dict.fromkeys(starts_ns):
             during = self._segment_times(subject.action, start_ns, end_ns)
@@ -95,13 +96,44 @@ class SuspectSearch:
             if _is_from_before(every[-1]):
                 break
         share = every[0].failed_share
-        failing = self._failing(subject, starts_ns[0], first_ns, end_ns) if share else None
+        failing = self._failing(subject, starts_ns[0], first_ns, end_ns, without) if share else None
         found = replace(_best(every), failed_share=share, failing=failing)
         makes_late = failing is not None and failing.late_share >= _LATE_OF_FAILED_MIN * share
         return found if makes_late or not found.is_of_failures else replace(found, suspect=None)
 
+    def _usual(
+        self, subject: Subject, end_ns: int
+    ) -> tuple[dict[str, SegmentTimes], list[tuple[int, int]]]:
+        """Return the times of before an instant, and the intervals that are not in them.
+
+        A fault that comes and goes would be measured from itself: what burned is left out, unless
+        too little is left.
+        """
+        from_ns = max(0, end_ns - _BASELINE_NS)
+        alight = [
+            (int(begin_ns), int(over_ns))
+            for begin_ns, over_ns in self._reader.rows(
+                "alight",
+                __file__,
+                action=subject.action,
+                region=subject.region,
+                from_ns=from_ns,
+                end_ns=end_ns,
+            )
+        ]
+        if alight:
+            times = self._segment_times(subject.action, from_ns, end_ns, alight)
+            if subject.region in times and times[subject.region].decisions >= DECISIONS_MIN:
+                return times, alight
+        return self._segment_times(subject.action, from_ns, end_ns), []
+
     def _failing(
-        self, subject: Subject, start_ns: int, before_ns: int, end_ns: int
+        self,
+        subject: Subject,
+        start_ns: int,
+        before_ns: int,
+        end_ns: int,
+        without: Sequence[tuple[int, int]],
     ) -> Failing | None:
         """Return what failures make of the loss of [start, end), None where nothing was lost."""
         [(decisions, late, loss_usd, failed_usd, usual_late)] = self._reader.rows(
@@ -113,6 +145,7 @@ class SuspectSearch:
             usual_end_ns=before_ns,
             from_ns=start_ns,
             end_ns=end_ns,
+            **_intervals(without),
         )
         if not decisions or loss_usd <= 0:
             return None
@@ -170,10 +203,17 @@ class SuspectSearch:
         """Drop what is remembered of all episodes but these."""
         self._searched = {key: seen for key, seen in self._searched.items() if key in episode_ids}
 
-    def _segment_times(self, action: str, from_ns: int, end_ns: int) -> dict[str, SegmentTimes]:
-        """Return the times of the segments by region."""
+    def _segment_times(
+        self, action: str, from_ns: int, end_ns: int, without: Sequence[tuple[int, int]] = ()
+    ) -> dict[str, SegmentTimes]:
+        """Return the times of the segments by region, of [from, end) but these intervals."""
         rows = self._reader.rows(
-            "segment_times", __file__, action=action, from_ns=from_ns, end_ns=end_ns
+            "segment_times",
+            __file__,
+            action=action,
+            from_ns=from_ns,
+            end_ns=end_ns,
+            **_intervals(without),
         )
         return {
             str(region): SegmentTimes(
@@ -188,6 +228,14 @@ class SuspectSearch:
             "revised", __file__, action=action, from_ns=max(from_ns, 0), end_ns=end_ns
         )
         return int(revisions), int(newest_ns)
+
+
+def _intervals(without: Sequence[tuple[int, int]]) -> dict[str, list[int]]:
+    """Return the parameters of a statement that leaves intervals out."""
+    return {
+        "without_from_ns": [begin_ns for begin_ns, _ in without],
+        "without_end_ns": [over_ns for _, over_ns in without],
+    }
 
 
 def _found(

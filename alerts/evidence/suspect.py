@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from attribution.core.segments import SEGMENTS, STAGES
 from collector.core.clock import NS_PER_MS
 
 # Fewer decisions than these say nothing about a mean.
-_DECISIONS_MIN = 8
+DECISIONS_MIN: Final = 8
 # Four standard errors: of sixteen segments one passes by chance in a thousand comparisons.
 _DEVIATIONS_MIN = 4.0
 # A segment below these shares is measurably slower, but does not make decisions late.
@@ -79,7 +80,7 @@ def path_now(affected: SegmentTimes, baselines: Sequence[Baseline], of: str) -> 
         baselines: in order of preference; those of which too little is known are left out.
         of: the baseline that a suspect stands out from, which is preferred; "" for none.
     """
-    known = [each for each in baselines if each.times.decisions >= _DECISIONS_MIN]
+    known = [each for each in baselines if each.times.decisions >= DECISIONS_MIN]
     known.sort(key=lambda each: each.name != of)
     usual, usual_ns = (known[0].name, _by_stage(known[0].times)) if known else ("", ())
     return PathNow(affected.decisions, _by_stage(affected), usual, usual_ns)
@@ -130,7 +131,7 @@ def pool(parts: Sequence[SegmentTimes]) -> SegmentTimes:
 
 def _outstanding(affected: SegmentTimes, baseline: Baseline) -> Suspect | None:
     usual = baseline.times
-    if min(affected.decisions, usual.decisions) < _DECISIONS_MIN:
+    if min(affected.decisions, usual.decisions) < DECISIONS_MIN:
         return None
     excesses = [now - then for now, then in zip(affected.mean_ns, usual.mean_ns, strict=True)]
     index = max(range(len(SEGMENTS)), key=excesses.__getitem__)

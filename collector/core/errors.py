@@ -27,6 +27,10 @@ MillworthError
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
 
 class MillworthError(Exception):
     """Any error of ours. The message names the value, what was expected and the remedy."""
@@ -131,3 +135,34 @@ class NotFoundError(InputError):
 
 class CaptureError(PermanentError):
     """Packets cannot be captured here."""
+
+
+# What the validator calls things, and what people do.
+_SUBJECT: Final = re.compile(r"^(?:Value error, |(?:Input|String|List|Tuple|Set) (?=should ))")
+_REST: Final = re.compile(r" after validation|, unable to \w+( string as an? \w+| input)")
+_PLAIN: Final = {
+    "a valid string": "a text",
+    "a valid dictionary": "a table of names and values",
+    "a valid list": "a list",
+    "a valid tuple": "a list",
+    "a valid integer": "an integer",
+    "a valid number": "a number",
+    "a valid boolean": "true or false",
+    "at least 1 character": "at least 1 character, and is empty",
+}
+
+
+def complaint(wrong: Mapping[str, Any]) -> str:
+    """Return what is wrong with a value, to be read after its name.
+
+    Args:
+        wrong: one of the `errors()` of pydantic's ValidationError.
+    """
+    if wrong["type"] == "missing":
+        return "is missing"
+    if wrong["type"] == "extra_forbidden":
+        return "is not known here; remove it"
+    said = _REST.sub("", _SUBJECT.sub("", wrong["msg"]))
+    for theirs, ours in _PLAIN.items():
+        said = said.replace(theirs, ours)
+    return said

@@ -23,6 +23,7 @@ from collector.core.errors import (
     NotFoundError,
     RequestTooLargeError,
     StoreUnavailableError,
+    complaint,
 )
 from collector.core.http.problem import MEDIA_TYPE
 from collector.core.http.response import problem_response
@@ -30,6 +31,8 @@ from collector.core.log import get_logger
 from dashboard.read.adhoc.sql import engine_error
 
 RETRY_AFTER_S = "5"
+# A value that is longer is not shown to who sent it.
+_SHOWN_MAX: Final = 60
 # What every operation may answer, beside what it is for.
 _ALWAYS: Final = {
     "401": "Nobody says who asks, or a token is none of ours",
@@ -235,5 +238,8 @@ async def _unexpected(request: Request, _: Exception) -> Response:
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "body")
-    return problem_response(400, f"{where or 'body'}: {first['msg']}", request.url.path)
+    where = ".".join(str(part) for part in first["loc"] if part != "body") or "body"
+    value = first.get("input")
+    is_short = isinstance(value, str | int | float) and 0 < len(str(value)) <= _SHOWN_MAX
+    shown = f" {value!r}" if is_short and first["type"] != "extra_forbidden" else ""
+    return problem_response(400, f"{where}:{shown} {complaint(first)}", request.url.path)

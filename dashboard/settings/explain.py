@@ -9,6 +9,8 @@ from typing import Final, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from collector.core.errors import complaint
+
 ENV_PREFIX: Final = "MILLWORTH__"
 
 
@@ -39,7 +41,7 @@ def explain(
     # The value of a section would show the secrets in it.
     whole = ":" if first["type"] == "value_error" else ""  # what is said of a section
     shown = f" is {value!r}:" if _may_be_shown(key, value) else whole
-    said = first["msg"].removeprefix("Value error, ")
+    said = complaint(first)
     if first["type"] == "tuple_type":
         said = "has a list of entries; write each as it is in the file, or all of them as JSON"
     if first["type"] in ("string_pattern_mismatch", "timezone_aware"):

@@ -68,7 +68,7 @@ def test_alert_is_acknowledged_silenced_and_traced_to_its_evidence(
         page.get_by_role("button", name="Acknowledge").click()
         form = page.get_by_role("dialog")
         form.get_by_role("button", name="Acknowledge").click()
-        expect(form.get_by_role("alert")).to_contain_text("comment")
+        expect(form.get_by_role("alert")).to_contain_text("comment: should have at least 1")
         form.get_by_label("Comment").fill("failing over")
         form.get_by_text("Yes", exact=True).click()
         form.get_by_role("button", name="Acknowledge").click()
@@ -131,7 +131,8 @@ def opened(page: Page, act: str) -> tuple[Locator, Locator]:
     """Open a form; return it, and where its comment is typed."""
     page.get_by_role("button", name=act, exact=True).click()
     form = page.get_by_role("dialog")
-    expect(form).to_be_visible()
+    # Who opens it by keyboard types what is asked for.
+    expect(form.locator("textarea[required]")).to_be_focused()
     return form, form.get_by_role("textbox", name="Comment")
 
 

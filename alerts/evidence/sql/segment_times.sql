@@ -1,4 +1,5 @@
--- Time of the sixteen segments over the decisions of one action that began in [from_ns, end_ns).
+-- Time of the sixteen segments over the decisions of one action that began in [from_ns, end_ns), and in none of the
+-- intervals [without_from_ns, without_end_ns).
 -- Returns: region String, decisions UInt64, mean_ns, variance_ns2 Array(Float64): ingress, transform, decision,
 -- egress, and in each network, compute, store, untraced; failed_share Float64; a row a region.
 SELECT
@@ -20,5 +21,8 @@ FROM
         ] AS segments
     FROM attributions FINAL
     WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {end_ns:UInt64} AND action = {action:String}
+        AND NOT arrayExists(
+            (begin_ns, over_ns) -> ingress_ns >= begin_ns AND ingress_ns < over_ns,
+            {without_from_ns:Array(UInt64)}, {without_end_ns:Array(UInt64)})
 )
 GROUP BY region

@@ -14,7 +14,7 @@ from alerts.rules.imports.promql import parse_expression
 from alerts.state.transitions import Phase
 from collector.core.clock import NS_PER_MINUTE
 from collector.core.config import Section
-from collector.core.errors import InputError
+from collector.core.errors import InputError, complaint
 
 # Of each series: the labels that say what it is of.
 LABELS: Final = {
@@ -181,8 +181,7 @@ def explained(name: str, document: object, error: ValidationError) -> str:
     location = [part for part in first["loc"] if isinstance(part, str | int)]
     line = line_of(document, location) or line_of(document, ())
     key = _dotted(location)
-    said = first["msg"].removeprefix("Value error, ")
-    return f"{name}:{line}: {f'{key}: ' if key else ''}{said}"
+    return f"{name}:{line}: {f'{key}: ' if key else ''}{complaint(first)}"
 
 
 def _dotted(location: Iterable[int | str]) -> str:

@@ -21,7 +21,7 @@ from alerts.rules.kinds import rule_of
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import CLOSED, AlertState, Timing, advance, first_state
-from collector.core.errors import InputError
+from collector.core.errors import InputError, complaint
 
 Key = tuple[str, Subject]
 
@@ -88,7 +88,7 @@ def _mistake(path: Path, text: str, error: ValidationError, from_files: int) -> 
     """Return the first mistake in the rules; those of rule files come first in their list."""
     first = error.errors(include_url=False)[0]
     location = list(first["loc"])
-    said = f"{'.'.join(map(str, location))}: {first['msg'].removeprefix('Value error, ')}"
+    said = f"{'.'.join(map(str, location))}: {complaint(first)}"
     if len(location) < 2 or not isinstance(location[1], int) or location[1] < from_files:
         return f"{path}: alerts.{said}"
     [document] = read_documents(str(path), text)

@@ -22,6 +22,7 @@ from alerts.rules.imports.values import (
 )
 from alerts.rules.slo import SloConfig
 from collector.core.clock import NS_PER_S
+from collector.core.errors import complaint
 
 _NAME_MAX: Final = 50  # leaves room for `-ticket`, and for a number
 _TEXT_MAX: Final = 500
@@ -205,7 +206,7 @@ def _config(criterion: Criterion, meta: Meta, settings: Mapping[str, Any]) -> Sl
     except ValidationError as error:
         said = error.errors(include_url=False)[0]
         place = ".".join(map(str, said["loc"]))
-        raise UnmappableError(f"{place}: {said['msg'].removeprefix('Value error, ')}") from error
+        raise UnmappableError(f"{place}: {complaint(said)}") from error
 
 
 def workbook(objective: float, period_s: float, *, sloth: bool = False) -> tuple[Burn, ...]:

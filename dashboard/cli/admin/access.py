@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from collector.auth.roles import Role
 from collector.auth.tokens import Scope, TokenConfig, hash_text, new_token
 from collector.core.clock import NS_PER_S, NS_PER_US, SystemClock
-from collector.core.errors import InputError
+from collector.core.errors import InputError, complaint
 from collector.core.times import duration_ns, iso_ns
 from dashboard.cli.client import readiness
 from dashboard.cli.console import OUT
@@ -125,7 +125,7 @@ def _entry(values: dict[str, Any]) -> dict[str, Any]:
                 "--role: give a role to who looks or acts, --scope to what sends, or both"
             ) from error
         option = str(first["loc"][0]).replace("scopes", "scope").replace("_", "-")
-        raise InputError(f"--{option}: {_said(option, first['msg'])}") from error
+        raise InputError(f"--{option}: {_said(option, complaint(first))}") from error
     # In the words of now: `read` was a scope once.
     meant = {**given, "scopes": [str(each) for each in made.scopes], "role": made.role}
     return {key: value for key, value in meant.items() if value is not None and value != []}

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from collector.core.clock import NS_PER_MS
-from collector.core.errors import InputError
+from collector.core.errors import InputError, complaint
 from collector.core.times import duration_ns, instant_ns
 from dashboard.cli.console import print_table
 from dashboard.cli.json_output import print_json
@@ -229,7 +229,7 @@ def _from_file(file: Path, config: Path | None, body: dict[str, Any]) -> dict[st
     except ValidationError as error:
         wrong = error.errors()[0]
         at = ".".join(str(each) for each in wrong["loc"])
-        raise InputError(f"{at}: {wrong['input']!r}: {wrong['msg']}") from error
+        raise InputError(f"{at}: {wrong['input']!r} {complaint(wrong)}") from error
     if request != WhatIfRequest(changes=request.changes, shares=request.shares):
         raise InputError("--file replays every decision of the file; leave the other filters away")
     found = split_trace_file(file, load(config).settings)

@@ -92,7 +92,8 @@ def act_values(
     """
     closed = alert is None or bool(refusal)
     ack = alert.ack if alert is not None else None
-    held = alert.silences if alert is not None else []
+    # An alert that is over may have left a silence that hides the next one.
+    held = alert.lasting if alert is not None else []
     report = f"/api/v1/alerts/{quote(alert.episode_id, safe='')}/report" if alert else ""
     return {
         **{f"alert-{act}-open.disabled": closed for act in ACTS},
@@ -203,6 +204,8 @@ def _comment(act: str, label: str = "Comment") -> Component:
         required=True,
         autosize=True,
         minRows=2,
+        # What has to be written; else the button that closes the form would have the focus.
+        **{"data-autofocus": "true"},
     )
 
 

@@ -45,7 +45,7 @@ _ELSEWHERE: Final = "what people did is kept where rules are evaluated, which is
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A silence that hides an alert now."""
+    """A silence that would hide an alert, were it to fire while it holds."""
 
     id: int
     matchers: list[str]
@@ -105,7 +105,8 @@ class AlertDetail:
     note: str
     reroute: str  # what the webhook proposed, "" for nothing
     ack: Note | None
-    silences: list[Held]
+    silences: list[Held]  # that hide it now
+    lasting: list[Held]  # those, and others of its class that hold or are to come
     timeline: list[Moment]  # the newest first, at most 200
     exemplars: list[Exemplar]
     packets: KeptPackets | None  # null: not judged yet, or never asked for
@@ -170,6 +171,7 @@ class _People:
     notes: Sequence[Note] = ()
     silences: Sequence[Silence] = ()
     hiding: Sequence[Silence] = ()
+    lasting: Sequence[Silence] = ()
 
 
 def _people(state: AlertStore | None, events: Sequence[AlertEvent], now_ns: int) -> _People:
@@ -178,17 +180,13 @@ def _people(state: AlertStore | None, events: Sequence[AlertEvent], now_ns: int)
     last, silences = events[-1], Silences(state)
     first_ns = events[0].at_ns
     ended_ns = now_ns if last.to_state in OPEN_STATES else last.at_ns
+    of_it = [each for each in silences.all(now_ns) if each.hides(last, each.starts_ns)]
     return _People(
         Deliveries(state).of_episode(last.episode_id, MOMENTS_MAX),
         Notes(state).of([last.episode_id]).get(last.episode_id, []),
-        [
-            silence
-            for silence in silences.all(now_ns)
-            if silence.starts_ns <= ended_ns
-            and silence.ends_ns > first_ns
-            and silence.hides(last, silence.starts_ns)
-        ],
+        [each for each in of_it if each.starts_ns <= ended_ns and each.ends_ns > first_ns],
         silences.hiding(last, now_ns) if last.to_state in OPEN_STATES else [],
+        [each for each in of_it if each.ends_ns > now_ns],
     )
 
 
@@ -262,10 +260,8 @@ def _detail(
         note="" if rule is None else rule.note,
         reroute=_reroute(people.deliveries),
         ack=ack_of(people.notes),
-        silences=[
-            Held(each.id, [str(m) for m in each.matchers], each.ends_ns, each.actor, each.reason)
-            for each in people.hiding
-        ],
+        silences=[_held(each) for each in people.hiding],
+        lasting=[_held(each) for each in people.lasting],
         timeline=[],
         exemplars=exemplars,
         packets=row.packets,
@@ -273,6 +269,11 @@ def _detail(
         incident=[],
         unknown=unknown,
     )
+
+
+def _held(silence: Silence) -> Held:
+    matchers = [str(each) for each in silence.matchers]
+    return Held(silence.id, matchers, silence.ends_ns, silence.actor, silence.reason)
 
 
 def _reroute(deliveries: Sequence[Delivery]) -> str:

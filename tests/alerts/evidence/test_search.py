@@ -234,6 +234,23 @@ def test_excess_is_that_of_now_and_not_thinned_by_what_went_well_before(scene: S
     assert "decision/store takes longer than before; path 152.3 ms, 32.3 before: " in reason
 
 
+def test_fault_that_comes_again_is_measured_from_what_is_usual(scene: Scene) -> None:
+    """The minutes before a second incident hold the first one, which is not what is usual."""
+    for _ in range(2):
+        scene.go_on(INCIDENT_S, slow_ms=120)
+        assert scene.judge() == 1
+        for _ in range(6):
+            scene.go_on(20)
+            scene.judge()
+        assert scene.last("to_state") == "resolved"
+
+    reasons = scene.client.query(
+        "SELECT reason FROM alert_events FINAL WHERE to_state = 'firing'"
+    ).result_rows
+    assert len(reasons) == 2
+    assert all(" path 152.3 ms, 32.3 before: " in reason for (reason,) in reasons)
+
+
 def test_what_took_longer_before_is_blamed_and_not_what_always_does(scene: Scene) -> None:
     """A region far away is slower than others on any day; its store was not, minutes ago."""
     scene.go_on(INCIDENT_S, slow_ms=120)

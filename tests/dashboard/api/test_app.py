@@ -59,7 +59,7 @@ def test_what_query_refuses_is_400_with_one_line(api: Api, sql: str) -> None:
 def test_query_says_which_field_of_the_request_is_wrong(api: Api) -> None:
     """A misspelt key must not be taken for an empty statement."""
     answer = api.send("POST", "/api/v1/query", json={"sq": "SELECT 1"})
-    assert (answer.status_code, answer.json()["detail"]) == (400, "sql: Field required")
+    assert (answer.status_code, answer.json()["detail"]) == (400, "sql: is missing")
 
 
 def test_trace_has_spans_with_attributes_events_and_decisions(api: Api) -> None:

@@ -81,7 +81,7 @@ def test_index_that_is_a_digit_of_another_script_is_named(tmp_path: Path) -> Non
         pytest.param(
             "[attribution.reference_latency_by_action_ms]\npay = -5\n",
             {},
-            "attribution.reference_latency_by_action_ms.pay is -5: Input should be greater than 0",
+            "attribution.reference_latency_by_action_ms.pay is -5: should be greater than 0",
             id="a latency below nothing",
         ),
         pytest.param(

@@ -19,8 +19,8 @@ TESTS = """tests:
     [
         pytest.param("- 1", "f.yaml: is not one mapping", id="a list"),
         pytest.param("a: 1\n---\nb: 2", "is not one mapping", id="two documents"),
-        pytest.param("tests: []", "f.yaml:1: tests: List should have at least 1", id="no test"),
-        pytest.param(TESTS + "x: 1", "f.yaml:1: x: Extra inputs", id="unknown key"),
+        pytest.param("tests: []", "f.yaml:1: tests: should have at least 1", id="no test"),
+        pytest.param(TESTS + "x: 1", "f.yaml:1: x: is not known here", id="unknown key"),
         pytest.param(
             TESTS.replace("decisions", "decision"), "f.yaml:4: .*'decision' is not one of arrivals",
             id="unknown series",

@@ -57,7 +57,7 @@ def test_every_token_of_a_person_can_be_listed(tmp_path: Path) -> None:
     [
         ('[encryption]\nkeys = "e1:12ab"\n', "encryption.keys: key 1 is not kid:64 hex digits"),
         ('[identifiers]\nkeys_path = "/none"\n', "identifiers.keys_path: /none cannot be read"),
-        ("[encryption]\nkeys = 1212\n", "encryption.keys Input should be a valid string"),
+        ("[encryption]\nkeys = 1212\n", "encryption.keys should be a text"),
     ],
 )
 def test_bad_key_is_found_before_the_start_and_not_shown(

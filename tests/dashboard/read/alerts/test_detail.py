@@ -141,6 +141,28 @@ def test_history_holds_what_people_did_the_newest_first(reader: Reader, state: A
     )
 
 
+def test_silence_that_outlasts_its_alert_can_be_ended(
+    own_world: Connections, tmp_path: Path
+) -> None:
+    """It hides nothing of what is over, and would hide the next alert of its class."""
+    seed = Seed(random.Random(0))
+    seed.alert(AT_NS, 1, "firing", episode_id=EPISODE)
+    seed.alert(AT_NS + 9 * NS_PER_S, 2, "resolved", episode_id=EPISODE)
+    seed.insert(own_world.client())
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    act = Act("anna", AT_NS + 2 * NS_PER_S)
+    for matcher, hours in (("rule=checkout-burn", 9), ("rule=other", 9), ("action=~.*", 0)):
+        ends_ns = AT_NS + 3 * NS_PER_S + hours * NS_PER_HOUR
+        window = Window(AT_NS + NS_PER_S, ends_ns)
+        Silences(state).make(parse_matchers([matcher]), window, act, matcher)
+    found = read(Reader(own_world), state)
+    state.close()
+    assert found is not None
+    assert not found.is_open
+    assert found.silences == []
+    assert [each.reason for each in found.lasting] == ["rule=checkout-burn"]
+
+
 def test_others_of_its_incident_are_named(own_world: Connections, tmp_path: Path) -> None:
     """A responder looks at them together; what has another cause is left out."""
     seed = Seed(random.Random(0))
