@@ -36,11 +36,11 @@ from collector.core.errors import (
 from collector.store.client.guarded import unspoilt
 from collector.store.client.long_lists import with_long_lists
 from collector.store.client.reading import Count, count_reads
+from collector.store.client.unfinished import LOCK_FILE
 from collector.store.errors import explain
 from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
 
-# The engine holds this file locked while it runs; of a failed start it says no more than that.
-_LOCK_FILE = "status"
+# Of a failed start the engine says no more than that.
 _OTHER_PATH = "already initialized with path"
 
 # The client cuts an error at 1,024 characters, and the part that names the reader comes last: by
@@ -361,7 +361,7 @@ def _explain(error: Exception, config: StoreConfig) -> Exception:
             f"this process has already opened another store than {config.embedded_path}; "
             "one process owns one embedded store"
         )
-    if config.embedded_path is not None and _is_locked(config.embedded_path / _LOCK_FILE):
+    if config.embedded_path is not None and _is_locked(config.embedded_path / LOCK_FILE):
         return StoreInUseError(
             f"store {config.embedded_path} is in use by another process; stop that one, or give "
             "this one its own with MILLWORTH__STORE__URL=chdb:///PATH"

@@ -16,7 +16,7 @@ _MASK = "**********"
 # Of a URL: after the user, or as a parameter; a password may hold an @ of its own.
 _PASSWORD = re.compile(
     r"(://[^/\s:@]*:)[^/\s]*(?=@)"
-    r"|([?&][\w.-]*(?:password|passwd|pwd|secret|token|key|sig|signature|auth|code)=)[^&#\s]*",
+    r"|([?&][\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|sig|signature|auth|code)=)[^&#\s]*",
     re.IGNORECASE,
 )
 _HEAD = """\

@@ -33,10 +33,11 @@ from collector.store.connect import Connections
 
 STORED_COPIES = sql("stored_copies", __file__)
 SUFFIX = ".segment"
-_CHAIN = (
-    "otel_traces", "otel_traces_trace_id_ts", "otel_span_skeletons", "decisions", "otel_logs",
-    "outcomes",
-)  # fmt: skip
+# What an insert of a signal fills, itself or by its views.
+_CHAIN = {
+    "traces": ("otel_traces", "otel_traces_trace_id_ts", "otel_span_skeletons", "decisions"),
+    "logs": ("otel_logs", "outcomes"),
+}
 _FLUSH_S = 60.0
 # An insert takes some 50 ms, its tables get their parts a few apart.
 _LOOK_S = 0.0005
@@ -52,6 +53,7 @@ class Point(StrEnum):
     ROTATE = "rotate"  # a segment is made, and its directory is not synced
     INSERT = "insert"  # a segment is about to go in
     CHAIN = "chain"  # some tables behind the views have their rows, others do not
+    COMMIT = "commit"  # a table has noted a part as in that has no name yet
     STORED = "stored"  # everything is in, and the segment is still there
     DELETE = "delete"  # the segment is deleted, and its directory is not synced
     MIGRATE = "migrate"  # between two statements, or within one
@@ -62,7 +64,7 @@ class Plan:
     """Where one collector ends."""
 
     point: Point
-    nth: int  # time that it comes there; of CHAIN: tables that have their rows
+    nth: int  # time that it comes there; of CHAIN and COMMIT: tables that have their rows
     from_start: bool  # counted from the start, so that a replay is cut short too
 
     @classmethod
@@ -100,15 +102,16 @@ class Trap:
 
     def watch(self, tables: list[Path], inserted: threading.Event) -> None:
         """End the process once as many tables have new parts as the plan says."""
-        if not self._is_armed or self._plan.point is not Point.CHAIN:
+        if not self._is_armed or self._plan.point not in {Point.CHAIN, Point.COMMIT}:
             return
         before = [_parts(table) for table in tables]
         while not inserted.wait(_LOOK_S):
-            changed = sum(
-                bool(_parts(table) - old) for table, old in zip(tables, before, strict=True)
-            )
-            if changed >= self._plan.nth:
-                kill(os.getpid())
+            made = [_parts(table) - old for table, old in zip(tables, before, strict=True)]
+            if sum(map(bool, made)) < self._plan.nth:
+                continue
+            if self._plan.point is Point.COMMIT:
+                _take_name(max(set().union(*made), key=lambda part: part.stat().st_ctime_ns))
+            kill(os.getpid())
 
 
 class TrapClock(SystemClock):
@@ -175,7 +178,7 @@ class TrapStore(Connections):
     def __init__(self, config: StoreConfig, trap: Trap) -> None:
         super().__init__(config)
         self._trap = trap
-        self.tables: list[Path] = []
+        self.tables: dict[str, list[Path]] = {}  # of each signal
 
     def client(self) -> Client:
         """Return this thread's connection."""
@@ -185,7 +188,7 @@ class TrapStore(Connections):
 class TrapClient:
     """A connection, as far as a writer and a migration use it."""
 
-    def __init__(self, client: Client, trap: Trap, tables: list[Path]) -> None:
+    def __init__(self, client: Client, trap: Trap, tables: dict[str, list[Path]]) -> None:
         self._client = client
         self._trap = trap
         self._tables = tables
@@ -196,7 +199,9 @@ class TrapClient:
         """Insert bytes."""
         self._trap.reach(Point.INSERT)
         inserted = threading.Event()
-        watcher = threading.Thread(target=self._trap.watch, args=(self._tables, inserted))
+        # Of the other signal an insert may be done, and its segment gone.
+        tables = self._tables.get("logs" if "logs" in table else "traces", [])
+        watcher = threading.Thread(target=self._trap.watch, args=(tables, inserted))
         watcher.start()
         try:
             summary = self._client.raw_insert(
@@ -232,7 +237,7 @@ def main(directory: Path, plan: Plan) -> None:
     store = TrapStore(StoreConfig(url=f"chdb://{directory / 'store'}"), trap)
     prepare(store)
     client = store.client()
-    store.tables += _data_paths(client)
+    store.tables |= _data_paths(client)
     # Short segments, so that a round meets a rotation, an insert and a deletion.
     service = start_collector(
         store, directory / "wal", clock, TrapDisk(trap, directory), segment_seconds_max=0.02
@@ -246,16 +251,24 @@ def main(directory: Path, plan: Plan) -> None:
     threading.Event().wait()
 
 
-def _data_paths(client: Client) -> list[Path]:
+def _data_paths(client: Client) -> dict[str, list[Path]]:
     rows = client.query(
         "SELECT name, data_paths FROM system.tables WHERE database = currentDatabase()"
     ).result_rows
-    return [Path(path) for name, paths in rows if name in _CHAIN for path in paths]
+    return {
+        signal: [Path(path) for name, paths in rows if name in names for path in paths]
+        for signal, names in _CHAIN.items()
+    }
 
 
-def _parts(table: Path) -> set[str]:
+def _parts(table: Path) -> set[Path]:
     """Return the parts that a table has; one that is still being written has another name."""
-    return {entry.name for entry in os.scandir(table) if entry.name[0].isdigit()}
+    return {path for path in table.iterdir() if path.name[0].isdigit()}
+
+
+def _take_name(part: Path) -> None:
+    """Put a part back to where it was before the engine gave it a name."""
+    part.rename(part.with_name(f"tmp_insert_{part.name}"))
 
 
 def _directory_point() -> Point:

@@ -45,9 +45,11 @@ _ITEMS = 5
 _ROUND_S_MAX = 3.0
 _START_S_MAX = 120.0
 _DAMAGES: Sequence[Damage] = (leave, tear, cut_power)
-_AT_START = (Point.ANYWHERE, Point.INSERT, Point.CHAIN, Point.STORED, Point.DELETE)
+_AT_START = (
+    Point.ANYWHERE, Point.INSERT, Point.CHAIN, Point.COMMIT, Point.STORED, Point.DELETE,
+)  # fmt: skip
 
-Key = tuple[str, str]  # span, decision or outcome; its id
+Key = tuple[str, str]  # span, skeleton, trace, decision or outcome; its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,8 @@ def run_crash(runs: int, progress: Progress, outage_minutes: float) -> dict[str,
 
     Keys: `rounds`, `acked_lost`, `counted_twice`, `collector_restart_s` (median, from the start of
     a process that has the collector alone until it receives; `dashboard.bench.start` has that of
-    the service), `collector_restart_s_max`, `acked`, the spans, decisions and outcomes that were
-    answered OK, and those of `run_outage`. A round takes about 2 s, so that two hundred and ten
+    the service), `collector_restart_s_max`, `acked`, the spans, their skeletons and traces,
+    decisions and outcomes that were answered OK, and those of `run_outage`. A round takes about 2 s, so that two hundred and ten
     minutes of outage are done in twenty.
     """
     if outage_minutes < OUTAGE_MINUTES:
@@ -136,9 +138,11 @@ def make_plan(seed: int, draw: random.Random, *, is_fresh: bool) -> Plan:
     if is_fresh:
         return Plan(Point.MIGRATE, draw.randint(1, _STATEMENTS), from_start=True)
     points = [point for point in Point if point is not Point.MIGRATE]
-    point = points[seed % len(points)]
+    # A directory begins with each tenth seed, and there are as many points.
+    point = points[(seed + seed // ROUNDS_PER_DIRECTORY) % len(points)]
     from_start = point in _AT_START and draw.random() < 0.4
-    most = {Point.RECEIVE: 80, Point.FSYNC: 30, Point.SYNCED: 30, Point.CHAIN: 3}.get(point, 6)
+    often = {Point.RECEIVE: 80, Point.FSYNC: 30, Point.SYNCED: 30}
+    most = {**often, Point.CHAIN: 3, Point.COMMIT: 4}.get(point, 6)
     return Plan(point, draw.randint(1, 1 if from_start and most == 6 else most), from_start)
 
 
@@ -232,8 +236,8 @@ def _make_request(signal: str, draw: random.Random) -> _Request:
     if signal == "logs":
         keys = frozenset(("outcome", key.hex()) for key in ids)
         return _Request(signal, _outcomes(ids, now_ns).SerializeToString(), keys)
-    keys = frozenset(("decision", key.hex()) for key in ids)
-    keys |= {("span", key[:8].hex()) for key in ids}
+    keys = frozenset((kind, key.hex()) for key in ids for kind in ("decision", "trace"))
+    keys |= {(kind, key[:8].hex()) for key in ids for kind in ("span", "skeleton")}
     return _Request(signal, _decisions(ids, now_ns).SerializeToString(), keys)
 
 

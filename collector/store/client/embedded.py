@@ -7,13 +7,15 @@ they are while the process runs.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from clickhouse_connect.driver._chdbclient import ChdbClient
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from collector.store.client.unfinished import forget_unfinished
 
+if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
 
 
@@ -24,6 +26,8 @@ def open_embedded(path: Path, options: dict[str, Any]) -> Client:
         path: of the directory, absolute.
         options: of the engine, as those of a command line; the first connection's hold.
     """
+    with suppress(OSError):  # what this user may not use, the engine cannot use either, and says so
+        forget_unfinished(path)
     return _Embedded(path=str(path), chdb_options=options)
 
 

@@ -15,8 +15,8 @@ from dashboard.settings.settings import load
         ("https://u:hunter2@%40@db:8443/?a=1", "https://u:**********@db:8443/?a=1"),
         ("http://:hunter2@db", "http://:**********@db"),
         (
-            "http://db:8123/?user=u&password=hunter2&a=1",
-            "http://db:8123/?user=u&password=**********&a=1",
+            "http://db:8123/?user=u&password=hunter2&pass=hunter2&a=1",
+            "http://db:8123/?user=u&password=**********&pass=**********&a=1",
         ),
         (
             "http://db:8123/?api-key=hunter2&X-Signature=hunter2&keys=1#a",
