@@ -91,8 +91,8 @@ def run_crash(runs: int, progress: Progress, outage_minutes: float) -> dict[str,
     Keys: `rounds`, `acked_lost`, `counted_twice`, `collector_restart_s` (median, from the start of
     a process that has the collector alone until it receives; `dashboard.bench.start` has that of
     the service), `collector_restart_s_max`, `acked`, the spans, their skeletons and traces,
-    decisions and outcomes that were answered OK, and those of `run_outage`. A round takes about 2 s, so that two hundred and ten
-    minutes of outage are done in twenty.
+    decisions and outcomes that were answered OK, and those of `run_outage`. A round takes about
+    2 s, so that two hundred and ten minutes of outage are done in twenty.
     """
     if outage_minutes < OUTAGE_MINUTES:
         progress(f"shortened: the store is away for {outage_minutes:g} minutes, not ten")
