@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from decimal import Decimal
+
+import pytest
 
 from alerts.people.calendars import Calendars
 from alerts.read.reader import AlertReader
 from alerts.rules.dollar_burn import DollarBurn
+from alerts.rules.rings import read_sums
 from alerts.rules.threshold import Threshold, ThresholdConfig
 from alerts.state.subject import Subject
 from alerts.state.transitions import Status, first_state
@@ -22,6 +26,7 @@ from tests.support.alerts.builders import moment, rule
 from tests.support.alerts.scene import HURT, INCIDENT_S, Scene, write_arrived
 from tests.support.attribution.attribution_job import SlowClock, at
 from tests.support.attribution.stored import Stored, decision, put_spans, rows
+from tests.support.examples import examples
 
 CLASS = Subject("offer", "eu")
 PER_SECOND, WINDOW_S = 3, 60
@@ -38,6 +43,11 @@ def put(store: Connections, second: int) -> None:
     put_spans(store, spans)
 
 
+def job(store: Connections, clock: SlowClock) -> AttributionJob:
+    """Return a job that never ran in this process."""
+    return AttributionJob(AttributionConfig(), AttributesConfig(), store, clock, Pace(spans_min=1))
+
+
 def one_slice() -> bool:
     """End a run of the lane after its first slice."""
     return False
@@ -52,9 +62,7 @@ def test_budgets_and_rates_are_of_what_is_there_while_the_lane_catches_up(
     decisions come at the rate at which they come, whatever of it is written.
     """
     clock = SlowClock()
-    running = AttributionJob(
-        AttributionConfig(), AttributesConfig(), store, clock, Pace(spans_min=1)
-    )
+    running = job(store, clock)
     for second in range(110):
         put(store, second)
     for second in (5, 9, 12):
@@ -100,6 +108,53 @@ def test_budgets_and_rates_are_of_what_is_there_while_the_lane_catches_up(
     assert missed[0] > 30 * PER_SECOND
     assert (missed[-2:], running.put_off_ns) == ([0, 0], 0), "sums first, and then the cursor"
     assert shares[-1] == WINDOW_S
+
+
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", range(examples(2)))
+def test_what_is_there_and_what_is_missing_are_all_that_arrived(
+    store: Connections, seed: int
+) -> None:
+    """Of each class, in each window, however late its decisions come and whatever is written."""
+    draw, clock = random.Random(seed), SlowClock()
+    running, reader = job(store, clock), AlertReader(store, Calendars(()).budget_factor)
+    was_put_off = was_missing = False
+    for second in range(80):
+        for number in range(3):
+            delay_s = draw.choice((0.2, 1.0, 12.0))
+            region = draw.choice(("eu", "us"))
+            put_spans(
+                store,
+                decision(
+                    f"{second}-{number}", second * 1_000 + number, draw.randrange(50, 200),
+                    second + delay_s, decision__region=region,
+                ),
+            )  # fmt: skip
+        if (is_sure := second in (30, 34, 46)) or draw.random() < 0.3:
+            clock.reading_s = 2.0 if is_sure else draw.choice((0.0, 2.0))
+            running.run_once(at(second + 1), stored_ns=at(second + 1), may_put_off=True)
+        if draw.random() < 0.4:
+            running.run_late(at(second + 1), one_slice)
+        if draw.random() < 0.03:
+            running = job(store, clock)
+        if not running.put_off_ns:
+            continue
+        was_put_off = True
+        end_ns = at(second - draw.randrange(10))
+        starts_ns = {end_ns - each * NS_PER_S for each in (5, 20, 60)}
+        found = read_sums(reader.rows, starts_ns, end_ns)
+        for start_ns in starts_ns:
+            arrived = rows(
+                store,
+                "SELECT toString(region) AS region, count() AS decisions FROM decisions FINAL"
+                f" WHERE ingress_ns >= {start_ns} AND ingress_ns < {end_ns} GROUP BY region",
+            )
+            for of in arrived:
+                window = found[Subject("offer", of["region"])][start_ns]
+                assert window.decisions + window.missing == of["decisions"], (seed, second)
+                was_missing |= 0 < window.missing < of["decisions"]
+    assert was_put_off, f"seed {seed} put nothing off"
+    assert was_missing, f"seed {seed} had never a part"
 
 
 def test_page_does_not_end_while_decisions_of_its_end_are_missing(scene: Scene) -> None:
