@@ -9,6 +9,7 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeVar
 
+from alerts.rows import focus_text
 from alerts.rules.base import (
     Evaluation,
     Moment,
@@ -137,7 +138,7 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         route = _usual_route(reader, focus, end_ns - self.window_s * NS_PER_S, end_ns)
         evaluation = self._evaluate(facts, state, replace(losses, spent_usd=spent_usd))
         if focus != subject:
-            reason = f"{evaluation.reason}; {focus} loses most of it"
+            reason = f"{evaluation.reason}; {focus_text(focus)}"
             evaluation = replace(evaluation, reason=reason)
         return evaluation, propose(self.config, focus, self._all_losses(facts), route)
 

@@ -25,7 +25,7 @@ from alerts.rules.base import (
     unless_missing,
 )
 from alerts.state.subject import Subject
-from alerts.state.transitions import AlertState, Observation, Status
+from alerts.state.transitions import AlertState, Observation, Phase, Status
 from collector.core.clock import NS_PER_MS, NS_PER_S
 
 _S_PER_H = 3_600
@@ -282,8 +282,8 @@ class Threshold(Rule[ThresholdConfig, Readings]):
         moment, figure = facts.moment, FIGURES[self.config.figure]
         reading = facts.by_subject.get(state.subject)
         status, reason = self._judge(figure, reading)
-        if self._may_have_missed(moment):
-            status, reason = Status.NO_DATA, "the window begins before this process did"
+        if self._is_least_rate:
+            status, reason = self._too_soon(moment, state) or (status, reason)
         if figure.counted and figure.is_prompt:
             newest_ns = 0 if reading is None else reading.newest_ns
             if reading is not None:
@@ -291,7 +291,11 @@ class Threshold(Rule[ThresholdConfig, Readings]):
                 reason += missing_text(seconds)
                 if self._may_change(figure, reading):
                     status = unless_missing(status, state, seconds)
-            return Evaluation(observe(status, state, newest_ns, moment), reason)
+            seen = observe(status, state, newest_ns, moment)
+            # Where others decide, silence is a rate as any other: it is 0.
+            others_decide = moment.known_ns - moment.end_ns <= moment.nodata_ns
+            is_known = self._is_least_rate and others_decide
+            return Evaluation(replace(seen, is_silent=seen.is_silent and not is_known), reason)
         seen = Observation(status, moment.end_ns, moment.end_ns, is_silent=False)
         return Evaluation(seen, reason)
 
@@ -304,7 +308,7 @@ class Threshold(Rule[ThresholdConfig, Readings]):
     def _judge(self, figure: Figure, reading: Reading | None) -> tuple[Status, str]:
         config = self.config
         during = duration_text(config.window_length_s)
-        if reading is None and figure.counted:
+        if reading is None and figure.counted and not self._is_least_rate:
             return Status.NO_DATA, f"no {figure.counted} in {during}"
         if reading is None:
             # What is counted and has no row happened not once.
@@ -317,12 +321,23 @@ class Threshold(Rule[ThresholdConfig, Readings]):
         is_beyond, limit = self._limit(reading.value)
         return (Status.BREACHED if is_beyond else Status.OK), f"{value}{of}, {limit}"
 
-    def _may_have_missed(self, moment: Moment) -> bool:
-        """Return whether decisions are few perhaps because nobody was there to receive them."""
-        config = self.config
-        begins_ns = moment.end_ns - config.window_length_s * NS_PER_S
-        is_rate = config.figure == "decisions_per_s" and config.below is not None
-        return is_rate and begins_ns < moment.started_ns
+    @property
+    def _is_least_rate(self) -> bool:
+        return self.config.figure == "decisions_per_s" and self.config.below is not None
+
+    def _too_soon(self, moment: Moment, state: AlertState) -> tuple[Status, str] | None:
+        """Return what there is to say while a window is longer than a class is known, else None.
+
+        Decisions are few perhaps because nobody was there to receive them, or because the class is
+        new.
+        """
+        window_ns = self.config.window_length_s * NS_PER_S
+        if moment.end_ns - window_ns < moment.started_ns:
+            return Status.NO_DATA, "the window begins before this process did"
+        is_new = state.phase is Phase.INACTIVE and not state.episodes
+        if is_new and state.held_ns < window_ns:
+            return Status.OK, "the window begins before its first decision"
+        return None
 
     def _may_change(self, figure: Figure, reading: Reading) -> bool:
         """Return whether the figure may be beyond the limit with what is missing of it."""

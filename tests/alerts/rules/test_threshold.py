@@ -18,7 +18,7 @@ from alerts.rules.base import Evaluation
 from alerts.rules.kinds import rule_of
 from alerts.rules.threshold import FIGURES, Reading, Readings, Threshold, ThresholdConfig
 from alerts.state.subject import Subject
-from alerts.state.transitions import AlertState, Phase, Status, first_state
+from alerts.state.transitions import AlertState, Phase, Status, Timing, advance, first_state
 from attribution.jobs.late.put_off import PutOff
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
@@ -240,13 +240,48 @@ def test_status(
     assert found.cost.basis == "unknown"
 
 
+def known(state: AlertState) -> AlertState:
+    """Return the state of a class that is known for as long as a window is."""
+    return replace(state, held_ns=300 * NS_PER_S)
+
+
 def rate(reading: Reading, started_s: float = -900) -> tuple[Status, str]:
     """Return what a rule says of a class that has to decide once in twenty seconds."""
     rule = Threshold(config("decisions_per_s", above=None, below=0.05))
     now = moment(started_ns=NOW_NS + round(started_s * NS_PER_S))
-    state = first_state("limit", CHECKOUT, NOW_NS)
+    state = known(first_state("limit", CHECKOUT, NOW_NS))
     found = rule.evaluate(Readings(now, {CHECKOUT: reading}), state)
     return found.seen.status, found.reason
+
+
+def test_class_that_is_new_is_not_slow_for_that() -> None:
+    """Each launch was a page: the window began before the first decision."""
+    rule = Threshold(config("decisions_per_s", above=None, below=0.05))
+    timing = Timing(for_s=0, keep_firing_s=0, window_s=300)
+    state = first_state("limit", CHECKOUT, NOW_NS)
+    phases = list[Phase]()
+    for passed_s in range(10, 330, 10):
+        end_ns = NOW_NS + passed_s * NS_PER_S
+        now = moment(known_ns=end_ns, end_ns=end_ns, started_ns=0)
+        # One decision in a minute, from the first second on: too few, as is seen in the end.
+        reading = Reading(passed_s / 60 / 300, max(1, passed_s // 60), now.end_ns - 1)
+        seen = rule.evaluate(Readings(now, {CHECKOUT: reading}), state).seen
+        state, _ = advance(state, timing, seen)
+        phases.append(state.shown)
+    assert phases == [Phase.INACTIVE] * 30 + [Phase.FIRING] * 2
+
+
+def test_class_that_no_longer_decides_is_below_any_rate() -> None:
+    """A region that was gone from one second to the next fell out of the figure, unseen."""
+    rule = Threshold(config("decisions_per_s", above=None, below=0.05))
+    state = known(first_state("limit", CHECKOUT, NOW_NS - 900 * NS_PER_S))
+    now = moment(started_ns=0)
+    found = rule.evaluate(Readings(now, {}), state)
+    assert (found.seen.status, found.seen.is_silent) == (Status.BREACHED, False)
+    assert found.reason == "decisions_per_s 0 /s in 5 min, below 0.05"
+    # Where nothing decides at all, nobody knows why: that is what a dead man is for.
+    all_gone = moment(started_ns=0, known_ns=now.end_ns + now.nodata_ns + 1)
+    assert rule.evaluate(Readings(all_gone, {}), state).seen.is_silent
 
 
 def test_rate_is_judged_however_few_decided() -> None:
@@ -262,7 +297,7 @@ def test_figures_say_what_is_missing_of_them(store: Connections) -> None:
     now_ns, reader = NOW_NS, AlertReader(store, Calendars(()).budget_factor)
     write_arrived(store.client(), now_ns - 75 * NS_PER_S, 75, HURT)
     write_seconds(store.client(), now_ns - 50 * NS_PER_S, 50, HURT, slow_ms=120)
-    state = first_state("limit", CHECKOUT, now_ns)
+    state = known(first_state("limit", CHECKOUT, now_ns))
 
     def found(figure: str, state: AlertState = state, **limit: float | None) -> Evaluation:
         rule = Threshold(config(figure, **limit))

@@ -81,6 +81,7 @@ def test_budgets_and_rates_are_of_what_is_there_while_the_lane_catches_up(
     gone = Threshold(
         ThresholdConfig(name="gone", figure="decisions_per_s", below=2.9, window_length_s=WINDOW_S)
     )
+    known = replace(first_state("gone", CLASS, now_ns), held_ns=WINDOW_S * NS_PER_S)
     missed: list[int] = []
     shares: list[Decimal] = []
     for each in range(200):
@@ -97,7 +98,7 @@ def test_budgets_and_rates_are_of_what_is_there_while_the_lane_catches_up(
         found = burn.evaluate(losses, first_state("burn", CLASS, now_ns))
         assert found.seen.status is not Status.BREACHED, found.reason
         shares.append(found.cost.loss_usd)
-        found = gone.evaluate(gone.read(reader, now, {}), first_state("gone", CLASS, now_ns))
+        found = gone.evaluate(gone.read(reader, now, {}), known)
         assert found.seen.status is Status.OK, found.reason
         if running.put_off_ns == 0:
             break
