@@ -65,6 +65,11 @@ def span_of_time(ns: float) -> str:
     return f"{seconds / 86_400:.1f} d"
 
 
+def without_text(missing_ns: int) -> str:
+    """Return what is said after a figure of which so much is not attributed yet, "" for nothing."""
+    return f", without {span_of_time(missing_ns)} still to be attributed" if missing_ns else ""
+
+
 def utc_iso(ns: int) -> str:
     """Return an instant for an axis or a URL: `2026-09-21T14:13:20.123`, always UTC."""
     whole, rest = divmod(ns, NS_PER_S)

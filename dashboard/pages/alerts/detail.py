@@ -36,6 +36,7 @@ from dashboard.units import (
     percent,
     span_of_time,
     usd,
+    without_text,
 )
 
 PATH = "/alerts/{id}"
@@ -206,6 +207,7 @@ def _money(alert: AlertDetail, zone: Zone, now_ns: int) -> dict[str, object]:
         over = span_of_time(over_s * NS_PER_S)
         at_risk = f"{usd(rate)} / h"
         said = f"{when}, over {'its newest ' if alert.is_now else ''}{over}"
+        said += without_text(alert.now_missing_ns)
         note = [interval_bar(rate, low, high), f"{interval_text(low, high)} · {said}"]
     lost: object = UNKNOWN
     lost_note: object = "of no decision of it is the value known"

@@ -20,7 +20,7 @@ from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES
 from dashboard.read.alerts.timeline import rest_text
-from dashboard.units import utc_iso
+from dashboard.units import utc_iso, without_text
 
 EpisodeArgument = Annotated[str, typer.Argument(help="Episode of the alert, as `list` prints it.")]
 CommentOption = Annotated[str, typer.Option("--comment", "-m", help="Kept with the alert.")]
@@ -122,7 +122,10 @@ def show_open(api: Api, *, as_json: bool) -> bool:
         at_risk, lost = _dollars(answer["at_risk"]), _dollars(answer["lost"])
         # Where nothing evaluates any more, these are figures of another hour.
         as_of = f"as of {utc_iso(answer['as_of_ns'])[:19]}Z"
-        OUT.print(f"each dollar once, {as_of}: {at_risk} an hour at risk, {lost} lost so far")
+        missing = without_text(max((each["now_missing_ns"] for each in alerts), default=0))
+        OUT.print(
+            f"each dollar once, {as_of}{missing}: {at_risk} an hour at risk, {lost} lost so far"
+        )
     return fires
 
 
@@ -214,7 +217,7 @@ def _cost(alert: dict[str, Any]) -> str:
     if alert["state"] not in OPEN_STATES:
         return f"over since {utc_iso(alert['at_ns'])}"
     if now is not None:
-        return f"${float(now):,.2f}/h"
+        return f"${float(now):,.2f}/h{without_text(alert['now_missing_ns'])}"
     if then is None or alert["state"] == "unknown":
         return "unknown cost"
     return f"${float(then):,.2f}/h at its last change {utc_iso(alert['at_ns'])[:19]}Z"

@@ -11,12 +11,13 @@ from alerts.state.retry import DeliveryStatus, Step
 from alerts.state.sqlite import Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import Phase
+from attribution.jobs.late.put_off import PutOff
 from collector.core.clock import NS_PER_S
 from dashboard.cli.ask.alerts.main import show_history, show_open
 from dashboard.cli.ask.alerts.silences import show_silence
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import EPISODE, event, firing_state, message
-from tests.support.alerts.scene import HURT, write_seconds
+from tests.support.alerts.scene import HURT, write_arrived, write_seconds
 from tests.support.alerts.state_api import StateApi
 
 BODY = {
@@ -140,6 +141,34 @@ def test_list_report_and_api_have_one_figure_of_one_instant(
     assert known["revenue_at_risk_usd_per_h"] == "7407.407340", "of its last change, as ever"
     show_history(state_api.client, EPISODE, as_json=False)
     assert capsys.readouterr().out.splitlines()[0] == f"{line}, lost $300.00"
+
+
+def test_figure_of_now_says_how_much_of_its_window_is_not_attributed(
+    state_api: StateApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is a part of the truth, by its own decisions and not by time."""
+    began_ns = NOW_NS - 60 * NS_PER_S
+    state_api.fire(at_ns=began_ns, started_ns=began_ns)
+    write_seconds(state_api.store.client(), began_ns + 40 * NS_PER_S, 20, HURT, 120)
+    write_arrived(state_api.store.client(), began_ns, 60, HURT)
+    PutOff(state_api.store).add(began_ns, NOW_NS, NOW_NS)
+    mirror(state_api.state, state_api.store)
+
+    show_open(state_api.client, as_json=False)
+    line, _ = capsys.readouterr().out.splitlines()
+    assert "$6,000.00/h, without 40 s still to be attributed, since " in line
+    [listed] = state_api.client.get("/api/v1/alerts")["alerts"]
+    report = state_api.client.get(f"/api/v1/alerts/{EPISODE}/report")
+    [known] = state_api.client.get("/api/v1/alerts/open")["alerts"]
+    found = [each["now_missing_ns"] for each in (listed, report, known)]
+    assert found == [40 * NS_PER_S] * 3
+    told = state_api.send("GET", f"/api/v1/alerts/{EPISODE}/report?format=markdown").text
+    assert " / h now, without 40 s still to be attributed (90 %: " in told
+
+    write_seconds(state_api.store.client(), began_ns, 40, HURT, 120)
+    show_open(state_api.client, as_json=False)
+    said = capsys.readouterr().out
+    assert "$18,000.00/h, since " in said, "the lane wrote it, and has not said so yet"
 
 
 def test_what_pages_nobody_is_listed_and_exits_0(
