@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from alerts.evidence.suspect import (
     DECISIONS_MIN,
     Baseline,
@@ -19,6 +21,10 @@ from alerts.read.reader import AlertReader
 from alerts.rows import AlertEvent, failing_percent
 from alerts.state.subject import Subject
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
+from collector.core.errors import first_line
+from collector.core.log import get_logger
+
+_log = get_logger("alerts")
 
 # What was usual: the class in the ten minutes before the window, while no alert about it fired.
 _BASELINE_NS = 10 * NS_PER_MINUTE
@@ -116,9 +122,20 @@ class SuspectSearch:
         too little is left.
         """
         from_ns = max(0, end_ns - _BASELINE_NS)
-        alight = [
-            (int(begin_ns), int(over_ns))
-            for begin_ns, over_ns in self._reader.rows(
+        alight = self._alight(subject, from_ns, end_ns)
+        if alight:
+            times = self._segment_times(subject.action, from_ns, end_ns, alight)
+            if subject.region in times and times[subject.region].decisions >= DECISIONS_MIN:
+                return times, alight
+        return self._segment_times(subject.action, from_ns, end_ns), []
+
+    def _alight(self, subject: Subject, from_ns: int, end_ns: int) -> list[tuple[int, int]]:
+        """Return when alerts about a class fired; none where their mirror cannot be read.
+
+        A cause that is less exact is better than an alert that is not told of.
+        """
+        try:
+            rows = self._reader.rows(
                 "alight",
                 __file__,
                 action=subject.action,
@@ -126,12 +143,10 @@ class SuspectSearch:
                 from_ns=from_ns,
                 end_ns=end_ns,
             )
-        ]
-        if alight:
-            times = self._segment_times(subject.action, from_ns, end_ns, alight)
-            if subject.region in times and times[subject.region].decisions >= DECISIONS_MIN:
-                return times, alight
-        return self._segment_times(subject.action, from_ns, end_ns), []
+        except ClickHouseError as error:
+            _log.warning("fired_alerts_not_read", reason=first_line(error))
+            return []
+        return [(int(begin_ns), int(over_ns)) for begin_ns, over_ns in rows]
 
     def _failing(
         self,
