@@ -32,6 +32,9 @@ from collector.core.log import get_logger
 
 _LOG = get_logger("collector")
 
+# A merge of any kind would drop what is over its time by the clock of this machine, which may be
+# wrong: collector.store.lapses does it by one that is watched. Tables that come later need it too.
+KEEP_LAPSED: Final = "SYSTEM STOP TTL MERGES"
 # The engine holds this file locked while it runs.
 LOCK_FILE: Final = "status"
 _LOGS_NAME: Final = "deduplication_logs"
@@ -102,7 +105,7 @@ def forget_failed(client: Client) -> list[str]:
         ClickHouseError, OSError: the engine or the disk refuses; to be tried again.
     """
     for (table,) in client.query(_AWAY).result_rows:
-        client.command("ATTACH TABLE {table:Identifier}", parameters={"table": table})
+        _attach(client, table)
     found = []
     for table, paths in client.query(_TABLES).result_rows:
         logs = [each for path in paths if (each := Path(path) / _LOGS_NAME).is_dir()]
@@ -114,8 +117,13 @@ def forget_failed(client: Client) -> list[str]:
             if [each for each in logs if _forget(each)]:
                 found.append(str(table))
         finally:
-            client.command("ATTACH TABLE {table:Identifier}", parameters={"table": table})
+            _attach(client, table)
     return found
+
+
+def _attach(client: Client, table: str) -> None:
+    client.command("ATTACH TABLE {table:Identifier}", parameters={"table": table})
+    client.command(KEEP_LAPSED)  # what was asked of the table before went with it
 
 
 def _forget(logs: Path, *, dry_run: bool = False) -> bool:
