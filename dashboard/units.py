@@ -76,6 +76,11 @@ def utc_iso(ns: int) -> str:
     return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{rest // NS_PER_MS:03d}"
 
 
+def utc_text(ns: int) -> str:
+    """Return an instant for a person at a terminal: `2026-09-21T14:13:20Z`."""
+    return f"{datetime.fromtimestamp(ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def utc_clock(ns: int) -> str:
     """Return the time of day, UTC: `14:13:20`."""
     return f"{datetime.fromtimestamp(ns // NS_PER_S, UTC):%H:%M:%S}"

@@ -33,3 +33,21 @@ def test_figure_of_now_says_what_is_missing_of_it(store: Connections, tmp_path: 
     )
     assert found.shown["alert-risk-value.children"] == "$6,000 / h"
     assert "now, over its newest 60 s, without 40 s still to be attributed" in note
+
+
+def test_rule_without_dollars_is_not_called_ignorant_of_them(
+    store: Connections, tmp_path: Path
+) -> None:
+    """`Nobody knows what this costs` stood beside the alert of the same class that said it."""
+    state, began_ns = AlertStore(tmp_path / "alerts.sqlite"), NOW_NS - 60 * NS_PER_S
+    fired = event(
+        rule="failed", at_ns=began_ns, started_ns=began_ns, basis="unknown", slope_source="unknown"
+    )
+    state.record([Update(firing_state(), fired)])
+    with page_context(Reader(store), NOW_NS, alert_state=state) as context:
+        shown = show(context, EPISODE, Zone()).shown
+    state.close()
+    assert shown["alert-risk-note.children"] == "this rule counts no dollars"
+    assert shown["alert-lost-note.children"] == (
+        "alerts of a rule of kind dollar_burn say what decisions lose"
+    )
