@@ -13,7 +13,12 @@ from typing import Any, TypeVar
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.core.errors import MillworthError, PermanentError, first_line
+from collector.core.errors import (
+    MillworthError,
+    PermanentError,
+    StoreUnavailableError,
+    first_line,
+)
 from collector.core.log import get_logger
 from collector.otlp.check import Signal
 from collector.store.client.unfinished import after_failure
@@ -65,15 +70,22 @@ class Retries:
             Stopped: the service is stopping.
         """
         backoff_s = _BACKOFF_S_MIN
+        is_in_doubt = False
         while True:
             try:
+                # Nothing is tried that would be taken for done, and be nowhere.
+                is_in_doubt = is_in_doubt and not after_failure(
+                    self._store.config, self._store.client
+                )
+                if is_in_doubt:
+                    raise StoreUnavailableError("what it noted of a failed insert is in the way")
                 return step(self._store.client())
             except (MillworthError, ClickHouseError, RuntimeError, OSError) as error:
                 if is_schema_damaged(error):
                     self._forget_schemas()
                 elif is_unparsable(error):
                     raise Unparsable(first_line(error)) from error
-                after_failure(self._store.config, self._store.client)
+                is_in_doubt = True
                 # Tried again in any case: what was acknowledged is not given up.
                 failure = explain(error, self._store.config.place)
                 log = _LOG.error if isinstance(failure, PermanentError) else _LOG.warning

@@ -53,6 +53,7 @@ class JobLoop:
         self._counters = counters
         self._store = store
         self._stopping = threading.Event()
+        self._is_in_doubt = False  # an insert may have failed, and be taken for done
         self.worker = Worker(f"job-{name}", self._loop, counters, clock)
 
     def start(self) -> None:
@@ -83,12 +84,14 @@ class JobLoop:
         """Run once, in the caller's thread; return how long it took, s."""
         started_ns, now_ns = self._clock.monotonic_ns(), self._clock.now_ns()
         try:
+            if self._is_in_doubt:
+                self._is_in_doubt = not after_failure(self._store.config, self._store.client)
             done = self._run(now_ns)
         except Exception as error:  # noqa: BLE001  a job's loop outlives any failure of one run
             self.last_error = f"{type(error).__name__}: {error}".splitlines()[0][:500]
             self._counters.job_runs.labels(self.name, "failed").inc()
             _log.error("job_failed", job=self.name, error=self.last_error, exc_info=True)
-            after_failure(self._store.config, self._store.client)
+            self._is_in_doubt = True
         else:
             self.last_success_ns = self._clock.now_ns()
             self.done_ns = done.cursor_ns if isinstance(done, Advanced) else now_ns

@@ -3,8 +3,8 @@
 The engine notes the token of an insert before it gives the part its name: where it is killed in
 between, or the disk refuses the name, there is a token without rows, and the same insert is then
 taken for done, for good (measured with a kill and with an error at that `rename`: the retry answers
-OK, and there are no rows). Both happen under the lock of the table, so it is what was noted last,
-if any of it.
+OK, and there are no rows). Both happen under the lock of the table, so that it is among what was
+noted last.
 
     store/5f2/5f225522-…/                         a table
         20261129_5_9_1                            a part: partition, first and last block, level
@@ -18,8 +18,9 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -48,8 +49,10 @@ SELECT table FROM system.detached_tables WHERE database = currentDatabase() AND 
 """
 _NUMBER: Final = re.compile(r"deduplication_log_(\d+)\.txt")
 _PART: Final = re.compile(r"(.+?)_(\d+)_(\d+)_\d+(?:_\d+)?")
-# An insert notes one line for each day that it has rows of.
-_TAIL_BYTES: Final = 64 * 1024
+# An insert notes one line for each day that it has rows of; others may have come since.
+_TAIL_BYTES: Final = 16 * 1024
+# A table that one thread has detached is no table that another may attach.
+_ONE_AT_A_TIME: Final = threading.Lock()
 
 
 class _Part(NamedTuple):
@@ -69,61 +72,89 @@ def forget_unfinished(store: Path) -> None:
     """
     try:
         lock = (store / LOCK_FILE).open("rb")
-    except FileNotFoundError:
-        return  # it was never opened
+    except FileNotFoundError:  # as an engine leaves it that was ended
+        _forget_all(store)
+        return
     with lock, suppress(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        for logs in store.glob(_LOGS):
-            _forget(logs)
+        _forget_all(store)
 
 
-def after_failure(config: StoreConfig, connect: Callable[[], Client]) -> None:
+def _forget_all(store: Path) -> None:
+    for logs in store.glob(_LOGS):
+        _forget(logs)
+
+
+def after_failure(config: StoreConfig, connect: Callable[[], Client]) -> bool:
     """Let what failed be made again: to be called between a failure and the next attempt.
 
     Args:
         config: of the store; of a server nobody but itself knows what it noted.
         connect: returns the connection of the calling thread.
+
+    Returns:
+        Whether it can be made now; else an attempt may be taken for done, and this has to be called
+        again first.
     """
     if config.embedded_path is None:
-        return
+        return True
     try:
         tables = forget_failed(connect())
     except (MillworthError, ClickHouseError, RuntimeError, OSError) as error:
         _LOG.warning("failed_insert_not_forgotten", reason=first_line(error))
-    else:
-        if tables:
-            _LOG.warning("failed_insert_forgotten", tables=tables)
+        return False
+    if tables:
+        _LOG.warning("failed_insert_forgotten", tables=tables)
+    return True
 
 
 def forget_failed(client: Client) -> list[str]:
     """Take tokens back of inserts that failed, while the embedded engine runs; return the tables.
 
-    It reads what it noted when it attaches a table, so that each of these is away for a moment. One
-    that could not be attached the last time is attached first.
+    It reads what it noted when it attaches a table, so that each of these is away until those who
+    read it have ended. One that could not be attached the last time is attached first.
 
     Raises:
         ClickHouseError, OSError: the engine or the disk refuses; to be tried again.
     """
-    for (table,) in client.query(_AWAY).result_rows:
-        _attach(client, table)
-    found = []
-    for table, paths in client.query(_TABLES).result_rows:
-        logs = [each for path in paths if (each := Path(path) / _LOGS_NAME).is_dir()]
-        if not any(_forget(each, dry_run=True) for each in logs):
-            continue
-        client.command("DETACH TABLE {table:Identifier} SYNC", parameters={"table": table})
-        try:
-            # Another insert may have been between the two steps, and is through now.
-            if [each for each in logs if _forget(each)]:
-                found.append(str(table))
-        finally:
+    with _ONE_AT_A_TIME:
+        for (table,) in client.query(_AWAY).result_rows:
+            with _logged(str(table)):
+                _attach(client, table)
+        return [
+            str(table)
+            for table, paths in client.query(_TABLES).result_rows
+            if _forget_in(client, table, [Path(path) / _LOGS_NAME for path in paths])
+        ]
+
+
+def _forget_in(client: Client, table: str, every: Sequence[Path]) -> bool:
+    """Take tokens back of one table; return whether there were any."""
+    logs = [each for each in every if each.is_dir()]
+    if not any(_forget(each, dry_run=True) for each in logs):
+        return False
+    client.command("DETACH TABLE {table:Identifier} SYNC", parameters={"table": table})
+    try:
+        # Another insert may have been between the two steps, and is through now.
+        found = [_forget(each) for each in logs]
+        return any(found)
+    finally:
+        with _logged(table):
             _attach(client, table)
-    return found
 
 
 def _attach(client: Client, table: str) -> None:
     client.command("ATTACH TABLE {table:Identifier}", parameters={"table": table})
     client.command(KEEP_LAPSED)  # what was asked of the table before went with it
+
+
+@contextmanager
+def _logged(table: str) -> Iterator[None]:
+    """Go on where a table cannot be attached: nothing gets into it by that, and others go on."""
+    try:
+        yield
+    except (ClickHouseError, RuntimeError) as error:
+        _LOG.error("table_away", table=table, reason=first_line(error))
 
 
 def _forget(logs: Path, *, dry_run: bool = False) -> bool:
@@ -136,43 +167,63 @@ def _forget(logs: Path, *, dry_run: bool = False) -> bool:
     with newest[-1].open("rb+") as file:
         size = file.seek(0, os.SEEK_END)
         begin = file.seek(max(0, size - _TAIL_BYTES))
-        kept = _kept(file.read(), logs.parent)
-        is_unfinished = begin + kept < size
-        if is_unfinished and not dry_run:
-            file.truncate(begin + kept)
-        return is_unfinished
+        tail = file.read()
+        kept = _kept(tail, logs.parent)
+        if kept != tail and not dry_run:
+            file.seek(begin)
+            file.write(kept)
+            file.truncate()
+    return kept != tail
 
 
 def _numbered(path: Path) -> re.Match[str] | None:
     return _NUMBER.fullmatch(path.name)
 
 
-def _kept(tail: bytes, table: Path) -> int:
-    """Return how many bytes of the end of a log are before the tokens that have no part."""
-    kept = tail.rfind(b"\n") + 1  # a line that is cut short has no part either
-    while kept:
-        begin = tail.rfind(b"\n", 0, kept - 1) + 1
-        operation, _, rest = tail[begin:kept].decode().partition("\t")
-        part = _part_of(rest.partition("\t")[0])
-        if operation != "1" or part is None or _is_there(part, table):
-            return kept
-        kept = begin
-    return kept
+def _kept(tail: bytes, table: Path) -> bytes:
+    """Return the end of a log without the tokens that have no part.
+
+    A number is used again where its part got no name: the later line is of the part that is there.
+    """
+    lines = tail.splitlines(keepends=True)
+    there = _parts(table)
+    last = {name: at for at, line in enumerate(lines) if (name := _added(line)) is not None}
+    kept = []
+    for at, line in enumerate(lines):
+        name = _added(line)
+        part = None if name is None else _part_of(name)
+        # A line that is cut short has no part either.
+        is_whole = line.endswith(b"\n")
+        is_in = part is None or (
+            last[str(name)] == at
+            # It has its name, or one does that it was merged into.
+            and any(
+                other.first <= part.first and part.last <= other.last
+                for other in there.get(part.partition, ())
+            )
+        )
+        if is_whole and is_in:
+            kept.append(line)
+    return b"".join(kept)
+
+
+def _added(line: bytes) -> str | None:
+    """Return which part a line says was added, None where it says something else."""
+    operation, _, rest = line.decode(errors="replace").partition("\t")
+    return rest.partition("\t")[0] if operation == "1" else None
+
+
+def _parts(table: Path) -> dict[str, list[_Part]]:
+    """Return the parts that a table has, by partition."""
+    found: dict[str, list[_Part]] = {}
+    with os.scandir(table) as entries:
+        for entry in entries:
+            part = _part_of(entry.name)
+            if part is not None and entry.is_dir():
+                found.setdefault(part.partition, []).append(part)
+    return found
 
 
 def _part_of(name: str) -> _Part | None:
     found = _PART.fullmatch(name)
     return _Part(found[1], int(found[2]), int(found[3])) if found else None
-
-
-def _is_there(part: _Part, table: Path) -> bool:
-    """Return whether a part has its name, or one does that it was merged into."""
-    with os.scandir(table) as entries:
-        return any(
-            entry.is_dir()
-            and (other := _part_of(entry.name)) is not None
-            and other.partition == part.partition
-            and other.first <= part.first
-            and part.last <= other.last
-            for entry in entries
-        )

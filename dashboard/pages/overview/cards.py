@@ -37,7 +37,7 @@ def now_card(found: AtRisk, unknown: int, decisions: int, past: str = "") -> tup
         note = [
             interval_bar(found.usd_per_h, *ends),
             f"{interval_text(*ends)} · {count(found.alerts)} firing{when}, "
-            f"{'last' if past else 'newest'} 5 min{old}{unpriced}{silent}",
+            f"{'last' if past else 'newest'} 5 min at most{old}{unpriced}{silent}",
         ]
         return f"{usd(found.usd_per_h)} / h", note
     if found.unpriced or unknown:

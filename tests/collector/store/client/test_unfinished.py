@@ -51,6 +51,7 @@ def test_insert_that_is_in_stays_known(tmp_path: Path) -> None:
 
 ONE, TWO, THREE = (f"1\tall_{number}_{number}_0\tall_{number}_9\n" for number in (1, 2, 3))
 GONE = "2\tall_2_2_0\tall_2_9\n"
+AGAIN = "1\tall_2_2_0\tall_4_9\n"
 
 
 @pytest.mark.parametrize(
@@ -64,8 +65,11 @@ GONE = "2\tall_2_2_0\tall_2_9\n"
         (ONE + TWO, ["all_1_2_1_7"], ONE + TWO),
         (ONE + TWO, ["20261201_1_2_1", "all_1_1_0"], ONE),
         (ONE + TWO[:9], ["all_1_1_0"], ONE),
-        (TWO + GONE, ["all_3_3_0"], TWO + GONE),
-        (ONE + "what is this\n", [], ONE + "what is this\n"),
+        (TWO + GONE, ["all_3_3_0"], GONE),
+        (ONE + "what is this\n", ["all_1_1_0"], ONE + "what is this\n"),
+        # Another insert came between, and one to which the number was given again.
+        (ONE + TWO + THREE, ["all_1_1_0", "all_3_3_0"], ONE + THREE),
+        (ONE + TWO + AGAIN, ["all_1_1_0", "all_2_2_0"], ONE + AGAIN),
         ("", [], ""),
     ],
 )
@@ -88,6 +92,14 @@ def test_tokens_without_a_part_are_taken_back(
             fcntl.flock(held, fcntl.LOCK_EX)
             forget_unfinished(tmp_path)
         assert newer.read_text() == log, "another process has it open"
+
+    if "what" in log:
+        newer.write_bytes(b"\xff" + newer.read_bytes())  # what is no text is left as it is
+        forget_unfinished(tmp_path)
+        assert newer.read_bytes() == b"\xff" + left.encode()
+        return
+    if log == ONE + TWO:
+        status.unlink()  # as an engine does that is ended
 
     forget_unfinished(tmp_path)
 

@@ -41,7 +41,7 @@ def test_money_at_risk_says_what_it_is_the_sum_of() -> None:
     """How many alerts, over what time, and which of them are not in it."""
     note: Any = now_card(TWO, 3, 9)[1]
     assert note[1] == (
-        "90 %: $339.00 to $3,847 · 2 firing, newest 5 min · 1 as of last change"
+        "90 %: $339.00 to $3,847 · 2 firing, newest 5 min at most · 1 as of last change"
         " · 1 without dollars · 3 cannot be judged"
     )
 
@@ -49,7 +49,7 @@ def test_money_at_risk_says_what_it_is_the_sum_of() -> None:
 def test_cards_of_a_range_of_the_past_say_of_when_they_are() -> None:
     """A link to last week said that it was losing money now, and today."""
     for found, said in (
-        (TWO, "2 firing at 05:53:00 UTC, last 5 min"),
+        (TWO, "2 firing at 05:53:00 UTC, last 5 min at most"),
         (NONE, "no live alert fired at 05:53:00 UTC"),
         (UNPRICED, "no alert with dollars fired at 05:53:00 UTC"),
     ):
