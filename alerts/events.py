@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from alerts.evidence.search import Found
-from alerts.rows import AlertEvent, CaptureRequest, failing_percent
+from alerts.rows import AlertEvent, CaptureRequest, failing_percent, focus_of
 from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig, duration_text, share_text
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Transition
@@ -62,12 +62,12 @@ def with_suspect(event: AlertEvent, found: Found) -> AlertEvent:
     """
     suspect = found.suspect
     path = f"; {found.path.text}" if found.path is not None else ""
-    failing = ""
+    failing, whose = "", _whose(event.reason)
     if found.failing is not None and found.is_of_failures:
         of_them = f"{share_text(found.failing.loss_share)} of the loss is of them"
-        failing = f"{share_text(found.failed_share)} of its decisions fail, {of_them}; "
+        failing = f"{share_text(found.failed_share)} of {whose} fail, {of_them}; "
     elif suspect is None and found.failed_share >= _FAILED_SHARE_MIN:
-        failing = f"{share_text(found.failed_share)} of its decisions fail; "
+        failing = f"{share_text(found.failed_share)} of {whose} fail; "
     if suspect is None:
         return replace(event, reason=f"{failing}{event.reason}; no segment stands out{path}")
     longer = f"{suspect.segment} takes longer than {suspect.baseline}"
@@ -95,7 +95,13 @@ def with_suspect_of(event: AlertEvent, last: AlertEvent) -> AlertEvent:
 def _with_failures(reason: str, last: AlertEvent) -> str:
     """Return why an alert ends or falls silent, and that it was about failures."""
     percent = failing_percent(last.reason)
-    return f"{reason}; {percent:g}% of its decisions failed" if percent else reason
+    return f"{reason}; {percent:g}% of {_whose(last.reason)} failed" if percent else reason
+
+
+def _whose(reason: str) -> str:
+    """Return whose decisions fail: of an alert about several classes those of one alone."""
+    focus = focus_of(reason)
+    return f"the decisions of {focus}" if focus else "its decisions"
 
 
 def held_back(event: AlertEvent, why: str, for_ns: int) -> AlertEvent:

@@ -203,7 +203,6 @@ class AlertsJob:
             progress=self._progress() if self._progress is not None else Progress(0, now_ns),
             readable_ns=self._readable_ns,
             from_ns=self._telling.from_ns(),
-            put_off=watermark.put_off,
         )
 
     def _settled_ns(self, at_ns: int) -> int:

@@ -12,7 +12,11 @@ from typing import Any, Final
 # The basis of an alert whose dollars nobody knows: its columns of money have no null.
 UNKNOWN = "unknown"
 # Of a reason, where failures are what an alert is about: it may say before this what held it back.
-_FAILING: Final = re.compile(r"(?:^|; )(([\d.]+)% of its decisions fail(?:ed)?)(?=$|[;,])")
+_FAILING: Final = re.compile(
+    r"(?:^|; )(([\d.]+)% of (?:its decisions|the decisions of [^;]+?) fail(?:ed)?)(?=$|[;,])"
+)
+# Of the reason of an alert about several classes: what it says else is of this one.
+_FOCUS: Final = re.compile(r"; ([^;]+) loses most of it(?=$|;)")
 
 
 def failing_of(reason: str) -> str:
@@ -25,6 +29,17 @@ def failing_percent(reason: str) -> float:
     """Return the same as a number, 0 where it is not that."""
     found = _FAILING.search(reason)
     return float(found[2]) if found else 0.0
+
+
+def focus_text(focus: object) -> str:
+    """Return what a reason says of the class that it is about, of several."""
+    return f"{focus} loses most of it"
+
+
+def focus_of(reason: str) -> str:
+    """Return the class of several that a reason is about, "" where it is about all it names."""
+    found = _FOCUS.search(reason)
+    return found[1] if found else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,10 +65,20 @@ def span_of_time(ns: float) -> str:
     return f"{seconds / 86_400:.1f} d"
 
 
+def without_text(missing_ns: int) -> str:
+    """Return what is said after a figure of which so much is not attributed yet, "" for nothing."""
+    return f", without {span_of_time(missing_ns)} still to be attributed" if missing_ns else ""
+
+
 def utc_iso(ns: int) -> str:
     """Return an instant for an axis or a URL: `2026-09-21T14:13:20.123`, always UTC."""
     whole, rest = divmod(ns, NS_PER_S)
     return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}.{rest // NS_PER_MS:03d}"
+
+
+def utc_text(ns: int) -> str:
+    """Return an instant for a person at a terminal: `2026-09-21T14:13:20Z`."""
+    return f"{datetime.fromtimestamp(ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def utc_clock(ns: int) -> str:

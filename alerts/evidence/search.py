@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from alerts.evidence.suspect import (
     DECISIONS_MIN,
     Baseline,
@@ -19,6 +21,10 @@ from alerts.read.reader import AlertReader
 from alerts.rows import AlertEvent, failing_percent
 from alerts.state.subject import Subject
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
+from collector.core.errors import first_line
+from collector.core.log import get_logger
+
+_log = get_logger("alerts")
 
 # What was usual: the class in the ten minutes before the window, while no alert about it fired.
 _BASELINE_NS = 10 * NS_PER_MINUTE
@@ -42,7 +48,13 @@ class Failing:
     """What decisions that fail make of a loss: a failed one loses its whole value."""
 
     loss_share: float  # of the loss of the class; the rest is of late ones
+    share: float  # of its decisions
     late_share: float  # of its decisions, over what is usual
+
+    @property
+    def carry_loss(self) -> bool:
+        """Return whether most of the loss is of decisions that fail."""
+        return self.loss_share >= _LOSS_SHARE_MIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +69,7 @@ class Found:
     @property
     def is_of_failures(self) -> bool:
         """Return whether most of the loss is of decisions that fail."""
-        return self.failing is not None and self.failing.loss_share >= _LOSS_SHARE_MIN
+        return self.failing is not None and self.failing.carry_loss
 
 
 class SuspectSearch:
@@ -110,9 +122,20 @@ class SuspectSearch:
         too little is left.
         """
         from_ns = max(0, end_ns - _BASELINE_NS)
-        alight = [
-            (int(begin_ns), int(over_ns))
-            for begin_ns, over_ns in self._reader.rows(
+        alight = self._alight(subject, from_ns, end_ns)
+        if alight:
+            times = self._segment_times(subject.action, from_ns, end_ns, alight)
+            if subject.region in times and times[subject.region].decisions >= DECISIONS_MIN:
+                return times, alight
+        return self._segment_times(subject.action, from_ns, end_ns), []
+
+    def _alight(self, subject: Subject, from_ns: int, end_ns: int) -> list[tuple[int, int]]:
+        """Return when alerts about a class fired; none where their mirror cannot be read.
+
+        A cause that is less exact is better than an alert that is not told of.
+        """
+        try:
+            rows = self._reader.rows(
                 "alight",
                 __file__,
                 action=subject.action,
@@ -120,12 +143,10 @@ class SuspectSearch:
                 from_ns=from_ns,
                 end_ns=end_ns,
             )
-        ]
-        if alight:
-            times = self._segment_times(subject.action, from_ns, end_ns, alight)
-            if subject.region in times and times[subject.region].decisions >= DECISIONS_MIN:
-                return times, alight
-        return self._segment_times(subject.action, from_ns, end_ns), []
+        except ClickHouseError as error:
+            _log.warning("fired_alerts_not_read", reason=first_line(error))
+            return []
+        return [(int(begin_ns), int(over_ns)) for begin_ns, over_ns in rows]
 
     def _failing(
         self,
@@ -136,7 +157,7 @@ class SuspectSearch:
         without: Sequence[tuple[int, int]],
     ) -> Failing | None:
         """Return what failures make of the loss of [start, end), None where nothing was lost."""
-        [(decisions, late, loss_usd, failed_usd, usual_late)] = self._reader.rows(
+        [(decisions, failed, late, loss_usd, failed_usd, usual_late)] = self._reader.rows(
             "failing",
             __file__,
             action=subject.action,
@@ -149,7 +170,9 @@ class SuspectSearch:
         )
         if not decisions or loss_usd <= 0:
             return None
-        return Failing(min(1.0, failed_usd / loss_usd), late / decisions - usual_late)
+        return Failing(
+            min(1.0, failed_usd / loss_usd), failed / decisions, late / decisions - usual_late
+        )
 
     def exemplars(
         self, subject: Subject, window_s: int, end_ns: int, *, is_of_failures: bool = False
@@ -189,14 +212,19 @@ class SuspectSearch:
         last, found_ns = events[-1], suspected_ns(events)
         if found_ns is None:
             found = self.at(subject, windows_s, end_ns)
-            return found if found.suspect is not None or _is_news(last, found) else None
+            return found if found.suspect is not None or _is_news(last, found.failing) else None
         searched_ns = min(windows_s[-1] * NS_PER_S, _SEARCHED_NS_MAX)
         from_ns = found_ns - searched_ns - _BASELINE_NS
         revisions = self._revisions(subject.action, from_ns, found_ns)
-        if revisions == self._searched.get(last.episode_id, (0, 0)):
+        start_ns = end_ns - min(windows_s[0] * NS_PER_S, _SEARCHED_NS_MAX)
+        failing = self._failing(subject, start_ns, start_ns, end_ns, ())
+        is_news = _is_news(last, failing)
+        if revisions == self._searched.get(last.episode_id, (0, 0)) and not is_news:
             return None
         found = self.at(subject, windows_s, found_ns)
         self._searched[last.episode_id] = revisions
+        if is_news and failing is not None:  # the segment is that of then, and failures are of now
+            return replace(found, failing=failing, failed_share=failing.share)
         return found if _is_another(last, found.suspect) else None
 
     def forget(self, episode_ids: set[str]) -> None:
@@ -280,11 +308,11 @@ def suspected_ns(events: Sequence[AlertEvent]) -> int | None:
     return at_ns
 
 
-def _is_news(last: AlertEvent, found: Found) -> bool:
+def _is_news(last: AlertEvent, failing: Failing | None) -> bool:
     """Return whether failures carry the loss, and the alert says nothing of them, or too little."""
     said = failing_percent(last.reason) / 100
     least = min(_FAILING_GREW * said, said + _FAILING_ADDED)
-    return found.is_of_failures and found.failed_share >= least
+    return failing is not None and failing.carry_loss and failing.share >= least
 
 
 def _is_another(last: AlertEvent, found: Suspect | None) -> bool:

@@ -86,7 +86,7 @@ def ics_events(content: bytes, zone: str, titled: str, within: Window) -> list[W
         _check_repeats(calendar)
         for event in recurring_ical_events.of(calendar, skip_bad_series=False).between(begin, end):
             if titled.casefold() in str(event.get("SUMMARY", "")).casefold():
-                found.append(Window(_ns(event.start, zone), _ns(event.end, zone)))
+                found.append(_window(event.start, event.end, zone))
             _bounded(found)
     except InputError:
         raise
@@ -197,6 +197,18 @@ def _check_repeats(calendar: Calendar) -> None:
             if often:
                 title = str(event.get("SUMMARY", ""))[:60]
                 raise InputError(f"event {title!r} repeats {min(often)}; DAILY is the most often")
+
+
+def _window(start: date, end: date, zone: str) -> Window:
+    """Return when an event is; one within the hour that a clock leaves out lasts as it always does.
+
+    Its begin is moved out of that hour, to its end, or even behind.
+    """
+    starts_ns, ends_ns = _ns(start, zone), _ns(end, zone)
+    if ends_ns <= starts_ns and isinstance(start, datetime) and isinstance(end, datetime):
+        lasts = end.replace(tzinfo=None) - start.replace(tzinfo=None)
+        ends_ns = starts_ns + round(lasts.total_seconds()) * NS_PER_S
+    return Window(starts_ns, ends_ns)
 
 
 def _short(error: Exception) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from collector.core.sql import sql
 from collector.store.connect import Connections
-from collector.store.cursors import ATTRIBUTION_CURSOR, read_put_off
+from collector.store.cursors import ATTRIBUTION_CURSOR
 
 # Questions about long windows that rules ask within a minute.
 _KEPT_MAX: Final = 64
@@ -23,8 +23,9 @@ class Watermark:
     """How far the dollars of decisions have come; Unix ns, None where nothing is there."""
 
     newest_ns: int | None  # newest second with a decision
-    attributed_ns: int | None  # everything that was received before it is attributed, but for ...
-    put_off: tuple[tuple[int, int], ...] = ()  # ... what was received in (after, until]
+    # Everything that was received before it is attributed, but for what was put off: each rule
+    # counts what is missing of the very rows that it judges.
+    attributed_ns: int | None
 
 
 class AlertReader:
@@ -55,6 +56,4 @@ class AlertReader:
     def watermark(self, now_ns: int) -> Watermark:
         """Return how far the dollars of decisions have come by now; some clocks are ahead."""
         newest_ns, cursors = self.rows("watermark", __file__, now_ns=now_ns)[0]
-        put_off = read_put_off(self._store.reader(), cursors)
-        attributed_ns = cursors.get(ATTRIBUTION_CURSOR, 0)
-        return Watermark(int(newest_ns) or None, attributed_ns or None, tuple(put_off))
+        return Watermark(int(newest_ns) or None, cursors.get(ATTRIBUTION_CURSOR, 0) or None)

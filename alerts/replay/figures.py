@@ -73,7 +73,8 @@ class FigureSeries:
             for name, each in zip(self._names, sums, strict=True)
         ]
         newest_ns = int(self.newest_ns(np.array([end_ns]))[0])
-        return [(self._subject.action, self._subject.region, *figures, newest_ns)]
+        # Nothing is missing of what is stored.
+        return [(self._subject.action, self._subject.region, *figures, 0, newest_ns)]
 
     def _between(self, begin_ns: Ints, end_ns: Ints) -> Ints:
         first, last = (np.searchsorted(self._starts_ns, each) for each in (begin_ns, end_ns))
@@ -137,7 +138,7 @@ def _beyond(
     config = rule.config
     columns = series.columns(begins_ns, ends_ns)
     with np.errstate(divide="ignore", invalid="ignore"):  # no share of no decisions
-        row = (None, None, *columns, None)
+        row = (None, None, *columns, 0, None)
         values = np.asarray(FIGURES[config.figure].value(row, rule.window_s))
     is_known = columns[0] >= FIGURES[config.figure].least(config.decisions_min)
     limit, sign = (config.above, 1) if config.above is not None else (config.below, -1)

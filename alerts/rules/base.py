@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, ClassVar, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeVar
 
 from pydantic import Field
 
 from alerts.rows import UNKNOWN
 from alerts.state.subject import Subject
-from alerts.state.transitions import AlertState, Observation, Status
-from collector.core.clock import NS_PER_S
+from alerts.state.transitions import ALIGHT, AlertState, Observation, Status
 from collector.core.config import Section
-from collector.core.intervals import overlap
 
 _S_PER_DAY = 86_400
 _WHOLE_SHARE_MIN = 0.1
 _S_PER_H = 3_600
 _NOTHING = Decimal(0)
+# Less of a window is on its way in any pass, and is not worth a word.
+_MISSING_S_MIN: Final = 1.0
 
 Severity = Literal["page", "ticket"]
 
@@ -154,34 +154,11 @@ class Moment:
     # Since when the store answers, for a process that knows of no arrival but by it; else 0.
     readable_ns: int = 0
     from_ns: tuple[int, ...] = ()  # losses are counted from these too, beside ends of alerts
-    put_off: tuple[tuple[int, int], ...] = ()  # what came in (after, until] is not attributed yet
 
     @property
     def arriving_ns(self) -> int:
         """Return the instant as that of an arrival would be."""
         return max(self.now_ns, self.progress.now_ns)
-
-    def attributed_s(self, seconds: int, end_ns: int | None = None) -> Decimal:
-        """Return of how many of the last seconds decisions are attributed; of one at least.
-
-        A decision comes about when it happens. What is compared with a length of time would else be
-        too small where attribution puts off what it has no time for.
-
-        Args:
-            seconds: the length.
-            end_ns: their end, of every window by default.
-        """
-        to_ns = self.end_ns if end_ns is None else end_ns
-        from_ns = to_ns - seconds * NS_PER_S
-        missing_ns = overlap(self.put_off, from_ns, to_ns)
-        return max(Decimal(seconds) - Decimal(missing_ns) / NS_PER_S, Decimal(1))
-
-    def missing_text(self, seconds: int, end_ns: int | None = None) -> str:
-        """Return what is said where decisions of these seconds are not attributed, else ""."""
-        missing_s = seconds - self.attributed_s(seconds, end_ns)
-        if missing_s < 1:
-            return ""
-        return f"; decisions of {duration_text(float(missing_s))} of it are not attributed yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +309,39 @@ def observe(status: Status, state: AlertState, newest_ns: int, moment: Moment) -
         newest_ns=latest_ns,
         is_silent=moment.known_ns - latest_ns > moment.nodata_ns,
     )
+
+
+def missing_s(seconds: int, attributed: int, missing: int) -> float:
+    """Return how many seconds of a window are not attributed, by its decisions.
+
+    Args:
+        seconds: the length of the window.
+        attributed: decisions that its figures are of.
+        missing: those that arrived, and are in no figure yet.
+    """
+    return seconds * missing / (attributed + missing) if missing else 0.0
+
+
+def missing_text(seconds: float) -> str:
+    """Return what is said where decisions of so much of a window are not attributed, else ""."""
+    if seconds < _MISSING_S_MIN:
+        return ""
+    return f"; decisions of {duration_text(seconds)} of it are not attributed yet"
+
+
+def unless_missing(status: Status, state: AlertState, seconds: float) -> Status:
+    """Return a status, or that nothing is known where it would end an alert too soon.
+
+    What is not attributed may burn: until it is, an alert that fires goes on, and a cooling one
+    cools no further.
+
+    Args:
+        status: by what is attributed.
+        state: of the alert.
+        seconds: how much is missing that could change the status.
+    """
+    is_end = status is Status.OK and state.phase in ALIGHT
+    return Status.NO_DATA if is_end and seconds >= _MISSING_S_MIN else status
 
 
 def duration_text(seconds: float) -> str:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from alerts.rows import UNKNOWN
-from alerts.rules.base import Cost, duration_text, share_text
+from alerts.rules.base import Cost, duration_text, missing_s, share_text
 from alerts.rules.tiers import DollarBurnConfig, Tier
 from alerts.state.transitions import Status
 from collector.core.intervals import Z90
@@ -35,7 +35,8 @@ class Window:
     loss_squared: float  # sum of squared losses, USD^2
     basis: str  # margin, revenue, expected; joined by + where they are mixed
     slope_source: str  # prior, estimate or unknown
-    newest_ns: int  # newest second with a decision, 0 where there is none
+    newest_ns: int  # newest second with a decision, missing or not, 0 where there is none
+    missing: int = 0  # decisions that arrived and are not attributed yet: in no figure above
 
     def __add__(self, other: Window) -> Window:
         """Return the window of the decisions of both."""
@@ -49,6 +50,7 @@ class Window:
             _joined(self.basis, other.basis),
             _joined(self.slope_source, other.slope_source),
             max(self.newest_ns, other.newest_ns),
+            self.missing + other.missing,
         )
 
 
@@ -78,8 +80,6 @@ class Losses:
     spent_usd: Decimal | None = None  # loss in the time of the budget; None: not read
     # How many times its usual loss the budget allows in a window, by its length; once by default.
     factors: Mapping[int, Decimal] = field(default_factory=dict)
-    # Of which share of a window decisions are attributed, by its length; of all by default.
-    attributed: Mapping[int, Decimal] = field(default_factory=dict)
 
     def window(self, seconds: int) -> Window:
         """Return the window of a length, an empty one where nothing was decided in it."""
@@ -90,8 +90,18 @@ class Losses:
         return self.factors.get(seconds, _ONE)
 
     def allowed(self, seconds: int) -> Decimal:
-        """Return how many times its usual loss what is attributed of a window may have lost."""
-        return self.factor(seconds) * self.attributed.get(seconds, _ONE)
+        """Return how many times its usual loss what is attributed of a window may have lost.
+
+        By its own decisions, those that are in the loss and those that are missing of it; of a
+        second at least.
+        """
+        attributed_s = max(seconds - self.missing_s(seconds), 1.0)
+        return self.factor(seconds) * (Decimal(attributed_s) / seconds)
+
+    def missing_s(self, seconds: int) -> float:
+        """Return how many seconds of the window of a length are not attributed."""
+        window = self.window(seconds)
+        return missing_s(seconds, window.decisions, window.missing)
 
     def __add__(self, other: Losses) -> Losses:
         """Return the losses of both."""
@@ -116,6 +126,7 @@ class Burn:
     basis: str
     slope_source: str
     reason: str
+    end_missing_s: float  # how much is not attributed of what judges the end
 
     @property
     def cost(self) -> Cost:
@@ -174,6 +185,9 @@ def burn_of(rule: DollarBurnConfig, losses: Losses) -> Burn:
         basis=long.basis,
         slope_source=long.slope_source,
         reason=reason + _unvalued(long),
+        end_missing_s=max(
+            losses.missing_s(_newest(rule, each, losses).seconds) for each in rule.tiers
+        ),
     )
 
 

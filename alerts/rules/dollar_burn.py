@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeVar
 
-from alerts.rules.base import Evaluation, Moment, Move, Reader, Rule, Wording, observe
+from alerts.rows import focus_text
+from alerts.rules.base import (
+    Evaluation,
+    Moment,
+    Move,
+    Reader,
+    Rule,
+    Wording,
+    missing_text,
+    observe,
+    unless_missing,
+)
 from alerts.rules.burn_rate import EMPTY_WINDOW, Losses, Window, burn_of
 from alerts.rules.reroute import propose
 from alerts.rules.rings import read_sums
@@ -49,8 +60,6 @@ class BurnFacts:
     moment: Moment
     by_class: Mapping[Subject, ClassLosses]  # those that the rule does not cover too: to move to
     factors: Mapping[int, Decimal]  # of what the budget allows, by length of window
-    # Shares of windows whose decisions are attributed, by length; of all where there is none.
-    attributed: Mapping[int, Decimal] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,6 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
                 for each in found
             },
             budget_factors(self.config, moment.end_ns, reader.budget_factor),
-            _attributed(moment, lengths),
         )
 
     def subjects(self, facts: BurnFacts) -> Mapping[Subject, int]:
@@ -130,7 +138,7 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         route = _usual_route(reader, focus, end_ns - self.window_s * NS_PER_S, end_ns)
         evaluation = self._evaluate(facts, state, replace(losses, spent_usd=spent_usd))
         if focus != subject:
-            reason = f"{evaluation.reason}; {focus} loses most of it"
+            reason = f"{evaluation.reason}; {focus_text(focus)}"
             evaluation = replace(evaluation, reason=reason)
         return evaluation, propose(self.config, focus, self._all_losses(facts), route)
 
@@ -152,7 +160,7 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         classes = self._classes(facts, state.subject)
         parts = (facts.by_class[each].since(state.ended_ns, lengths) for each in classes)
         lost = reduce(add, parts, _NO_LOSSES)
-        return replace(lost, factors=facts.factors, attributed=facts.attributed)
+        return replace(lost, factors=facts.factors)
 
     def _all_losses(self, facts: BurnFacts) -> dict[Subject, Losses]:
         lengths = self.config.windows_s
@@ -161,24 +169,16 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
     def _evaluate(self, facts: BurnFacts, state: AlertState, losses: Losses) -> Evaluation:
         burn = burn_of(self.config, losses)
         newest_ns = max((window.newest_ns for window in losses.by_seconds.values()), default=0)
-        seen = observe(burn.status, state, newest_ns, facts.moment)
+        status = unless_missing(burn.status, state, burn.end_missing_s)
+        seen = observe(status, state, newest_ns, facts.moment)
         seconds = burn.tier.long_window_s
-        end_ns = window_end_ns(seconds, facts.moment.end_ns)
-        reason = burn.reason + facts.moment.missing_text(seconds, end_ns)
+        reason = burn.reason + missing_text(losses.missing_s(seconds))
         return Evaluation(seen, reason, burn.cost, seconds)
 
 
 def window_end_ns(seconds: int, end_ns: AnyNs) -> AnyNs:
     """Return where a window of this length ends in a pass whose windows end at an instant."""
     return end_ns if seconds <= KEPT_S else end_ns - end_ns % NS_PER_MINUTE
-
-
-def _attributed(moment: Moment, lengths: Iterable[int]) -> dict[int, Decimal]:
-    """Return the shares of windows of a pass whose decisions are attributed, where not of all."""
-    if not moment.put_off:
-        return {}
-    ends_ns = {each: window_end_ns(each, moment.end_ns) for each in lengths}
-    return {each: moment.attributed_s(each, at_ns) / each for each, at_ns in ends_ns.items()}
 
 
 def budget_factors(

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
-from typing import Any, ClassVar, Final, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,13 +19,14 @@ from alerts.rules.base import (
     Rule,
     Wording,
     duration_text,
+    missing_s,
+    missing_text,
     observe,
+    unless_missing,
 )
 from alerts.state.subject import Subject
-from alerts.state.transitions import AlertState, Observation, Status
+from alerts.state.transitions import AlertState, Observation, Phase, Status
 from collector.core.clock import NS_PER_MS, NS_PER_S
-
-Seconds: TypeAlias = int | Decimal
 
 _S_PER_H = 3_600
 _S_PER_DAY = 86_400
@@ -38,7 +38,8 @@ class Reading:
 
     value: float
     count: int | None = None  # of what `Figure.counted` says; None: it is a count itself
-    newest_ns: int = 0  # the newest of them
+    newest_ns: int = 0  # the newest of them, missing or not
+    missing: int = 0  # decisions that arrived, and are not attributed yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +48,10 @@ class Figure:
 
     Args:
         statement: in `sql/`. Where something is counted its rows begin with two names and the
-            count and end with the instant of the newest.
+            count and end with the instant of the newest; of decisions how many are missing is
+            before that.
         subject: of a row.
-        value: of a row and the attributed length of the window in seconds; of columns likewise.
+        value: of a row and the length of the window in seconds; of columns likewise.
         of: what one subject is, for people.
         unit: after the value, "" for none.
         counted: what the figure is a mean of, "" where it is a count itself. Without any it says
@@ -57,17 +59,19 @@ class Figure:
         is_prompt: whether they come as they happen, so that none for a time is a silence.
         every_s: of what is dear to read, windows end at whole multiples of so many seconds.
         is_ratio: whether it says nothing of few.
+        of_arrived: whether it is known of decisions before they are attributed.
     """
 
     statement: str
     subject: Callable[[Any], Subject]
-    value: Callable[[Any, Seconds], Any]
+    value: Callable[[Any, int], Any]
     of: str
     unit: str = ""
     counted: str = ""
     is_prompt: bool = True
     every_s: int = 0
     is_ratio: bool = True
+    of_arrived: bool = False
 
     def least(self, decisions_min: int) -> int:
         """Return of how many it has to be to say anything."""
@@ -78,12 +82,15 @@ class Figure:
         """Return whether a subject is a class of decisions."""
         return self.of == "decisions"
 
-    def reading(self, row: Any, seconds: Seconds) -> Reading:  # noqa: ANN401  # a row of any statement
+    def reading(self, row: Any, seconds: int) -> Reading:  # noqa: ANN401  # a row of any statement
         """Return the figure of one row and of a window of so many seconds."""
-        value = float(self.value(row, seconds))
-        if self.counted:
-            return Reading(value, int(row[2]), int(row[-1]))
-        return Reading(value)
+        if not self.counted:
+            return Reading(float(self.value(row, seconds)))
+        count, missing = int(row[2]), int(row[-2]) if self.is_about_decisions else 0
+        if self.of_arrived:
+            count, missing = count + missing, 0
+        value = float(self.value(row, seconds)) if count else 0.0
+        return Reading(value, count, int(row[-1]), missing)
 
 
 def _class(row: Any) -> Subject:  # noqa: ANN401  # a row of any statement
@@ -94,24 +101,37 @@ def _alone(row: Any) -> Subject:  # noqa: ANN401  # a row of any statement
     return Subject(str(row[0]), "")
 
 
-def _share(column: int) -> Callable[[Any, Seconds], Any]:
+def _share(column: int) -> Callable[[Any, int], Any]:
     """Return a column over what is counted."""
     return lambda row, _: row[column] / row[2]
 
 
-def _count(row: Any, _: Seconds) -> Any:  # noqa: ANN401  # a row of any statement
+def _count(row: Any, _: int) -> Any:  # noqa: ANN401  # a row of any statement
     return row[1]
 
 
-def _per_hour(row: Any, seconds: Seconds) -> Any:  # noqa: ANN401  # a row of any statement
-    return row[6] * _S_PER_H / seconds
+def _per_hour(row: Any, seconds: int) -> Any:  # noqa: ANN401  # a row of any statement
+    # Of the part of the window that is attributed.
+    return row[6] * _S_PER_H / seconds * (row[2] + row[-2]) / row[2]
 
 
 def _of_decisions(
-    statement: str, value: Callable[[Any, Seconds], Any], unit: str = "", *, is_ratio: bool = True
+    statement: str,
+    value: Callable[[Any, int], Any],
+    unit: str = "",
+    *,
+    is_ratio: bool = True,
+    of_arrived: bool = False,
 ) -> Figure:
     return Figure(
-        statement, _class, value, "decisions", unit, counted="decisions", is_ratio=is_ratio
+        statement,
+        _class,
+        value,
+        "decisions",
+        unit,
+        counted="decisions",
+        is_ratio=is_ratio,
+        of_arrived=of_arrived,
     )
 
 
@@ -121,7 +141,11 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "unvalued_ratio": _of_decisions("class_figures", _share(5)),
     "loss_usd_per_h": _of_decisions("class_figures", _per_hour, " USD/h", is_ratio=False),
     "decisions_per_s": _of_decisions(
-        "class_figures", lambda row, s: row[2] / s, " /s", is_ratio=False
+        "class_figures",
+        lambda row, s: (row[2] + row[-2]) / s,
+        " /s",
+        is_ratio=False,
+        of_arrived=True,
     ),
     "slow_ratio": _of_decisions("slow_decisions", _share(3)),
     "cache_hit_ratio": Figure(
@@ -246,10 +270,8 @@ class Threshold(Rule[ThresholdConfig, Readings]):
     def readings(self, moment: Moment, rows: Iterable[Any]) -> Readings:
         """Return the figure of every subject of the rows of its statement."""
         figure = FIGURES[self.config.figure]
-        seconds: Seconds = self.window_s
-        if figure.is_about_decisions:
-            seconds = moment.attributed_s(self.window_s)
-        return Readings(moment, {figure.subject(row): figure.reading(row, seconds) for row in rows})
+        found = {figure.subject(row): figure.reading(row, self.window_s) for row in rows}
+        return Readings(moment, found)
 
     def subjects(self, facts: Readings) -> Mapping[Subject, int]:
         """Return what has the figure and is covered, and the class that the rule names."""
@@ -260,13 +282,20 @@ class Threshold(Rule[ThresholdConfig, Readings]):
         moment, figure = facts.moment, FIGURES[self.config.figure]
         reading = facts.by_subject.get(state.subject)
         status, reason = self._judge(figure, reading)
-        if self._may_have_missed(moment):
-            status, reason = Status.NO_DATA, "the window begins before this process did"
+        if self._is_least_rate:
+            status, reason = self._too_soon(moment, state) or (status, reason)
         if figure.counted and figure.is_prompt:
             newest_ns = 0 if reading is None else reading.newest_ns
-            if figure.is_about_decisions:
-                reason += moment.missing_text(self.window_s)
-            return Evaluation(observe(status, state, newest_ns, moment), reason)
+            if reading is not None:
+                seconds = missing_s(self.window_s, reading.count or 0, reading.missing)
+                reason += missing_text(seconds)
+                if self._may_change(figure, reading):
+                    status = unless_missing(status, state, seconds)
+            seen = observe(status, state, newest_ns, moment)
+            # Where others decide, silence is a rate as any other: it is 0.
+            others_decide = moment.known_ns - moment.end_ns <= moment.nodata_ns
+            is_known = self._is_least_rate and others_decide
+            return Evaluation(replace(seen, is_silent=seen.is_silent and not is_known), reason)
         seen = Observation(status, moment.end_ns, moment.end_ns, is_silent=False)
         return Evaluation(seen, reason)
 
@@ -279,25 +308,44 @@ class Threshold(Rule[ThresholdConfig, Readings]):
     def _judge(self, figure: Figure, reading: Reading | None) -> tuple[Status, str]:
         config = self.config
         during = duration_text(config.window_length_s)
-        if reading is None and figure.counted:
+        if reading is None and figure.counted and not self._is_least_rate:
             return Status.NO_DATA, f"no {figure.counted} in {during}"
         if reading is None:
             # What is counted and has no row happened not once.
             reading = Reading(0.0)
         if reading.count is not None and reading.count < figure.least(config.decisions_min):
             few = f"{reading.count:,} {figure.counted} in {during}"
-            return Status.NO_DATA, f"{few}, fewer than {config.decisions_min:,}"
+            return Status.NO_DATA, f"{few}, fewer than {figure.least(config.decisions_min):,}"
         value = f"{config.figure} {reading.value:,.6g}{figure.unit} in {during}"
         of = f" of {reading.count:,} {figure.counted}" if reading.count is not None else ""
         is_beyond, limit = self._limit(reading.value)
         return (Status.BREACHED if is_beyond else Status.OK), f"{value}{of}, {limit}"
 
-    def _may_have_missed(self, moment: Moment) -> bool:
-        """Return whether decisions are few perhaps because nobody was there to receive them."""
-        config = self.config
-        begins_ns = moment.end_ns - config.window_length_s * NS_PER_S
-        is_rate = config.figure == "decisions_per_s" and config.below is not None
-        return is_rate and begins_ns < moment.started_ns
+    @property
+    def _is_least_rate(self) -> bool:
+        return self.config.figure == "decisions_per_s" and self.config.below is not None
+
+    def _too_soon(self, moment: Moment, state: AlertState) -> tuple[Status, str] | None:
+        """Return what there is to say while a window is longer than a class is known, else None.
+
+        Decisions are few perhaps because nobody was there to receive them, or because the class is
+        new.
+        """
+        window_ns = self.config.window_length_s * NS_PER_S
+        if moment.end_ns - window_ns < moment.started_ns:
+            return Status.NO_DATA, "the window begins before this process did"
+        is_new = state.phase is Phase.INACTIVE and not state.episodes
+        if is_new and state.held_ns < window_ns:
+            return Status.OK, "the window begins before its first decision"
+        return None
+
+    def _may_change(self, figure: Figure, reading: Reading) -> bool:
+        """Return whether the figure may be beyond the limit with what is missing of it."""
+        if not figure.is_ratio:
+            return True
+        missing = reading.missing / ((reading.count or 0) + reading.missing or 1)
+        least = reading.value * (1 - missing)
+        return any(self._limit(each)[0] for each in (least, least + missing))
 
     def _limit(self, value: float) -> tuple[bool, str]:
         config = self.config

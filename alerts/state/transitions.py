@@ -46,7 +46,9 @@ class AlertState:
     subject: Subject
     phase: Phase
     is_unknown: bool
-    held_ns: int  # time that the phase's own condition has held, by evaluations that had data
+    # Time that the phase's own condition has held, by evaluations that had data; inactive has none:
+    # for which there were data.
+    held_ns: int
     judged_ns: int  # instant of the last evaluation
     data_ns: int  # newest data of the subject
     episodes: int  # opened so far
@@ -212,7 +214,8 @@ def _next_phase(phase: Phase, status: Status, held_ns: int, timing: Timing) -> P
 
 def _covered_ns(state: AlertState, timing: Timing, status: Status, at_ns: int) -> int:
     needed = {Phase.PENDING: Status.BREACHED, Phase.COOLING: Status.OK}.get(state.phase)
-    if status is not needed:
+    holds = status is needed or (state.phase is Phase.INACTIVE and status is not Status.NO_DATA)
+    if not holds:
         return 0
     # An evaluation covers its window at most: nobody has seen the time before, for instance while
     # the service was stopped.

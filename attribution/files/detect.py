@@ -5,15 +5,16 @@ document, a list of them, or one after the other, such as one a line. Any of the
 or cut into frames with their length before each.
 
 Source: for frames the collector's fileexporter: four bytes of length, big-endian, before each
-request, which zstd may have compressed.
+request, which zstd may have compressed; and what Protobuf's libraries write to a stream, with the
+length as a varint.
 """
 
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from attribution.files.documents import Documents
 from attribution.files.expand import Source, expanded, is_compressed
@@ -21,6 +22,9 @@ from attribution.files.refused import Refused
 from attribution.files.span import FileSpan
 from attribution.files.text import Text
 from collector.core.errors import DecodeError
+
+if TYPE_CHECKING:
+    from attribution.files.protobuf import Bytes
 
 REMEDY = "give OTLP JSON or Protobuf, Jaeger JSON, or Zipkin JSON v2; gzip and zstd are expanded"
 
@@ -115,8 +119,13 @@ class _Reading:
                 raise DecodeError("it is compressed twice; expand it once")
             if _is_utf16(plain.head(_HEAD_BYTES)):
                 raise DecodeError("it is text in UTF-16; save it as UTF-8")
-            if plain.head(1) == b"\0":  # no request begins with field 0, and no text with a zero
-                self._frames(plain)
+            head = plain.head(_HEAD_BYTES)
+            if head[:1] == b"\0":  # no request begins with field 0, and no text with a zero
+                self._frames(
+                    plain, lambda frames: int.from_bytes(frames.take(_LENGTH_BYTES), "big")
+                )
+            elif not _is_json(head) and _is_delimited(head):
+                self._frames(plain, lambda it: it.varint())
             else:
                 self._body(plain)
         except DecodeError as error:
@@ -134,7 +143,7 @@ class _Reading:
     def _end(self, error: DecodeError) -> None:
         self._ended = self._ended or error
 
-    def _frames(self, source: Source) -> None:
+    def _frames(self, source: Source, length_of: Callable[[Bytes], int]) -> None:
         from attribution.files.protobuf import Bytes
 
         frames = Bytes(iter(source))
@@ -142,7 +151,7 @@ class _Reading:
         while frames.peek(1):
             number += 1
             at = frames.position
-            length = int.from_bytes(frames.take(_LENGTH_BYTES), "big")
+            length = length_of(frames)
             if not 0 < length <= _FRAME_MAX:
                 raise DecodeError(f"a request of {length} bytes at byte {at} cannot be one")
             self._request = f"request {number}, "
@@ -206,6 +215,22 @@ def _is_utf16(head: bytes) -> bool:
             text = head.decode(encoding, "replace").lstrip()
             return text[:1] in ("{", "[")
     return False
+
+
+def _is_delimited(head: bytes) -> bool:
+    """Return whether bytes begin with the length of a request, as Protobuf writes a number."""
+    from attribution.files.protobuf import RESOURCE_SPANS, Bytes
+
+    begin = Bytes(iter([head]))
+    try:
+        length = begin.varint()
+        at = begin.position
+        # Without it a request begins with its first resource, and with it so does what it is of.
+        is_request = head[0] != head[at] == RESOURCE_SPANS
+        begin.take(1)
+        return is_request and begin.varint() + begin.position - at <= length
+    except (DecodeError, IndexError):
+        return False
 
 
 def _is_json(head: bytes) -> bool:

@@ -21,7 +21,7 @@ from collector.otlp.values import value_text
 
 # One resource with its spans; more than any exporter sends at once.
 _FIELD_MAX = 2**28
-_RESOURCE_SPANS = 0x0A  # field 1, length-delimited
+RESOURCE_SPANS = 0x0A  # field 1, length-delimited
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _VARINT_MAX = 10
 _SKIP = 2**16
@@ -100,7 +100,7 @@ def resources(source: Bytes) -> Iterator[ResourceSpans | DecodeError]:
         at = source.position
         tag = source.varint()
         wire = tag & 7
-        if tag == _RESOURCE_SPANS:
+        if tag == RESOURCE_SPANS:
             length = source.varint()
             if length > _FIELD_MAX:
                 raise DecodeError(f"a resource of {length} bytes at byte {at} is too long")

@@ -36,7 +36,7 @@ from collector.core.errors import (
 from collector.store.client.guarded import unspoilt
 from collector.store.client.long_lists import with_long_lists
 from collector.store.client.reading import Count, count_reads
-from collector.store.client.unfinished import LOCK_FILE
+from collector.store.client.unfinished import KEEP_LAPSED, LOCK_FILE
 from collector.store.errors import explain
 from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
 
@@ -69,10 +69,6 @@ _EMBEDDED_SETTINGS: dict[str, str] = {
     # of a small question.
     "local_filesystem_read_method": "pread",
 }
-
-# A merge of any kind would drop what is over its time by the clock of this machine, which may be
-# wrong: collector.store.lapses does it by one that is watched. Tables that come later need it too.
-KEEP_LAPSED: Final = "SYSTEM STOP TTL MERGES"
 
 # No two parts are as small together.
 _NO_MERGES: Final[dict[str, int | str]] = {

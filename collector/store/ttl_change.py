@@ -19,7 +19,8 @@ from clickhouse_connect.driver.client import Client
 
 from collector.core.clock import NS_PER_S, ClockWatch
 from collector.core.log import get_logger
-from collector.store.connect import KEEP_LAPSED, Connections
+from collector.store.client.unfinished import KEEP_LAPSED
+from collector.store.connect import Connections
 from collector.store.lapses import drop_lapsed, lapses_by_itself
 from collector.store.schema.cluster import render
 

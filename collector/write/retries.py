@@ -16,6 +16,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from collector.core.errors import MillworthError, PermanentError, first_line
 from collector.core.log import get_logger
 from collector.otlp.check import Signal
+from collector.store.client.unfinished import after_failure
 from collector.store.connect import Connections
 from collector.store.errors import explain, is_schema_damaged, is_unparsable
 
@@ -72,6 +73,7 @@ class Retries:
                     self._forget_schemas()
                 elif is_unparsable(error):
                     raise Unparsable(first_line(error)) from error
+                after_failure(self._store.config, self._store.client)
                 # Tried again in any case: what was acknowledged is not given up.
                 failure = explain(error, self._store.config.place)
                 log = _LOG.error if isinstance(failure, PermanentError) else _LOG.warning

@@ -9,7 +9,7 @@ told, or its bytes are kept.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collector.service import SignalFlow
     from dashboard.health.running import RunningService
 
-# What a sender was told because the log could not take it; every other reason is of its own making.
+# The log could not take it, and its sender was told to come again; other reasons are for good.
 _LOG_REASONS: Final = ("log_full", "log_write_failed")
 
 
@@ -72,6 +72,7 @@ class Stage:
     lost: Mapping[str, int]  # by reason, since the start of this process
     down: Sequence[str] = ()  # threads that died and are not begun again yet
     fault: str = ""  # why it takes nothing, though nothing waits for it
+    again: Mapping[str, int] = field(default_factory=dict)  # what senders shall bring again
 
     @property
     def status(self) -> Status:
@@ -128,6 +129,10 @@ class Stages:
             "late": since(service.done_ns("late"), 0.0),
             "alerted": since(service.done_ns("alerts"), settings.alerts.lateness_s),
         }
+        # Rules judge what is attributed, however lately they did.
+        attributed_ns = since(service.done_ns("attribution"), settings.alerts.lateness_s)
+        if behind["alerted"] is not None and attributed_ns is not None:
+            behind["alerted"] = max(behind["alerted"], attributed_ns)
         lost = losses(service.counters, service.dead_webhooks())
         down = {
             name: [worker.name for worker in workers if worker.is_down]
@@ -135,8 +140,10 @@ class Stages:
         }
         behind_s = {n: None if ns is None else max(ns, 0) / NS_PER_S for n, ns in behind.items()}
         faults = {"logged": next((flow.fault for flow in flows if flow.fault), "")}
+        again = {"logged": _by_reason(service.counters.refused, is_again=True)}
         return [
-            Stage(n, s, lost[n], down.get(n, ()), faults.get(n, "")) for n, s in behind_s.items()
+            Stage(n, s, lost[n], down.get(n, ()), faults.get(n, ""), again.get(n, {}))
+            for n, s in behind_s.items()
         ]
 
     def flows(self) -> Mapping[Signal, SignalFlow]:
@@ -154,8 +161,9 @@ def stage_items(stages: Stages) -> list[HealthItem]:
     for stage in stages.read():
         unit = "s ago" if stage.name == "received" else "s behind"
         behind = None if stage.behind_s is None else round(stage.behind_s, 1)
-        lost = ", ".join(f"{count:,} {reason}" for reason, count in sorted(stage.lost.items()))
-        detail = "; ".join(part for part in (stage.detail, lost and f"lost: {lost}") if part)
+        told = {"told to come again": stage.again, "lost": stage.lost}
+        parts = [f"{what}: {_listed(counts)}" for what, counts in told.items() if counts]
+        detail = "; ".join([*([stage.detail] if stage.detail else []), *parts])
         items.append(HealthItem(f"stage.{stage.name}", behind, unit, stage.status, detail))
     return items
 
@@ -196,10 +204,9 @@ def signal_items(stages: Stages, now_ns: int) -> list[HealthItem]:
 
 def losses(counters: Counters, dead_webhooks: int) -> dict[str, dict[str, int]]:
     """Return by stage what did not pass it, by reason."""
-    refused = _by_reason(counters.refused)
     return {
-        "received": {r: n for r, n in refused.items() if r not in _LOG_REASONS},
-        "logged": {r: n for r, n in refused.items() if r in _LOG_REASONS},
+        "received": _by_reason(counters.refused),
+        "logged": {},
         "stored": _by_reason(counters.quarantined),
         "attributed": {},
         "late": {},
@@ -225,11 +232,17 @@ def _age(then_ns: int | None, now_ns: int) -> int | None:
     return None if then_ns is None else max(now_ns - then_ns, 0)
 
 
-def _by_reason(counter: Counter) -> dict[str, int]:
+def _by_reason(counter: Counter, *, is_again: bool = False) -> dict[str, int]:
+    """Return what is counted by reason: what senders shall bring again, or all else."""
     counts: dict[str, int] = {}
     for metric in counter.collect():
         for sample in metric.samples:
             if sample.name.endswith("_total") and sample.value:
                 reason = sample.labels["reason"]
-                counts[reason] = counts.get(reason, 0) + int(sample.value)
+                if (reason in _LOG_REASONS) is is_again:
+                    counts[reason] = counts.get(reason, 0) + int(sample.value)
     return counts
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))

@@ -15,7 +15,10 @@ _BEHIND: Final = (
     "millworth_stage_behind_seconds",
     "Age of the instant up to which everything has passed the stage",
 )
-_LOST: Final = ("millworth_stage_lost", "Items that did not pass the stage, by reason")
+_LOST: Final = (
+    "millworth_stage_lost",
+    "Items that did not pass the stage and are not to come again, by reason",
+)
 _WATERMARK: Final = (
     "millworth_watermark_timestamp_seconds",
     "Event time of which what is older is final, Unix time",

@@ -23,6 +23,8 @@ _AHEAD_NS: Final = 2 * NS_PER_S
 # as much as it is long; a clock that is behind stays so, evenly.
 _BEHIND_NS, _LASTING_NS = 20 * NS_PER_S, NS_PER_MINUTE
 _APART_NS, _TIMES_MIN = 10 * NS_PER_S, 4
+# A clock that runs faster or slower than ours by more than this is none: it is a file.
+_DRIFT_MAX: Final = 0.1
 _SPANS_MIN: Final = 30
 _NAMED_MAX: Final = 3
 
@@ -72,6 +74,7 @@ class SenderClocks:
             "lasting_ns": _LASTING_NS,
             "apart_ns": _APART_NS,
             "times_min": _TIMES_MIN,
+            "drift_max": _DRIFT_MAX,
         }
         found: dict[str, list[OffClock]] = {}
         reader = self._store.reader()

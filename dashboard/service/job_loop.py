@@ -11,6 +11,7 @@ from collector.core.counters import Counters
 from collector.core.log import get_logger
 from collector.core.worker import Worker
 from collector.store.client.reading import ASKER
+from collector.store.client.unfinished import after_failure
 from collector.store.connect import Connections
 
 _log = get_logger("dashboard")
@@ -87,6 +88,7 @@ class JobLoop:
             self.last_error = f"{type(error).__name__}: {error}".splitlines()[0][:500]
             self._counters.job_runs.labels(self.name, "failed").inc()
             _log.error("job_failed", job=self.name, error=self.last_error, exc_info=True)
+            after_failure(self._store.config, self._store.client)
         else:
             self.last_success_ns = self._clock.now_ns()
             self.done_ns = done.cursor_ns if isinstance(done, Advanced) else now_ns

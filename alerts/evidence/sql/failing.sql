@@ -1,7 +1,7 @@
 -- What decisions of one class that failed make of its loss, of those that began in [from_ns, end_ns): a failed one loses its
 -- whole value, what is left is of late ones. And how many were late, there and in [usual_from_ns, usual_end_ns) but
 -- the intervals [without_from_ns, without_end_ns).
--- Returns: one row: decisions, late UInt64, loss_usd, failed_usd Float64, usual_late Float64 (share of decisions).
+-- Returns: one row: decisions, failed, late UInt64, loss_usd, failed_usd Float64, usual_late Float64 (share of decisions).
 WITH cells AS
 (
     SELECT
@@ -15,9 +15,10 @@ WITH cells AS
 )
 SELECT
     sumIf(cells.decisions, second_ns >= {from_ns:UInt64}) AS decisions,
+    sumIf(cells.failed, second_ns >= {from_ns:UInt64}) AS failed,
     sumIf(cells.late, second_ns >= {from_ns:UInt64}) AS late,
     sumIf(cells.loss_usd, second_ns >= {from_ns:UInt64}) AS loss_usd,
-    sumIf(cells.loss_usd * failed / lost_share, second_ns >= {from_ns:UInt64} AND NOT is_stated AND lost_share > 0)
+    sumIf(cells.loss_usd * cells.failed / lost_share, second_ns >= {from_ns:UInt64} AND NOT is_stated AND lost_share > 0)
         -- Of decisions that state their value each loses its own.
         + (
             SELECT sum(greatest(toFloat64(ifNull(value_usd, 0)), 0)) FROM decisions FINAL

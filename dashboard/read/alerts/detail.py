@@ -88,6 +88,7 @@ class AlertDetail:
     low_usd_per_h: Decimal | None
     high_usd_per_h: Decimal | None
     is_now: bool  # the rate is of now; else of the last change
+    now_missing_ns: int  # of the window of now, of which decisions are not attributed yet
     lost_usd: Decimal | None
     lost_low_usd: Decimal | None
     lost_high_usd: Decimal | None
@@ -243,6 +244,7 @@ def _detail(
         low_usd_per_h=low if has_rate else None,
         high_usd_per_h=high if has_rate else None,
         is_now=row.now_usd_per_h is not None,
+        now_missing_ns=row.now_missing_ns,
         lost_usd=row.lost_usd,
         lost_low_usd=row.lost_low_usd,
         lost_high_usd=row.lost_high_usd,

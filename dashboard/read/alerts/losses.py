@@ -11,6 +11,7 @@ from operator import add
 from typing import Final
 
 from alerts.rows import Dollars
+from alerts.rules.base import missing_s
 from alerts.rules.ledger import RATE_S
 from alerts.state.subject import ALL, Subject
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
@@ -28,8 +29,9 @@ _OPEN_NS: Final = NS_PER_S
 _BEHIND_NS: Final = NS_PER_MINUTE
 
 
-# Decisions, those of unknown value, and the loss at the median, the low and the high slope.
-_Total = tuple[int, int, Decimal, Decimal, Decimal]
+# Decisions, those of unknown value, the loss at the median, the low and the high slope, and what is
+# missing.
+_Total = tuple[int, int, Decimal, Decimal, Decimal, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Loss:
     loss_low_usd: Decimal
     loss_high_usd: Decimal
     slope_sources: frozenset[str] = frozenset()  # of the slopes by which it was found
+    missing: int = 0  # decisions that arrived and are not attributed yet: in nothing above
 
     @property
     def is_known(self) -> bool:
@@ -62,6 +65,7 @@ class Loss:
             self.loss_low_usd + other.loss_low_usd,
             self.loss_high_usd + other.loss_high_usd,
             self.slope_sources | other.slope_sources,
+            self.missing + other.missing,
         )
 
 
@@ -103,8 +107,8 @@ def losses(reader: Reader, asked: Sequence[Range]) -> list[Loss | None]:
     ]
 
 
-def _read(reader: Reader, bounds_ns: Iterable[int]) -> ClassLosses:
-    """Read what classes lost.
+def _read(reader: Reader, bounds_ns: Iterable[int], due_s: int = 0) -> ClassLosses:
+    """Read what classes lost, and what is missing of so many of the last seconds.
 
     The store sums each class between all instants at which some range begins or ends, so that it
     reads each second once, however many ranges there are.
@@ -112,7 +116,13 @@ def _read(reader: Reader, bounds_ns: Iterable[int]) -> ClassLosses:
     bounds = sorted(set(bounds_ns))
     if not bounds:
         return ClassLosses(0, {})
-    parameters = {"bounds_ns": bounds, "from_ns": bounds[0], "to_ns": bounds[-1]}
+    due_from_ns = max(bounds[0], bounds[-1] - due_s * NS_PER_S)
+    parameters = {
+        "bounds_ns": bounds,
+        "from_ns": bounds[0],
+        "to_ns": bounds[-1],
+        "due_from_ns": due_from_ns - due_from_ns % NS_PER_S,
+    }
     sums: dict[Subject, _Sums] = {}
     for row in reader.ask("losses", __file__, parameters):
         of_class, bound_ns = Subject(row.pop("action"), row.pop("region")), row.pop("bound_ns")
@@ -126,12 +136,12 @@ class _Sums:
 
     def __init__(self) -> None:
         self._bounds: list[int] = []
-        self._totals: list[_Total] = [(0, 0, Decimal(0), Decimal(0), Decimal(0))]
+        self._totals: list[_Total] = [(0, 0, Decimal(0), Decimal(0), Decimal(0), 0)]
         self._sources: list[frozenset[str]] = []  # of each bound, not summed
 
     def add(self, bound_ns: int, loss: Loss) -> None:
         """Take what lies behind a bound; bounds come in order."""
-        decisions, unvalued, middle, low, high = self._totals[-1]
+        decisions, unvalued, middle, low, high, missing = self._totals[-1]
         self._bounds.append(bound_ns)
         self._sources.append(loss.slope_sources)
         self._totals.append(
@@ -141,6 +151,7 @@ class _Sums:
                 middle + loss.loss_usd,
                 low + loss.loss_low_usd,
                 high + loss.loss_high_usd,
+                missing + loss.missing,
             )
         )
 
@@ -157,6 +168,7 @@ class _Sums:
             last[3] - first[3],
             last[4] - first[4],
             frozenset().union(*self._sources[begin:end]),
+            last[5] - first[5],
         )
 
 
@@ -167,12 +179,13 @@ def with_losses(
 
     And what classes lost, of which that is the sum. What an alert about no decisions costs is not
     known, nor what one without dollars does. Now ends where losses do, as the windows of the rules:
-    the seconds after that, of which nothing is attributed yet, would make it cheap.
+    the seconds after that, of which nothing is attributed yet, would make it cheap. What is put off
+    before that does: how much says each alert.
     """
     to_ns = _end_ns(reader, to_ns)
     priced = [alert for alert in alerts if alert.is_priced]
     starts_ns = (at for each in priced for at in (_now_from_ns(each, to_ns), *_so_far(each, to_ns)))
-    found = _read(reader, (*starts_ns, to_ns) if priced else ())
+    found = _read(reader, (*starts_ns, to_ns) if priced else (), RATE_S)
     return [_with(alert, found, to_ns) if alert.is_priced else alert for alert in alerts], found
 
 
@@ -237,9 +250,11 @@ def _with(alert: AlertRow, lost: ClassLosses, to_ns: int) -> AlertRow:
         return alert
     # As the rule has it, and the sum over the alerts that fire: by the whole of the window.
     an_hour = now.dollars * (Decimal(_S_PER_H) / _now_s(alert))
+    missing_ns = round(missing_s(_now_s(alert), now.decisions, now.missing) * NS_PER_S)
     return replace(
         alert,
         now_usd_per_h=an_hour.usd,
         now_low_usd_per_h=an_hour.low_usd,
         now_high_usd_per_h=an_hour.high_usd,
+        now_missing_ns=missing_ns if missing_ns >= NS_PER_S else 0,
     )

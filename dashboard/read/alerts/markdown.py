@@ -9,7 +9,7 @@ from typing import Final
 
 from dashboard.read.alerts.detail import AlertDetail
 from dashboard.read.alerts.rows import OPEN_STATES
-from dashboard.units import UNKNOWN, ms, percent, usd, utc_iso
+from dashboard.units import UNKNOWN, ms, percent, usd, utc_iso, without_text
 
 # A sender's text must not become a link, an image, a table or HTML where it is pasted.
 _MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|!~])")
@@ -41,7 +41,7 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
     yield f"- State: {alert.state}{shadow}, {since} (as of {_at(now_ns)})"
     yield f"- Rule: {alert.rule} ({alert.severity})"
     ends = alert.low_usd_per_h, alert.high_usd_per_h
-    when = "now" if alert.is_now else f"at {_at(alert.at_ns)}"
+    when = f"now{without_text(alert.now_missing_ns)}" if alert.is_now else f"at {_at(alert.at_ns)}"
     over = "nothing, it is over"
     rate = _money(alert.usd_per_h, *ends, f" / h {when}") if alert.is_open else over
     yield f"- At risk: {rate}"

@@ -48,6 +48,7 @@ class AlertRow:
     now_usd_per_h: Decimal | None = None
     now_low_usd_per_h: Decimal | None = None
     now_high_usd_per_h: Decimal | None = None
+    now_missing_ns: int = 0  # of that window, of which decisions are not attributed yet
     # ... and what it cost since `lost_from_ns`; None where that is not known.
     lost_usd: Decimal | None = None
     lost_low_usd: Decimal | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from alerts.rows import failing_of
+from alerts.rows import failing_of, focus_of
 from dashboard.units import ms, shorten, signed_ms
 
 _NAME_MAX: Final = 80
@@ -58,9 +58,15 @@ def subject_of(alert: Caused) -> str:
 
 
 def cause_of(alert: Caused) -> str:
-    """Return the cause: `offer / eu-west: store slower by 120 ms than normal`."""
-    subject = subject_of(alert)
-    failing = failing_of(alert.reason)
+    """Return the cause: `offer / eu-west: store slower by 120 ms than normal`.
+
+    Of an alert about several classes it is that of one, which it names.
+    """
+    subject, failing = subject_of(alert), failing_of(alert.reason)
+    focus = focus_of(alert.reason)
+    if focus and (failing or alert.blamed_stage):
+        subject = f"{subject}, most by {shorten(focus, _NAME_MAX)}"
+        failing = failing.replace(f"the decisions of {focus}", "its decisions")
     if not alert.blamed_stage:
         reason = failing or shorten(alert.reason, _REASON_MAX)
         return f"{subject}: {reason or 'no reason was given'}"

@@ -14,6 +14,7 @@ from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
+from tests.support.alerts.builders import rule
 from tests.support.alerts.scene import HURT, INCIDENT_S, PER_SECOND, WELL, Scene, write_seconds
 
 
@@ -232,6 +233,35 @@ def test_excess_is_that_of_now_and_not_thinned_by_what_went_well_before(scene: S
     assert scene.last("blamed_excess_ns") == 120 * NS_PER_MS
     reason = str(scene.last("reason"))
     assert "decision/store takes longer than before; path 152.3 ms, 32.3 before: " in reason
+
+
+def test_failures_of_a_wide_alert_are_those_of_the_class_that_loses_most(scene: Scene) -> None:
+    """Half of all fail, and all of one region: its name is beside the share."""
+    scene.restart(rules=[rule(budget_usd=5_000.0, budget_for="all")])
+    _go_on(scene, INCIDENT_S, failed=PER_SECOND)
+
+    assert scene.judge() == 1
+
+    reason = str(scene.last("reason"))
+    assert reason.startswith(f"100% of the decisions of checkout/{HURT} fail, 100% of the loss")
+
+
+def test_failures_that_grow_are_told_beside_a_segment(scene: Scene) -> None:
+    """Some failed when it was paged; it said so to the end, when all of them did."""
+    _go_on(scene, INCIDENT_S, failed=3, late=PER_SECOND, store_ms=900)
+    assert scene.judge() == 1
+    reason = str(scene.last("reason"))
+    assert "decision/store takes longer than before" in reason
+    _go_on(scene, INCIDENT_S, failed=PER_SECOND, late=PER_SECOND, store_ms=900)
+
+    assert scene.judge() == 1
+
+    assert (scene.last("blamed_stage"), scene.last("blamed_class")) == ("decision", "store")
+    reason = str(scene.last("reason"))
+    assert reason.startswith("100% of its decisions fail, 100% of the loss is of them; $")
+    assert "; decision/store takes longer than before; " in reason
+    assert scene.judge() == 0
+    assert scene.deliver() == 1
 
 
 def test_fault_that_comes_again_is_measured_from_what_is_usual(scene: Scene) -> None:

@@ -63,6 +63,17 @@ def test_repeated_event_follows_the_clock_of_its_place() -> None:
         assert by_start[instant_ns(starts, "starts")] == window(starts, ends)
 
 
+@pytest.mark.parametrize("ends", ["DURATION:PT1H", f"DTEND;TZID={BERLIN}:20340325T033000"])
+def test_event_in_the_hour_that_a_clock_leaves_out_lasts_as_long_as_ever(ends: str) -> None:
+    """A window of every night was gone in that one, and nobody was told."""
+    nightly = ics(f"DTSTART;TZID={BERLIN}:20340325T023000", ends, "RRULE:FREQ=DAILY;COUNT=3")
+    assert ics_events(nightly, "", "", ALWAYS) == [
+        window("2034-03-25T01:30Z", "2034-03-25T02:30Z"),
+        window("2034-03-26T01:30Z", "2034-03-26T02:30Z"),
+        window("2034-03-27T00:30Z", "2034-03-27T01:30Z"),
+    ]
+
+
 def test_only_what_touches_the_time_and_has_the_title_is_found() -> None:
     """A calendar of a year is looked at in days."""
     week = window("2034-03-27T00:00Z", "2034-04-03T00:00Z")

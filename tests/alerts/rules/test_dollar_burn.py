@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.rules.base import Moment
 from alerts.rules.burn_rate import Losses, burn_of
 from alerts.rules.dollar_burn import BurnFacts, DollarBurn
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import ALL, Subject
-from alerts.state.transitions import Status, first_state
+from alerts.state.transitions import Phase, Status, first_state
 from collector.core.clock import NS_PER_S
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import losses, moment, rule, window
@@ -65,25 +63,6 @@ def facts(**by_region: Losses) -> BurnFacts:
     return facts_of(found)
 
 
-class NoRows:
-    """A store without a row."""
-
-    def rows(self, name: str, of: str, **parameters: object) -> list[Any]:
-        """Return none."""
-        return []
-
-    kept_rows = rows
-
-    def budget_factor(self, names: Iterable[str], from_ns: int, to_ns: int) -> Decimal:
-        """Return what the budget allows on any day."""
-        return Decimal(1)
-
-
-def _read(now: Moment) -> BurnFacts:
-    """Return what the rule reads where nothing is stored."""
-    return DollarBurn(rule()).read(NoRows(), now, {})
-
-
 def test_rule_takes_the_classes_that_it_covers_and_the_one_that_it_names() -> None:
     """A class that never decided anything is evaluated where the rule names it in full."""
     seen = facts(**{"eu-west": losses(window()), "us-east": losses(window())})
@@ -128,16 +107,34 @@ def test_other_classes_change_nothing(seen_losses: Losses, others: Losses) -> No
 def test_what_is_not_attributed_may_lose_nothing_of_the_budget() -> None:
     """The limit is that of the decisions which are there: else overload would hide an incident."""
     limit_usd = rule().threshold_usd(rule().tiers[0], 60)
-    seen = facts(**{"eu-west": losses(window(limit_usd * Decimal("0.9"), decisions=1_000))})
+    lost = window(limit_usd * Decimal("0.9"), decisions=750)
     state = first_state("burn", HURT, NOW_NS)
-    whole = DollarBurn(rule()).evaluate(seen, state)
-    now = moment(put_off=((NOW_NS - 30 * NS_PER_S, NOW_NS - 15 * NS_PER_S),))
-    partly = replace(seen, attributed=_read(now).attributed, moment=now)
-    assert partly.attributed == {60: Decimal("0.75"), 6: 1}
-    found = DollarBurn(rule()).evaluate(partly, state)
+    whole = DollarBurn(rule()).evaluate(facts(**{"eu-west": losses(lost)}), state)
+    partly = losses(replace(lost, missing=250))
+    found = DollarBurn(rule()).evaluate(facts(**{"eu-west": partly}), state)
     assert (whole.seen.status, found.seen.status) == (Status.BURNING, Status.BREACHED)
     assert found.cost == whole.cost, "no dollar is made up"
     assert found.reason.endswith("; decisions of 15 s of it are not attributed yet")
+    assert partly.allowed(60) == Decimal("0.75")
+    nearly = losses(replace(lost, decisions=1, missing=10_000))
+    assert nearly.allowed(60) == 1 / Decimal(60), "of a second at least"
+
+
+def test_alert_does_not_end_by_what_is_missing() -> None:
+    """What is there says that it is over, and the rest may burn; nothing begins by that either."""
+    burn, calm = DollarBurn(rule()), window("0", decisions=750)
+    quiet = first_state("burn", HURT, NOW_NS)
+    for phase, missing, status in (
+        (Phase.FIRING, 0, Status.OK), (Phase.FIRING, 250, Status.NO_DATA),
+        (Phase.COOLING, 250, Status.NO_DATA), (Phase.INACTIVE, 250, Status.OK),
+        (Phase.FIRING, 10, Status.OK),  # less than a second is on its way in any pass
+    ):  # fmt: skip
+        seen = facts(**{"eu-west": losses(replace(calm, missing=missing))})
+        found = burn.evaluate(seen, replace(quiet, phase=phase))
+        assert found.seen.status is status, (phase, missing)
+    # The newest window says whether it is over: what older ones miss keeps nothing.
+    seen = facts(**{"eu-west": losses(replace(calm, missing=250), calm)})
+    assert burn.evaluate(seen, replace(quiet, phase=Phase.FIRING)).seen.status is Status.OK
 
 
 def test_class_that_is_in_no_window_has_no_data_and_no_dollars() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, get_args
 
@@ -17,12 +18,13 @@ from alerts.rules.base import Evaluation
 from alerts.rules.kinds import rule_of
 from alerts.rules.threshold import FIGURES, Reading, Readings, Threshold, ThresholdConfig
 from alerts.state.subject import Subject
-from alerts.state.transitions import Status, first_state
+from alerts.state.transitions import AlertState, Phase, Status, Timing, advance, first_state
+from attribution.jobs.late.put_off import PutOff
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import moment
-from tests.support.alerts.scene import HURT, write_seconds
+from tests.support.alerts.scene import HURT, write_arrived, write_seconds
 from tests.support.builders import new_trace_id, span, store_blocks, trace_request
 from tests.support.examples import examples
 
@@ -238,13 +240,48 @@ def test_status(
     assert found.cost.basis == "unknown"
 
 
+def known(state: AlertState) -> AlertState:
+    """Return the state of a class that is known for as long as a window is."""
+    return replace(state, held_ns=300 * NS_PER_S)
+
+
 def rate(reading: Reading, started_s: float = -900) -> tuple[Status, str]:
     """Return what a rule says of a class that has to decide once in twenty seconds."""
     rule = Threshold(config("decisions_per_s", above=None, below=0.05))
     now = moment(started_ns=NOW_NS + round(started_s * NS_PER_S))
-    state = first_state("limit", CHECKOUT, NOW_NS)
+    state = known(first_state("limit", CHECKOUT, NOW_NS))
     found = rule.evaluate(Readings(now, {CHECKOUT: reading}), state)
     return found.seen.status, found.reason
+
+
+def test_class_that_is_new_is_not_slow_for_that() -> None:
+    """Each launch was a page: the window began before the first decision."""
+    rule = Threshold(config("decisions_per_s", above=None, below=0.05))
+    timing = Timing(for_s=0, keep_firing_s=0, window_s=300)
+    state = first_state("limit", CHECKOUT, NOW_NS)
+    phases = list[Phase]()
+    for passed_s in range(10, 330, 10):
+        end_ns = NOW_NS + passed_s * NS_PER_S
+        now = moment(known_ns=end_ns, end_ns=end_ns, started_ns=0)
+        # One decision in a minute, from the first second on: too few, as is seen in the end.
+        reading = Reading(passed_s / 60 / 300, max(1, passed_s // 60), now.end_ns - 1)
+        seen = rule.evaluate(Readings(now, {CHECKOUT: reading}), state).seen
+        state, _ = advance(state, timing, seen)
+        phases.append(state.shown)
+    assert phases == [Phase.INACTIVE] * 30 + [Phase.FIRING] * 2
+
+
+def test_class_that_no_longer_decides_is_below_any_rate() -> None:
+    """A region that was gone from one second to the next fell out of the figure, unseen."""
+    rule = Threshold(config("decisions_per_s", above=None, below=0.05))
+    state = known(first_state("limit", CHECKOUT, NOW_NS - 900 * NS_PER_S))
+    now = moment(started_ns=0)
+    found = rule.evaluate(Readings(now, {}), state)
+    assert (found.seen.status, found.seen.is_silent) == (Status.BREACHED, False)
+    assert found.reason == "decisions_per_s 0 /s in 5 min, below 0.05"
+    # Where nothing decides at all, nobody knows why: that is what a dead man is for.
+    all_gone = moment(started_ns=0, known_ns=now.end_ns + now.nodata_ns + 1)
+    assert rule.evaluate(Readings(all_gone, {}), state).seen.is_silent
 
 
 def test_rate_is_judged_however_few_decided() -> None:
@@ -255,24 +292,49 @@ def test_rate_is_judged_however_few_decided() -> None:
     assert rate(Reading(0.06, 18, NOW_NS))[0] is Status.OK
 
 
-def test_rates_are_of_the_time_of_which_decisions_are_attributed(store: Connections) -> None:
+def test_figures_say_what_is_missing_of_them(store: Connections) -> None:
     """A rate that is too low once meant that attribution puts off what it has no time for."""
-    write_seconds(store.client(), NOW_NS - 50 * NS_PER_S, 50, HURT, slow_ms=120)
-    put_off = ((NOW_NS - 400 * NS_PER_S, NOW_NS - 225 * NS_PER_S),)
-    state = first_state("limit", CHECKOUT, NOW_NS)
+    now_ns, reader = NOW_NS, AlertReader(store, Calendars(()).budget_factor)
+    write_arrived(store.client(), now_ns - 75 * NS_PER_S, 75, HURT)
+    write_seconds(store.client(), now_ns - 50 * NS_PER_S, 50, HURT, slow_ms=120)
+    state = known(first_state("limit", CHECKOUT, now_ns))
 
-    def found(figure: str, **limit: float | None) -> list[Evaluation]:
+    def found(figure: str, state: AlertState = state, **limit: float | None) -> Evaluation:
         rule = Threshold(config(figure, **limit))
-        reader = AlertReader(store, Calendars(()).budget_factor)
-        passes = (moment(started_ns=0), moment(started_ns=0, put_off=put_off))
-        return [rule.evaluate(rule.read(reader, each, {}), state) for each in passes]
+        return rule.evaluate(rule.read(reader, moment(started_ns=0), {}), state)
 
-    whole, partly = found("decisions_per_s", above=None, below=1.0)
-    assert (whole.seen.status, partly.seen.status) == (Status.BREACHED, Status.OK)
-    said = "decisions_per_s 1.11111 /s in 5 min of 250 decisions, not below 1"
-    assert partly.reason == f"{said}; decisions of 75 s of it are not attributed yet"
-    whole, partly = found("loss_usd_per_h", above=3_500.0)
-    assert (whole.seen.status, partly.seen.status) == (Status.OK, Status.BREACHED)
+    rate = found("decisions_per_s", above=None, below=1.0)
+    assert rate.seen.status is Status.BREACHED, "nothing was put off: there are no more"
+    PutOff(store).add(now_ns - 80 * NS_PER_S, now_ns - 40 * NS_PER_S, now_ns)
+    rate = found("decisions_per_s", above=None, below=1.0)
+    assert rate.seen.status is Status.OK
+    assert rate.reason == "decisions_per_s 1.25 /s in 5 min of 375 decisions, not below 1", (
+        "what arrived is known before it is attributed"
+    )
+    loss = found("loss_usd_per_h", above=4_499.0)
+    assert loss.seen.status is Status.BREACHED, "250 decisions lost $250 of what 375 may"
+    assert loss.reason.endswith("; decisions of 100 s of it are not attributed yet")
+    assert found("loss_usd_per_h", above=4_501.0).seen.status is Status.OK
+
+    firing = replace(state, phase=Phase.FIRING)
+    ends = {limit: found("failed_ratio", firing, above=limit).seen.status for limit in (0.3, 0.35)}
+    assert ends == {0.3: Status.NO_DATA, 0.35: Status.OK}, "a third may have failed"
+    assert found("loss_usd_per_h", firing, above=9_000.0).seen.status is Status.NO_DATA
+    assert found("failed_ratio", above=0.3).seen.status is Status.OK, "it does not fire"
+
+
+def test_class_of_which_all_is_missing_is_not_gone(store: Connections) -> None:
+    """Its rate is known, and nothing else is; nor is it silent."""
+    write_arrived(store.client(), NOW_NS - 300 * NS_PER_S, 300, HURT)
+    PutOff(store).add(NOW_NS - 400 * NS_PER_S, NOW_NS, NOW_NS)
+    state = first_state("limit", CHECKOUT, NOW_NS - 3_600 * NS_PER_S)
+    for figure, status in {
+        "decisions_per_s": Status.BREACHED, "loss_usd_per_h": Status.NO_DATA,
+        "failed_ratio": Status.NO_DATA, "slow_ratio": Status.NO_DATA,
+    }.items():  # fmt: skip
+        rule = config(figure, target_ms=100.0 if figure == "slow_ratio" else None)
+        found = Threshold(rule).evaluate(read(store, rule), state)
+        assert (found.seen.status, found.seen.is_silent) == (status, False), found.reason
 
 
 def test_rate_is_not_low_because_nobody_was_there_to_receive() -> None:

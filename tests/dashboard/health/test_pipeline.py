@@ -117,12 +117,20 @@ def test_each_stage_is_as_old_as_the_oldest_thing_that_has_not_passed_it() -> No
         "stored": 7.0,
         "attributed": 7.0,
         "late": 90.0,
-        "alerted": 14.0,
+        "alerted": 17.0,
     }
 
 
+def test_alerts_are_as_old_as_what_they_judge() -> None:
+    """A pass of a second ago over windows that ended a quarter of an hour ago was "ok"."""
+    done = {"attribution": ago(984), "alerts": ago(1)}
+    stages = FakeService(flows={Signal.TRACES: flow()}, done=done).stages().read()
+    alerted = next(stage for stage in stages if stage.name == "alerted")
+    assert (alerted.behind_s, alerted.status) == (994.0, "bad")
+
+
 def test_losses_are_told_by_stage_and_reason() -> None:
-    """A full log is the log's, a bad span its sender's, an unreadable one the store's."""
+    """A bad span is its sender's, an unreadable one the store's; a full log loses nothing."""
     service = FakeService(flows={Signal.TRACES: flow()}, dead=2)
     service.counters.refused.labels("traces", "span_id_invalid").inc(3)
     service.counters.refused.labels("logs", "log_full").inc(5)
@@ -130,14 +138,14 @@ def test_losses_are_told_by_stage_and_reason() -> None:
     service.counters.quarantined.labels("traces", "unparsable").inc(4)
     assert {stage.name: dict(stage.lost) for stage in service.stages().read()} == {
         "received": {"span_id_invalid": 3},
-        "logged": {"log_full": 6},
+        "logged": {},
         "stored": {"unparsable": 4},
         "attributed": {},
         "late": {},
         "alerted": {"webhook_dead": 2},
     }
     items = {item.name: item for item in stage_items(service.stages())}
-    assert items["stage.logged"].detail == "lost: 6 log_full"
+    assert items["stage.logged"].detail == "told to come again: 6 log_full"
 
 
 @pytest.mark.parametrize("name", LIMITS)
@@ -170,7 +178,8 @@ def test_metrics_of_the_stages_are_read_at_the_scrape(store: Connections) -> Non
         },
         done={"alerts": NOW_NS},
     )
-    service.counters.refused.labels("logs", "log_full").inc(5)
+    service.counters.refused.labels("logs", "log_full").inc(4)
+    service.counters.refused.labels("logs", "span_id_invalid").inc(5)
     registry = CollectorRegistry()
     registry.register(StageMetrics(service.stages(), service.clock.now_ns))
     shown = {
@@ -184,7 +193,7 @@ def test_metrics_of_the_stages_are_read_at_the_scrape(store: Connections) -> Non
         ("stage_behind_seconds", "logged"): 0.0,
         ("stage_behind_seconds", "stored"): 4.0,
         ("stage_behind_seconds", "alerted"): 10.0,
-        ("stage_lost_total", "logged", "log_full"): 5.0,
+        ("stage_lost_total", "received", "span_id_invalid"): 5.0,
         ("watermark_timestamp_seconds", "traces"): now_s - 1 - 10,
         ("watermark_timestamp_seconds", "logs"): now_s - 3 - 10,
         ("last_request_timestamp_seconds", "traces"): now_s - 2,

@@ -73,7 +73,13 @@ def test_what_was_held_back_or_is_of_a_file_is_no_clock(store: Connections) -> N
                received_s=90.0 * (n % 2))
         for n in range(60)
     ]  # fmt: skip
-    put_spans(store, [*long, *short])
+    # One that is read at seven tenths of the speed at which it was written.
+    slow = [
+        Stored("s", "", (1.4 * n - 7_200.0) * 1_000, 100, trace=f"slow{n}", service="slow",
+               received_s=2.0 * n)
+        for n in range(60)
+    ]  # fmt: skip
+    put_spans(store, [*long, *short, *slow])
     senders = SenderClocks(store, Counters())
     assert senders.run_once(at(120)) == 0
 

@@ -70,6 +70,22 @@ def write_seconds(
     )
 
 
+def write_arrived(
+    client: Client, from_ns: int, seconds: int, region: str, per_second: int = PER_SECOND
+) -> None:
+    """Write decisions of `seconds` as they arrive, before they are attributed."""
+    at_ns = [
+        from_ns + second * NS_PER_S + number
+        for second in range(seconds)
+        for number in range(per_second)
+    ]
+    client.insert(
+        "decisions",
+        [[each, f"{region}-{each}", "checkout", region, each, each] for each in at_ns],
+        column_names=["ingress_ns", "decision_id", "action", "region", "end_ns", "received_ns"],
+    )
+
+
 def write_route(client: Client, at_ns: int, region: str, route: str) -> None:
     """Write one decision that took a route."""
     client.insert(

@@ -21,6 +21,19 @@ from tests.support.attribution.stored import (
 CONFIG = AttributionConfig()
 
 
+class SlowClock:
+    """A clock on which each reading takes as long as is said."""
+
+    def __init__(self) -> None:
+        self.reading_s = 0.0
+        self._now_ns = 0
+
+    def __call__(self) -> int:
+        """Return the instant."""
+        self._now_ns += round(self.reading_s * NS_PER_S)
+        return self._now_ns
+
+
 def job(store: Connections, config: AttributionConfig = CONFIG, **mapped: str) -> AttributionJob:
     """Return a job that never ran in this process."""
     names = {ours.replace("__", "."): theirs for ours, theirs in mapped.items()}

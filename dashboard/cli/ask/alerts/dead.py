@@ -11,7 +11,7 @@ from dashboard.cli.client import asking
 from dashboard.cli.console import OUT, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
-from dashboard.units import utc_iso
+from dashboard.units import utc_text
 
 dead_app = typer.Typer(
     help="Webhooks that were given up, and their way back.", no_args_is_help=True
@@ -62,7 +62,7 @@ def show_dead(api: Api, *, as_json: bool) -> bool:
         print_json(answer)
         return bool(answer["letters"])
     for letter in answer["letters"]:
-        at = utc_iso(letter["created_ns"])
+        at = utc_text(letter["created_ns"])
         OUT.print(
             f"{letter['webhook_id']} {letter['kind']} of {at}: {letter['status']} after "
             f"{letter['attempts']} attempts: {quoted(letter['detail'])}"

@@ -20,7 +20,7 @@ from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES
 from dashboard.read.alerts.timeline import rest_text
-from dashboard.units import utc_iso
+from dashboard.units import utc_text, without_text
 
 EpisodeArgument = Annotated[str, typer.Argument(help="Episode of the alert, as `list` prints it.")]
 CommentOption = Annotated[str, typer.Option("--comment", "-m", help="Kept with the alert.")]
@@ -115,14 +115,17 @@ def show_open(api: Api, *, as_json: bool) -> bool:
             OUT.print(("  " if len(own) > 1 else "") + _line(alert))
     for other in external:
         # As JSON writes them: a sender's text must not reach a terminal as it is.
-        since = utc_iso(other["starts_ns"])
+        since = utc_text(other["starts_ns"])
         OUT.print(f"external since {since}: {quoted(other['labels'])}")
     OUT.print(f"{_counted(alerts)}, and {len(external):,} of others")
     if answer["as_of_ns"] is not None:
         at_risk, lost = _dollars(answer["at_risk"]), _dollars(answer["lost"])
         # Where nothing evaluates any more, these are figures of another hour.
-        as_of = f"as of {utc_iso(answer['as_of_ns'])[:19]}Z"
-        OUT.print(f"each dollar once, {as_of}: {at_risk} an hour at risk, {lost} lost so far")
+        as_of = f"as of {utc_text(answer['as_of_ns'])}"
+        missing = without_text(max((each["now_missing_ns"] for each in alerts), default=0))
+        OUT.print(
+            f"each dollar once, {as_of}{missing}: {at_risk} an hour at risk, {lost} lost so far"
+        )
     return fires
 
 
@@ -137,18 +140,18 @@ def show_history(api: Api, episode: str, *, as_json: bool) -> None:
     OUT.print(_line(alert) + lost)
     for event in answer["events"]:
         changed = f"{event['from_state']} -> {event['to_state']}"
-        OUT.print(f"{utc_iso(event['at_ns'])} {changed}: {plain(event['reason'])}")
+        OUT.print(f"{utc_text(event['at_ns'])} {changed}: {plain(event['reason'])}")
     for sent in reversed(answer["messages"]):
         to = f"{sent['kind']} to {plain(sent['endpoint'])}: {sent['status']}"
         said = f": {plain(sent['detail'])}" if sent["detail"] else ""
         if sent["rest"]:
-            rest = rest_text(Rest(**sent["rest"]), answer["as_of_ns"], utc_iso)
+            rest = rest_text(Rest(**sent["rest"]), answer["as_of_ns"], utc_text)
             said += f"; {plain(rest)}"
-        OUT.print(f"{utc_iso(sent['at_ns'])} {to}, attempts: {sent['attempts']}{said}")
+        OUT.print(f"{utc_text(sent['at_ns'])} {to}, attempts: {sent['attempts']}{said}")
     for note in answer["notes"]:
         OUT.print(_note(note))
     for each in answer["silences"]:
-        until = utc_iso(each["ends_ns"])
+        until = utc_text(each["ends_ns"])
         OUT.print(f"hidden by silence {each['id']} until {until}: {quoted(each['reason'])}")
 
 
@@ -162,7 +165,7 @@ def _noted(api: Api, episode: str, kind: str, body: dict[str, Any], *, as_json: 
 
 def _incident(incident: dict[str, Any]) -> str:
     head = f"incident {incident['incident_id']}: {incident['alerts']:,} alerts"
-    since = f"since {utc_iso(incident['started_ns'])}"
+    since = f"since {utc_text(incident['started_ns'])}"
     if incident["at_risk"] is None:
         return f"{head}, {since}"
     at_risk, lost = _dollars(incident["at_risk"]), _dollars(incident["lost"])
@@ -198,7 +201,7 @@ def _line(alert: dict[str, Any]) -> str:
         alert["state"],
         "shadow: pages nobody" if alert["is_shadow"] else "",
         _cost(alert),
-        f"since {utc_iso(alert['started_ns'])}",
+        f"since {utc_text(alert['started_ns'])}",
         failing_of(alert["reason"]),
         f"blamed {alert['blamed']}" if alert["blamed"] else "",
         f"acknowledged by {plain(ack['actor'])}" if ack else "",
@@ -212,12 +215,12 @@ def _cost(alert: dict[str, Any]) -> str:
     """Return what an alert costs: now, else at its last change, which is said so."""
     now, then = alert["now_usd_per_h"], alert["revenue_at_risk_usd_per_h"]
     if alert["state"] not in OPEN_STATES:
-        return f"over since {utc_iso(alert['at_ns'])}"
+        return f"over since {utc_text(alert['at_ns'])}"
     if now is not None:
-        return f"${float(now):,.2f}/h"
+        return f"${float(now):,.2f}/h{without_text(alert['now_missing_ns'])}"
     if then is None or alert["state"] == "unknown":
         return "unknown cost"
-    return f"${float(then):,.2f}/h at its last change {utc_iso(alert['at_ns'])[:19]}Z"
+    return f"${float(then):,.2f}/h at its last change {utc_text(alert['at_ns'])}"
 
 
 def _dollars(of: dict[str, str]) -> str:
@@ -228,4 +231,4 @@ def _dollars(of: dict[str, str]) -> str:
 def _note(note: dict[str, Any]) -> str:
     answers = {True: ", something to do", False: ", nothing to do", None: ""}
     said = f"{note['kind']} by {plain(note['actor'])}{answers[note['is_actionable']]}"
-    return f"{utc_iso(note['at_ns'])} {said}: {quoted(note['text'])}"
+    return f"{utc_text(note['at_ns'])} {said}: {quoted(note['text'])}"

@@ -11,7 +11,7 @@ from dashboard.cli.client import asking
 from dashboard.cli.console import OUT, plain, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
-from dashboard.units import utc_iso
+from dashboard.units import utc_text
 
 _SHOWN_MAX = 20  # of a preview; the sums are over all
 
@@ -114,7 +114,7 @@ def _sum_of(alerts: list[dict[str, Any]], known_usd: str) -> str:
 def _hidden(alert: dict[str, Any]) -> str:
     usd = "unknown cost" if alert["loss_usd"] is None else f"${float(alert['loss_usd']):,.2f}"
     where = "/".join(plain(alert[key]) for key in ("action", "region") if alert[key])
-    since = utc_iso(alert["at_ns"])
+    since = utc_text(alert["at_ns"])
     return f"{since} {alert['severity']} {alert['rule']} {where or 'all data'}, {usd}"
 
 
@@ -125,7 +125,7 @@ def _print(each: dict[str, Any], *, as_json: bool) -> None:
     matchers = " ".join(plain(text) for text in each["matchers"])
     ended = f", ended by {plain(each['ended_by'])}" if each["ended_by"] else ""
     OUT.print(
-        f"silence {each['id']} {each['state']}: {matchers}, {utc_iso(each['starts_ns'])} to "
-        f"{utc_iso(each['ends_ns'])} UTC, by {plain(each['actor'])}{ended}: "
+        f"silence {each['id']} {each['state']}: {matchers}, {utc_text(each['starts_ns'])} to "
+        f"{utc_text(each['ends_ns'])}, by {plain(each['actor'])}{ended}: "
         f"{quoted(each['reason'])}"
     )

@@ -16,7 +16,7 @@ from dashboard.cli.client import asking
 from dashboard.cli.console import OUT, plain, print_columns
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
-from dashboard.units import utc_iso
+from dashboard.units import utc_iso, utc_text
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the rule, as `list` prints it.")]
 
@@ -104,7 +104,7 @@ def show_settled(api: Api, name: str, verb: str, body: dict[str, Any], *, as_jso
     if as_json:
         print_json(found)
         return
-    since = f"since {utc_iso(found['first_ns'])[:19]}" if found["first_ns"] else "until now"
+    since = f"since {utc_text(found['first_ns'])}" if found["first_ns"] else "until now"
     OUT.print(
         f"rule {name} is {found['state']}; {since} it fired {found['fired']} times, "
         f"{found['fires']} of them fire now, loss {_loss(found)}"
@@ -162,7 +162,7 @@ def _print_report(report: dict[str, Any]) -> None:
     for stretch in report["silent"][:_SILENT_MAX]:
         seconds = (stretch["ended_ns"] - stretch["began_ns"]) / 1e9
         OUT.print(
-            f"  missed: {_subject(stretch)} from {utc_iso(stretch['began_ns'])[:19]}, "
+            f"  missed: {_subject(stretch)} from {utc_text(stretch['began_ns'])}, "
             f"{_minutes(seconds)}, {_usd(stretch['lost_usd'])} USD"
         )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from dashboard.cli.console import OUT, reading
+from dashboard.cli.console import OUT, reading, warn
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption
 from dashboard.settings.settings import load
@@ -110,9 +110,16 @@ def _import(source: TraceSource, receiver: Receiver, halves: Callable[[], Halves
 
     report = Report(source.name)
     requests = Requests(lambda body, spans: _send(receiver, body, spans, report), halves)
-    with reading(source.name, source.size) as progress:
-        found = read_traces(source.name, source.chunks(progress), requests)
-        requests.close()
+    try:
+        with reading(source.name, source.size) as progress:
+            found = read_traces(source.name, source.chunks(progress), requests)
+            requests.close()
+    except KeyboardInterrupt:
+        warn(
+            f"{source.name}: stopped when {report.imported + report.known} of its spans were in; "
+            "the same command goes on from there, and stores none of them twice"
+        )
+        raise
     report.format = found.format
     report.spans = found.spans + found.refused.spans
     _name(report, found.refused)

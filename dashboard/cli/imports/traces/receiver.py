@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -81,7 +81,14 @@ class Receiver:
             HEADER.decode(): "1",
             **({"authorization": f"Bearer {token}"} if token else {}),
         }
-        self._verify = trust(settings, base_url)
+        # Not an asynchronous one: its loop may take a Ctrl-C for one of the request, and go on.
+        self._client = httpx.Client(
+            base_url=base_url,
+            headers=self._headers,
+            verify=trust(settings, base_url),
+            timeout=TIMEOUT_S,
+            trust_env=False,
+        )
         self._service = service
         self._never = threading.Event()
 
@@ -97,7 +104,7 @@ class Receiver:
         for _ in range(_TRIES_MAX):
             asked, said = "", ""
             try:
-                response = asyncio.run(self._post(body))
+                response = self._post(body)
                 if response.status_code == HTTPStatus.OK:
                     return self._answered(response)
                 asked, said = response.headers.get("retry-after", ""), _said(response)
@@ -115,17 +122,10 @@ class Receiver:
             "same files again when it does: what it has is not stored twice"
         )
 
-    async def _post(self, body: bytes) -> httpx.Response:
-        app = None if self._service is None else self._service.http_app
-        async with httpx.AsyncClient(
-            base_url=self._base_url,
-            headers=self._headers,
-            verify=self._verify,
-            transport=None if app is None else httpx.ASGITransport(app=app),
-            timeout=TIMEOUT_S,
-            trust_env=False,
-        ) as client:
-            return await client.post(_TRACES, content=body)
+    def _post(self, body: bytes) -> httpx.Response:
+        if self._service is None:
+            return self._client.post(_TRACES, content=body)
+        return asyncio.run(_post_to(self._service, self._base_url, self._headers, body))
 
     def _answered(self, response: httpx.Response) -> Answered:
         known = response.headers.get(HEADER.decode(), "")
@@ -150,8 +150,20 @@ class Receiver:
         error: BaseException | None,
         where: TracebackType | None,
     ) -> None:
+        self._client.close()
         if self._service is not None:
             self._service.stop(_DRAIN_S)
+
+
+async def _post_to(
+    service: CollectorService, base_url: str, headers: Mapping[str, str], body: bytes
+) -> httpx.Response:
+    """Ask the application of a service of this process."""
+    transport = httpx.ASGITransport(app=service.http_app)
+    async with httpx.AsyncClient(
+        base_url=base_url, headers=headers, transport=transport, timeout=TIMEOUT_S
+    ) as client:
+        return await client.post(_TRACES, content=body)
 
 
 @contextmanager

@@ -20,7 +20,12 @@ from collector.store.cursors import (
     read_cursors,
     whole_ns,
 )
-from tests.support.attribution.attribution_job import at, computed_afresh, everything
+from tests.support.attribution.attribution_job import (
+    SlowClock,
+    at,
+    computed_afresh,
+    everything,
+)
 from tests.support.attribution.stored import (
     decision,
     outcome,
@@ -30,19 +35,6 @@ from tests.support.attribution.stored import (
     trace_id,
 )
 from tests.support.examples import examples
-
-
-class SlowClock:
-    """A clock on which each reading takes as long as is said."""
-
-    def __init__(self) -> None:
-        self.reading_s = 0.0
-        self._now_ns = 0
-
-    def __call__(self) -> int:
-        """Return the instant."""
-        self._now_ns += round(self.reading_s * NS_PER_S)
-        return self._now_ns
 
 
 def job(store: Connections, clock: Callable[[], int]) -> AttributionJob:

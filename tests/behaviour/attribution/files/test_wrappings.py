@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +28,23 @@ def test_requests_with_their_length_before_them() -> None:
     body = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
     assert read(body) == read(otlp_protobuf(SPANS))
+
+
+@pytest.mark.parametrize("padding", [0, 1, 100, 20_000])
+def test_requests_with_their_length_as_protobuf_writes_it(padding: int) -> None:
+    """Each request was begun at its length: its first resource was refused, the rest imported."""
+    spans = [replace(span, name=span.name + "x" * padding) for span in SPANS]
+    parts = [otlp_protobuf([span]) + otlp_protobuf([span]) for span in spans]
+    body = b"".join(varint(len(part)) + part for part in parts)
+
+    assert parse("traces", body).spans == parse("traces", b"".join(parts)).spans
+    assert parse("traces", body).refused == []
+
+
+def varint(number: int) -> bytes:
+    """Return a number as Protobuf writes it."""
+    low, more = number & 127, number >> 7
+    return bytes([low | 128]) + varint(more) if more else bytes([low])
 
 
 def test_frames_that_the_exporter_compressed() -> None:

@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.store.client.unfinished import forget_unfinished
+from collector.store.client.unfinished import KEEP_LAPSED, forget_failed, forget_unfinished
+from collector.store.connect import Connections
 
 CHILD = "tests.support.collector.children.tokens"
 
@@ -97,3 +99,43 @@ def test_directory_that_no_engine_was_in_is_left_alone(tmp_path: Path) -> None:
     """A first start finds nothing there."""
     forget_unfinished(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_insert_that_failed_when_its_part_got_its_name_is_made_again(
+    empty_store: Connections,
+) -> None:
+    """As on a disk that refuses a name: the retry was answered OK, and its rows were nowhere."""
+    client = empty_store.client()
+    client.command(
+        "CREATE TABLE t (a UInt64, at DateTime DEFAULT '2020-01-01') ENGINE = MergeTree ORDER BY a"
+        " TTL at + INTERVAL 1 DAY"
+        " SETTINGS non_replicated_deduplication_window = 100, merge_with_ttl_timeout = 0"
+    )
+    client.command(KEEP_LAPSED)
+    paths = "SELECT arrayJoin(data_paths) FROM system.tables WHERE name = 't'"
+    ((path,),) = client.query(f"{paths} AND database = currentDatabase()").result_rows
+    insert = "INSERT INTO t (a) SELECT 1"
+
+    def make(token: str) -> int:
+        client.command(insert, settings={"insert_deduplication_token": token})
+        return int(client.query("SELECT count() FROM t").result_rows[0][0])
+
+    assert make("one") == 1
+    assert forget_failed(client) == []
+    in_the_way = Path(path) / "all_2_2_0"
+    in_the_way.touch()
+    with pytest.raises(ClickHouseError):
+        make("two")
+    in_the_way.unlink()
+
+    assert forget_failed(client) == ["t"]
+
+    assert make("two") == 2
+    assert make("one") == make("two") == 2
+    # A merge of a table that was attached would drop what is over its time by this clock.
+    client.command("OPTIMIZE TABLE t")
+    assert make("one") == 2
+    # What could not be attached the last time is attached first.
+    client.command("DETACH TABLE t SYNC")
+    assert forget_failed(client) == []
+    assert make("three") == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -42,6 +43,12 @@ def rows_of(component: Component) -> list[list[object]]:
         pytest.param([RECEIVED, STORED],
                      "Everything is stored and attributed; the newest data are 2 s old.",
                      id="well"),
+        pytest.param([RECEIVED, replace(STORED, value=29.0)],
+                     "What came up to 29 s ago is stored and attributed; the newest data are 2 s "
+                     "old.", id="behind, and not yet worth a look"),
+        pytest.param([RECEIVED, replace(STORED, value=29.0), PUT_OFF],
+                     "What came up to 29 s ago is stored, the newest data are 2 s old; 38 s of "
+                     "what came before is still", id="behind, with more than can be attributed"),
         pytest.param([SILENT, STORED],
                      "All that came is stored and attributed, but nothing came for 10.0 min.",
                      id="senders are silent"),

@@ -41,3 +41,17 @@ def test_cause_is_that_decisions_fail_where_it_is_about_failures() -> None:
     assert blamed_of(reason, "decision/store", 0) == (
         "100% of its decisions fail, decision/store, +0.0 ms a decision over normal"
     )
+
+
+def test_cause_of_a_wide_alert_names_the_class_that_it_is_true_of() -> None:
+    """`all / all: 17% of its decisions fail` stood on top of a page, where 4 % of all failed."""
+    reason = "17% of the decisions of b/us fail, 82% of the loss is of them; b/us loses most of it"
+    wide = event(action="*", region="*", reason=reason)
+    assert failing_of(reason) == "17% of the decisions of b/us fail"
+    assert cause_of(wide) == (
+        "all / all, most by b/us: 17% of its decisions fail, store slower by 120 ms than normal"
+    )
+    slow = replace(wide, reason="$9.00/h at risk; b/us loses most of it; path 5 ms")
+    assert cause_of(slow) == "all / all, most by b/us: store slower by 120 ms than normal"
+    silent = replace(slow, blamed_stage="", blamed_class="")
+    assert cause_of(silent).startswith("all / all: $9.00/h at risk; b/us loses most of it")

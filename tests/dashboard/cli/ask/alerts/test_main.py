@@ -11,12 +11,13 @@ from alerts.state.retry import DeliveryStatus, Step
 from alerts.state.sqlite import Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import Phase
+from attribution.jobs.late.put_off import PutOff
 from collector.core.clock import NS_PER_S
 from dashboard.cli.ask.alerts.main import show_history, show_open
 from dashboard.cli.ask.alerts.silences import show_silence
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import EPISODE, event, firing_state, message
-from tests.support.alerts.scene import HURT, write_seconds
+from tests.support.alerts.scene import HURT, write_arrived, write_seconds
 from tests.support.alerts.state_api import StateApi
 
 BODY = {
@@ -45,7 +46,7 @@ def test_person_reads_what_fires_with_its_money(
     show_silence(state_api.client, BODY, preview=False, as_json=False)
     said = capsys.readouterr().out
     assert "hides now: 1 alerts, 1 of unknown cost" in said
-    assert "silence 1 holds: region=eu-west, 2033-05-18T03:33:20.000 to" in said
+    assert "silence 1 holds: region=eu-west, 2033-05-18T03:33:20Z to" in said
     assert said.endswith(', by anna: "тест 🚨"\n')
 
     assert show_open(state_api.client, as_json=False)
@@ -53,7 +54,7 @@ def test_person_reads_what_fires_with_its_money(
     assert first == (
         f"{EPISODE} page burn check\\u001b[2Jout/eu-west, firing, "
         "$7,407.41/h at its last change 2033-05-18T03:33:20Z, since "
-        "2033-05-18T03:33:20.000, blamed decision/store, acknowledged by anna, "
+        "2033-05-18T03:33:20Z, blamed decision/store, acknowledged by anna, "
         "hidden by silence 1"
     )
     assert second.endswith('{"alertname": "\\u001b[31mHigh"}')
@@ -62,9 +63,9 @@ def test_person_reads_what_fires_with_its_money(
     show_history(state_api.client, EPISODE, as_json=False)
     head, change, note, hides = capsys.readouterr().out.splitlines()
     assert head == first
-    assert change == "2033-05-18T03:33:20.000 inactive -> firing: because"
-    assert note == '2033-05-18T03:33:20.000 ack by anna, something to do: "looking"'
-    assert hides == 'hidden by silence 1 until 2033-05-18T04:33:20.000: "тест 🚨"'
+    assert change == "2033-05-18T03:33:20Z inactive -> firing: because"
+    assert note == '2033-05-18T03:33:20Z ack by anna, something to do: "looking"'
+    assert hides == 'hidden by silence 1 until 2033-05-18T04:33:20Z: "тест 🚨"'
 
 
 def test_person_reads_which_receiver_was_told_and_why_another_was_not(
@@ -78,8 +79,8 @@ def test_person_reads_which_receiver_was_told_and_why_another_was_not(
     show_history(state_api.client, EPISODE, as_json=False)
     _, _, *told = capsys.readouterr().out.splitlines()
     assert told == [
-        "2033-05-18T03:33:20.000 alert.firing to pager: pending, attempts: 0",
-        "2033-05-18T03:33:20.000 alert.firing to router: disabled, attempts: 0: HTTP 410\\u001b[2J",
+        "2033-05-18T03:33:20Z alert.firing to pager: pending, attempts: 0",
+        "2033-05-18T03:33:20Z alert.firing to router: disabled, attempts: 0: HTTP 410\\u001b[2J",
     ]
     show_history(state_api.client, EPISODE, as_json=True)
     messages = json.loads(capsys.readouterr().out)["messages"]
@@ -106,9 +107,9 @@ def test_message_that_waits_says_why_and_until_when(
     show_history(state_api.client, other, as_json=False)
     sent = capsys.readouterr().out.splitlines()[2]
     assert sent == (
-        "2033-05-18T03:33:20.000 alert.firing to router: pending, attempts: 0; the receiver failed "
-        "2 times in a row, the last time at 2033-05-18T03:33:20.000: HTTP 500\\u001b[2J; it rests "
-        "until 2033-05-18T03:34:21.000"
+        "2033-05-18T03:33:20Z alert.firing to router: pending, attempts: 0; the receiver failed "
+        "2 times in a row, the last time at 2033-05-18T03:33:20Z: HTTP 500\\u001b[2J; it rests "
+        "until 2033-05-18T03:34:21Z"
     )
     report = state_api.client.get(f"/api/v1/alerts/{other}/report")
     [told] = [each["text"] for each in report["timeline"] if each["kind"] == "message"]
@@ -140,6 +141,34 @@ def test_list_report_and_api_have_one_figure_of_one_instant(
     assert known["revenue_at_risk_usd_per_h"] == "7407.407340", "of its last change, as ever"
     show_history(state_api.client, EPISODE, as_json=False)
     assert capsys.readouterr().out.splitlines()[0] == f"{line}, lost $300.00"
+
+
+def test_figure_of_now_says_how_much_of_its_window_is_not_attributed(
+    state_api: StateApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is a part of the truth, by its own decisions and not by time."""
+    began_ns = NOW_NS - 60 * NS_PER_S
+    state_api.fire(at_ns=began_ns, started_ns=began_ns)
+    write_seconds(state_api.store.client(), began_ns + 40 * NS_PER_S, 20, HURT, 120)
+    write_arrived(state_api.store.client(), began_ns, 60, HURT)
+    PutOff(state_api.store).add(began_ns, NOW_NS, NOW_NS)
+    mirror(state_api.state, state_api.store)
+
+    show_open(state_api.client, as_json=False)
+    line, _ = capsys.readouterr().out.splitlines()
+    assert "$6,000.00/h, without 40 s still to be attributed, since " in line
+    [listed] = state_api.client.get("/api/v1/alerts")["alerts"]
+    report = state_api.client.get(f"/api/v1/alerts/{EPISODE}/report")
+    [known] = state_api.client.get("/api/v1/alerts/open")["alerts"]
+    found = [each["now_missing_ns"] for each in (listed, report, known)]
+    assert found == [40 * NS_PER_S] * 3
+    told = state_api.send("GET", f"/api/v1/alerts/{EPISODE}/report?format=markdown").text
+    assert " / h now, without 40 s still to be attributed (90 %: " in told
+
+    write_seconds(state_api.store.client(), began_ns, 40, HURT, 120)
+    show_open(state_api.client, as_json=False)
+    said = capsys.readouterr().out
+    assert "$18,000.00/h, since " in said, "the lane wrote it, and has not said so yet"
 
 
 def test_what_pages_nobody_is_listed_and_exits_0(

@@ -46,6 +46,6 @@ def test_person_sees_a_rule_proven_and_promotes_it(
     body = {"reason": "it pages for money alone", "actor": "anna"}
     show_settled(api.client, "burn", "promote", body, as_json=False)
     assert (
-        "rule burn is live; since 2033-05-18T03:33:20 it fired 0 times" in capsys.readouterr().out
+        "rule burn is live; since 2033-05-18T03:33:20Z it fired 0 times" in capsys.readouterr().out
     )
     api.close()

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -192,3 +197,23 @@ def test_a_file_that_ends_early_gives_what_is_in_it(
     assert "the gzip body ends early" in first["reasons"][-1]
     assert 0 < first["imported"] == second["known"] < second["spans"] == 2_000
     assert stored(service, store) == 2_000
+
+
+def test_import_that_is_interrupted_says_how_far_it_came(
+    service: CollectorService, store: Connections, tmp_path: Path
+) -> None:
+    """Its line was wiped, and nobody knew whether to begin anew."""
+    path = tmp_path / "traces"
+    path.write_bytes(otlp_json(of_last_week(*(F(at + 1) for at in range(40_000)))))
+    url = f"http://127.0.0.1:{service.http_port}"
+    command = [sys.executable, "-m", "dashboard.cli.main", "import", "otlp", "--url", url]
+    with subprocess.Popen([*command, str(path)], stderr=subprocess.PIPE, text=True) as importing:
+        pause = threading.Event()
+        while not service.status().spans_acked and importing.poll() is None:
+            pause.wait(0.005)
+        importing.send_signal(signal.SIGINT)
+        _, said = importing.communicate(timeout=WAIT_S)
+
+    told = re.search(r"stopped when (\d+) of its spans were in; the same command goes on", said)
+    assert told is not None, (said, importing.returncode, service.status())
+    assert int(told[1]) <= stored(service, store) < 40_000

@@ -1,0 +1,53 @@
+"""The page of one alert, over a real store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from alerts.state.sqlite import AlertStore, Update
+from attribution.jobs.late.put_off import PutOff
+from collector.core.clock import NS_PER_S
+from collector.store.connect import Connections
+from dashboard.pages.alerts.detail import show
+from dashboard.read.reader import Reader
+from dashboard.units import Zone
+from tests.conftest import NOW_NS
+from tests.support.alerts.builders import EPISODE, event, firing_state
+from tests.support.alerts.scene import HURT, write_arrived, write_seconds
+from tests.support.dashboard.app import page_context
+
+
+def test_figure_of_now_says_what_is_missing_of_it(store: Connections, tmp_path: Path) -> None:
+    """Every webhook leads here: a part of the truth, whose interval leaves the truth out."""
+    state, began_ns = AlertStore(tmp_path / "alerts.sqlite"), NOW_NS - 60 * NS_PER_S
+    state.record([Update(firing_state(), event(at_ns=began_ns, started_ns=began_ns))])
+    write_seconds(store.client(), began_ns + 40 * NS_PER_S, 20, HURT, 120)
+    write_arrived(store.client(), began_ns, 60, HURT)
+    PutOff(store).add(began_ns, NOW_NS, NOW_NS)
+    with page_context(Reader(store), NOW_NS, alert_state=state) as context:
+        found = show(context, EPISODE, Zone())
+    state.close()
+    note = json.dumps(
+        found.shown["alert-risk-note.children"], default=lambda each: each.to_plotly_json()
+    )
+    assert found.shown["alert-risk-value.children"] == "$6,000 / h"
+    assert "now, over its newest 60 s, without 40 s still to be attributed" in note
+
+
+def test_rule_without_dollars_is_not_called_ignorant_of_them(
+    store: Connections, tmp_path: Path
+) -> None:
+    """`Nobody knows what this costs` stood beside the alert of the same class that said it."""
+    state, began_ns = AlertStore(tmp_path / "alerts.sqlite"), NOW_NS - 60 * NS_PER_S
+    fired = event(
+        rule="failed", at_ns=began_ns, started_ns=began_ns, basis="unknown", slope_source="unknown"
+    )
+    state.record([Update(firing_state(), fired)])
+    with page_context(Reader(store), NOW_NS, alert_state=state) as context:
+        shown = show(context, EPISODE, Zone()).shown
+    state.close()
+    assert shown["alert-risk-note.children"] == "this rule counts no dollars"
+    assert shown["alert-lost-note.children"] == (
+        "alerts of a rule of kind dollar_burn say what decisions lose"
+    )
