@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 from attribution.core.config import AttributionConfig
 from attribution.jobs.decisions import APART_NS, TRACES_MAX, DecisionWriter, Written
 from attribution.jobs.late.lane import LateLane, is_late
+from attribution.jobs.late.new_outcomes import NewOutcomes
 from attribution.jobs.late.pace import Pace
 from attribution.jobs.late.put_off import read_arrived
-from attribution.jobs.match_ledger import seconds_of
 from attribution.jobs.minutes import MinuteWriter
 from attribution.jobs.report import AttributionReport
 from attribution.jobs.revenue_cells import CellWriter
@@ -79,6 +79,7 @@ class AttributionJob:
         # At first by an earlier process, of which nothing is known here.
         self._decisions = DecisionWriter(config, store, self._reader, 0)
         self._late = LateLane(config, store, Reader(store, attributes), self._minutes, self._cells)
+        self._outcomes = NewOutcomes(config, self._reader, self._cells, self._late.left_outcomes)
         self._settled_ns = 0  # what was received by then is there, and attributed but for the late
         self._was_stored = False  # all that was received by the cursor, when the last run ended
         self._step_ns = _STEP_NS_MIN
@@ -161,7 +162,9 @@ class AttributionJob:
         """Attribute everything received by now, settled or not, late or not."""
         report = self._guarded(now_ns, now_ns, now_ns)
         self._settled_ns = now_ns
-        while self._late_slice(now_ns, report, lambda: True):
+        # Nor does it wait for what may be on its way.
+        settled_ns = now_ns + round(self._config.overlap_s * NS_PER_S)
+        while self._late_slice(now_ns, report, lambda: True, settled_ns):
             pass
         return report
 
@@ -187,13 +190,19 @@ class AttributionJob:
         return report
 
     def _late_slice(
-        self, now_ns: int, report: AttributionReport, has_room: Callable[[], bool]
+        self,
+        now_ns: int,
+        report: AttributionReport,
+        has_room: Callable[[], bool],
+        settled_ns: int = 0,
     ) -> bool:
         if self._late.is_idle:
             return False  # without waiting for a turn
         with self._turns.turn():
             try:
-                return self._late.run_slice(self._settled_ns, now_ns, report, has_room)
+                return self._late.run_slice(
+                    max(settled_ns, self._settled_ns), now_ns, report, has_room
+                )
             except BaseException:
                 self._late.forget()
                 self._minutes.forget()
@@ -233,7 +242,8 @@ class AttributionJob:
                 raise
 
     def _forget(self) -> None:
-        self._seen_spans, self._seen_outcomes, self._seen_withdrawals = Seen(), Seen(), Seen()
+        self._seen_spans, self._seen_withdrawals = Seen(), Seen()
+        self._outcomes.forget()
         self._ahead = set[int]()  # seconds with outcomes, none of whose decisions has settled
         self._minutes.forget()
         self._was_stored = False
@@ -249,6 +259,7 @@ class AttributionJob:
         may_put_off: bool,
     ) -> AttributionReport:
         client = self._store.client()
+        self._late.begin()  # first: what waits is said while this runs
         self._began_ns = self._monotonic_ns()
         report = AttributionReport()
         cursor_ns = self._cursor.read(client)
@@ -258,9 +269,7 @@ class AttributionJob:
         if cursor_ns == 0:
             cursor_ns = max(next_received_ns(client, 0) - 1, 0)
         overlap_ns = round(self._config.overlap_s * NS_PER_S)
-        # Outcomes need not settle: they are read up to now, again and again until the cursor is
-        # past them, and those seen before are left out.
-        outcomes_after_ns = max(cursor_ns - overlap_ns, 0)
+        outcomes_after_ns, passed_ns = self._outcomes.since(cursor_ns), self._passed_ns
         seconds: set[int] = set()
         known_ns = self._late.known_ns
         done_ns = done_spans = 0  # of arrival, by this run
@@ -290,7 +299,14 @@ class AttributionJob:
                     next_ns = next_received_ns(client, cursor_ns) or until_ns
                     cursor_ns = max(cursor_ns, min(next_ns - 1, until_ns))
                 self._cursor.write(client, cursor_ns)
-        self._ahead |= self._seconds_of_new_outcomes(outcomes_after_ns, outcomes_until_ns)
+        found = self._outcomes.seconds(
+            outcomes_after_ns,
+            outcomes_until_ns,
+            cursor_ns if may_put_off else None,
+            lambda each: self._is_late(each, outcomes_after_ns),
+            has_time=self._passed_ns == passed_ns,
+        )
+        self._ahead |= self._in_time(found, outcomes_after_ns, outcomes_until_ns)
         # An outcome may come before its decision has settled: nothing of that second is summed yet.
         ahead = {each for each in self._ahead if cursor_ns < each <= outcomes_until_ns}
         # Nor of one whose decisions are put off: they are summed with their outcomes.
@@ -374,9 +390,3 @@ class AttributionJob:
         if len(found) < len(seconds):
             self._late.note(after_ns, until_ns)
         return found
-
-    def _seconds_of_new_outcomes(self, after_ns: int, until_ns: int) -> set[int]:
-        """Return when the decisions began whose outcome became known, was amended or was taken."""
-        touched = self._reader.touched_outcomes(after_ns, until_ns, self._config.rate_days_max)
-        seconds = seconds_of(self._reader, self._seen_outcomes.news(touched), after_ns)
-        return self._in_time(seconds, after_ns, until_ns)

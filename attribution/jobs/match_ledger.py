@@ -18,7 +18,8 @@ from attribution.read.reader import Reader
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 
-_OUTCOMES_MAX: Final = 20_000
+# So many outcomes are looked up at a time.
+OUTCOMES_MAX: Final = 20_000
 # Most outcomes come within so long of their decision.
 _RECENT_NS: Final = 10 * NS_PER_MINUTE
 _KEY: Final = ("ingress_ns", "decision_id", "outcome_id")
@@ -164,8 +165,8 @@ def seconds_of(reader: Reader, outcomes: Table, received_after_ns: int) -> set[i
         for name in ("outcome_id", "decision_id", "outcome_key")
     )
     seconds: set[int] = set()
-    for begin in range(0, len(ids), _OUTCOMES_MAX):
-        part = slice(begin, begin + _OUTCOMES_MAX)
+    for begin in range(0, len(ids), OUTCOMES_MAX):
+        part = slice(begin, begin + OUTCOMES_MAX)
         recent_ns = received_after_ns - _RECENT_NS
         seconds.update(reader.outcome_seconds(decisions[part], keys[part], recent_ns))
         seconds.update(reader.counted_seconds(ids[part]))

@@ -57,8 +57,7 @@ _FEW, _MANY = 40_000, 100_000
 # So many seconds are summed at a time, more while their decisions are few. Outcomes are looked for
 # in all that came since, so a day of ten decisions a second costs a fifth when summed by hours.
 _SECONDS = 120
-_SECONDS_MIN, _SECONDS_MAX = 10, 3_600
-_FEW_DECISIONS, _MANY_DECISIONS = 20_000, 80_000
+_SECONDS_MIN, _SECONDS_MAX, _DECISIONS_MAX = 10, 3_600, 80_000
 _ROUNDS_MAX = 8  # each is of what came during the one before
 _KEY = ("second_ns", "action", "region")
 
@@ -115,12 +114,12 @@ class Rewrite:
         self.open.difference_update(touched)
         return touched
 
-    def pace(self, decisions: int) -> None:
-        """Choose how many seconds are summed next, by the decisions of those just summed."""
-        if decisions < _FEW_DECISIONS:
-            self.seconds_max = min(2 * self.seconds_max, _SECONDS_MAX)
-        elif decisions > _MANY_DECISIONS:
-            self.seconds_max = max(self.seconds_max // 2, _SECONDS_MIN)
+    def pace(self, seconds: int, decisions: int) -> int:
+        """Return how many seconds are summed next, by the decisions of those just summed."""
+        most = self.seconds_max * (1 + (seconds >= self.seconds_max))
+        most = min(most, _SECONDS_MAX, seconds * _DECISIONS_MAX // max(decisions, 1))
+        self.seconds_max = max(most, _SECONDS_MIN)
+        return self.seconds_max
 
 
 class CellWriter:
@@ -132,6 +131,7 @@ class CellWriter:
         self._reader = reader
         self._window_ns = config.value_window_s * NS_PER_S
         self._begun: Rewrite | None = None
+        self.seconds_max = _SECONDS  # that were summed at a time last, or may be
         self._earned = EarnedHours(reader)
 
     def rewrite(self, seconds_ns: Sequence[int]) -> int:
@@ -157,8 +157,9 @@ class CellWriter:
         self._begun = None
 
     def _rewrite(self, seconds_ns: Sequence[int], beside: Matches | None) -> Rewrite:
-        matches = Matches(self._store, self._reader, beside)
-        return Rewrite(list(seconds_ns), matches, is_done=not seconds_ns)
+        work = Rewrite(list(seconds_ns), Matches(self._store, self._reader, beside))
+        work.seconds_max, work.is_done = self.seconds_max, not seconds_ns
+        return work
 
     def step(self, work: Rewrite) -> None:
         """Rewrite the next hours, and sum at most some hundred seconds anew.
@@ -213,7 +214,7 @@ class CellWriter:
             )
         work.written += len(changed)
         if fresh is not None:
-            work.pace(int(fresh.decisions.sum()))
+            self.seconds_max = work.pace(len(seconds_ns), int(fresh.decisions.sum()))
         if len(stored) < _FEW:
             work.piece_ns = min(2 * work.piece_ns, _PIECE_NS_MAX)
         elif len(stored) > _MANY:

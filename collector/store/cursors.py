@@ -21,6 +21,9 @@ LATE_UNTIL_CURSOR: Final = "attribution_late_until"
 # Likewise of what was put off: before the first nothing waits, and nothing after the second.
 PUT_OFF_CURSOR: Final = "attribution_put_off"
 PUT_OFF_UNTIL_CURSOR: Final = "attribution_put_off_until"
+# ... of outcomes that were left to be looked up by whoever does what was put off.
+OUTCOMES_CURSOR: Final = "attribution_outcomes"
+OUTCOMES_UNTIL_CURSOR: Final = "attribution_outcomes_until"
 # Up to where two jobs know of what was stored late, by when that was: no job is behind by these.
 DELAYED_CURSOR: Final = "attribution_delayed"
 OBSERVED_DELAYED_CURSOR: Final = "attribution.observed_delayed"

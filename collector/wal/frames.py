@@ -77,19 +77,31 @@ def segment_created_ns(path: Path) -> int:
     return int(match[1]) if match else 0
 
 
+def request_crc(request: bytes, digest: bytes = b"") -> int:
+    """Return the CRC-32 of a frame up to the end of its request."""
+    return zlib.crc32(request, zlib.crc32(_DIGEST_TAG + digest if digest else b""))
+
+
 def frame_parts(
-    request: bytes, received_ns: int, items: int, digest: bytes = b""
+    request: bytes, received_ns: int, items: int, digest: bytes = b"", crc: int | None = None
 ) -> tuple[bytes, bytes, bytes]:
     """Return one frame in three parts, of which the second is the request itself, not copied.
 
     The log gives every frame a digest, if NO_DIGEST: or what a sender put there would be taken for
     one.
+
+    Args:
+        request: as it is stored.
+        received_ns: when it came.
+        items: spans, log records or points in it.
+        digest: what a retry of it is known by.
+        crc: what `request_crc` says of it, if the caller knows.
     """
     head = _DIGEST_TAG + digest if digest else b""
     tail = b"".join(
         (_RECEIVED_TAG, received_ns.to_bytes(8, "little"), _ITEMS_TAG, items.to_bytes(4, "little"))
     )
-    crc = zlib.crc32(tail, zlib.crc32(request, zlib.crc32(head)))
+    crc = zlib.crc32(tail, request_crc(request, digest) if crc is None else crc)
     length = _varint(len(head) + len(request) + len(tail) + _CRC_BYTES)
     return length + head, request, tail + _CRC_TAG + crc.to_bytes(4, "little")
 
@@ -125,6 +137,20 @@ def has_digest(segment: bytes) -> bool:
     return segment.startswith(_DIGEST_TAG, _after_length(segment))
 
 
+def first_end(segment: bytes) -> int:
+    """Return where the first frame of a segment ends by its length, 0 where none can.
+
+    The first HEAD_BYTES_MAX of the segment are enough.
+    """
+    bounds = _length(segment, 0)
+    return bounds[1] if bounds is not None and bounds[1] - bounds[0] >= TRAILER_BYTES else 0
+
+
+def received_of(trailer: bytes) -> int:
+    """Return the received_ns in the last TRAILER_BYTES of a frame, 0 where they are none."""
+    return _received_ns(trailer) if _TRAILER.fullmatch(trailer) else 0
+
+
 def request_start(segment: bytes) -> int:
     """Return where the first request of a segment begins; its first HEAD_BYTES_MAX are enough."""
     return _after_length(segment) + (_DIGEST_FIELD_BYTES if has_digest(segment) else 0)
@@ -139,6 +165,18 @@ def _after_length(segment: bytes) -> int:
 
 def _bounds(segment: bytes, at: int) -> tuple[int, int] | None:
     """Return where body and frame begin and end by the length at `at`, None if that cannot be."""
+    bounds = _length(segment, at)
+    if bounds is None or bounds[1] - bounds[0] < TRAILER_BYTES or bounds[1] > len(segment):
+        return None
+    return bounds
+
+
+def _received_ns(trailer: bytes) -> int:
+    return int.from_bytes(trailer[2:10], "little")
+
+
+def _length(segment: bytes, at: int) -> tuple[int, int] | None:
+    """Return the same, wherever the segment ends; None where no length is there."""
     length = shift = 0
     body = at
     while True:
@@ -150,8 +188,7 @@ def _bounds(segment: bytes, at: int) -> tuple[int, int] | None:
         body += 1
         if byte < 0x80:
             break
-    end = body + length
-    return None if length < TRAILER_BYTES or end > len(segment) else (body, end)
+    return body, body + length
 
 
 def _intact_frame(segment: bytes, at: int) -> Frame | None:
@@ -171,7 +208,7 @@ def _intact_frame(segment: bytes, at: int) -> Frame | None:
         start=at,
         body=request,
         end=end,
-        received_ns=int.from_bytes(trailer[2:10], "little"),
+        received_ns=_received_ns(trailer),
         items=int.from_bytes(trailer[12:16], "little"),
         is_intact=True,
         digest=segment[body + len(_DIGEST_TAG) : request],

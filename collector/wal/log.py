@@ -13,7 +13,7 @@ import secrets
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,14 +27,13 @@ from collector.core.errors import LogFullError, LogWriteError, RequestTooLargeEr
 from collector.core.log import get_logger
 from collector.core.worker import Worker
 from collector.wal.drain_rate import DrainRate
-from collector.wal.frames import frame_parts, segment_created_ns
+from collector.wal.frames import frame_parts, request_crc, segment_created_ns
 from collector.wal.receipts import Receipts
+from collector.wal.segments import first_received_ns, write_all
 from collector.wal.watermarks import Arrivals
 
 _LOG = get_logger("collector")
 _SUFFIX = ".segment"
-# IOV_MAX of Linux and macOS.
-_PARTS_MAX = 1024
 # A log that could not be written is tried so often, and with at most so much.
 _TRIAL_S = 1.0
 _TRIAL_BYTES_MAX = 1024 * 1024
@@ -164,14 +163,15 @@ class Log:
     def recover(self) -> list[Path]:
         """Return the segments of earlier runs, oldest first.
 
-        Only what was not sealed is read here: all would hold up the start for as long as the store
-        was away. What stores them leaves torn tails out. Called once, before `start`.
+        Of those that were sealed only the ends of the first frame are read here: all would hold up
+        the start for as long as the store was away. What stores them leaves torn tails out. Called
+        once, before `start`.
         """
         segments = sorted(self._directory.glob(f"{self._name}-*{_SUFFIX}"))
         for path in segments:
             self._newest_ns = max(self._newest_ns, segment_created_ns(path))
             self._budget.adopt(path.stat().st_size)
-            self._arrivals.recovered(path, segment_created_ns(path))
+            self._arrivals.recovered(path, first_received_ns(path), segment_created_ns(path))
         self.receipts.open(segments)
         return segments
 
@@ -214,19 +214,21 @@ class Log:
             LogFullError: the log holds all it may; nothing was queued.
             RequestTooLargeError: it never fits; nothing was queued.
         """
-        received_ns = self._arrivals.begin(trace_id, is_live=is_live)
-        size = sum(map(len, frame := frame_parts(request, received_ns, items, digest)))
-        try:
-            self._budget.reserve(size)
-        except (LogFullError, RequestTooLargeError):
-            self._arrivals.refused(received_ns)
-            raise
-        entry = _Entry(frame, size, digest, received_ns, synced or Future())
+        crc = request_crc(request, digest)
         with self._ready:
             if self._is_closing:
-                self._budget.release(size)
-                self._arrivals.refused(received_ns)
                 raise LogFullError("the collector is stopping; retry against its successor")
+            # In here: what lies behind another in the log came after it, over segments too, and
+            # the first instant of a segment says how far a job may read.
+            received_ns = self._arrivals.begin(trace_id, is_live=is_live)
+            frame = frame_parts(request, received_ns, items, digest, crc)
+            size = sum(map(len, frame))
+            try:
+                self._budget.reserve(size)
+            except (LogFullError, RequestTooLargeError):
+                self._arrivals.refused(received_ns)
+                raise
+            entry = _Entry(frame, size, digest, received_ns, synced or Future())
             self._waiting.append(entry)
             self._ready.notify()
         return entry.synced
@@ -381,20 +383,3 @@ class Log:
             return
         self.receipts.save(segment.path, segment.digests)
         self._on_sealed(segment.path)
-
-
-def write_all(descriptor: int, parts: Sequence[bytes]) -> None:
-    """Write parts behind one another, without making one of them.
-
-    Raises:
-        OSError: the disk is full or broken; some of it may have been written.
-    """
-    left = [memoryview(part) for part in parts if part]
-    at = 0
-    while at < len(left):
-        written = os.writev(descriptor, left[at : at + _PARTS_MAX])
-        while at < len(left) and written >= len(left[at]):
-            written -= len(left[at])
-            at += 1
-        if written:
-            left[at] = left[at][written:]

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from collector.core.clock import NS_PER_MINUTE, Clock
 
-# A segment of an earlier run is named after its opening; its first request came a little earlier.
+# A segment is named after its opening; its first request came a little earlier, and where it is
+# damaged nobody knows by how much.
 _EARLIER_NS = NS_PER_MINUTE
 
 
@@ -61,10 +62,18 @@ class Arrivals:
                     self._traces[segment] = trace_id
                 self._unstored[segment] = min(received_ns, self._unstored.get(segment, received_ns))
 
-    def recovered(self, segment: Path, created_ns: int) -> None:
-        """Note a segment of an earlier run."""
+    def recovered(self, segment: Path, first_ns: int, created_ns: int) -> None:
+        """Note a segment of an earlier run.
+
+        Args:
+            segment: its file.
+            first_ns: when its first request came, Unix ns; 0 where that cannot be read.
+            created_ns: when it was opened.
+        """
         with self._lock:
-            self._unstored[segment] = created_ns - _EARLIER_NS
+            self._unstored[segment] = (
+                min(first_ns, created_ns) if first_ns else created_ns - _EARLIER_NS
+            )
 
     def stored(self, segment: Path) -> None:
         """Note that the store has a segment."""

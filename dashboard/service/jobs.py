@@ -106,19 +106,19 @@ def _packets(service: Parts) -> Run:
 def _attribution(service: Parts) -> Run:
     s = service.settings
     job = service.attribution = AttributionJob(s.attribution, s.attributes, service.store)
+    # When it is asked for: a run may take long, and the other lane works some of it off.
+    service.counters.put_off.set_function(lambda: job.put_off_ns / NS_PER_S)
 
     def run(now_ns: int) -> AttributionReport:
         rising_ns = service.rising_ns()
         # No further than what is stored: an insert may take longer than any overlap.
-        report = job.run_once(
+        return job.run_once(
             rising_ns,
             service.stored_ns(),
             service.newest_ns(),
             ahead_ns=max(rising_ns - now_ns, 0),
             may_put_off=True,
         )
-        service.counters.put_off.set(job.put_off_ns / NS_PER_S)
-        return report
 
     return run
 

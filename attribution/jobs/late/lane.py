@@ -15,8 +15,9 @@ from typing import Final
 from attribution.core.config import AttributionConfig
 from attribution.jobs.decisions import APART_NS, DecisionWriter, Written
 from attribution.jobs.late.delayed import DelayedInserts
+from attribution.jobs.late.left_outcomes import LeftOutcomes
 from attribution.jobs.late.put_off import PutOff
-from attribution.jobs.match_ledger import seconds_of
+from attribution.jobs.match_ledger import OUTCOMES_MAX, seconds_of
 from attribution.jobs.minutes import MinuteWriter
 from attribution.jobs.report import AttributionReport
 from attribution.jobs.revenue_cells import CellWriter, Rewrite
@@ -57,6 +58,7 @@ class _Of(Enum):
     LATE = "it happened long before it came"
     AGAIN = "it was read past before it was there"
     PUT_OFF = "what came after it went first"
+    OUTCOMES = "there was no time to look them up"
 
 
 @dataclass(slots=True)
@@ -105,7 +107,10 @@ class LateLane:
         self._delayed = DelayedInserts(store, DELAYED_CURSOR)
         self._again = deque[tuple[int, int]]()  # arrivals that are to be read once more
         self.put_off = PutOff(store)
-        self._put_off_step_ns = _PUT_OFF_STEPS_NS[0]
+        self._put_off_step_ns = self._outcomes_step_ns = _PUT_OFF_STEPS_NS[0]
+        self.left_outcomes = LeftOutcomes(store)
+        # So long outcomes out of files may be on their way, and whatever else changes one.
+        self._overlap_ns = round(config.overlap_s * NS_PER_S)
 
     @property
     def waits_since_ns(self) -> int | None:
@@ -117,6 +122,8 @@ class LateLane:
             waiting.append(self._done_ns)
         if first := self.put_off.next_after(0):
             waiting.append(first[0])
+        if self.left_outcomes.is_waiting:
+            waiting.append(self.left_outcomes.done_ns)
         return min(waiting, default=None)
 
     @property
@@ -131,6 +138,7 @@ class LateLane:
             self._done_ns = cursors.get(LATE_CURSOR, 0)
             self.known_ns = cursors.get(LATE_UNTIL_CURSOR, 0)
             self.put_off.begin(cursors)
+            self.left_outcomes.begin(cursors)
 
     def note(self, after_ns: int, until_ns: int) -> None:
         """Keep in the store that something late was received in (after, until].
@@ -162,6 +170,7 @@ class LateLane:
         """Begin again with what waits, after a slice that failed."""
         self._found = None
         self.put_off.summed_ns = 0
+        self.left_outcomes.forget()
         self._cells.leave()
 
     def run_slice(
@@ -193,6 +202,7 @@ class LateLane:
         elif found.cells is None:
             if found.of is _Of.PUT_OFF:
                 self.put_off.summed_ns = found.until_ns
+                self.left_outcomes.note_summed(found.seconds, settled_ns - self._overlap_ns)
             found.cells = self._cells.begin(sorted(found.seconds))
         elif not found.cells.is_done:
             self._cells.step(found.cells)
@@ -204,14 +214,20 @@ class LateLane:
         return True
 
     def _next(self, settled_ns: int, has_room: Callable[[], bool]) -> _Found | None:
-        """Return what is done next: what is late, what was read past, what was put off."""
+        """Return what is done next: what is late, what was read past, what was put off.
+
+        Last the outcomes: each of those before may have been summed with them meanwhile, and what
+        they change is summed once for all that came in a stretch.
+        """
         if (late := self._late_after(self._done_ns or 0, settled_ns)) is not None:
             return late
         if self._again:
             after_ns, end_ns = self._again[0]
             until_ns = min(after_ns + _STEP_NS, end_ns)
             return self._find(_Of.AGAIN, after_ns, until_ns) if until_ns <= settled_ns else None
-        return self._put_off_after(0, settled_ns) if has_room() else None
+        if not has_room():
+            return None
+        return self._put_off_after(0, settled_ns) or self._outcomes_next(settled_ns)
 
     def _more(self, found: _Found, settled_ns: int) -> _Found | None:
         """Return what is done together with it, None where that is all."""
@@ -245,6 +261,21 @@ class LateLane:
         self._put_off_step_ns = min(max(step_ns, least_ns), most_ns)
         return found
 
+    def _outcomes_next(self, settled_ns: int) -> _Found | None:
+        left = self.left_outcomes
+        until_ns = min(left.done_ns + self._outcomes_step_ns, left.known_ns)
+        until_ns = min(until_ns, settled_ns - self._overlap_ns)
+        if until_ns <= left.done_ns:
+            return None
+        count, seconds = self._seconds(left.done_ns, until_ns)
+        # Those that are put off are summed when their decisions are.
+        due = self.put_off.left_of(left.unsummed(seconds, until_ns))
+        least_ns, most_ns = _PUT_OFF_STEPS_NS
+        step_ns = self._outcomes_step_ns
+        step_ns = step_ns // 2 if count > OUTCOMES_MAX else step_ns * 2
+        self._outcomes_step_ns = min(max(step_ns, least_ns), most_ns)
+        return _Found(_Of.OUTCOMES, until_ns, [], {}, due)
+
     def _finish(self, found: _Found) -> None:
         """Keep that all of it is attributed."""
         until_ns = found.until_ns
@@ -253,6 +284,8 @@ class LateLane:
             write_cursors(self._store.client(), {LATE_CURSOR: until_ns})
         elif found.of is _Of.PUT_OFF:
             self.put_off.done(until_ns)
+        elif found.of is _Of.OUTCOMES:
+            self.left_outcomes.done(until_ns)
         else:
             _, end_ns = self._again.popleft()
             if until_ns < end_ns:
@@ -265,7 +298,7 @@ class LateLane:
         before_ns = until_ns - LATE_NS if of is _Of.LATE else _ALWAYS
         bounds = self._reader.late_traces(after_ns, until_ns, before_ns)
         # Of what is put off only decisions are, and the seconds that `PutOff` says.
-        seconds = set() if of is _Of.PUT_OFF else self._seconds(after_ns, until_ns)
+        seconds = set() if of is _Of.PUT_OFF else self._seconds(after_ns, until_ns)[1]
         return _Found(
             of,
             until_ns,
@@ -274,12 +307,16 @@ class LateLane:
             {each for each in seconds if each < before_ns},
         )
 
-    def _seconds(self, after_ns: int, until_ns: int) -> set[int]:
-        """Return what outcomes and withdrawals change that were received in (after, until]."""
+    def _seconds(self, after_ns: int, until_ns: int) -> tuple[int, set[int]]:
+        """Return how many outcomes and withdrawals were received in (after, until].
+
+        And the seconds that they change.
+        """
         outcomes = self._reader.touched_outcomes(after_ns, until_ns, self._config.rate_days_max)
         withdrawn = self._reader.withdrawn(after_ns, until_ns)["ingress_ns"].to_pylist()
         found = seconds_of(self._reader, outcomes, after_ns)
-        return found | {each - each % NS_PER_S for each in withdrawn}
+        found |= {each - each % NS_PER_S for each in withdrawn}
+        return len(outcomes) + len(withdrawn), found
 
     def _attribute(
         self, found: _Found, settled_ns: int, now_ns: int, report: AttributionReport

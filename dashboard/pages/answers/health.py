@@ -10,6 +10,8 @@ from collector.store.cursors import (
     LATE_CURSOR,
     LATE_UNTIL_CURSOR,
     OBSERVED_DELAYED_CURSOR,
+    OUTCOMES_CURSOR,
+    OUTCOMES_UNTIL_CURSOR,
 )
 from dashboard.pages.answers.pipeline import (
     boxes,
@@ -41,7 +43,14 @@ IN_MENU = True
 TICK = "health-tick"
 REJECTED_WINDOW_NS = NS_PER_DAY
 # Of those of late data a stage says how far it is; the others are of what was told, not done.
-_NOT_BEHIND = (LATE_CURSOR, LATE_UNTIL_CURSOR, DELAYED_CURSOR, OBSERVED_DELAYED_CURSOR)
+_NOT_BEHIND = (
+    LATE_CURSOR,
+    LATE_UNTIL_CURSOR,
+    OUTCOMES_CURSOR,
+    OUTCOMES_UNTIL_CURSOR,
+    DELAYED_CURSOR,
+    OBSERVED_DELAYED_CURSOR,
+)
 
 # From memory, so that it answers while the store does not.
 SERVICE = (

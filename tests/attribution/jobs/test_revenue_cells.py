@@ -33,7 +33,7 @@ def pieces(per_second: int, seconds: int = 6 * HOUR) -> list[int]:
     work, found = Rewrite(due, cast("Matches", None)), list[int]()
     while work.due:
         touched = work.next_touched()
-        work.pace(per_second * len(touched))
+        work.pace(len(touched), per_second * len(touched))
         work.at_ns = touched[-1] + NS_PER_S
         found.append(len(touched))
     return found

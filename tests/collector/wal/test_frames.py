@@ -6,7 +6,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector.otlp.check import Signal, count_items
-from collector.wal.frames import HEAD_BYTES_MAX, encode_frame, request_start, scan
+from collector.wal.frames import (
+    HEAD_BYTES_MAX,
+    TRAILER_BYTES,
+    encode_frame,
+    first_end,
+    received_of,
+    request_start,
+    scan,
+)
 from tests.conftest import NOW_NS
 from tests.support.builders import span, trace_request
 
@@ -91,3 +99,22 @@ def test_first_request_is_found_by_the_head_of_its_frame(request: bytes, digest:
     """Whoever looks at the beginning of a large segment reads no more."""
     segment = encode_frame(request, NOW_NS, 1, digest)
     assert request_start(segment[:HEAD_BYTES_MAX]) == scan(segment).frames[0].body
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"", bytes(16)]), st.binary(max_size=40))
+def test_ends_of_the_first_frame_say_when_it_came(
+    request: bytes, digest: bytes, behind: bytes
+) -> None:
+    """So that a start reads a few bytes of each segment, and not all of them."""
+    frame = encode_frame(request, NOW_NS, 1, digest)
+    end = first_end((frame + behind)[:HEAD_BYTES_MAX])
+    assert end == len(frame)
+    assert received_of((frame + behind)[end - TRAILER_BYTES : end]) == NOW_NS
+    assert received_of(frame[end - TRAILER_BYTES : end - 1]) == 0
+
+
+@given(st.integers(0, TRAILER_BYTES - 1))
+def test_length_that_no_frame_has_ends_nowhere(length: int) -> None:
+    """A segment may be empty, or damaged from its first byte on."""
+    assert first_end(bytes([length]) + bytes(length)) == 0
+    assert (first_end(b""), first_end(b"\xff" * HEAD_BYTES_MAX)) == (0, 0)

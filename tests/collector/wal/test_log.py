@@ -12,7 +12,8 @@ from collector.core.disk import Disk
 from collector.core.errors import InputError, LogFullError, LogWriteError
 from collector.wal.directory import claim_directory
 from collector.wal.frames import encode_frame, scan, segment_created_ns
-from collector.wal.log import Budget, Log, write_all
+from collector.wal.log import Budget, Log
+from collector.wal.watermarks import Arrivals
 from tests.conftest import NOW_NS, ManualClock
 
 WAIT_S = 30  # for what happens at once; never the time that a test takes
@@ -237,6 +238,50 @@ def test_segments_of_an_earlier_run_are_found_as_they_are(
     assert budget.held == held + sealed[0].stat().st_size + torn.stat().st_size
 
 
+def test_log_of_an_earlier_run_holds_jobs_back_from_its_first_request(
+    make_log: Callable[[], Log], sealed: list[Path], tmp_path: Path, budget: Budget
+) -> None:
+    """As of then all was stored before the restart, and jobs have come no further."""
+    log = make_log()
+    log.start()
+    for number in range(3):
+        log.append(b"request", number).result(WAIT_S)
+    log.close()
+    (first, *_) = scan(sealed[0].read_bytes()).frames
+    later = ManualClock()
+    later.ns += 900_000_000_000
+    arrivals = Arrivals(later)
+    Log(tmp_path, "traces", budget, later, segment_bytes_max=1_000, segment_seconds_max=3.0,
+        on_sealed=sealed.append, arrivals=arrivals).recover()  # fmt: skip
+
+    assert arrivals.stored_ns() == first.received_ns - 1
+
+
+def test_what_lies_behind_another_request_came_after_it(
+    tmp_path: Path, sealed: list[Path], clock: ManualClock
+) -> None:
+    """However large: of a segment only its first instant is read at a start."""
+    gauge = Gauge("wal_bytes", "as in Counters", registry=CollectorRegistry())
+    log = Log(tmp_path, "traces", Budget(10**9, gauge, clock), clock, segment_bytes_max=10**6,
+              segment_seconds_max=3.0, on_sealed=sealed.append)  # fmt: skip
+    log.start()
+
+    def send(size: int) -> None:
+        for _ in range(100):
+            log.append(bytes(size), 1)
+
+    senders = [threading.Thread(target=send, args=[size]) for size in (0, 100_000) * 2]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    log.close()
+
+    came = [frame.received_ns for path in sealed for frame in scan(path.read_bytes()).frames]
+    assert len(came) == 400
+    assert came == sorted(came)
+
+
 def test_segment_never_has_a_name_twice(
     make_log: Callable[[], Log], sealed: list[Path], tmp_path: Path
 ) -> None:
@@ -307,13 +352,3 @@ def test_directory_that_is_made_outlives_a_power_cut(tmp_path: Path) -> None:
     claim_directory(tmp_path / "state" / "wal", disk)
 
     assert set(disk.directories) == {tmp_path, tmp_path / "state"}
-
-
-def test_more_parts_than_one_call_takes_are_written_in_their_order(tmp_path: Path) -> None:
-    """A group of 400 small requests has more of them than the machine writes at once."""
-    parts = [b"%d," % number if number % 7 else b"" for number in range(3_000)]
-    with (tmp_path / "file").open("wb") as file:
-        write_all(file.fileno(), parts)
-        write_all(file.fileno(), [])
-
-    assert (tmp_path / "file").read_bytes() == b"".join(parts)

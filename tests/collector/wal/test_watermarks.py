@@ -55,13 +55,27 @@ def test_refused_request_holds_nobody_back() -> None:
     assert waiting(arrivals) == (None, None)
 
 
-def test_segment_of_an_earlier_run_holds_jobs_back_from_before_it_was_opened() -> None:
-    """Its first request came a moment before the segment that it is in."""
-    arrivals = Arrivals(ManualClock())
-    arrivals.recovered(SEGMENT, NOW_NS - 5)
-    assert arrivals.stored_ns() < NOW_NS - 5
+def test_segment_of_an_earlier_run_holds_jobs_back_as_it_did_in_that_run() -> None:
+    """Not from a minute before: attribution stood still until the store had that minute again."""
+    clock = ManualClock()
+    before = Arrivals(clock)
+    first = before.begin()
+    before.logged(SEGMENT, [first])
+    clock.ns += 90
+    arrivals = Arrivals(clock)
+    arrivals.recovered(SEGMENT, first, first + 5)
+    assert arrivals.stored_ns() == before.stored_ns() == first - 1
     arrivals.stored(SEGMENT)
-    assert arrivals.stored_ns() == NOW_NS
+    assert arrivals.stored_ns() == clock.ns
+
+
+def test_segment_of_an_earlier_run_that_does_not_say_when_holds_jobs_back_from_long_before() -> (
+    None
+):
+    """Its first request came before the segment was opened, and who wrote it may have waited."""
+    arrivals = Arrivals(ManualClock())
+    arrivals.recovered(SEGMENT, 0, NOW_NS - 5)
+    assert arrivals.stored_ns() < NOW_NS - NS_PER_MINUTE
 
 
 @given(st.lists(st.sampled_from(["begin", "refuse", "log", "store"]), max_size=40))

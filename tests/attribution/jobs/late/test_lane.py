@@ -14,7 +14,12 @@ from attribution.jobs.late.pace import Pace
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
-from collector.store.cursors import read_cursors, whole_ns
+from collector.store.cursors import (
+    OUTCOMES_CURSOR,
+    OUTCOMES_UNTIL_CURSOR,
+    read_cursors,
+    whole_ns,
+)
 from tests.support.attribution.attribution_job import (
     SlowClock,
     at,
@@ -82,16 +87,17 @@ def test_what_came_last_goes_first(store: Connections) -> None:
     assert 15 < waits_s < 20
     assert whole_ns(read_cursors(store.client())) == at(15)
     report = running.run_late(at(41), lambda: True)
-    assert report.cursor_ns == at(15)
+    assert report.cursor_ns == at(-15), "outcomes of half a minute before may still come"
     assert running.put_off_ns / NS_PER_S == waits_s, "there is no time for it"
     clock.reading_s = 0
     for second in (45, 49, 55):
         run(running, second)
-    assert running.run_late(at(56), lambda: True).cursor_ns == at(56)
+    assert running.run_late(at(56), lambda: True).cursor_ns < at(56), "outcomes wait"
     assert running.put_off_ns == 0
-    run(running, 70)
-    assert whole_ns(read_cursors(store.client())) == at(65)
-    assert everything(store) == computed_afresh(store, 70)
+    run(running, 75)
+    assert running.run_late(at(75), lambda: True).cursor_ns == at(75)
+    assert whole_ns(read_cursors(store.client())) == at(70)
+    assert everything(store) == computed_afresh(store, 75)
 
 
 @pytest.mark.drawn
@@ -112,13 +118,13 @@ def test_nothing_that_was_put_off_is_left_out(store: Connections, seed: int) -> 
         if not 30 <= second < 39 and draw.random() < 0.03:
             running = job(store, clock)
     clock.reading_s = 0
-    for second in (80, 84, 88):
+    for second in (80, 84, 110):
         run(running, second)
         running.run_late(at(second), lambda: True)
     assert put_off, f"seed {seed} put nothing off"
     revisions = rows(store, "SELECT max(revision) AS most FROM attributions")
     assert revisions[0]["most"] <= 2, "the half of one that was not there at first"
-    assert everything(store) == computed_afresh(store, 88), f"seed {seed}"
+    assert everything(store) == computed_afresh(store, 110), f"seed {seed}"
 
 
 def test_what_no_collector_says_is_stored_is_put_off_too(store: Connections) -> None:
@@ -133,8 +139,130 @@ def test_what_no_collector_says_is_stored_is_put_off_too(store: Connections) -> 
     assert traces[30] not in attributed(store)
     assert traces[46] in attributed(store)
     clock.reading_s = 0
-    for second in (70, 75, 110):
+    for second in (70, 75, 140):
         running.run_once(at(second), may_put_off=True)
         running.run_late(at(second), lambda: True)
     assert running.put_off_ns == 0
-    assert everything(store) == computed_afresh(store, 110)
+    assert everything(store) == computed_afresh(store, 140)
+
+
+def matches(store: Connections) -> list[dict[str, object]]:
+    """Return which decisions outcomes are counted to, and what they say."""
+    return rows(
+        store,
+        "SELECT * EXCEPT (revision, is_gone) FROM outcome_matches FINAL WHERE is_gone = 0"
+        " ORDER BY ingress_ns, decision_id, outcome_id",
+    )
+
+
+def put_earlier(store: Connections) -> None:
+    """Store a decision of every tenth second of the half hour before."""
+    spans = [
+        span
+        for second in range(-1_800, 0, 10)
+        for span in decision(f"d{second}", second * 1_000, 100, second + 0.2)
+    ]
+    put_spans(store, spans)
+
+
+def put_named(store: Connections, draw: random.Random, second: int) -> None:
+    """Store outcomes of what comes now, of what came a little before, and of long ago."""
+    ago = (second - draw.randrange(3), second - draw.randrange(40),
+           -10 * draw.randrange(1, 60), -10 * draw.randrange(1, 180))  # fmt: skip
+    named = [
+        outcome(f"n{second}-{number}", decision_id=trace_id(f"d{before}"), margin="2",
+                event_s=second, received_s=second + 0.4)
+        for number, before in enumerate(ago)
+    ]  # fmt: skip
+    if second > 5:  # and one that turns out to be another decision's
+        moved, to = f"n{draw.randrange(second)}-{draw.randrange(4)}", f"d{draw.randrange(second)}"
+        named.append(
+            outcome(moved, decision_id=trace_id(to), margin="5", event_s=second + 1,
+                    received_s=second + 0.6)
+        )  # fmt: skip
+    put_outcomes(store, named)
+
+
+@pytest.mark.drawn
+@pytest.mark.parametrize("seed", range(examples(1)))
+def test_every_outcome_that_comes_while_much_is_put_off_is_counted(
+    store: Connections, seed: int
+) -> None:
+    """Of what is put off, of what went first, and of what was attributed long before."""
+    draw, clock = random.Random(seed), SlowClock()
+    put_earlier(store)
+    running = job(store, clock)
+    running.drain(at(0))
+    for second in range(60):
+        put(store, draw, second)
+        put_named(store, draw, second)
+        clock.reading_s = 2.0 if 8 < second < 56 else 0.0
+        if second % 4 == 3:
+            run(running, second + 1)
+            running.run_late(at(second + 1), lambda: draw.random() < 0.8)
+        if second == 44:
+            running = job(store, clock)
+        if 20 < second < 44:
+            clock.reading_s = draw.choice((0.0, 2.0))
+    cursors = read_cursors(store.client())
+    assert cursors[OUTCOMES_UNTIL_CURSOR] > at(40)
+    clock.reading_s = 0
+    for second in (70, 80, 95):
+        run(running, second)
+        running.run_late(at(second), lambda: True)
+    cursors = read_cursors(store.client())
+    assert cursors[OUTCOMES_UNTIL_CURSOR] == cursors[OUTCOMES_CURSOR]
+    found = {**everything(store), "matches": matches(store)}
+    assert found == {**computed_afresh(store, 95), "matches": matches(store)}, f"seed {seed}"
+
+
+def test_outcomes_of_long_ago_wait_while_there_is_no_time(store: Connections) -> None:
+    """To look up all that came once took minutes, in which nothing that came was attributed."""
+    draw, clock = random.Random(3), SlowClock()
+    put_earlier(store)
+    running = job(store, clock)
+    running.drain(at(0))
+    for second in range(60):
+        put(store, draw, second)
+    for second in (5, 9):
+        run(running, second)
+    clock.reading_s = 2
+    for second in (13, 17):
+        run(running, second)
+    put_outcomes(
+        store,
+        [outcome("ago", decision_id=trace_id("d-600"), margin="7", event_s=20, received_s=20)],
+    )
+    report = running.run_once(at(40), stored_ns=at(40), may_put_off=True)
+    assert report.cursor_ns == at(35), "what came last is there"
+    assert "ago" not in {row["outcome_id"] for row in matches(store)}
+    assert running.run_late(at(41), lambda: True).cursor_ns == at(-18), "since then some wait"
+    clock.reading_s = 0
+    for second in (45, 49, 70):
+        run(running, second)
+    running.run_late(at(70), lambda: True)
+    assert "ago" in {row["outcome_id"] for row in matches(store)}
+
+
+def test_process_that_begins_says_what_waits_before_it_has_done_anything(
+    store: Connections,
+) -> None:
+    """Its first run may take a minute, and what waits is asked for meanwhile."""
+    draw, clock = random.Random(4), SlowClock()
+    running = job(store, clock)
+    for second in range(40):
+        put(store, draw, second)
+    clock.reading_s = 2
+    for second in (5, 9, 35):
+        run(running, second)
+    waits_ns = running.put_off_ns
+    assert waits_ns > 0
+    said: list[int] = []
+
+    def asked() -> int:
+        said.append(again.put_off_ns)
+        return clock()
+
+    again = job(store, asked)
+    run(again, 36)
+    assert said[0] == waits_ns
