@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from alerts.evidence.search import Found
-from alerts.rows import AlertEvent, CaptureRequest, failing_percent, focus_of
+from alerts.rows import AlertEvent, CaptureRequest, failing_percent, focus_of, focus_text
 from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig, duration_text, share_text
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Transition
@@ -56,10 +56,17 @@ def transition_event(
     )
 
 
-def with_suspect(event: AlertEvent, found: Found) -> AlertEvent:
+def with_suspect(event: AlertEvent, found: Found, of_class: Subject | None = None) -> AlertEvent:
     """Return the event with what it is about: failures that carry its loss, and the segment that
     stands out; and the path in words.
+
+    Args:
+        event: of an alert that fires.
+        found: of the class that it is about, or of several the one that loses most.
+        of_class: the latter, where its reason does not name it yet.
     """
+    if of_class is not None and of_class != Subject(event.action, event.region):
+        event = replace(event, reason=f"{event.reason}; {focus_text(of_class)}")
     suspect = found.suspect
     path = f"; {found.path.text}" if found.path is not None else ""
     failing, whose = "", _whose(event.reason)

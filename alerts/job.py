@@ -320,7 +320,8 @@ class AlertsJob:
             reason = f"rule {last.rule} {act}; {last.reason}"
             event = replace(with_suspect_of(event, last), reason=reason)
         else:
-            event = replace(with_suspect(event, found), incident_id=last.incident_id)
+            event = with_suspect(event, found, of_class)
+            event = replace(event, incident_id=last.incident_id)
         return self._update(replace(state, seq=transition.seq), event, transition, rule)
 
     def _close_gone(

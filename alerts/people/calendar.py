@@ -200,14 +200,17 @@ def _check_repeats(calendar: Calendar) -> None:
 
 
 def _window(start: date, end: date, zone: str) -> Window:
-    """Return when an event is; one within the hour that a clock leaves out lasts as it always does.
+    """Return when an event is; one that begins where a clock leaves an hour out lasts as ever.
 
-    Its begin is moved out of that hour, to its end, or even behind.
+    Its begin is as much after that hour as it was in it.
     """
     starts_ns, ends_ns = _ns(start, zone), _ns(end, zone)
-    if ends_ns <= starts_ns and isinstance(start, datetime) and isinstance(end, datetime):
-        lasts = end.replace(tzinfo=None) - start.replace(tzinfo=None)
-        ends_ns = starts_ns + round(lasts.total_seconds()) * NS_PER_S
+    if isinstance(start, datetime) and isinstance(end, datetime) and start.tzinfo == end.tzinfo:
+        place = start.tzinfo or time_zone(zone)
+        wall = start.replace(tzinfo=None)
+        if datetime.fromtimestamp(starts_ns / NS_PER_S, place).replace(tzinfo=None) != wall:
+            lasts = end.replace(tzinfo=None) - wall
+            ends_ns = starts_ns + round(lasts.total_seconds()) * NS_PER_S
     return Window(starts_ns, ends_ns)
 
 

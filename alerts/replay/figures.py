@@ -117,6 +117,8 @@ def _replay_subject(
     at = int(seen[0])
     state = first_state(config.name, subject, int(instants.end_ns[at]))
     is_silent = instants.known_ns - newest_ns > instants.nodata_ns
+    if rule.is_least_rate:  # then only where nobody decides
+        is_silent &= instants.known_ns - instants.end_ns > instants.nodata_ns
     may_be, is_for_sure = _beyond(rule, series, begins_ns, instants.end_ns)
     matters = Matters(
         places(may_be | is_silent), places(~is_for_sure | is_silent), places(~is_silent)
@@ -140,7 +142,8 @@ def _beyond(
     with np.errstate(divide="ignore", invalid="ignore"):  # no share of no decisions
         row = (None, None, *columns, 0, None)
         values = np.asarray(FIGURES[config.figure].value(row, rule.window_s))
-    is_known = columns[0] >= FIGURES[config.figure].least(config.decisions_min)
+    least = 0 if rule.is_least_rate else FIGURES[config.figure].least(config.decisions_min)
+    is_known = columns[0] >= least
     limit, sign = (config.above, 1) if config.above is not None else (config.below, -1)
     assert limit is not None
     over, slack = sign * (values - limit), _ROUNDED * (1 + abs(limit))

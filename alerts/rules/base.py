@@ -22,8 +22,9 @@ _S_PER_DAY = 86_400
 _WHOLE_SHARE_MIN = 0.1
 _S_PER_H = 3_600
 _NOTHING = Decimal(0)
-# Less of a window is on its way in any pass, and is not worth a word.
+# Less of a window is on its way in any pass, and is not worth a word; and so little changes no end.
 _MISSING_S_MIN: Final = 1.0
+_MISSING_SHARE_MIN: Final = 0.02
 
 Severity = Literal["page", "ticket"]
 
@@ -329,7 +330,12 @@ def missing_text(seconds: float) -> str:
     return f"; decisions of {duration_text(seconds)} of it are not attributed yet"
 
 
-def unless_missing(status: Status, state: AlertState, seconds: float) -> Status:
+def is_much(missing_s: float, seconds: int) -> bool:
+    """Return whether so much of a window is missing that it may burn by that."""
+    return missing_s >= max(_MISSING_S_MIN, _MISSING_SHARE_MIN * seconds)
+
+
+def unless_missing(status: Status, state: AlertState, *, is_missing: bool) -> Status:
     """Return a status, or that nothing is known where it would end an alert too soon.
 
     What is not attributed may burn: until it is, an alert that fires goes on, and a cooling one
@@ -338,10 +344,10 @@ def unless_missing(status: Status, state: AlertState, seconds: float) -> Status:
     Args:
         status: by what is attributed.
         state: of the alert.
-        seconds: how much is missing that could change the status.
+        is_missing: whether so much is missing that the status may change.
     """
     is_end = status is Status.OK and state.phase in ALIGHT
-    return Status.NO_DATA if is_end and seconds >= _MISSING_S_MIN else status
+    return Status.NO_DATA if is_end and is_missing else status
 
 
 def duration_text(seconds: float) -> str:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from alerts.rows import UNKNOWN
-from alerts.rules.base import Cost, duration_text, missing_s, share_text
+from alerts.rules.base import Cost, duration_text, is_much, missing_s, share_text
 from alerts.rules.tiers import DollarBurnConfig, Tier
 from alerts.state.transitions import Status
 from collector.core.intervals import Z90
@@ -126,7 +126,7 @@ class Burn:
     basis: str
     slope_source: str
     reason: str
-    end_missing_s: float  # how much is not attributed of what judges the end
+    is_end_missing: bool  # whether much is not attributed of what judges the end
 
     @property
     def cost(self) -> Cost:
@@ -185,8 +185,9 @@ def burn_of(rule: DollarBurnConfig, losses: Losses) -> Burn:
         basis=long.basis,
         slope_source=long.slope_source,
         reason=reason + _unvalued(long),
-        end_missing_s=max(
-            losses.missing_s(_newest(rule, each, losses).seconds) for each in rule.tiers
+        is_end_missing=any(
+            is_much(losses.missing_s(each), each)
+            for each in {_newest(rule, tier, losses).seconds for tier in rule.tiers}
         ),
     )
 

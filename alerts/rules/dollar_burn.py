@@ -169,7 +169,7 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
     def _evaluate(self, facts: BurnFacts, state: AlertState, losses: Losses) -> Evaluation:
         burn = burn_of(self.config, losses)
         newest_ns = max((window.newest_ns for window in losses.by_seconds.values()), default=0)
-        status = unless_missing(burn.status, state, burn.end_missing_s)
+        status = unless_missing(burn.status, state, is_missing=burn.is_end_missing)
         seen = observe(status, state, newest_ns, facts.moment)
         seconds = burn.tier.long_window_s
         reason = burn.reason + missing_text(losses.missing_s(seconds))

@@ -19,6 +19,7 @@ from alerts.rules.base import (
     Rule,
     Wording,
     duration_text,
+    is_much,
     missing_s,
     missing_text,
     observe,
@@ -282,19 +283,19 @@ class Threshold(Rule[ThresholdConfig, Readings]):
         moment, figure = facts.moment, FIGURES[self.config.figure]
         reading = facts.by_subject.get(state.subject)
         status, reason = self._judge(figure, reading)
-        if self._is_least_rate:
+        if self.is_least_rate:
             status, reason = self._too_soon(moment, state) or (status, reason)
         if figure.counted and figure.is_prompt:
             newest_ns = 0 if reading is None else reading.newest_ns
             if reading is not None:
                 seconds = missing_s(self.window_s, reading.count or 0, reading.missing)
                 reason += missing_text(seconds)
-                if self._may_change(figure, reading):
-                    status = unless_missing(status, state, seconds)
+                is_missing = is_much(seconds, self.window_s) and self._may_change(figure, reading)
+                status = unless_missing(status, state, is_missing=is_missing)
             seen = observe(status, state, newest_ns, moment)
             # Where others decide, silence is a rate as any other: it is 0.
             others_decide = moment.known_ns - moment.end_ns <= moment.nodata_ns
-            is_known = self._is_least_rate and others_decide
+            is_known = self.is_least_rate and others_decide
             return Evaluation(replace(seen, is_silent=seen.is_silent and not is_known), reason)
         seen = Observation(status, moment.end_ns, moment.end_ns, is_silent=False)
         return Evaluation(seen, reason)
@@ -308,7 +309,7 @@ class Threshold(Rule[ThresholdConfig, Readings]):
     def _judge(self, figure: Figure, reading: Reading | None) -> tuple[Status, str]:
         config = self.config
         during = duration_text(config.window_length_s)
-        if reading is None and figure.counted and not self._is_least_rate:
+        if reading is None and figure.counted and not self.is_least_rate:
             return Status.NO_DATA, f"no {figure.counted} in {during}"
         if reading is None:
             # What is counted and has no row happened not once.
@@ -322,7 +323,8 @@ class Threshold(Rule[ThresholdConfig, Readings]):
         return (Status.BREACHED if is_beyond else Status.OK), f"{value}{of}, {limit}"
 
     @property
-    def _is_least_rate(self) -> bool:
+    def is_least_rate(self) -> bool:
+        """Return whether it is about classes that decide too seldom, or no longer."""
         return self.config.figure == "decisions_per_s" and self.config.below is not None
 
     def _too_soon(self, moment: Moment, state: AlertState) -> tuple[Status, str] | None:
@@ -332,11 +334,11 @@ class Threshold(Rule[ThresholdConfig, Readings]):
         new.
         """
         window_ns = self.config.window_length_s * NS_PER_S
-        if moment.end_ns - window_ns < moment.started_ns:
-            return Status.NO_DATA, "the window begins before this process did"
         is_new = state.phase is Phase.INACTIVE and not state.episodes
         if is_new and state.held_ns < window_ns:
             return Status.OK, "the window begins before its first decision"
+        if moment.end_ns - window_ns < moment.started_ns:
+            return Status.NO_DATA, "the window begins before this process did"
         return None
 
     def _may_change(self, figure: Figure, reading: Reading) -> bool:

@@ -124,8 +124,8 @@ class _Reading:
                 self._frames(
                     plain, lambda frames: int.from_bytes(frames.take(_LENGTH_BYTES), "big")
                 )
-            elif not _is_json(head) and _is_delimited(head):
-                self._frames(plain, lambda it: it.varint())
+            elif _is_delimited(head) and (not _is_json(head) or _is_short_request(head[1:])):
+                self._frames(plain, lambda it: it.varint(), least=0)
             else:
                 self._body(plain)
         except DecodeError as error:
@@ -143,7 +143,7 @@ class _Reading:
     def _end(self, error: DecodeError) -> None:
         self._ended = self._ended or error
 
-    def _frames(self, source: Source, length_of: Callable[[Bytes], int]) -> None:
+    def _frames(self, source: Source, length_of: Callable[[Bytes], int], *, least: int = 1) -> None:
         from attribution.files.protobuf import Bytes
 
         frames = Bytes(iter(source))
@@ -152,8 +152,10 @@ class _Reading:
             number += 1
             at = frames.position
             length = length_of(frames)
-            if not 0 < length <= _FRAME_MAX:
+            if not least <= length <= _FRAME_MAX:
                 raise DecodeError(f"a request of {length} bytes at byte {at} cannot be one")
+            if not length:
+                continue
             self._request = f"request {number}, "
             self._body(expanded(Source([frames.take(length)])))
         self._request = ""

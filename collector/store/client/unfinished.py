@@ -51,6 +51,8 @@ _NUMBER: Final = re.compile(r"deduplication_log_(\d+)\.txt")
 _PART: Final = re.compile(r"(.+?)_(\d+)_(\d+)_\d+(?:_\d+)?")
 # An insert notes one line for each day that it has rows of; others may have come since.
 _TAIL_BYTES: Final = 16 * 1024
+# A part gets its name within milliseconds.
+_COMMIT_S: Final = 0.1
 # A table that one thread has detached is no table that another may attach.
 _ONE_AT_A_TIME: Final = threading.Lock()
 
@@ -131,7 +133,12 @@ def forget_failed(client: Client) -> list[str]:
 def _forget_in(client: Client, table: str, every: Sequence[Path]) -> bool:
     """Take tokens back of one table; return whether there were any."""
     logs = [each for each in every if each.is_dir()]
-    if not any(_forget(each, dry_run=True) for each in logs):
+    in_doubt = _unfinished(logs)
+    if not in_doubt:
+        return False
+    # An insert that is under way is through by then, and what was left behind is as it was.
+    threading.Event().wait(_COMMIT_S)
+    if not in_doubt & _unfinished(logs):
         return False
     client.command("DETACH TABLE {table:Identifier} SYNC", parameters={"table": table})
     try:
@@ -157,38 +164,53 @@ def _logged(table: str) -> Iterator[None]:
         _LOG.error("table_away", table=table, reason=first_line(error))
 
 
-def _forget(logs: Path, *, dry_run: bool = False) -> bool:
+def _unfinished(every: Sequence[Path]) -> set[bytes]:
+    """Return the lines of these logs whose tokens have no part."""
+    found: set[bytes] = set()
+    for logs in every:
+        newest = _newest(logs)
+        if newest is not None:
+            with newest.open("rb") as file:
+                file.seek(max(0, newest.stat().st_size - _TAIL_BYTES))
+                found |= _split(file.read(), logs.parent)[1]
+    return found
+
+
+def _forget(logs: Path) -> bool:
     """Take tokens back of one table; return whether there were any."""
-    numbered = {int(found[1]): path for path in logs.iterdir() if (found := _numbered(path))}
-    # The engine begins the next one after the line that fills one.
-    newest = [numbered[number] for number in sorted(numbered) if numbered[number].stat().st_size]
-    if not newest:
+    newest = _newest(logs)
+    if newest is None:
         return False
-    with newest[-1].open("rb+") as file:
+    with newest.open("rb+") as file:
         size = file.seek(0, os.SEEK_END)
         begin = file.seek(max(0, size - _TAIL_BYTES))
-        tail = file.read()
-        kept = _kept(tail, logs.parent)
-        if kept != tail and not dry_run:
+        kept, unfinished = _split(file.read(), logs.parent)
+        if unfinished:
             file.seek(begin)
             file.write(kept)
             file.truncate()
-    return kept != tail
+    return bool(unfinished)
 
 
-def _numbered(path: Path) -> re.Match[str] | None:
-    return _NUMBER.fullmatch(path.name)
+def _newest(logs: Path) -> Path | None:
+    """Return the newest log that holds something: one that a line fills is followed by another."""
+    numbered = {
+        int(found[1]): path
+        for path in logs.iterdir()
+        if (found := _NUMBER.fullmatch(path.name)) and path.stat().st_size
+    }
+    return numbered[max(numbered)] if numbered else None
 
 
-def _kept(tail: bytes, table: Path) -> bytes:
-    """Return the end of a log without the tokens that have no part.
+def _split(tail: bytes, table: Path) -> tuple[bytes, set[bytes]]:
+    """Return the end of a log without the lines whose tokens have no part, and those.
 
     A number is used again where its part got no name: the later line is of the part that is there.
     """
     lines = tail.splitlines(keepends=True)
     there = _parts(table)
     last = {name: at for at, line in enumerate(lines) if (name := _added(line)) is not None}
-    kept = []
+    kept, unfinished = list[bytes](), set[bytes]()
     for at, line in enumerate(lines):
         name = _added(line)
         part = None if name is None else _part_of(name)
@@ -204,7 +226,9 @@ def _kept(tail: bytes, table: Path) -> bytes:
         )
         if is_whole and is_in:
             kept.append(line)
-    return b"".join(kept)
+        else:
+            unfinished.add(line)
+    return b"".join(kept), unfinished
 
 
 def _added(line: bytes) -> str | None:

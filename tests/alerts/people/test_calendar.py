@@ -72,6 +72,8 @@ def test_event_in_the_hour_that_a_clock_leaves_out_lasts_as_long_as_ever(ends: s
         window("2034-03-26T01:30Z", "2034-03-26T02:30Z"),
         window("2034-03-27T00:30Z", "2034-03-27T01:30Z"),
     ]
+    longer = ics(f"DTSTART;TZID={BERLIN}:20340326T023000", f"DTEND;TZID={BERLIN}:20340326T034500")
+    assert ics_events(longer, "", "", ALWAYS) == [window("2034-03-26T01:30Z", "2034-03-26T02:45Z")]
 
 
 def test_only_what_touches_the_time_and_has_the_title_is_found() -> None:

@@ -271,6 +271,21 @@ def test_class_that_is_new_is_not_slow_for_that() -> None:
     assert phases == [Phase.INACTIVE] * 30 + [Phase.FIRING] * 2
 
 
+def test_first_start_waits_for_one_window_and_not_for_two() -> None:
+    """A class is known from the first pass on, whatever the window of that pass holds."""
+    rule = Threshold(config("decisions_per_s", above=None, below=0.05))
+    timing = Timing(for_s=0, keep_firing_s=0, window_s=300)
+    state = first_state("limit", CHECKOUT, NOW_NS)
+    phases = list[Phase]()
+    for passed_s in range(10, 330, 10):
+        end_ns = NOW_NS + passed_s * NS_PER_S
+        now = moment(known_ns=end_ns, end_ns=end_ns, started_ns=NOW_NS)
+        seen = rule.evaluate(Readings(now, {CHECKOUT: Reading(0.01, 3, end_ns - 1)}), state).seen
+        state, _ = advance(state, timing, seen)
+        phases.append(state.shown)
+    assert phases == [Phase.INACTIVE] * 30 + [Phase.FIRING] * 2
+
+
 def test_class_that_no_longer_decides_is_below_any_rate() -> None:
     """A region that was gone from one second to the next fell out of the figure, unseen."""
     rule = Threshold(config("decisions_per_s", above=None, below=0.05))
