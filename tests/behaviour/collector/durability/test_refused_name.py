@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import httpx
@@ -23,8 +24,12 @@ def test_insert_whose_part_got_no_name_is_stored_once_it_can(
     ((path,),) = store.client().query(paths).result_rows
     post(http, trace_request(span(trace_id=new_trace_id())))
     assert service.flush(WAIT_S)
-    [part] = Path(path).glob("*_1_1_0")
-    in_the_way = part.with_name(part.name.replace("_1_1_0", "_2_2_0"))
+    day, number = max(
+        (int(found[2]), found[1])
+        for each in Path(path).iterdir()
+        if (found := re.fullmatch(r"(\d+)_\d+_(\d+)_\d+", each.name))
+    )[::-1]
+    in_the_way = Path(path) / f"{day}_{number + 1}_{number + 1}_0"
     in_the_way.touch()
 
     post(http, trace_request(span(trace_id=new_trace_id())))

@@ -206,7 +206,9 @@ def test_import_that_is_interrupted_says_how_far_it_came(
     path = tmp_path / "traces"
     path.write_bytes(otlp_json(of_last_week(*(F(at + 1) for at in range(40_000)))))
     url = f"http://127.0.0.1:{service.http_port}"
-    command = [sys.executable, "-m", "dashboard.cli.main", "import", "otlp", "--url", url]
+    # Where the tests run in the background a child would ignore it, as its parent does.
+    heard = ["env", "--default-signal=INT"]
+    command = [*heard, sys.executable, "-m", "dashboard.cli.main", "import", "otlp", "--url", url]
     with subprocess.Popen([*command, str(path)], stderr=subprocess.PIPE, text=True) as importing:
         pause = threading.Event()
         while not service.status().spans_acked and importing.poll() is None:
