@@ -5,16 +5,7 @@
 -- loss_low_usd, loss_high_usd Decimal(38, 6), loss_squared Float64, basis, slope_source String (joined by + where
 -- mixed, empty where nothing has a value), newest_ns UInt64 (a decision that is missing too), missing Int64 (decisions
 -- that arrived and are in no other sum yet); a row a class and ring with decisions, missing or not.
-WITH
-    -- Since when what arrived may not be attributed, less a minute in which it happened before it arrived; never where
-    -- nothing is put off: then what has come is there, and `decisions` is not read.
-    (
-        SELECT if(maxIf(cursor_ns, job = 'attribution_put_off_until') > maxIf(cursor_ns, job = 'attribution_put_off'),
-            toUInt64(intDiv(greatest(maxIf(cursor_ns, job = 'attribution_put_off'), 60000000000), 1000000000) * 1000000000
-                - 60000000000),
-            18446744073709551615)
-        FROM job_cursors
-    ) AS waits_ns
+WITH (SELECT waits_ns FROM attribution_waits) AS waits_ns
 SELECT
     cell.of_action AS action,
     cell.of_region AS region,

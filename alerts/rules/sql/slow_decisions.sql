@@ -2,16 +2,7 @@
 -- loss_rings.sql.
 -- Returns: action, region String, decisions, slow UInt64, missing Int64 (decisions that arrived and are not attributed
 -- yet), newest_ns UInt64; a row a class that decided anything.
-WITH
-    -- Since when what arrived may not be attributed, less a minute in which it happened before it arrived; never where
-    -- nothing is put off: then what has come is there, and `decisions` is not read.
-    (
-        SELECT if(maxIf(cursor_ns, job = 'attribution_put_off_until') > maxIf(cursor_ns, job = 'attribution_put_off'),
-            toUInt64(intDiv(greatest(maxIf(cursor_ns, job = 'attribution_put_off'), 60000000000), 1000000000) * 1000000000
-                - 60000000000),
-            18446744073709551615)
-        FROM job_cursors
-    ) AS waits_ns
+WITH (SELECT waits_ns FROM attribution_waits) AS waits_ns
 SELECT
     cell.of_action AS action,
     cell.of_region AS region,

@@ -206,13 +206,16 @@ def _split(tail: bytes, table: Path) -> tuple[bytes, set[bytes]]:
     """Return the end of a log without the lines whose tokens have no part, and those.
 
     A number is used again where its part got no name: the later line is of the part that is there.
+    A part that was dropped has gone with its token, which a later line says.
     """
     lines = tail.splitlines(keepends=True)
     there = _parts(table)
     last = {name: at for at, line in enumerate(lines) if (name := _added(line)) is not None}
+    last_of_token = {_token(line): at for at, line in enumerate(lines)}
     kept, unfinished = list[bytes](), set[bytes]()
     for at, line in enumerate(lines):
-        name = _added(line)
+        is_last = last_of_token[_token(line)] == at
+        name = _added(line) if is_last else None
         part = None if name is None else _part_of(name)
         # A line that is cut short has no part either.
         is_whole = line.endswith(b"\n")
@@ -235,6 +238,10 @@ def _added(line: bytes) -> str | None:
     """Return which part a line says was added, None where it says something else."""
     operation, _, rest = line.decode(errors="replace").partition("\t")
     return rest.partition("\t")[0] if operation == "1" else None
+
+
+def _token(line: bytes) -> bytes:
+    return line.rpartition(b"\t")[2]
 
 
 def _parts(table: Path) -> dict[str, list[_Part]]:

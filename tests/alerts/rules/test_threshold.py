@@ -254,32 +254,16 @@ def rate(reading: Reading, started_s: float = -900) -> tuple[Status, str]:
     return found.seen.status, found.reason
 
 
-def test_class_that_is_new_is_not_slow_for_that() -> None:
-    """Each launch was a page: the window began before the first decision."""
+@pytest.mark.parametrize("started_ns", [0, NOW_NS], ids=["a new class", "a first start"])
+def test_least_rate_is_judged_once_a_window_is_known(started_ns: int) -> None:
+    """Each launch was a page: the window began before the first decision. One window is enough."""
     rule = Threshold(config("decisions_per_s", above=None, below=0.05))
     timing = Timing(for_s=0, keep_firing_s=0, window_s=300)
     state = first_state("limit", CHECKOUT, NOW_NS)
     phases = list[Phase]()
     for passed_s in range(10, 330, 10):
         end_ns = NOW_NS + passed_s * NS_PER_S
-        now = moment(known_ns=end_ns, end_ns=end_ns, started_ns=0)
-        # One decision in a minute, from the first second on: too few, as is seen in the end.
-        reading = Reading(passed_s / 60 / 300, max(1, passed_s // 60), now.end_ns - 1)
-        seen = rule.evaluate(Readings(now, {CHECKOUT: reading}), state).seen
-        state, _ = advance(state, timing, seen)
-        phases.append(state.shown)
-    assert phases == [Phase.INACTIVE] * 30 + [Phase.FIRING] * 2
-
-
-def test_first_start_waits_for_one_window_and_not_for_two() -> None:
-    """A class is known from the first pass on, whatever the window of that pass holds."""
-    rule = Threshold(config("decisions_per_s", above=None, below=0.05))
-    timing = Timing(for_s=0, keep_firing_s=0, window_s=300)
-    state = first_state("limit", CHECKOUT, NOW_NS)
-    phases = list[Phase]()
-    for passed_s in range(10, 330, 10):
-        end_ns = NOW_NS + passed_s * NS_PER_S
-        now = moment(known_ns=end_ns, end_ns=end_ns, started_ns=NOW_NS)
+        now = moment(known_ns=end_ns, end_ns=end_ns, started_ns=started_ns)
         seen = rule.evaluate(Readings(now, {CHECKOUT: Reading(0.01, 3, end_ns - 1)}), state).seen
         state, _ = advance(state, timing, seen)
         phases.append(state.shown)

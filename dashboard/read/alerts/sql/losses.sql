@@ -4,14 +4,7 @@
 -- Returns: action, region String, bound_ns UInt64 (the last bound before), decisions, unvalued UInt64, loss_usd,
 --   loss_low_usd, loss_high_usd Decimal(38, 6), slope_sources Array(String), missing Int64 (decisions that arrived and
 --   are in no sum yet); by class and bound; no row where there is no decision.
-WITH
-    (
-        SELECT if(maxIf(cursor_ns, job = 'attribution_put_off_until') > maxIf(cursor_ns, job = 'attribution_put_off'),
-            toUInt64(intDiv(greatest(maxIf(cursor_ns, job = 'attribution_put_off'), 60000000000), 1000000000)
-                * 1000000000 - 60000000000),
-            18446744073709551615)
-        FROM job_cursors
-    ) AS waits_ns
+WITH (SELECT waits_ns FROM attribution_waits) AS waits_ns
 SELECT
     cells.of_action AS action,
     cells.of_region AS region,

@@ -65,7 +65,7 @@ AGAIN = "1\tall_2_2_0\tall_4_9\n"
         (ONE + TWO, ["all_1_2_1_7"], ONE + TWO),
         (ONE + TWO, ["20261201_1_2_1", "all_1_1_0"], ONE),
         (ONE + TWO[:9], ["all_1_1_0"], ONE),
-        (TWO + GONE, ["all_3_3_0"], GONE),
+        (TWO + GONE, ["all_3_3_0"], TWO + GONE),
         (ONE + "what is this\n", ["all_1_1_0"], ONE + "what is this\n"),
         # Another insert came between, and one to which the number was given again.
         (ONE + TWO + THREE, ["all_1_1_0", "all_3_3_0"], ONE + THREE),
