@@ -25,6 +25,7 @@ STAGES: Final = (
 _LATE: Final = "late"  # beside attributed: what happened long before it was received
 _STAGE, _SIGNAL = "stage.", "signal."
 _LOST: Final = "lost: "
+_AGAIN: Final = "told to come again: "
 _DETAIL_MAX: Final = 160
 # By the room of a figure: the page that shows what is behind it.
 _PAGES: Final = (
@@ -229,6 +230,9 @@ def _box(
             html.Span(f"lost: {lost}" if lost else "nothing lost",
                       className="flow-lost" if lost else "note"),
         ]  # fmt: skip
+        # Senders wait meanwhile, though nothing is lost by it.
+        waits = (each for each in item.detail.split("; ") if each.startswith(_AGAIN))
+        lines += [html.Span(each, className="note") for each in waits]
         status = item.status
     if late is not None:
         lines.append(html.Span(f"late data: {_lag(late, is_idle=is_idle)}", className="note"))

@@ -93,6 +93,14 @@ def test_stage_is_not_behind_of_data_that_never_came() -> None:
     assert "70 s behind" in str(boxes([NEVER, dataclasses.replace(LATE, name="stage.attributed")]))
 
 
+def test_box_says_what_senders_were_told_to_bring_again() -> None:
+    """Nothing is lost by it, and they wait."""
+    full = HealthItem("stage.logged", 0.0, "s behind", "ok", "told to come again: 6 log_full")
+    drawn = str(boxes([RECEIVED, full]))
+    assert "nothing lost" in drawn
+    assert "told to come again: 6 log_full" in drawn
+
+
 def test_boxes_of_a_page_that_loads_have_their_place() -> None:
     """What comes later must not push what is read already."""
     assert str(boxes(None)).count("…") == 5
