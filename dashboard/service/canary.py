@@ -18,7 +18,7 @@ from dashboard.service.calibration import Calibration, Known, judge
 DELAY_MS = 20.0
 # Of the last ten runs: the canary of one run is seven decisions.
 JUDGED_HELD = 70
-# A decision settles in seconds; what takes a minute is not judged, and counted.
+# A decision settles in seconds; what takes a minute is not judged any more, and counted.
 LOST_AFTER_NS = NS_PER_MINUTE
 
 
@@ -31,13 +31,14 @@ class Canary:
         self._counters = counters
         self._calibration: Calibration | None = None
         self._sent: list[tuple[int, Known]] = []  # with the instant of their run
-        self._judged: deque[Recovered] = deque(maxlen=JUDGED_HELD)
+        self._settled: deque[Recovered] = deque(maxlen=JUDGED_HELD)
+        self._young: list[Recovered] = []  # of those that were sent within the last minute
         self.lost = 0  # sent, and not attributed in time
 
     @property
     def recovery(self) -> Recovery:
         """Return how much of the delays of the last runs was found."""
-        return summary_of(list(self._judged))
+        return summary_of([*self._settled, *self._young][-JUDGED_HELD:])
 
     def run_once(self, now_ns: int) -> None:
         """Judge what is attributed by now, and send anew."""
@@ -49,12 +50,16 @@ class Canary:
         self._sent += [(now_ns, each) for each in self._calibration.run(1)]
 
     def _judge(self, now_ns: int) -> None:
-        found = judge([each for _, each in self._sent], self._store, self._sent[0][0])
-        self._judged.extend(each.recovered for each in found)
-        done = {each.known.decision_id for each in found}
-        waiting = [each for each in self._sent if each[1].decision_id not in done]
-        self._sent = [each for each in waiting if now_ns - each[0] < LOST_AFTER_NS]
-        self.lost += len(waiting) - len(self._sent)
+        found = {
+            each.known.decision_id: each.recovered
+            for each in judge([known for _, known in self._sent], self._store, self._sent[0][0])
+        }
+        ended = [known for sent_ns, known in self._sent if now_ns - sent_ns >= LOST_AFTER_NS]
+        self._sent = self._sent[len(ended) :]
+        self.lost += sum(known.decision_id not in found for known in ended)
+        self._settled += [found[k.decision_id] for k in ended if k.decision_id in found]
+        # A late span changes what was attributed: what is young is judged again the next time.
+        self._young = [found[k.decision_id] for _, k in self._sent if k.decision_id in found]
         self._export()
 
     def close(self) -> None:

@@ -16,8 +16,12 @@ from collector.core.config import AttributesConfig, CollectorConfig
 from collector.core.counters import Counters
 from collector.service import CollectorService
 from collector.store.connect import Connections
+from dashboard.reference.fulfilment import SERVICE as LATE
 from dashboard.reference.scenario import SEGMENTS
 from dashboard.service.calibration import Calibration, judge
+from dashboard.service.canary import Canary
+from tests.support.collector.clients import PROTOBUF, WAIT_S
+from tests.support.dashboard.sink import Sink, StoredSpan
 from tests.support.service import RunningService
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
@@ -86,6 +90,78 @@ def test_canary_of_a_running_service_is_exported(tmp_path: Path) -> None:
     # No customer asked for anything: calibration is in no budget.
     assert (budget["decisions"], budget["verdict"], budgets.returncode) == (0, "no decisions", 0)
     assert budget["reference_p50_ms"] > 30
+
+
+def test_canary_judges_again_what_a_late_span_changed(
+    store: Connections, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The spans of one process come after the decisions were attributed without them."""
+    clock, counters = SystemClock(), Counters()
+    collector = CollectorService(
+        CollectorConfig(grpc_port=0, http_port=0),
+        store,
+        tmp_path_factory.mktemp("wal"),
+        counters,
+        clock,
+    )
+    job = AttributionJob(AttributionConfig(), AttributesConfig(), store)
+    collector.start()
+    try:
+        with KeepingSink() as sink:
+            canary = Canary(sink.endpoint, store, counters)
+            try:
+                canary.run_once(clock.now_ns())
+                wait_for(lambda: len(sink.spans_of(LATE)), lambda spans: spans >= len(SEGMENTS))
+                sink.wait_for_roots(len(SEGMENTS))
+                judged = []
+                for is_late in (False, True):
+                    sink.forward(collector, is_late=is_late)
+                    job.drain(clock.now_ns())
+                    canary.run_once(clock.now_ns())
+                    judged.append(canary.recovery)
+            finally:
+                canary.close()
+    finally:
+        collector.stop(drain_seconds=30)
+
+    early, late = judged
+    assert (early.decisions, late.decisions) == (len(SEGMENTS), len(SEGMENTS))
+    assert early.right_segment_ratio is not None
+    assert early.right_segment_ratio < 1
+    assert late.right_segment_ratio == 1.0
+
+
+class KeepingSink(Sink):
+    """Keeps the requests for traces as they came, and sends them on when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: list[tuple[bool, bytes]] = []
+
+    def take(self, path: str, body: bytes) -> None:
+        """Keep a request, and whether it is of the process whose spans come late."""
+        if path == "/v1/traces":
+            self._kept.append((LATE.encode() in body, body))
+        super().take(path, body)
+
+    def spans_of(self, service: str) -> list[StoredSpan]:
+        """Return what one process has sent."""
+        return [span for span in self.spans if span.service == service]
+
+    def forward(self, collector: CollectorService, *, is_late: bool) -> None:
+        """Send on the requests of one kind, and wait until they are stored."""
+        url = f"http://127.0.0.1:{collector.http_port}/v1/traces"
+        for late, body in list(self._kept):
+            if late is is_late:
+                answer = httpx.post(
+                    url,
+                    content=body,
+                    headers={"content-type": PROTOBUF},
+                    trust_env=False,
+                    timeout=WAIT_S,
+                )
+                answer.raise_for_status()
+        assert collector.flush(WAIT_S)
 
 
 def metric(url: str, name: str) -> float:
