@@ -121,10 +121,12 @@ def grid(
     *,
     label: str,
     options: dict[str, Any] | None = None,
+    grows: bool = False,
 ) -> Component:
     """Return a sortable table whose rows carry `id`; `empty` says why there are none.
 
-    `height_px` None shows every row: for a table of few rows that are all looked for.
+    `height_px` None shows every row: for a table of few rows that are all looked for. With `grows`
+    it is the least height: the table grows with its rows to most of the window, then scrolls.
     """
     table = dag.AgGrid(
         id=grid_id,
@@ -149,8 +151,8 @@ def grid(
     )
     return html.Div(
         table,
-        className="grid-box",
-        style={} if height_px is None else {"height": f"{height_px}px"},
+        className="grid-box grows" if grows else "grid-box",
+        style={} if height_px is None else {"--least" if grows else "height": f"{height_px}px"},
         role="region",
         **{"aria-label": label},
     )

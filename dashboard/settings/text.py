@@ -13,9 +13,11 @@ from pydantic.fields import FieldInfo
 from dashboard.settings.settings import Settings
 
 _MASK = "**********"
-# Of a URL: after the user, or as a parameter; a password may hold an @ of its own.
+# Of a URL: after the user, or as a parameter; a password may hold an @ of its own. What stands
+# alone before the @ is a user, and a token where it is longer than a user's name.
 _PASSWORD = re.compile(
     r"(://[^/\s:@]*:)[^/\s]*(?=@)"
+    r"|(://)[^/\s:@]{20,}(?=@)"
     r"|([?&][\w.-]*(?:pass(?:word|wd|phrase)?|pwd|secret|token|key|sig|signature|auth|code)=)[^&#\s]*",
     re.IGNORECASE,
 )
@@ -109,7 +111,7 @@ def effective(settings: Settings, origins: Mapping[str, str], *, with_origin: bo
 
 def without_passwords(text: str) -> str:
     """Return a text with the passwords in its URLs masked."""
-    return _PASSWORD.sub(rf"\1\2{_MASK}", text)
+    return _PASSWORD.sub(rf"\1\2\3{_MASK}", text)
 
 
 def flat(settings: Settings) -> dict[str, str]:

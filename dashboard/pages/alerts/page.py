@@ -95,10 +95,10 @@ def layout(query: str, context: PageContext) -> Component:
             "By dollars at risk",
             pickers,
             grid(
-                "alerts-list", zoned(ALERT_COLUMNS, scope.zone), 340,
+                "alerts-list", zoned(ALERT_COLUMNS, scope.zone), 220,
                 "No alert is open, and none changed in this time. Widen it, clear the filters, or "
                 "look at Health for what arrives; before the first decision, at the Overview.",
-                label="Alerts by dollars at risk", options=tall,
+                label="Alerts by dollars at risk", options=tall, grows=True,
             ),
         ),
         panel(
@@ -107,7 +107,7 @@ def layout(query: str, context: PageContext) -> Component:
             grid(
                 "alerts-unknown", zoned(UNKNOWN_COLUMNS, scope.zone), 124,
                 "Every alert can be judged: its data come.",
-                label="Alerts that cannot be judged", options=tall,
+                label="Alerts that cannot be judged", options=tall, grows=True,
             ),
             wide="greyed",
         ),
@@ -126,7 +126,7 @@ def layout(query: str, context: PageContext) -> Component:
             grid(
                 "alerts-external", zoned(EXTERNAL_COLUMNS, scope.zone), 124,
                 "Nothing was pushed to /api/v2/alerts in this time.",
-                label="Alerts of others", options=tall,
+                label="Alerts of others", options=tall, grows=True,
             ),
         ),
         dcc.Interval(id=TICK, interval=round(context.config.refresh_s * 1000)),

@@ -1,6 +1,8 @@
 // Builds plain tables from what their component carries, where and when they are seen.
 (function () {
   const BOX = "[data-table]";
+  // What a grid that grows gives the height of all its rows, drawn or not.
+  const ROWS = ".grows .ag-center-cols-container";
 
   function link(href) {
     const element = document.createElement("a");
@@ -53,6 +55,14 @@
     box.replaceChildren(table);
   }
 
+  const heights = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const box = target.closest(".grows");
+      const around = box?.clientHeight - box?.querySelector(".ag-body-viewport").clientHeight;
+      box?.style.setProperty("--rows", target.offsetHeight + around + "px");
+    }
+  });
+
   function look(changes) {
     for (const { target, addedNodes } of changes) {
       if (target.dataset && target.dataset.table) {
@@ -61,6 +71,8 @@
       for (const node of addedNodes) {
         if (node.nodeType === Node.ELEMENT_NODE) {
           (node.matches(BOX) ? [node] : [...node.querySelectorAll(BOX)]).forEach(build);
+          const rows = node.matches(ROWS) ? [node] : node.querySelectorAll(ROWS);
+          rows.forEach((each) => heights.observe(each));
         }
       }
     }
@@ -79,6 +91,8 @@
       const { top, bottom } = row.getBoundingClientRect();
       return top >= view.top - 1 && bottom <= view.bottom + 1;
     });
+    // Of a paper's height a part is another than of a window's.
+    box.style.setProperty("--on-paper", box.clientHeight + "px");
     delete box.dataset.cut;
     if (seen.length < rows) {
       box.dataset.cut = seen.length + " of " + rows + " rows are on this paper: scroll for others";

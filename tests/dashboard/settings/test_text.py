@@ -23,6 +23,7 @@ from dashboard.settings.settings import load
             "http://db:8123/?api-key=**********&X-Signature=**********&keys=1#a",
         ),
         ("http://u@db:8123", "http://u@db:8123"),
+        ("http://hunter2-and-a-long-token@db:8123", "http://**********@db:8123"),
         ("chdb:///var/lib/a:b@c", "chdb:///var/lib/a:b@c"),
     ],
 )
