@@ -21,7 +21,7 @@ from dashboard.reference.scenario import SEGMENTS
 from dashboard.service.calibration import Calibration, judge
 from dashboard.service.canary import Canary
 from tests.support.collector.clients import PROTOBUF, WAIT_S
-from tests.support.dashboard.sink import Sink, StoredSpan
+from tests.support.dashboard.sink import Sink
 from tests.support.service import RunningService
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone]
@@ -111,11 +111,11 @@ def test_canary_judges_again_what_a_late_span_changed(
             canary = Canary(sink.endpoint, store, counters)
             try:
                 canary.run_once(clock.now_ns())
-                wait_for(lambda: len(sink.spans_of(LATE)), lambda spans: spans >= len(SEGMENTS))
-                sink.wait_for_roots(len(SEGMENTS))
+                canary.close()  # which sends what is left
+                early, late = sink.taken()
                 judged = []
-                for is_late in (False, True):
-                    sink.forward(collector, is_late=is_late)
+                for requests in (early, late):
+                    forward(requests, collector)
                     job.drain(clock.now_ns())
                     canary.run_once(clock.now_ns())
                     judged.append(canary.recovery)
@@ -124,44 +124,42 @@ def test_canary_judges_again_what_a_late_span_changed(
     finally:
         collector.stop(drain_seconds=30)
 
-    early, late = judged
-    assert (early.decisions, late.decisions) == (len(SEGMENTS), len(SEGMENTS))
-    assert early.right_segment_ratio is not None
-    assert early.right_segment_ratio < 1
-    assert late.right_segment_ratio == 1.0
+    first, second = judged
+    assert (first.decisions, second.decisions) == (len(SEGMENTS), len(SEGMENTS))
+    assert first.right_segment_ratio is not None
+    assert first.right_segment_ratio < 1
+    assert second.right_segment_ratio == 1.0
 
 
 class KeepingSink(Sink):
-    """Keeps the requests for traces as they came, and sends them on when it is told to."""
+    """Keeps the requests for traces as they came."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._kept: list[tuple[bool, bytes]] = []
+        self._kept: list[bytes] = []
 
     def take(self, path: str, body: bytes) -> None:
-        """Keep a request, and whether it is of the process whose spans come late."""
+        """Keep a request."""
         if path == "/v1/traces":
-            self._kept.append((LATE.encode() in body, body))
+            self._kept.append(body)
         super().take(path, body)
 
-    def spans_of(self, service: str) -> list[StoredSpan]:
-        """Return what one process has sent."""
-        return [span for span in self.spans if span.service == service]
+    def taken(self) -> tuple[list[bytes], list[bytes]]:
+        """Return what has come, that of the process whose spans come late apart."""
+        name = LATE.encode()
+        return [each for each in self._kept if name not in each], [
+            each for each in self._kept if name in each
+        ]
 
-    def forward(self, collector: CollectorService, *, is_late: bool) -> None:
-        """Send on the requests of one kind, and wait until they are stored."""
-        url = f"http://127.0.0.1:{collector.http_port}/v1/traces"
-        for late, body in list(self._kept):
-            if late is is_late:
-                answer = httpx.post(
-                    url,
-                    content=body,
-                    headers={"content-type": PROTOBUF},
-                    trust_env=False,
-                    timeout=WAIT_S,
-                )
-                answer.raise_for_status()
-        assert collector.flush(WAIT_S)
+
+def forward(requests: list[bytes], collector: CollectorService) -> None:
+    """Send requests on, and wait until they are stored."""
+    url = f"http://127.0.0.1:{collector.http_port}/v1/traces"
+    headers = {"content-type": PROTOBUF}
+    for body in requests:
+        answer = httpx.post(url, content=body, headers=headers, trust_env=False, timeout=WAIT_S)
+        answer.raise_for_status()
+    assert collector.flush(WAIT_S)
 
 
 def metric(url: str, name: str) -> float:
