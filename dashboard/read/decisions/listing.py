@@ -26,6 +26,8 @@ FILE_ROWS_MAX: Final = 100_000  # of a file of all that a filter holds
 _FIRST_PART: Final = 256
 _PART_NS_MIN: Final = NS_PER_MINUTE
 _GROWS: Final = 4
+# A run attributes, and then sums: longer than this it does not take.
+_SUMMED_WITHIN_NS: Final = 10 * NS_PER_MINUTE
 _MICROS: Final = Decimal("0.000001")
 _ROWS_A_READING: Final = 5_000
 # What is priced at a time: beside its cell and its statement a decision takes 200 bytes.
@@ -155,7 +157,7 @@ class DecisionList:
                 return
 
     def one(self, decision_id: str, ingress_ns: int) -> DecisionRow | None:
-        """Return one decision with its dollars, None while it is not attributed."""
+        """Return one decision with its dollars, None while its second is not summed."""
         seen = Range(ingress_ns, ingress_ns + 1)
         rows, _ = self.page(Wanted(seen), Order("latency"), PAGE_ROWS_MAX, stated=self.stated(seen))
         return next((row for row in rows if row.decision_id == decision_id), None)
@@ -269,6 +271,7 @@ class DecisionList:
             "reference_actions": list(by_action),
             "reference_ns": list(by_action.values()),
             "default_reference_ns": reference.default_ns,
+            "summed_ns": max(seen.from_ns, seen.to_ns - _SUMMED_WITHIN_NS),
             "instants_ns": [],
         }
 

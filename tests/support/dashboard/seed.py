@@ -46,12 +46,21 @@ class Seed:
         self.tables.setdefault(table, []).append(row)
 
     def insert(self, client: Client) -> None:
-        """Put every row into the store."""
+        """Put every row into the store; what has no cell of revenue gets an empty one."""
+        self._add_cells()
         for table, rows in self.tables.items():
             if table == "path_spans":
                 table, rows = "path_columns", path_rows(rows)
             names = list(rows[0])
             client.insert(table, [[row[n] for n in names] for row in rows], column_names=names)
+
+    def _add_cells(self) -> None:
+        there = {_cell_of(row, "second_ns") for row in self.tables.get("revenue_cells", [])}
+        for row in self.tables.get("attributions", []):
+            second_ns, action, region = cell = _cell_of(row, "ingress_ns")
+            if cell not in there:
+                there.add(cell)
+                self.cell(second_ns, action=action, region=region, decisions=0, late=0)
 
     def decision(
         self,
@@ -247,6 +256,10 @@ class Seed:
             "alert_events", **values, seq=seq, to_state=state, at_ns=at_ns,
             revenue_at_risk_usd_per_h=Decimal(at_risk),
         )  # fmt: skip
+
+
+def _cell_of(row: dict[str, Any], instant: str) -> tuple[int, str, str]:
+    return row[instant] // NS_PER_S * NS_PER_S, row["action"], row["region"]
 
 
 def fail(store: Connections, *decision_ids: str) -> None:

@@ -1,5 +1,5 @@
 -- The attributed decisions of one range that a filter holds, of some instants of it alone where they are given; part of
--- the statements beside it.
+-- the statements beside it. Up to summed_ns all are taken to be in the cells of revenue.
 -- Returns: ingress_ns, class UInt64 (a hash of action and region: a join by the texts takes three times as long),
 --   decision_id, action, region, channel, cohort String, total_ns UInt64, is_error UInt8,
 --   target_ns UInt64 (of its action), worst UInt8 (place of the largest segment, 1 to 16), worst_ns UInt64.
@@ -25,6 +25,12 @@
         FROM attributions FINAL
         WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
             AND (empty({instants_ns:Array(UInt64)}) OR ingress_ns IN {instants_ns:Array(UInt64)})
+            -- What is attributed and in no cell yet has no dollars for a moment: it is not there yet.
+            AND (ingress_ns < {summed_ns:UInt64} OR (intDiv(ingress_ns, 1000000000) * 1000000000, class) IN
+            (
+                SELECT second_ns, cityHash64(action) * 3 + cityHash64(region) FROM revenue_cells
+                WHERE second_ns >= intDiv({summed_ns:UInt64}, 1000000000) * 1000000000 AND second_ns < {to_ns:UInt64}
+            ))
             AND total_ns >= {low_ns:UInt64} AND total_ns < {high_ns:UInt64}
             AND ({action:String} = '' OR action = {action:String})
             AND ({region:String} = '' OR region = {region:String})

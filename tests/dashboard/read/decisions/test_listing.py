@@ -107,6 +107,31 @@ def test_what_is_priced_in_parts_is_what_is_priced_at_once(
             assert len(listed[0]) > late_min
 
 
+def test_what_is_attributed_is_there_once_its_second_is_summed(store: Connections) -> None:
+    """A run writes attributions, then cells: between the two the newest were of unknown value."""
+    seed = Seed(random.Random(0))
+    old, new = (TODAY_NS - seconds * NS_PER_S for seconds in (1_200, 5))
+    seed.decision(old, 1)
+    seed.decision(new, 2)
+    seed.insert(store.client())
+    store.client().command("TRUNCATE TABLE revenue_cells")
+    found, wanted = lists(store), Wanted(HOUR)
+
+    def held() -> tuple[list[str], int, int]:
+        return (
+            ids(found.page(wanted, Order(), 9, stated=True)[0]),
+            found.totals(wanted, stated=True).decisions,
+            found.count(wanted),
+        )
+
+    # Of what is old nobody waits for a sum.
+    assert held() == (["d-1"], 1, 1)
+    summed = Seed(random.Random(0))
+    summed.cell(new // NS_PER_S * NS_PER_S, decisions=1, late=0)
+    summed.insert(store.client())
+    assert held() == (["d-2", "d-1"], 2, 2)
+
+
 def test_row_has_all_that_a_page_shows(own_world: Connections) -> None:
     """Segment, target, packets, service, and dollars where the store has them."""
     rows, after = lists(own_world).page(Wanted(HOUR), Order("latency"), 3, stated=False)
