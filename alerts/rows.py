@@ -114,6 +114,10 @@ class Dollars:
         """Return so many of it."""
         return Dollars(self.usd * times, self.low_usd * times, self.high_usd * times)
 
+    def an_hour(self, seconds: Decimal) -> Dollars:
+        """Return what an hour costs at the rate of a loss in so many seconds."""
+        return self * (3_600 / seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Owned:

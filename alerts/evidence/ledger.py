@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import reduce
+from operator import add
 from typing import Any
 
 from alerts.rows import Dollars, Owned
-from alerts.rules.base import Moment, Reader, Rule, RuleConfig
+from alerts.rules.base import Moment, Reader, Rule, RuleConfig, attributed_s
 from alerts.rules.burn_rate import EMPTY_WINDOW, Window
 from alerts.rules.dollar_burn import KEPT_S, window_end_ns
 from alerts.rules.ledger import Claim, narrower, shares
@@ -17,6 +19,7 @@ from alerts.state.transitions import ALIGHT, AlertState, Status
 from collector.core.clock import NS_PER_S
 
 _AnyRule = Rule[RuleConfig, Any]
+Sums = Mapping[Subject, Mapping[int, Window]]  # by class and by the instant since when
 
 
 class Ledger:
@@ -58,18 +61,26 @@ class Ledger:
         firing = dict(self._claims(rules, after.values()))
         if not firing:
             return []
-        lost = self._lost(
+        end_ns = moment.end_ns
+        lost, recent = self._lost(
             {claim.since_ns for claim in firing},
-            {claim.rate_start_ns(moment.end_ns) for claim in firing},
-            moment.end_ns,
+            {claim.rate_start_ns(end_ns) for claim in firing},
+            end_ns,
         )
+
+        def an_hour_since(classes: Iterable[Subject], since_ns: int) -> Dollars:
+            windows = (recent.get(each, {}).get(since_ns, EMPTY_WINDOW) for each in classes)
+            window = reduce(add, windows, EMPTY_WINDOW)
+            seconds = (end_ns - since_ns) // NS_PER_S
+            return window.loss.an_hour(attributed_s(seconds, window.decisions, window.missing))
+
         found = shares(
-            firing, lost, lambda of_class, since_ns: lost[of_class][since_ns], moment.end_ns
+            firing, lost, lambda of_class, since_ns: lost[of_class][since_ns], an_hour_since, end_ns
         )
         return [
             Owned(
                 update.state.episode_id,
-                moment.end_ns,
+                end_ns,
                 claim.since_ns,
                 found[claim].lost,
                 found[claim].at_risk,
@@ -112,8 +123,8 @@ class Ledger:
 
     def _lost(
         self, since_ns: set[int], rate_starts_ns: set[int], end_ns: int
-    ) -> dict[Subject, dict[int, Dollars]]:
-        """Return what every class lost since each instant, and by the newest decisions.
+    ) -> tuple[dict[Subject, dict[int, Dollars]], Sums]:
+        """Return what every class lost since each instant, and the sums of what is recent.
 
         What is older than half an hour is read once a minute, as it is for the rules.
         """
@@ -122,7 +133,7 @@ class Ledger:
         new = {*since_ns - old, *rate_starts_ns}
         recent = read_sums(self._reader.rows, new | ({minute_ns} if old else set()), end_ns)
         kept = read_sums(self._reader.kept_rows, old, minute_ns)
-        return {
+        lost = {
             of_class: {
                 **{each: _dollars(recent, of_class, each) for each in new},
                 **{
@@ -132,13 +143,11 @@ class Ledger:
             }
             for of_class in {*recent, *kept}
         }
+        return lost, recent
 
 
-def _dollars(
-    sums: Mapping[Subject, Mapping[int, Window]], of_class: Subject, since_ns: int
-) -> Dollars:
-    window = sums.get(of_class, {}).get(since_ns, EMPTY_WINDOW)
-    return Dollars(window.loss_usd, window.loss_low_usd, window.loss_high_usd)
+def _dollars(sums: Sums, of_class: Subject, since_ns: int) -> Dollars:
+    return sums.get(of_class, {}).get(since_ns, EMPTY_WINDOW).loss
 
 
 def _covers(rule: _AnyRule, subject: Subject) -> Callable[[Subject], bool]:

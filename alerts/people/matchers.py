@@ -72,7 +72,9 @@ class Matcher:
     value: str
 
     def __str__(self) -> str:
-        return f"{self.name}{self.operator}{self.value}"
+        # Bare it would be read as another operator, or without what it begins or ends with.
+        is_bare = self.value == self.value.strip() and self.value[:1] not in ('"', "~")
+        return f"{self.name}{self.operator}" + (self.value if is_bare else f'"{self.value}"')
 
     def matches(self, texts: Mapping[str, str]) -> bool:
         """Return whether the condition holds."""

@@ -323,6 +323,15 @@ def missing_s(seconds: int, attributed: int, missing: int) -> float:
     return seconds * missing / (attributed + missing) if missing else 0.0
 
 
+def attributed_s(seconds: int, attributed: int, missing: int) -> Decimal:
+    """Return how many seconds of a window are attributed, a second at least.
+
+    What an hour costs goes by these: by the whole window it would be a part of the truth. The
+    arguments are those of `missing_s`.
+    """
+    return Decimal(max(seconds - missing_s(seconds, attributed, missing), 1.0))
+
+
 def missing_text(seconds: float) -> str:
     """Return what is said where decisions of so much of a window are not attributed, else ""."""
     if seconds < _MISSING_S_MIN:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
-from alerts.rows import UNKNOWN
-from alerts.rules.base import Cost, duration_text, is_much, missing_s, share_text
+from alerts.rows import UNKNOWN, Dollars
+from alerts.rules.base import Cost, attributed_s, duration_text, is_much, missing_s, share_text
 from alerts.rules.tiers import DollarBurnConfig, Tier
 from alerts.state.transitions import Status
 from collector.core.intervals import Z90
@@ -37,6 +37,11 @@ class Window:
     slope_source: str  # prior, estimate or unknown
     newest_ns: int  # newest second with a decision, missing or not, 0 where there is none
     missing: int = 0  # decisions that arrived and are not attributed yet: in no figure above
+
+    @property
+    def loss(self) -> Dollars:
+        """Return the loss without the decisions."""
+        return Dollars(self.loss_usd, self.loss_low_usd, self.loss_high_usd)
 
     def __add__(self, other: Window) -> Window:
         """Return the window of the decisions of both."""
@@ -92,11 +97,14 @@ class Losses:
     def allowed(self, seconds: int) -> Decimal:
         """Return how many times its usual loss what is attributed of a window may have lost.
 
-        By its own decisions, those that are in the loss and those that are missing of it; of a
-        second at least.
+        By its own decisions, those that are in the loss and those that are missing of it.
         """
-        attributed_s = max(seconds - self.missing_s(seconds), 1.0)
-        return self.factor(seconds) * (Decimal(attributed_s) / seconds)
+        return self.factor(seconds) * self.attributed_s(seconds) / seconds
+
+    def attributed_s(self, seconds: int) -> Decimal:
+        """Return how many seconds of the window of a length are attributed, a second at least."""
+        window = self.window(seconds)
+        return attributed_s(seconds, window.decisions, window.missing)
 
     def missing_s(self, seconds: int) -> float:
         """Return how many seconds of the window of a length are not attributed."""
@@ -161,7 +169,7 @@ def burn_of(rule: DollarBurnConfig, losses: Losses) -> Burn:
     tier, status, why = max(verdicts, key=lambda verdict: _WORSE[verdict[1]])
     long, newest = losses.window(tier.long_window_s), _newest(rule, tier, losses)
     budget_usd = Decimal(str(rule.budget_usd))
-    risk_usd_per_h = newest.window.loss_usd * _S_PER_H / newest.seconds
+    risk_usd_per_h = newest.window.loss_usd * _S_PER_H / losses.attributed_s(newest.seconds)
     budget_s = rule.budget_days * _S_PER_DAY
     share = float(long.loss_usd / budget_usd)
     left_usd = max(_ZERO, budget_usd - max(losses.spent_usd or _ZERO, _over(long, budget_usd)))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import reduce
 from operator import add
 from typing import Final
@@ -20,7 +19,6 @@ from collector.core.clock import NS_PER_S
 
 # The newest decisions, by which the rate of a loss is judged: those of the window, at most so many.
 RATE_S: Final = 300
-_S_PER_H: Final = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +78,7 @@ def shares(
     claims: Iterable[Claim],
     classes: Collection[Subject],
     lost_since: Callable[[Subject, int], Dollars],
+    an_hour_since: Callable[[Collection[Subject], int], Dollars],
     end_ns: int,
 ) -> Mapping[Claim, Share]:
     """Return what each alert owns.
@@ -91,12 +90,13 @@ def shares(
         claims: the alerts that fire.
         classes: all that lost anything.
         lost_since: the loss of a class from an instant to the end, Unix ns.
+        an_hour_since: what an hour costs, at the rate of what some classes lost in that time.
         end_ns: the end.
     """
     owned_ns: dict[Subject, int] = {}  # since when the losses of a class have an owner
     found: dict[Claim, Share] = {}
     ranked = sorted(claims, key=lambda each: each.rank)
-    at_risk = rates(ranked, classes, lost_since, end_ns)
+    at_risk = rates(ranked, classes, an_hour_since, end_ns)
     for claim in ranked:
         lost = []
         for each in filter(claim.covers, classes):
@@ -112,7 +112,7 @@ def shares(
 def rates(
     claims: Iterable[Claim],
     classes: Iterable[Subject],
-    lost_since: Callable[[Subject, int], Dollars],
+    an_hour_since: Callable[[Collection[Subject], int], Dollars],
     end_ns: int,
 ) -> dict[Claim, Dollars]:
     """Return what is at risk by each alert that can be judged, an hour.
@@ -124,8 +124,7 @@ def rates(
     judged = (each for each in claims if each.is_judged)
     for claim in sorted(judged, key=lambda each: each.rank):
         own = set(filter(claim.covers, free))
-        newest = (lost_since(each, claim.rate_start_ns(end_ns)) for each in own)
-        found[claim] = reduce(add, newest, Dollars()) * (Decimal(_S_PER_H) / claim.rate_s)
+        found[claim] = an_hour_since(own, claim.rate_start_ns(end_ns))
         free -= own
     return found
 

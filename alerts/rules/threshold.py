@@ -112,7 +112,7 @@ def _count(row: Any, _: int) -> Any:  # noqa: ANN401  # a row of any statement
 
 
 def _per_hour(row: Any, seconds: int) -> Any:  # noqa: ANN401  # a row of any statement
-    # Of the part of the window that is attributed.
+    # Of the part of the window that is attributed; a replay has columns here.
     return row[6] * _S_PER_H / seconds * (row[2] + row[-2]) / row[2]
 
 

@@ -156,7 +156,7 @@ def _at_risk(alerts: Sequence[AlertRow], lost: ClassLosses, seen: Range) -> AtRi
     claims = {_claim(each): each for each in firing if each.is_priced}
     chosen = Subject(seen.action or ALL, seen.region or ALL)
     classes = filter(chosen.covers, lost.classes)
-    known = rates(claims, classes, lost.since, lost.end_ns)
+    known = rates(claims, classes, lost.an_hour_since, lost.end_ns)
     counted = [each for each in claims if claims[each].now_usd_per_h is not None]
     old: list[Claim] = []
     for claim in sorted(claims, key=lambda each: (-each.breadth, -rate_of(claims[each]))):

@@ -11,7 +11,7 @@ from operator import add
 from typing import Final
 
 from alerts.rows import Dollars
-from alerts.rules.base import missing_s
+from alerts.rules.base import attributed_s, missing_s
 from alerts.rules.ledger import RATE_S
 from alerts.state.subject import ALL, Subject
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
@@ -20,7 +20,6 @@ from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
 
-_S_PER_H: Final = 3_600
 # What an alert has cost counts from before it fired: by its window, but not three days of it.
 BEFORE_S_MAX: Final = 3_600
 # Seconds are written a while after their decisions.
@@ -55,6 +54,13 @@ class Loss:
     def dollars(self) -> Dollars:
         """Return the loss without the decisions."""
         return Dollars(self.loss_usd, self.loss_low_usd, self.loss_high_usd)
+
+    def an_hour(self, seconds: int) -> Dollars:
+        """Return what an hour costs, of the loss in so many seconds.
+
+        As the rules have it: by the part of them that is attributed.
+        """
+        return self.dollars.an_hour(attributed_s(seconds, self.decisions, self.missing))
 
     def __add__(self, other: Loss) -> Loss:
         """Return the sum; the slope is common to both, so its quantiles add up."""
@@ -92,10 +98,12 @@ class ClassLosses:
         parts = [each for each in found if each is not None]
         return reduce(add, parts) if parts else None
 
-    def since(self, subject: Subject, from_ns: int) -> Dollars:
-        """Return the dollars from an instant to the end."""
-        found = self.between(subject, from_ns, self.end_ns)
-        return Dollars() if found is None else found.dollars
+    def an_hour_since(self, classes: Iterable[Subject], from_ns: int) -> Dollars:
+        """Return what an hour costs at the rate of what classes lost from an instant to the end."""
+        parts = (self.between(each, from_ns, self.end_ns) for each in classes)
+        found = [each for each in parts if each is not None]
+        seconds = (self.end_ns - from_ns) // NS_PER_S
+        return reduce(add, found).an_hour(seconds) if found else Dollars()
 
 
 def losses(reader: Reader, asked: Sequence[Range]) -> list[Loss | None]:
@@ -248,9 +256,9 @@ def _with(alert: AlertRow, lost: ClassLosses, to_ns: int) -> AlertRow:
         )
     if now is None or not now.is_known or alert.state not in OPEN_STATES:
         return alert
-    # As the rule has it, and the sum over the alerts that fire: by the whole of the window.
-    an_hour = now.dollars * (Decimal(_S_PER_H) / _now_s(alert))
-    missing_ns = round(missing_s(_now_s(alert), now.decisions, now.missing) * NS_PER_S)
+    now_s = _now_s(alert)
+    an_hour = now.an_hour(now_s)
+    missing_ns = round(missing_s(now_s, now.decisions, now.missing) * NS_PER_S)
     return replace(
         alert,
         now_usd_per_h=an_hour.usd,

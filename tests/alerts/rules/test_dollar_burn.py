@@ -113,7 +113,10 @@ def test_what_is_not_attributed_may_lose_nothing_of_the_budget() -> None:
     partly = losses(replace(lost, missing=250))
     found = DollarBurn(rule()).evaluate(facts(**{"eu-west": partly}), state)
     assert (whole.seen.status, found.seen.status) == (Status.BURNING, Status.BREACHED)
-    assert found.cost == whole.cost, "no dollar is made up"
+    assert found.cost.loss_usd == whole.cost.loss_usd, "no dollar is made up"
+    # An hour costs what it does by the part of the minute that is there, as one may lose.
+    an_hour = whole.cost.risk_usd_per_h / Decimal("0.75")
+    assert found.cost == replace(whole.cost, risk_usd_per_h=an_hour)
     assert found.reason.endswith("; decisions of 15 s of it are not attributed yet")
     assert partly.allowed(60) == Decimal("0.75")
     nearly = losses(replace(lost, decisions=1, missing=10_000))

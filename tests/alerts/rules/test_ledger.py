@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from itertools import product
 
@@ -48,6 +48,16 @@ def since(lost: Lost) -> Callable[[Subject, int], Dollars]:
     return ask
 
 
+def hourly(lost: Lost) -> Callable[[Collection[Subject], int], Dollars]:
+    """Return the question what an hour costs, by what classes lost since an instant."""
+
+    def ask(classes: Collection[Subject], since_ns: int) -> Dollars:
+        found = sum((since(lost)(each, since_ns) for each in classes), Dollars())
+        return found.an_hour(Decimal((NOW_NS - since_ns) // NS_PER_S))
+
+    return ask
+
+
 CLAIMS = st.lists(
     st.builds(
         claim,
@@ -69,7 +79,7 @@ LOST = st.dictionaries(
 @given(CLAIMS, LOST)
 def test_shares_add_up_to_what_the_covered_classes_lost(claims: list[Claim], lost: Lost) -> None:
     """To the cent: each second of a class that any alert covers is in one share, once."""
-    found = shares(claims, CLASSES, since(lost), NOW_NS)
+    found = shares(claims, CLASSES, since(lost), hourly(lost), NOW_NS)
 
     covered_s = {
         of_class: max(
@@ -97,7 +107,7 @@ def test_narrow_alert_takes_what_was_lost_since_it_began_and_the_wide_keeps_the_
     lost = {(hurt, age_s): 100 for age_s in range(600)} | {(CLASSES[3], 10): 700}
     narrow, whole = claim(hurt, 200), claim(wide, 600, rule="wide")
 
-    found = shares([whole, narrow], CLASSES, since(lost), NOW_NS)
+    found = shares([whole, narrow], CLASSES, since(lost), hourly(lost), NOW_NS)
 
     assert found[narrow].lost.usd == 200
     assert found[whole].lost.usd == 400 + 7
@@ -116,7 +126,7 @@ def test_page_owns_before_a_ticket_about_a_part_of_it(
     wide = claim(Subject(ALL, ALL), 300, rule="wide")
     part = claim(CLASSES[0], 300, severity=severity)
 
-    found = shares([wide, part], CLASSES, since(lost), NOW_NS)
+    found = shares([wide, part], CLASSES, since(lost), hourly(lost), NOW_NS)
 
     assert [found[wide].lost.usd, found[part].lost.usd] == list(owned)
 
@@ -138,7 +148,9 @@ def test_rate_is_by_the_window_of_the_rule_where_that_is_shorter() -> None:
     hurt = CLASSES[0]
     lost = {(hurt, age_s): 100 for age_s in range(60)}
     for window_s, usd in ((60, 60 * 60), (300, 60 * 12), (3_600, 60 * 12)):
-        found = shares([claim(hurt, 200, window_s=window_s)], CLASSES, since(lost), NOW_NS)
+        found = shares(
+            [claim(hurt, 200, window_s=window_s)], CLASSES, since(lost), hourly(lost), NOW_NS
+        )
         [share] = found.values()
         assert share.at_risk.usd == usd
 
@@ -148,6 +160,6 @@ def test_alert_that_cannot_be_judged_has_nothing_at_risk() -> None:
     hurt = CLASSES[0]
     lost = {(hurt, age_s): 100 for age_s in range(60)}
     wide, silent = claim(Subject(ALL, ALL), 60, rule="wide"), claim(hurt, 60, is_judged=False)
-    found = shares([wide, silent], CLASSES, since(lost), NOW_NS)
+    found = shares([wide, silent], CLASSES, since(lost), hourly(lost), NOW_NS)
     assert [found[each].lost.usd for each in (silent, wide)] == [60, 0]
     assert [found[each].at_risk.usd for each in (silent, wide)] == [0, 60 * 12]

@@ -84,6 +84,7 @@ def test_budgets_and_rates_are_of_what_is_there_while_the_lane_catches_up(
     known = replace(first_state("gone", CLASS, now_ns), held_ns=WINDOW_S * NS_PER_S)
     missed: list[int] = []
     shares: list[Decimal] = []
+    hourly: list[float] = []
     for each in range(200):
         losses = burn.read(reader, now, {})
         window = losses.by_class[CLASS].since(0, (WINDOW_S,)).window(WINDOW_S)
@@ -98,6 +99,7 @@ def test_budgets_and_rates_are_of_what_is_there_while_the_lane_catches_up(
         found = burn.evaluate(losses, first_state("burn", CLASS, now_ns))
         assert found.seen.status is not Status.BREACHED, found.reason
         shares.append(found.cost.loss_usd)
+        hourly.append(float(found.cost.risk_usd_per_h))
         found = gone.evaluate(gone.read(reader, now, {}), known)
         assert found.seen.status is Status.OK, found.reason
         if running.put_off_ns == 0:
@@ -109,6 +111,8 @@ def test_budgets_and_rates_are_of_what_is_there_while_the_lane_catches_up(
     assert missed[0] > 30 * PER_SECOND
     assert (missed[-2:], running.put_off_ns) == ([0, 0], 0), "sums first, and then the cursor"
     assert shares[-1] == WINDOW_S
+    # By the whole window it was a twentieth of what an hour costs.
+    assert all(3_000 < each < 4_200 for each in hourly), hourly
 
 
 @pytest.mark.drawn

@@ -19,7 +19,7 @@ from tests.support.dashboard.app import page_context
 
 
 def test_figure_of_now_says_what_is_missing_of_it(store: Connections, tmp_path: Path) -> None:
-    """Every webhook leads here: a part of the truth, whose interval leaves the truth out."""
+    """Every webhook leads here: what an hour costs is by the part that is there, and says so."""
     state, began_ns = AlertStore(tmp_path / "alerts.sqlite"), NOW_NS - 60 * NS_PER_S
     state.record([Update(firing_state(), event(at_ns=began_ns, started_ns=began_ns))])
     write_seconds(store.client(), began_ns + 40 * NS_PER_S, 20, HURT, 120)
@@ -31,7 +31,7 @@ def test_figure_of_now_says_what_is_missing_of_it(store: Connections, tmp_path: 
     note = json.dumps(
         found.shown["alert-risk-note.children"], default=lambda each: each.to_plotly_json()
     )
-    assert found.shown["alert-risk-value.children"] == "$6,000 / h"
+    assert found.shown["alert-risk-value.children"] == "$18,000 / h"
     assert "now, over its newest 60 s, without 40 s still to be attributed" in note
 
 

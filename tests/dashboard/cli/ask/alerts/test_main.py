@@ -146,7 +146,7 @@ def test_list_report_and_api_have_one_figure_of_one_instant(
 def test_figure_of_now_says_how_much_of_its_window_is_not_attributed(
     state_api: StateApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is a part of the truth, by its own decisions and not by time."""
+    """An hour costs what it does by what is there, which its own decisions say and not time."""
     began_ns = NOW_NS - 60 * NS_PER_S
     state_api.fire(at_ns=began_ns, started_ns=began_ns)
     write_seconds(state_api.store.client(), began_ns + 40 * NS_PER_S, 20, HURT, 120)
@@ -156,7 +156,7 @@ def test_figure_of_now_says_how_much_of_its_window_is_not_attributed(
 
     show_open(state_api.client, as_json=False)
     line, _ = capsys.readouterr().out.splitlines()
-    assert "$6,000.00/h, without 40 s still to be attributed, since " in line
+    assert "$18,000.00/h, without 40 s still to be attributed, since " in line
     [listed] = state_api.client.get("/api/v1/alerts")["alerts"]
     report = state_api.client.get(f"/api/v1/alerts/{EPISODE}/report")
     [known] = state_api.client.get("/api/v1/alerts/open")["alerts"]
