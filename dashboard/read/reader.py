@@ -296,9 +296,11 @@ class Reader:
         if until_ns and not self._rows("sealed_next", {"after_ns": until_ns})[0]["next_ns"]:
             until_ns = now_ns
         try:
-            return Attributed(until_ns, tuple(read_put_off(self._store.reader(), cursors)))
+            put_off = tuple(read_put_off(self._store.reader(), cursors))
         except ClickHouseError as error:
             raise StoreUnavailableError(engine_error(error)) from error
+        [newest] = self._rows("newest_decision", {})
+        return Attributed(until_ns, put_off, int(newest["newest_ns"]))
 
     def job_cursors(self) -> dict[str, int]:
         """Return how far each job has read, as received_ns."""

@@ -13,7 +13,9 @@ from typing import Any, Final
 from dash import dcc, html
 
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES, segments_of
+from collector.core.clock import NS_PER_S
 from collector.core.errors import InputError
+from dashboard.read.rows import Attributed
 from dashboard.read.scope import Scope, format_scope
 from dashboard.units import shorten
 
@@ -32,9 +34,7 @@ _NARROWED_BY: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
 _TEXT_MAX: Final = 40
 
 
-def chips(
-    name: str, scope: Scope, known: Mapping[str, Sequence[str]], *, is_empty: bool = False
-) -> list[Component]:
+def chips(name: str, scope: Scope, known: Mapping[str, Sequence[str]]) -> list[Component]:
     """Return a chip for each filter of an address, and a line for each part that is not readable.
 
     Args:
@@ -42,7 +42,6 @@ def chips(
         scope: as its address says it.
         known: the values that decisions have lately, by dimension; of one that is not there or has
             none, nothing is said.
-        is_empty: no decision was ever attributed: the way to the first one is shown.
     """
     found = [
         _chip(dimension, value, _without(scope, dimension), _fault(name, dimension, value, known))
@@ -60,12 +59,35 @@ def chips(
                 _fault(name, "latency", "", {}),
             )
         )
-    found += [html.Span(fault, className="chip-fault", role="alert") for fault in scope.faults]
-    if is_empty and name != "overview":
+    return found + [
+        html.Span(fault, className="chip-fault", role="alert") for fault in scope.faults
+    ]
+
+
+def way_to_decisions(name: str, scope: Scope, to_ns: int, attributed: Attributed) -> Component:
+    """Return the way to the first decision, or to the newest where all lie before a range; else "".
+
+    Args:
+        name: of the page.
+        scope: as its address says it.
+        to_ns: where the range ends.
+        attributed: what there is.
+    """
+    newest_ns = attributed.newest_ns
+    if not attributed.until_ns:
         # The Overview has it itself.
-        said = ["No decision is here yet. ", dcc.Link("See how to send the first one", href="/")]
-        found.append(html.Span([*said, "."], className="chip-first", role="status"))
-    return found
+        if name == "overview":
+            return ""
+        said, text, query = "No decision is here yet.", "See how to send the first one", "/"
+    elif 0 < newest_ns < to_ns - scope.window_ns:
+        until_ns = newest_ns - newest_ns % NS_PER_S + NS_PER_S
+        said = f"Every decision is older: the newest began {scope.zone.dated_at(newest_ns, to_ns)}."
+        text, query = "Look there", format_scope(replace(scope, until_ns=until_ns))
+    else:
+        return ""
+    return html.Span(
+        [f"{said} ", dcc.Link(text, href=query), "."], className="chip-first", role="status"
+    )
 
 
 def choices(known: Mapping[str, Sequence[str]]) -> list[dict[str, object]]:

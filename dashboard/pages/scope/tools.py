@@ -12,7 +12,7 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from collector.core.clock import NS_PER_S, Clock
 from collector.core.errors import InputError
 from dashboard.pages.context import in_browser
-from dashboard.pages.scope.chips import chips
+from dashboard.pages.scope.chips import chips, way_to_decisions
 from dashboard.read.rows import Attributed
 from dashboard.read.scope import WINDOWS, Scope, format_scope, parse_scope
 from dashboard.read.typed_range import FORMS, typed_range
@@ -189,9 +189,10 @@ def scope_view(
         f"{name}-asof.children": said,
         f"{name}-asof.className": _asof(scope) + (" old" if is_old else ""),
         f"{name}-asof-iso.data": utc_iso(to_ns) + "Z",
-        f"{name}-chips.children": chips(
-            name, scope, named, is_empty=not attributed.until_ns and not is_away
-        ),
+        f"{name}-chips.children": [
+            *chips(name, scope, named),
+            "" if is_away else way_to_decisions(name, scope, to_ns, attributed),
+        ],
     }
 
 

@@ -14,6 +14,7 @@ from dashboard.cli.console import OUT, reading, warn
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption
 from dashboard.settings.settings import load
+from dashboard.units import utc_text
 
 if TYPE_CHECKING:
     from attribution.files.refused import Refused
@@ -53,6 +54,8 @@ class Report:
     twice: int = 0  # in the file before, to the letter
     refused: int = 0
     reasons: list[str] = field(default_factory=list)
+    first_ns: int = 0  # when the first span began, Unix ns
+    last_ns: int = 0  # when the last one ended
 
     def count(self, spans: int, answered: Answered) -> None:
         """Count what a receiver said of one request."""
@@ -122,6 +125,7 @@ def _import(source: TraceSource, receiver: Receiver, halves: Callable[[], Halves
         raise
     report.format = found.format
     report.spans = found.spans + found.refused.spans
+    report.first_ns, report.last_ns = requests.first_ns, requests.last_ns
     _name(report, found.refused)
     _name(report, requests.refused)
     return report
@@ -171,9 +175,12 @@ def _once_asked(sources: Sequence[TraceSource]) -> Callable[[], Halves]:
 
 def _show(report: Report) -> None:
     twice = f"{report.twice} twice in the file, " if report.twice else ""
+    # Pages begin with the last minutes: where to look has to be known.
+    when = f"; of {utc_text(report.first_ns)} to {utc_text(report.last_ns)}"
+    when = when if report.imported + report.known else ""
     OUT.print(
         f"{report.file}: {report.imported} imported, {report.known} there already, {twice}"
-        f"{report.refused} refused"
+        f"{report.refused} refused{when}"
     )
     for line in report.reasons[:_SHOWN_MAX]:
         OUT.print(f"  {line}")

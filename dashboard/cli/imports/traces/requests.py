@@ -90,6 +90,7 @@ class Requests:
 
     def __init__(self, send: Callable[[bytes, int], None], halves: Callable[[], Halves]) -> None:
         self.refused = Refused()
+        self.first_ns = self.last_ns = 0  # of what was taken: the first begin and the last end
         self._send = send
         self._ask_halves = halves
         self._halves: Halves | None = None
@@ -151,6 +152,9 @@ class Requests:
     def _put(self, span: FileSpan, message: Span) -> None:
         if self._halves and span.may_be_shared:
             _divide(message, span, self._halves)
+        begin_ns, end_ns = message.start_time_unix_nano, message.end_time_unix_nano
+        self.first_ns = min(self.first_ns or begin_ns, begin_ns)
+        self.last_ns = max(self.last_ns, end_ns)
         size = message.ByteSize()
         if self._spans and (self._spans >= SPANS_MAX or self._bytes + size > BYTES_MAX):
             self._flush()

@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.pages.scope.chips import DIMENSIONS, chips, choices
+from collector.core.clock import NS_PER_DAY, NS_PER_S
+from dashboard.pages.scope.chips import DIMENSIONS, chips, choices, way_to_decisions
+from dashboard.read.rows import Attributed
 from dashboard.read.scope import Scope, format_scope, parse_scope
+from tests.conftest import NOW_NS
 
 VALUES = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc", "Z")), max_size=12)
 SCOPES = st.builds(
@@ -123,7 +126,24 @@ def test_a_latency_that_a_cell_led_to_can_be_removed(query: str, said: str) -> N
 )
 def test_an_empty_store_leads_to_the_first_decision(page: str, said: bool) -> None:
     """The Overview says how to send it; the other pages said that nothing matches."""
-    assert ("how to send" in text_of(chips(page, Scope(), {}, is_empty=True))) == said
+    found = way_to_decisions(page, Scope(), NOW_NS, Attributed(0))
+    assert ("how to send" in text_of(found)) == said
+
+
+def test_range_behind_all_decisions_leads_to_the_newest() -> None:
+    """Where nothing but old traces were imported every page said to widen the widest window."""
+    newest_ns = NOW_NS - 9 * NS_PER_DAY - NS_PER_S // 2
+    scope = parse_scope("?window=1h&region=eu")
+    found = way_to_decisions("overview", scope, NOW_NS, Attributed(NOW_NS, newest_ns=newest_ns))
+    said = "Every decision is older: the newest began 2033-05-09 03:33:19 UTC. "
+    assert found.children[0] == said
+    [link] = [each for each in found.children if hasattr(each, "href")]
+    there = parse_scope(link.href)
+    assert (there.window, there.region) == ("1h", "eu")
+    assert there.until_ns is not None
+    assert newest_ns < there.until_ns <= newest_ns + NS_PER_S
+    for begun_ns in (0, NOW_NS - NS_PER_S, NOW_NS + NS_PER_S):
+        assert way_to_decisions("x", scope, NOW_NS, Attributed(NOW_NS, newest_ns=begun_ns)) == ""
 
 
 def test_values_are_offered_in_groups_under_their_dimension() -> None:

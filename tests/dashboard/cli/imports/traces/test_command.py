@@ -20,6 +20,7 @@ from collector.core.clock import NS_PER_US
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from dashboard.cli.main import app
+from dashboard.units import utc_text
 from tests.conftest import NOW_NS
 from tests.support.attribution.trace_files import BASE_US, WRITERS, F, otlp_json, otlp_spans
 from tests.support.collector.clients import WAIT_S
@@ -79,7 +80,17 @@ def test_every_format_twice_is_stored_once(
     assert (first.exit_code, again.exit_code) == (0, 0), first.output
     [report] = reports(first)
     assert [report[each] for each in ("spans", "imported", "known", "refused")] == [2, 2, 0, 0]
-    assert again.stdout == f"{path}: 0 imported, 2 there already, 0 refused\n"
+    begin, end = (utc_text(report[each]) for each in ("first_ns", "last_ns"))
+    assert again.stdout == (
+        f"{path}: 0 imported, 2 there already, 0 refused; of {begin} to {end}\n"
+    )
+    seconds = {
+        "first_ns": "min(Timestamp)",
+        "last_ns": "max(Timestamp + toIntervalNanosecond(Duration))",
+    }
+    for each, of in seconds.items():
+        sql = f"SELECT toUnixTimestamp64Nano(toDateTime64({of}, 9)) FROM otel_traces"
+        assert store.client().query(sql).result_rows == [(report[each],)]
     assert stored(service, store) == 2
 
 
@@ -95,10 +106,13 @@ def test_what_is_twice_in_a_file_is_counted_apart(
     [report] = reports(first)
     counted = ("spans", "imported", "known", "twice", "refused")
     assert [report[each] for each in counted] == [4, 3, 0, 1, 0]
-    assert again.stdout == f"{path}: 0 imported, 4 there already, 0 refused\n"
+    assert again.stdout.partition(";")[0] == f"{path}: 0 imported, 4 there already, 0 refused"
     path.write_bytes(otlp_json([new := of_last_week(F(9))[0], new]))
     shown = imports(path).stdout
-    assert shown == f"{path}: 1 imported, 0 there already, 1 twice in the file, 0 refused\n"
+    assert (
+        shown.partition(";")[0]
+        == f"{path}: 1 imported, 0 there already, 1 twice in the file, 0 refused"
+    )
     assert stored(service, store) == 4
 
 
@@ -108,7 +122,9 @@ def test_standard_input_is_a_file_too(
     """What a command before it in a pipe gives."""
     result = imports("-", given=otlp_json(SPANS))
 
-    assert result.stdout == "standard input: 2 imported, 0 there already, 0 refused\n"
+    assert (
+        result.stdout.partition(";")[0] == "standard input: 2 imported, 0 there already, 0 refused"
+    )
     assert stored(service, store) == 2
 
 
