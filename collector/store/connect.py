@@ -8,6 +8,7 @@ leaves behind never reaches the next one: no caller has to close a connection af
 from __future__ import annotations
 
 import fcntl
+import logging
 import math
 import os
 import shutil
@@ -39,6 +40,9 @@ from collector.store.client.reading import Count, count_reads
 from collector.store.client.unfinished import KEEP_LAPSED, LOCK_FILE
 from collector.store.errors import explain
 from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
+
+# It logs what it raises too, past the lines of ours: one that is no JSON among them.
+logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
 
 # Of a failed start the engine says no more than that.
 _OTHER_PATH = "already initialized with path"

@@ -62,6 +62,27 @@ def test_server_that_is_away_is_no_wrong_setting(tmp_path: Path) -> None:
     assert "StartLimitIntervalSec=0\n" in unit
 
 
+@pytest.mark.parametrize("command", [["migrate"], ["query", "SELECT 1"], ["alerts", "list"]])
+def test_server_that_is_away_is_one_line_with_the_reason(
+    tmp_path: Path, command: list[str]
+) -> None:
+    """It was cut before `Connection refused`, behind a line of the library's own."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        environment = {
+            "MILLWORTH__STORE__URL": url,
+            "MILLWORTH__COLLECTOR__WAL_DIR": str(tmp_path / "wal"),
+            "MILLWORTH__DASHBOARD__PORT": "1",  # nobody's
+        }
+        result = millworth(*command, **environment)
+    assert result.returncode == os.EX_TEMPFAIL, result.stderr
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"millworth: store {url} does not answer; start that server")
+    assert "Connection refused" in line
+    assert "max_execution_time" not in line
+
+
 @pytest.mark.parametrize("key", ["COLLECTOR__GRPC_PORT", "COLLECTOR__HTTP_PORT", "DASHBOARD__PORT"])
 def test_taken_port_names_the_port_and_the_key(tmp_path: Path, taken_port: int, key: str) -> None:
     """An operator has to know which of the three ports, and which key moves it."""
