@@ -84,6 +84,13 @@ def _elsewhere(service: Parts) -> Run | None:
     return None if service.is_whole else service.elsewhere.read
 
 
+def _alert_state(service: Parts) -> Run | None:
+    """Have the pages show the state of alerts, whichever of the two processes is there first."""
+    if Role.ALERT in service.roles or service.find_alert_state():
+        return None
+    return lambda _: service.find_alert_state()
+
+
 def _canary(service: Parts) -> Run | None:
     s = service.settings
     if s.reference.canary_every_s <= 0:
@@ -231,6 +238,7 @@ def _alerts(service: Parts) -> Run:
         progress=service.progress if Role.COLLECT in service.roles else None,
         dashboard_url=service.settings.dashboard_url,
     )
+    service.alert_state = service.alerts_job.state
     service.alerts_job.calendars.check(service.clock.now_ns())
     metrics = AlertMetrics(service.alerts_job, service.clock.now_ns)
     service.counters.registry.register(metrics)
@@ -297,6 +305,7 @@ JOBS: Final = (
     # By so much what others know of a process is older than what it is behind.
     Job(Role.COLLECT, "progress", _every(10.0), _progress),
     *(Job(role, "elsewhere", _every(10.0), _elsewhere) for role in (Role.ALERT, Role.SERVE)),
+    Job(Role.SERVE, "alert_state", _every(5.0), _alert_state),
     Job(Role.COLLECT, "canary", lambda s: s.reference.canary_every_s, _canary),
     # Spans come into the store every three seconds (collector.segment_seconds_max).
     Job(Role.CAPTURE, "packets", _every(3.0), _packets),

@@ -168,16 +168,18 @@ class Service(Parts):
         for job, run in runs:
             self._start_loop(job, run)
 
+    def find_alert_state(self) -> bool:
+        """Show the state of alerts, once the process that evaluates them has made its file here."""
+        is_news = super().find_alert_state()
+        if is_news and self._door.pages is not None and self._health is not None:
+            # Anew; a reading that is under way ends as it began.
+            self._door.pages = self._pages(self._health)
+        return is_news
+
     def _pages(self, health: ServiceHealth) -> Asgi:
-        from alerts.state.sqlite import AlertStore
         from dashboard.api.context import AppContext
         from dashboard.web.app import create_app
 
-        alert_state = (
-            self.alerts_job.state
-            if self.alerts_job is not None
-            else AlertStore.there(self.alerts_path)
-        )
         context = AppContext.of(
             self.settings,
             self.store,
@@ -186,7 +188,7 @@ class Service(Parts):
             self.clock,
             self.protection,
             self.attribution if Role.ATTRIBUTE in self.roles else None,
-            alert_state,
+            self.alert_state,
         )
         pages: Asgi = create_app(context).server
         return pages
