@@ -59,7 +59,7 @@ class ApiClient:
         """Find the service.
 
         Raises:
-            StoreUnavailableError: a service was named and does not answer.
+            StoreUnavailableError: a service was named and does not answer, or one is starting.
             StoreInUseError: no service answers, and yet another process holds the store.
         """
         base_url = (url or service_url(settings)).rstrip("/")

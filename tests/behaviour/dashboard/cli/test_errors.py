@@ -45,6 +45,22 @@ def test_second_service_on_one_directory_is_refused(tmp_path: Path) -> None:
         )
 
 
+def test_command_beside_a_service_that_starts_says_so_in_a_line(tmp_path: Path) -> None:
+    """It was 36 lines of the engine's stack, and the address that was asked for the remedy."""
+    with RunningService(tmp_path) as service:
+        # Where nobody answers, as before the pages are there.
+        environment = {**service.environment, "MILLWORTH__DASHBOARD__PORT": "1"}
+        early = millworth("alerts", "list", **environment)
+        lock = service.store_path / "status"
+        os.utime(lock, (0, 0))  # and as it has run for long
+        late = millworth("alerts", "list", **environment)
+    (line,) = early.stderr.splitlines()
+    assert early.returncode == os.EX_TEMPFAIL
+    assert "does not answer at http://127.0.0.1:1 yet: it is starting (`millworth ready`" in line
+    assert_one_line(late, "does not answer at http://127.0.0.1:1; name its address with --url")
+    assert len(late.stderr.splitlines()) == 1
+
+
 def test_server_that_is_away_is_no_wrong_setting(tmp_path: Path) -> None:
     """A watchdog starts it again: with exit 2 a reboot of both machines kept a collector down."""
     with socket.socket() as closed:
