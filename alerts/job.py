@@ -44,7 +44,7 @@ from alerts.state.transitions import (
 )
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S, ClockWatch
 from collector.core.counters import Counters
-from collector.core.errors import StoreUnavailableError
+from collector.core.errors import StoreUnavailableError, first_line
 from collector.core.log import get_logger
 from collector.store.connect import Connections
 
@@ -149,20 +149,20 @@ class AlertsJob:
                 facts[name] = rule.read(self._reader, moment, states)
                 updates += list(self._evaluate(rule, facts[name], states, moment))
             except (ClickHouseError, StoreUnavailableError) as error:
-                _log.warning("rule_not_evaluated", rule=name, reason=str(error)[:300])
+                _log.warning("rule_not_evaluated", rule=name, reason=first_line(error))
                 failed.append(error)
         self._promotions.see(self._rules, now_ns)
         owned = None  # as before: what alerts own decides no transition, so it holds none back
         try:
             owned = self._ledger.owned(self._rules, facts, known, updates, moment)
         except (ClickHouseError, StoreUnavailableError) as error:
-            _log.warning("ledger_not_read", reason=str(error)[:300])
+            _log.warning("ledger_not_read", reason=first_line(error))
             failed.append(error)
         self._memory.record(updates, moment.end_ns, moment.known_ns, owned)
         try:
             self._telling.catch_up(facts, moment)
         except (ClickHouseError, StoreUnavailableError) as error:
-            _log.warning("held_alert_not_told", reason=str(error)[:300])
+            _log.warning("held_alert_not_told", reason=first_line(error))
             failed.append(error)
         self.last_pass = Pass(now_ns, moment.end_ns, len(failed))
         mirror(self._memory, self._store)

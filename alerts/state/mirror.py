@@ -11,7 +11,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from alerts.rows import AlertEvent, CaptureRequest
 from alerts.state.acts import audit_acts
 from alerts.state.sqlite import AlertStore
-from collector.core.errors import StoreUnavailableError
+from collector.core.errors import StoreUnavailableError, first_line
 from collector.core.log import get_logger
 from collector.store.connect import Connections
 
@@ -36,7 +36,7 @@ def mirror(memory: AlertStore, store: Connections) -> None:
             memory.mark_events_mirrored(events)
         audit_acts(memory, store)
     except (ClickHouseError, StoreUnavailableError) as error:
-        _log.warning("alerts_unmirrored", reason=str(error)[:300])
+        _log.warning("alerts_unmirrored", reason=first_line(error))
 
 
 def _insert(

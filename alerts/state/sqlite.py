@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -73,8 +73,8 @@ class AlertStore:
 
     @classmethod
     def there(cls, path: Path) -> Self | None:
-        """Open a file that is there; None where this machine has none."""
-        return cls(path) if path.exists() else None
+        """Open a file that is there; None where this machine has none, or it is being made."""
+        return cls(path) if path.exists() and _is_made(path) else None
 
     def states(self) -> dict[tuple[str, Subject], AlertState]:
         """Return every state by rule and subject."""
@@ -277,6 +277,16 @@ def _open(path: Path) -> sqlite3.Connection:
             "that one, or name another file"
         )
     return db
+
+
+def _is_made(path: Path) -> bool:
+    """Return whether a file has its tables, or something is wrong with it that `_open` tells."""
+    try:
+        with closing(sqlite3.connect(path)) as db:
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        return True
+    return bool(version)
 
 
 def _drop_state(db: sqlite3.Connection, state: AlertState) -> None:

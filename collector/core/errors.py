@@ -31,14 +31,24 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+_REQUEST: Final = re.compile(r" with url: \S+")
+
 
 class MillworthError(Exception):
     """Any error of ours. The message names the value, what was expected and the remedy."""
 
 
-def first_line(error: Exception) -> str:
-    """Return what an error says, short enough for a log line."""
-    return (str(error).splitlines() or [repr(error)])[0][:300]
+def said(error: Exception) -> str:
+    """Return what an error says, without the address of a request to the server of a store.
+
+    The settings in it come before why the server does not answer, and are longer than a line.
+    """
+    return _REQUEST.sub("", str(error))
+
+
+def first_line(error: Exception, most: int = 300) -> str:
+    """Return what an error says in at most so many characters, enough for a log line."""
+    return (said(error).splitlines() or [repr(error)])[0][:most]
 
 
 class TransientError(MillworthError):

@@ -97,8 +97,6 @@ def configure(level: str = "info", json: bool | None = None) -> None:
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
     )
-    # It logs what it raises too, past the lines of ours: one that is no JSON among them.
-    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from collector.core.clock import NS_PER_MINUTE, Clock
 from collector.core.counters import Counters
+from collector.core.errors import first_line
 from collector.core.log import get_logger
 
 _LOG = get_logger("collector")
@@ -84,6 +85,6 @@ class Worker:
     def _note(self, error: Exception) -> None:
         self.deaths += 1
         self.is_down = True
-        self.last_error = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        self.last_error = f"{type(error).__name__}: {first_line(error)}"
         self._counters.worker_deaths.labels(self.name).inc()
         _LOG.error("worker_died", worker=self.name, error=self.last_error, exc_info=True)

@@ -7,7 +7,7 @@ leaves behind never reaches the next one: no caller has to close a connection af
 
 from __future__ import annotations
 
-import fcntl
+import logging
 import math
 import os
 import shutil
@@ -34,11 +34,15 @@ from collector.core.errors import (
     first_line,
 )
 from collector.store.client.guarded import unspoilt
+from collector.store.client.held import held_s
 from collector.store.client.long_lists import with_long_lists
 from collector.store.client.reading import Count, count_reads
-from collector.store.client.unfinished import KEEP_LAPSED, LOCK_FILE
+from collector.store.client.unfinished import KEEP_LAPSED
 from collector.store.errors import explain
 from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
+
+# It logs what it raises too, past the lines of ours: one that is no JSON among them.
+logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
 
 # Of a failed start the engine says no more than that.
 _OTHER_PATH = "already initialized with path"
@@ -227,6 +231,8 @@ def connect(config: StoreConfig, *, merges: bool = True) -> Client:
     """
     path = config.embedded_path
     if path is not None:
+        if held_s(path) is not None:
+            raise _in_use(path)
         _prepare_directory(path)
         if not (path / "metadata" / f"{config.database}.sql").exists():
             _require_room(path)
@@ -357,11 +363,8 @@ def _explain(error: Exception, config: StoreConfig) -> Exception:
             f"this process has already opened another store than {config.embedded_path}; "
             "one process owns one embedded store"
         )
-    if config.embedded_path is not None and _is_locked(config.embedded_path / LOCK_FILE):
-        return StoreInUseError(
-            f"store {config.embedded_path} is in use by another process; stop that one, or give "
-            "this one its own with MILLWORTH__STORE__URL=chdb:///PATH"
-        )
+    if config.embedded_path is not None and held_s(config.embedded_path) is not None:
+        return _in_use(config.embedded_path)
     if config.embedded_path is None:
         return explain(error, config.place)
     closed = _closed_to_us(config.embedded_path)
@@ -384,12 +387,8 @@ def _closed_to_us(path: Path) -> Path | None:
     return None
 
 
-def _is_locked(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+def _in_use(path: Path) -> StoreInUseError:
+    return StoreInUseError(
+        f"store {path} is in use by another process; stop that one, or give this one its own with "
+        "MILLWORTH__STORE__URL=chdb:///PATH"
+    )

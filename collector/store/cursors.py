@@ -27,6 +27,8 @@ OUTCOMES_UNTIL_CURSOR: Final = "attribution_outcomes_until"
 # Up to where two jobs know of what was stored late, by when that was: no job is behind by these.
 DELAYED_CURSOR: Final = "attribution_delayed"
 OBSERVED_DELAYED_CURSOR: Final = "attribution.observed_delayed"
+# When the rules were judged last, where that is a process of its own.
+ALERTS_CURSOR: Final = "alerts"
 
 
 class JobCursor:

@@ -59,7 +59,7 @@ class ApiClient:
         """Find the service.
 
         Raises:
-            StoreUnavailableError: a service was named and does not answer.
+            StoreUnavailableError: a service was named and does not answer, or one is starting.
             StoreInUseError: no service answers, and yet another process holds the store.
         """
         base_url = (url or service_url(settings)).rstrip("/")
@@ -238,8 +238,8 @@ def answers(base_url: str, verify: ssl.SSLContext | bool = True) -> bool:
         return False
 
 
-def readiness(settings: Settings, url: str | None) -> str | None:
-    """Return why a service is not ready, None where it is."""
+def readiness(settings: Settings, url: str | None) -> tuple[bool, str]:
+    """Return whether a service is ready, and what it says of itself."""
     base_url = (url or service_url(settings)).rstrip("/")
     try:
         answer = httpx.get(
@@ -249,8 +249,8 @@ def readiness(settings: Settings, url: str | None) -> str | None:
             trust_env=False,
         )
     except httpx.HTTPError as error:
-        return f"{base_url} does not answer: {error or type(error).__name__}"
-    return None if answer.is_success else answer.text.strip()
+        return False, f"not ready: {base_url} does not answer: {error or type(error).__name__}"
+    return answer.is_success, answer.text.strip()
 
 
 def _reason(error: httpx.HTTPError) -> str:

@@ -14,6 +14,7 @@ from collector.core.clock import SystemClock
 from collector.core.counters import Counters
 from collector.core.disk import Disk
 from collector.core.errors import InputError, LogInUseError, StoreInUseError
+from collector.store.client.held import held_elsewhere
 from collector.store.connect import Connections
 from collector.store.cursors import read_cursors, whole_ns
 from collector.store.schema.migrate import pending_statements
@@ -36,6 +37,7 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
         InputError: there is no store, it lacks a table of this program, or the directory of the log
             cannot be used.
         StoreInUseError: another process holds the store.
+        StoreUnavailableError: it has done so for a short time, as a service that starts.
     """
     path = settings.store.embedded_path
     if path is not None and not path.exists():
@@ -48,10 +50,7 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
     try:
         store.client()
     except StoreInUseError as error:
-        raise StoreInUseError(
-            f"store {path} is held by another process that does not answer at {base_url}; "
-            "name its address with --url"
-        ) from error
+        raise held_elsewhere(path, base_url) from error
     opened = ExitStack()
     opened.callback(store.close)
     with opened:  # until all is there

@@ -1,6 +1,7 @@
 """I/O: where `millworth` begins: each command is imported when it is run.
 
-Exit status: 0 done, 1 found something, 2 bad usage or configuration. An error is one line on
+Exit status: 0 done, 1 found something, 2 bad usage or configuration, "
+    "75 the same may succeed later. An error is one line on
 standard error that names the thing and the remedy.
 """
 

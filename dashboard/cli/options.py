@@ -41,7 +41,10 @@ UrlOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Machine output: JSON.")]
 MetricsOption = Annotated[
     int,
-    typer.Option("--metrics-port", help="Serve /metrics on this port of 127.0.0.1; 0 takes any."),
+    typer.Option(
+        "--metrics-port",
+        help="Serve /metrics and /readyz on this port of 127.0.0.1; 0 takes any.",
+    ),
 ]
 WindowOption = Annotated[str, typer.Option(help="How far back: a number and s, m, h or d.")]
 UntilOption = Annotated[str, typer.Option(help="End of the window, ISO 8601; by default now.")]

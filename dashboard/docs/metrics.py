@@ -22,7 +22,8 @@ in the segment. Start Prometheus with `--enable-feature=exemplar-storage` to kee
 
 Counters begin at zero with each start of the process. What is unknown has no sample: before the
 first request there is no `millworth_last_request_timestamp_seconds`, and while the store is away
-no watermark.
+no watermark. With one role a process each exports what it knows itself, and `serve` how far the
+stages of all others are: [what to watch](../operate/clickhouse.md#what-to-watch).
 
 Lag of a stage (`received`, `logged`, `stored`, `attributed`, `late`, `alerted`) is the age of the
 point in time up to which everything has passed it. That includes what it waits for on purpose:

@@ -1,9 +1,10 @@
-"""I/O: how far data has come in the running service, stage by stage, and what each stage lost.
+"""I/O: how far data has come in the service, stage by stage, and what each stage lost.
 
 received -> logged -> stored -> attributed -> alerted; `late` is beside attributed: what happened
 long before it was received. A stage is as far behind as the instant is
 old up to which everything has passed it; what it lost is counted by reason, and its sender was
-told, or its bytes are kept.
+told, or its bytes are kept. A process knows the stages of its own roles; the one with the pages
+knows of the others what they said in the store.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from collector.core.errors import MillworthError
 from collector.core.sql import sql
 from collector.otlp.check import Signal
 from collector.store.connect import Connections
+from collector.store.cursors import UNWRITTEN_NS_MAX
 from dashboard.health.items import HealthItem, Status
 
 if TYPE_CHECKING:
@@ -60,7 +62,24 @@ LIMITS: Final = {
 }
 
 
+# By the role of a process that data pass the stage in.
+_ROLES: Final = {
+    "received": "collect",
+    "logged": "collect",
+    "stored": "collect",
+    "attributed": "attribute",
+    "late": "attribute",
+    "alerted": "alert",
+}
+_SERVE: Final = "serve"
+_COLLECTOR: Final = "collect."
 PUT_OFF: Final = "attribution.put_off"
+
+
+_STOPPED: Final = (
+    "has stopped or does not keep up: see that it runs, its log, and `/readyz` and `/metrics` on "
+    "its --metrics-port"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +92,8 @@ class Stage:
     down: Sequence[str] = ()  # threads that died and are not begun again yet
     fault: str = ""  # why it takes nothing, though nothing waits for it
     again: Mapping[str, int] = field(default_factory=dict)  # what senders shall bring again
+    role: str = ""  # of the other processes that it is passed in, "" for this one
+    unsaid_s: float = 0.0  # of `behind_s`: so long those may say nothing where nothing is new
 
     @property
     def status(self) -> Status:
@@ -84,9 +105,10 @@ class Stage:
             return "ok"
         if self.behind_s is None:
             return "warn"
-        if self.behind_s > limits.bad_s:
+        behind_s = self.behind_s - self.unsaid_s
+        if behind_s > limits.bad_s:
             return "bad"
-        return "warn" if self.behind_s > limits.warn_s else "ok"
+        return "warn" if behind_s > limits.warn_s else "ok"
 
     @property
     def detail(self) -> str:
@@ -100,63 +122,114 @@ class Stage:
                 "what comes is refused: the disk of collector.wal_dir cannot be written: "
                 f"{self.fault}; free space or repair the disk"
             )
+        if self.role:
+            said = "has not said yet how far it is" if self.behind_s is None else _STOPPED
+            return f"`millworth {self.role}` {said}"
         if self.behind_s is None:
             return "it has not come through once since the start"
         return LIMITS[self.name].remedy
 
 
 class Stages:
-    """Reads the stages of one service, cheaply: no data is looked at."""
+    """Reads the stages that a process knows of, cheaply: no data is looked at."""
 
     def __init__(self, service: RunningService) -> None:
         self._service = service
 
     def read(self) -> list[Stage]:
-        """Return every stage in the order of the flow."""
-        service, settings = self._service, self._service.settings
-        now_ns = service.clock.now_ns()
-
-        def since(done_ns: int | None, waited_s: float) -> int | None:
-            return None if done_ns is None else now_ns - done_ns + round(waited_s * NS_PER_S)
-
-        flows = service.collector.flow().values()
-        newest_ns = max((f.newest_ns for f in flows if f.newest_ns is not None), default=None)
-        behind = {
-            "received": None if newest_ns is None else now_ns - newest_ns,
-            "logged": now_ns - _oldest(now_ns, [f.unlogged_ns for f in flows]),
-            "stored": now_ns - _oldest(now_ns, [f.unstored_ns for f in flows]),
-            "attributed": since(service.done_ns("attribution"), 0.0),
-            "late": since(service.done_ns("late"), 0.0),
-            "alerted": since(service.done_ns("alerts"), settings.alerts.lateness_s),
-        }
-        # Rules judge what is attributed, however lately they did.
-        attributed_ns = since(service.done_ns("attribution"), settings.alerts.lateness_s)
-        if behind["alerted"] is not None and attributed_ns is not None:
-            behind["alerted"] = max(behind["alerted"], attributed_ns)
+        """Return every stage that is known here, in the order of the flow."""
+        service, now_ns = self._service, self._service.clock.now_ns()
         lost = losses(service.counters, service.dead_webhooks())
         down = {
             name: [worker.name for worker in workers if worker.is_down]
             for name, workers in service.workers().items()
         }
-        behind_s = {n: None if ns is None else max(ns, 0) / NS_PER_S for n, ns in behind.items()}
-        faults = {"logged": next((flow.fault for flow in flows if flow.fault), "")}
+        faults = {"logged": next((flow.fault for flow in self.flows().values() if flow.fault), "")}
         again = {"logged": _by_reason(service.counters.refused, is_again=True)}
-        return [
-            Stage(n, s, lost[n], down.get(n, ()), faults.get(n, ""), again.get(n, {}))
-            for n, s in behind_s.items()
-        ]
+        stages = []
+        for name, at_ns in self._passed(now_ns).items():
+            behind_s = None if at_ns is None else max(now_ns - at_ns, 0) / NS_PER_S
+            # Rules judge what is attributed, so theirs is as old as what is known of that.
+            is_told = not self._is_own("attributed") and _ROLES[name] != "collect"
+            unsaid_s = UNWRITTEN_NS_MAX / NS_PER_S if is_told else 0.0
+            if self._is_own(name):
+                told = (down.get(name, ()), faults.get(name, ""), again.get(name, {}))
+                stages.append(Stage(name, behind_s, lost[name], *told, unsaid_s=unsaid_s))
+            else:
+                stages.append(Stage(name, behind_s, {}, role=_ROLES[name], unsaid_s=unsaid_s))
+        return stages
+
+    def _passed(self, now_ns: int) -> dict[str, int | None]:
+        """Return by stage the instant up to which everything has passed it, None for unknown."""
+        service, flows = self._service, self.flows().values()
+        passed: dict[str, int | None] = {}
+        if "collect" in service.roles:
+            passed["received"] = max(
+                (f.newest_ns for f in flows if f.newest_ns is not None), default=None
+            )
+            passed["logged"] = _oldest(now_ns, [f.unlogged_ns for f in flows])
+            passed["stored"] = _oldest(now_ns, [f.unstored_ns for f in flows])
+        elif _SERVE in service.roles:  # what is in a log is known where that is alone
+            passed["received"] = self._done_ns("received", "", now_ns)
+            passed["stored"] = self._done_ns("stored", "", now_ns)
+        attributed_ns = self._done_ns("attributed", "attribution", now_ns)
+        if self._is_shown("attributed"):
+            passed["attributed"] = attributed_ns
+            passed["late"] = self._done_ns("late", "late", now_ns)
+        if self._is_shown("alerted"):
+            judged_ns = self._done_ns("alerted", "alerts", now_ns)
+            if judged_ns is not None:
+                # Rules judge what is attributed, however lately they did.
+                judged_ns = min(judged_ns, attributed_ns or judged_ns)
+                judged_ns -= round(service.settings.alerts.lateness_s * NS_PER_S)
+            passed["alerted"] = judged_ns
+        return passed
+
+    def _is_own(self, stage: str) -> bool:
+        return _ROLES[stage] in self._service.roles
+
+    def _is_shown(self, stage: str) -> bool:
+        return self._is_own(stage) or _SERVE in self._service.roles
+
+    def _done_ns(self, stage: str, job: str, now_ns: int) -> int | None:
+        """Return up to when a stage is passed: as a job here knows, or as others said."""
+        if self._is_own(stage):
+            return self._service.done_ns(job)
+        return self._service.elsewhere.done_ns(stage, now_ns, LIMITS["stored"].bad_s)
+
+    def collector_items(self, now_ns: int) -> list[HealthItem]:
+        """Return a figure for each collector that is a process of its own: what it has stored."""
+        limits, items = LIMITS["stored"], []
+        for name, stored_ns in self._service.elsewhere.collectors(now_ns).items():
+            behind_s = max(now_ns - stored_ns, 0) / NS_PER_S
+            is_behind, is_silent = behind_s > limits.warn_s, behind_s > limits.bad_s
+            status: Status = "bad" if is_silent else "warn" if is_behind else "ok"
+            detail = (
+                f"`millworth collect` {_STOPPED}; what it has not stored is in its log, and follows"
+                if is_behind
+                else ""
+            )
+            items.append(
+                HealthItem(f"{_COLLECTOR}{name}", round(behind_s, 1), "s behind", status, detail)
+            )
+        return items
 
     def flows(self) -> Mapping[Signal, SignalFlow]:
-        """Return where each signal stands between the sender and the store."""
-        return self._service.collector.flow()
+        """Return where each signal stands between the sender and the store, where this receives."""
+        return self._service.collector.flow() if "collect" in self._service.roles else {}
 
     def watermarks(self) -> dict[str, int]:
-        """Return by signal the event time of which what is older is final; only what is known."""
+        """Return by signal the event time of which what is older is final; only what is known.
+
+        With the pages alone: all processes see the same store.
+        """
+        if _SERVE not in self._service.roles:
+            return {}
         return watermarks(self._service.store, self._service.settings.alerts.lateness_s)
 
 
 def stage_items(stages: Stages) -> list[HealthItem]:
-    """Return a figure a stage, with what it lost."""
+    """Return a figure a stage that is known here, with what it lost."""
     items = []
     for stage in stages.read():
         unit = "s ago" if stage.name == "received" else "s behind"

@@ -7,7 +7,7 @@ its probes first; until the pages are there, whoever asks for one is told to com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final
 
 from collector.core.errors import MillworthError
@@ -19,6 +19,9 @@ _JOB: Final = "job."
 # Without these, what is sent here is refused or kept waiting. The others only come later, and a
 # balancer that took the service out for them would stop the data as well.
 _MUST_BE_READY: Final = ("received", "logged", "stored")
+# Of a process that has no pages. What a collector cannot store it takes into its log, for hours.
+RECEIVES: Final = ("received", "logged")
+WORKS: Final = ("attributed", "alerted")
 _PAGES_LATER: Final = "pages: not ready: they are being loaded\n"
 RETRY_S: Final = 1
 # By which an open page asks how the service is.
@@ -31,8 +34,18 @@ Answer = tuple[int, str]
 Asgi = Callable[[Any, Any, Any], Any]
 
 
-def readiness(ping: Callable[[], object], health: Callable[[], Iterable[HealthItem]]) -> Answer:
-    """Return status and text: whether data is taken and stored, and of every stage how it is."""
+def readiness(
+    ping: Callable[[], object],
+    health: Callable[[], Iterable[HealthItem]],
+    must: Collection[str] = _MUST_BE_READY,
+) -> Answer:
+    """Return status and text: whether data is taken and stored, and of every stage how it is.
+
+    Args:
+        ping: raises a MillworthError where the store does not answer.
+        health: the figures of this process.
+        must: the stages without which it is not ready.
+    """
     try:
         ping()
     except MillworthError as error:
@@ -51,7 +64,7 @@ def readiness(ping: Callable[[], object], health: Callable[[], Iterable[HealthIt
         for i in items
         if i.name == KEY_RING
     ]
-    waits = any(i.status == "bad" and i.name.removeprefix(_STAGE) in _MUST_BE_READY for i in stages)
+    waits = any(i.status == "bad" and i.name.removeprefix(_STAGE) in must for i in stages)
     return (503, "not ready\n" + "".join(lines)) if waits else (200, "ready\n" + "".join(lines))
 
 

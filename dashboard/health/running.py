@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collector.store.connect import Connections
     from collector.store.ttl_change import Change
     from collector.write.event_sizes import EventSizes
+    from dashboard.health.elsewhere import Elsewhere
     from dashboard.health.sender_clocks import SenderClocks
     from dashboard.settings.settings import Settings
     from packet.capture.start import LastingRecorder
@@ -62,7 +63,7 @@ class Recalculated(Protocol):
 
 
 class RunningService(Protocol):
-    """A service over one store, in one process; None is what it does not run."""
+    """A service over one store, or some of its roles; what others do is not asked for."""
 
     settings: Settings
     clock: Clock
@@ -78,6 +79,12 @@ class RunningService(Protocol):
     recorder: LastingRecorder | None
     capture_off_reason: str
     packets: PacketJob | None
+    elsewhere: Elsewhere  # what processes of other roles say
+
+    @property
+    def roles(self) -> Collection[str]:
+        """Return what this process does: collect, capture, attribute, alert, serve."""
+        ...
 
     @property
     def collector(self) -> CollectorService:

@@ -1,4 +1,4 @@
-"""I/O: what the running service knows about itself, for the Health page and `/api/v1/health`."""
+"""I/O: what a running process knows of the service, for the Health page and `/api/v1/health`."""
 
 from __future__ import annotations
 
@@ -29,33 +29,52 @@ _LATE_INTERVALS = 10
 
 
 class ServiceHealth:
-    """The state of one running service."""
+    """The state of one running service, or of some of its roles and what others said."""
 
     def __init__(self, service: RunningService, stages: Stages) -> None:
         self._service = service
         self._stages = stages
 
     def health(self) -> list[HealthItem]:
-        """Return every figure of the service, the collector's first."""
-        return [
-            *stage_items(self._stages),
-            *signal_items(self._stages, self._service.clock.now_ns()),
-            *_worker_items(self._service.workers()),
-            *self._collector(),
-            *put_off_items(self._service.attribution.put_off_ns),
-            *self._sizes(),
-            *sender_items(self._service.senders, self._service.settings.attribution.skew_max_s),
-            *self._outcomes(),
-            *self._retention(),
-            *self._provenance(),
-            *self._audit(),
-            *self._jobs(),
-            *read_items(self._service.counters),
-            *self._packets(),
-            *self._alerts(),
-            *promise_items(self._service),
-            *access_items(self._service.counters, self._service.gate, self._service.clock.now_ns()),
-        ]
+        """Return every figure that this process knows, the collector's first."""
+        return [*self._first(), *self._of_roles(), *self._last()]
+
+    def _first(self) -> Iterator[HealthItem]:
+        now_ns = self._service.clock.now_ns()
+        yield from stage_items(self._stages)
+        yield from signal_items(self._stages, now_ns)
+        yield from _worker_items(self._service.workers())
+        if "serve" in self._service.roles:
+            yield from self._stages.collector_items(now_ns)
+
+    def _of_roles(self) -> Iterator[HealthItem]:
+        service, roles = self._service, self._service.roles
+        if "collect" in roles:
+            yield from self._collector()
+        if "attribute" in roles:
+            yield from put_off_items(service.attribution.put_off_ns)
+            yield from self._sizes()
+            yield from sender_items(service.senders, service.settings.attribution.skew_max_s)
+            yield from self._outcomes()
+        elif "serve" in roles:
+            yield from put_off_items(service.elsewhere.put_off_ns)
+        if "collect" in roles:
+            yield from self._retention()
+        if "attribute" in roles:
+            yield from self._provenance()
+        yield from self._audit()
+
+    def _last(self) -> Iterator[HealthItem]:
+        service, roles = self._service, self._service.roles
+        yield from self._jobs()
+        yield from read_items(service.counters)
+        if "capture" in roles:
+            yield from self._packets()
+        if "alert" in roles:
+            yield from self._alerts()
+        if "attribute" in roles:
+            yield from promise_items(service)
+        yield from access_items(service.counters, service.gate, service.clock.now_ns())
 
     def _collector(self) -> Iterator[HealthItem]:
         status = self._service.collector.status()
@@ -85,7 +104,12 @@ class ServiceHealth:
             yield judged(f"schema.over_budget.{service}", found.events, "events", warn=detail)
 
     def contradiction(self) -> str:
-        """Return where the outcomes are not complete in what they should be, "" for nowhere."""
+        """Return where the outcomes are not complete in what they should be, "" for nowhere.
+
+        Who attributes looks: where that is another process, nothing is known here.
+        """
+        if "attribute" not in self._service.roles:
+            return ""
         return "; ".join(self._service.outcome_mode.found)
 
     def _outcomes(self) -> Iterator[HealthItem]:

@@ -8,6 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from collector.core.clock import NS_PER_S, Clock
 from collector.core.counters import Counters
+from collector.core.errors import first_line
 from collector.core.log import get_logger
 from collector.core.worker import Worker
 from collector.store.client.reading import ASKER
@@ -88,7 +89,7 @@ class JobLoop:
                 self._is_in_doubt = not after_failure(self._store.config, self._store.client)
             done = self._run(now_ns)
         except Exception as error:  # noqa: BLE001  a job's loop outlives any failure of one run
-            self.last_error = f"{type(error).__name__}: {error}".splitlines()[0][:500]
+            self.last_error = f"{type(error).__name__}: {first_line(error, 500)}"
             self._counters.job_runs.labels(self.name, "failed").inc()
             _log.error("job_failed", job=self.name, error=self.last_error, exc_info=True)
             self._is_in_doubt = True

@@ -20,6 +20,7 @@ from collector.core.clock import NS_PER_S, ClockWatch
 from collector.core.errors import CaptureError
 from collector.core.http.address import authority
 from collector.provenance.live.job import ProvenanceJob
+from collector.store.cursors import ALERTS_CURSOR, JobCursor
 from collector.store.retention import begin_retention
 from collector.store.ttl_change import RetentionJob
 from collector.write.event_sizes import EventSizes
@@ -70,6 +71,24 @@ def _every(seconds: float) -> Callable[[Settings], float]:
 
 def _clock(service: Parts) -> Run | None:
     return service.store_clock.measure if service.store_clock is not None else None
+
+
+def _progress(service: Parts) -> Run | None:
+    collector, cursor = service.collector, service.collector_cursor
+    if cursor is None:
+        return None
+    return lambda _: cursor.write(collector.stored_ns(), collector.newest_ns())
+
+
+def _elsewhere(service: Parts) -> Run | None:
+    return None if service.is_whole else service.elsewhere.read
+
+
+def _alert_state(service: Parts) -> Run | None:
+    """Have the pages show the state of alerts, whichever of the two processes is there first."""
+    if Role.ALERT in service.roles or service.find_alert_state():
+        return None
+    return lambda _: service.find_alert_state()
 
 
 def _canary(service: Parts) -> Run | None:
@@ -219,10 +238,19 @@ def _alerts(service: Parts) -> Run:
         progress=service.progress if Role.COLLECT in service.roles else None,
         dashboard_url=service.settings.dashboard_url,
     )
+    service.alert_state = service.alerts_job.state
     service.alerts_job.calendars.check(service.clock.now_ns())
     metrics = AlertMetrics(service.alerts_job, service.clock.now_ns)
     service.counters.registry.register(metrics)
-    return service.alerts_job.run_once
+    if service.is_whole:
+        return service.alerts_job.run_once
+    job, cursor = service.alerts_job, JobCursor(ALERTS_CURSOR)
+
+    def run(now_ns: int) -> None:
+        job.run_once(now_ns)
+        cursor.write(service.store.client(), now_ns, has_news=False)
+
+    return run
 
 
 def _webhooks(service: Parts) -> Run:
@@ -274,6 +302,10 @@ JOBS: Final = (
         Job(role, "clock", _every(60.0), _clock)
         for role in (Role.COLLECT, Role.ATTRIBUTE, Role.ALERT, Role.SERVE)
     ),
+    # By so much what others know of a process is older than what it is behind.
+    Job(Role.COLLECT, "progress", _every(10.0), _progress),
+    *(Job(role, "elsewhere", _every(10.0), _elsewhere) for role in (Role.ALERT, Role.SERVE)),
+    Job(Role.SERVE, "alert_state", _every(5.0), _alert_state),
     Job(Role.COLLECT, "canary", lambda s: s.reference.canary_every_s, _canary),
     # Spans come into the store every three seconds (collector.segment_seconds_max).
     Job(Role.CAPTURE, "packets", _every(3.0), _packets),

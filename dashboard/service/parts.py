@@ -11,6 +11,7 @@ from collector.core.counters import Counters
 from collector.core.errors import ConfigError
 from collector.service import CollectorService
 from collector.store.connect import Connections, enter_directory
+from dashboard.health.elsewhere import CollectorCursor, Elsewhere
 from dashboard.health.store_clock import StoreClock
 from dashboard.service.role import ALL, Role
 from dashboard.service.schema import require_clock
@@ -21,6 +22,7 @@ from dashboard.settings.user import refuse_other
 if TYPE_CHECKING:
     from alerts.job import AlertsJob
     from alerts.rules.base import Progress
+    from alerts.state.sqlite import AlertStore
     from attribution.jobs.attribution import AttributionJob
     from attribution.vram.outcome_mode import OutcomeModeJob
     from collector.provenance.live.job import ProvenanceJob
@@ -82,6 +84,11 @@ class Parts:
         # Who records has the stamps of this machine's kernel, which its own clock goes with.
         if clock is None and not self.is_whole and Role.CAPTURE not in self.roles:
             self.clock = self.store_clock = StoreClock(self.clock, self.store)
+        self.elsewhere = Elsewhere(self.store)
+        # Says how far this is to processes of other roles, of which there are none where it is all.
+        self.collector_cursor: CollectorCursor | None = None
+        if Role.COLLECT in self.roles and not self.is_whole:
+            self.collector_cursor = CollectorCursor(self.store, wal_dir)
         self._rising = RisingClock(self.clock)
         self.gate = Gate(tokens, self.counters, self.clock, settings.access.proxy)
         self._collector: CollectorService | None = None
@@ -100,6 +107,7 @@ class Parts:
                 delayed_after_s=(None if self.is_whole else settings.attribution.overlap_s / 2),
             )
         self.alerts_job: AlertsJob | None = None
+        self.alert_state: AlertStore | None = None  # of a job here, or a file that is there
         self.provenance: ProvenanceJob | None = None
         self.canary: Canary | None = None
         self.packets: PacketJob | None = None
@@ -124,6 +132,19 @@ class Parts:
         """Return what judges the rules; this process has the role `alert`, and its rooms."""
         assert self.alerts_job is not None
         return self.alerts_job
+
+    def find_alert_state(self) -> bool:
+        """Open the state of alerts that another process of this machine has; return if it is new.
+
+        Raises:
+            InputError: the file is none of ours.
+        """
+        from alerts.state.sqlite import AlertStore
+
+        if self.alert_state is not None:
+            return False
+        self.alert_state = AlertStore.there(self.alerts_path)
+        return self.alert_state is not None
 
     def stored_ns(self) -> int | None:
         """Return until when all that was received is stored; None where this does not receive."""

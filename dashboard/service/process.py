@@ -9,22 +9,21 @@ alone. `dashboard.service.jobs` lists the jobs.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from collector.audit.log import AuditState
 from collector.core.clock import NS_PER_S, Clock
-from collector.core.errors import (
-    CaptureError,
-)
+from collector.core.errors import CaptureError, StoreUnavailableError
 from collector.core.http.address import authority
 from collector.core.log import get_logger
 from collector.core.worker import Worker
 from collector.store.cursors import furthest_cursor
-from dashboard.health.items import NoHealth
+from dashboard.health.items import HealthItem
 from dashboard.health.pipeline import Stages, stage_items
 from dashboard.health.pipeline_metrics import StageMetrics
-from dashboard.health.readiness import Answer, Asgi, FrontDoor, readiness
+from dashboard.health.readiness import RECEIVES, WORKS, Answer, Asgi, FrontDoor, readiness
 from dashboard.read.reader import Reader
 from dashboard.service.audit import checked, note_schema, note_start
 from dashboard.service.job_loop import JobLoop
@@ -36,6 +35,7 @@ from dashboard.settings.settings import Settings
 from dashboard.web.server import DashboardServer
 
 if TYPE_CHECKING:
+    from dashboard.health.service import ServiceHealth
     from dashboard.service.jobs import Job
     from packet.config import PacketConfig
 
@@ -81,8 +81,9 @@ class Service(Parts):
     ) -> None:
         super().__init__(settings, roles, clock)
         self.stages = Stages(self)
-        if self.is_whole:
-            self.counters.registry.register(StageMetrics(self.stages, self.clock.now_ns))
+        self.counters.registry.register(StageMetrics(self.stages, self.clock.now_ns))
+        self._leave_out_unknown()
+        self._health: ServiceHealth | None = None  # once there are all the jobs
         self.loops: list[JobLoop] = []
         self._jobs: dict[str, Job] = {}  # of each loop
         self._door = FrontDoor(self._early_readiness)
@@ -120,7 +121,9 @@ class Service(Parts):
                 writes = self.roles != {Role.SERVE}
                 require_schema(self.store, self.settings, writes=writes)
             if self._metrics_port is not None:
-                self._metrics = MetricsPort(self._metrics_port, self.counters.registry)
+                self._metrics = MetricsPort(
+                    self._metrics_port, self.counters.registry, self._role_readiness
+                )
             if self.is_whole:
                 note_start(self.store, self.settings, now_ns)
             elif Role.COLLECT in self.roles:
@@ -149,6 +152,7 @@ class Service(Parts):
 
     def _start_jobs(self) -> None:
         """Make the jobs and the pages, then start; what they import takes longest of all."""
+        from dashboard.health.service import ServiceHealth
         from dashboard.service.jobs import JOBS
 
         runs = [
@@ -158,31 +162,33 @@ class Service(Parts):
         ]
         if self.is_whole:
             self.audit = checked(self.store)
+        self._health = ServiceHealth(self, self.stages)
         if Role.SERVE in self.roles:
-            self._door.pages = self._pages()
+            self._door.pages = self._pages(self._health)
         for job, run in runs:
             self._start_loop(job, run)
 
-    def _pages(self) -> Asgi:
-        from alerts.state.sqlite import AlertStore
+    def find_alert_state(self) -> bool:
+        """Show the state of alerts, once the process that evaluates them has made its file here."""
+        is_news = super().find_alert_state()
+        if is_news and self._door.pages is not None and self._health is not None:
+            # Anew; a reading that is under way ends as it began.
+            self._door.pages = self._pages(self._health)
+        return is_news
+
+    def _pages(self, health: ServiceHealth) -> Asgi:
         from dashboard.api.context import AppContext
-        from dashboard.health.service import ServiceHealth
         from dashboard.web.app import create_app
 
-        alert_state = (
-            self.alerts_job.state
-            if self.alerts_job is not None
-            else AlertStore.there(self.alerts_path)
-        )
         context = AppContext.of(
             self.settings,
             self.store,
-            ServiceHealth(self, self.stages) if self.is_whole else NoHealth(),
+            health,
             self.counters,
             self.clock,
             self.protection,
             self.attribution if Role.ATTRIBUTE in self.roles else None,
-            alert_state,
+            self.alert_state,
         )
         pages: Asgi = create_app(context).server
         return pages
@@ -228,8 +234,39 @@ class Service(Parts):
 
     def _early_readiness(self) -> Answer:
         """Return how the stages are while there are no jobs and no pages."""
-        stages = self.stages if self.is_whole else None
-        return readiness(Reader(self.store).ping, lambda: stage_items(stages) if stages else ())
+        return readiness(Reader(self.store).ping, self._health_so_far)
+
+    def _health_so_far(self) -> list[HealthItem]:
+        return self._health.health() if self._health is not None else stage_items(self.stages)
+
+    def _role_readiness(self) -> Answer:
+        """Return whether a process without pages does what it is for."""
+        receives = Role.COLLECT in self.roles
+        try:
+            # A collector takes what comes while the store is away; the others do nothing then.
+            ping = (lambda: None) if receives else Reader(self.store).ping
+            must = RECEIVES if receives else WORKS
+            return readiness(ping, self._health_so_far, must)
+        finally:
+            self.store.close()  # this thread answers once
+
+    def _leave_out_unknown(self) -> None:
+        """Have no sample of what other roles know: it would be zero for ever."""
+        c = self.counters
+        known_by = {
+            Role.COLLECT: (
+                *(c.wal_bytes, c.native_spans, c.calibration_decisions),
+                *(c.calibration_right_ratio, c.calibration_error_ratio),
+            ),
+            Role.ATTRIBUTE: (c.put_off,),
+            Role.CAPTURE: (
+                *(c.packets_recorded, c.packets_dropped, c.contexts_found, c.requests_unsearched),
+                *(c.wire_queue_bytes, c.packet_budget_left, c.packets_kept_ratio),
+            ),
+        }
+        for role, gauges in known_by.items():
+            for gauge in gauges if role not in self.roles else ():
+                c.registry.unregister(gauge)
 
     def describe(self) -> str:
         """Return what is ready in words for a person."""
@@ -309,6 +346,9 @@ class Service(Parts):
             self.canary.close()
         drained = self._collector.stop(drain_seconds) if self._collector is not None else True
         self.stop_jobs()
+        if self.collector_cursor is not None and drained:
+            with suppress(StoreUnavailableError):  # it is said to have stopped then
+                self.collector_cursor.end(self.collector.now_ns())
         if self.recorder is not None:
             self.recorder.stop()
             self.recorder = None

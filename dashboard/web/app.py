@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from attribution.invest.job import InvestJob
-from collector.core.errors import MillworthError
+from collector.core.errors import MillworthError, first_line
 from collector.core.log import get_logger
 from dashboard.api.app import create_api, decision_list, question_workers, reference_of
 from dashboard.api.caller import current
@@ -345,10 +345,10 @@ def _show_failure(error: Exception) -> None:
     known = isinstance(error, MillworthError)
     _log.error(
         "page_read_failed",
-        error=f"{type(error).__name__}: {error}".splitlines()[0][:500],
+        error=f"{type(error).__name__}: {first_line(error, 500)}",
         exc_info=None if known else error,
     )
-    said = str(error).splitlines()[0][:300] if known else "an error of ours; the log has it"
+    said = first_line(error) if known else "an error of ours; the log has it"
     set_props(
         ERROR_ID,
         {

@@ -30,14 +30,13 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from collector.core.config import StoreConfig
 from collector.core.errors import MillworthError, first_line
 from collector.core.log import get_logger
+from collector.store.client.held import LOCK_FILE
 
 _LOG = get_logger("collector")
 
 # A merge of any kind would drop what is over its time by the clock of this machine, which may be
 # wrong: collector.store.lapses does it by one that is watched. Tables that come later need it too.
 KEEP_LAPSED: Final = "SYSTEM STOP TTL MERGES"
-# The engine holds this file locked while it runs.
-LOCK_FILE: Final = "status"
 _LOGS_NAME: Final = "deduplication_logs"
 _LOGS: Final = f"store/*/*/{_LOGS_NAME}"
 _TABLES: Final = """

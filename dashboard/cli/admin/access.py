@@ -76,10 +76,15 @@ def token_new(
 
 
 def ready(config: ConfigOption = None, url: UrlOption = None) -> None:
-    """Ask the running service whether it is ready. Exit 1 where it is not, for health checks."""
-    why_not = readiness(load(config).settings, url)
-    sys.stdout.write("ready\n" if why_not is None else f"not ready: {why_not}\n")
-    raise typer.Exit(0 if why_not is None else 1)
+    """Ask the running service whether it is ready. Exit 1 where it is not, for health checks.
+
+    What comes later than it should, and makes nothing wait, is said beside `ready`.
+    """
+    is_ready, said = readiness(load(config).settings, url)
+    first, *lines = said.splitlines() or ["not ready"]
+    late = [line for line in lines if ": not ready: " in line]
+    sys.stdout.write("\n".join([first, *(late if is_ready else lines)]) + "\n")
+    raise typer.Exit(0 if is_ready else 1)
 
 
 def parse_expiry(text: str, now: datetime) -> datetime | None:

@@ -13,6 +13,7 @@ from collector.store.cursors import (
     OUTCOMES_CURSOR,
     OUTCOMES_UNTIL_CURSOR,
 )
+from dashboard.health.elsewhere import COLLECT
 from dashboard.pages.answers.pipeline import (
     boxes,
     items_table,
@@ -42,7 +43,8 @@ TITLE = "Health"
 IN_MENU = True
 TICK = "health-tick"
 REJECTED_WINDOW_NS = NS_PER_DAY
-# Of those of late data a stage says how far it is; the others are of what was told, not done.
+# Of those of late data, and of collectors, a stage says how far it is; the others are of what was
+# told, not done.
 _NOT_BEHIND = (
     LATE_CURSOR,
     LATE_UNTIL_CURSOR,
@@ -167,7 +169,11 @@ def read_service(context: PageContext, zone: Zone) -> Found:
 def read_store(context: PageContext, zone: Zone) -> Found:
     """Read what the store holds: a value for each of STORE."""
     now_ns, reader = context.clock.now_ns(), context.reader
-    cursors = {job: at_ns for job, at_ns in reader.job_cursors().items() if job not in _NOT_BEHIND}
+    cursors = {
+        job: at_ns
+        for job, at_ns in reader.job_cursors().items()
+        if job not in _NOT_BEHIND and not job.startswith(COLLECT)
+    }
     rejected = reader.rejected(max(0, now_ns - REJECTED_WINDOW_NS))
     tables = reader.table_sizes()
     first = start.show(start.read(context))

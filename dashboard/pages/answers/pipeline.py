@@ -24,6 +24,7 @@ STAGES: Final = (
 )
 _LATE: Final = "late"  # beside attributed: what happened long before it was received
 _STAGE, _SIGNAL = "stage.", "signal."
+_OURS: Final = "stage.logged"  # is known to who receives alone
 _LOST: Final = "lost: "
 _AGAIN: Final = "told to come again: "
 _DETAIL_MAX: Final = 160
@@ -52,8 +53,6 @@ _SIGNALS: Final = (
 
 def verdict(items: Sequence[HealthItem]) -> str:
     """Return in a sentence whether all is stored and attributed, or the first thing that is not."""
-    if not items:
-        return "This process serves pages alone: ask those that receive and attribute how they are."
     stages = stages_of(items)
     put_off = next((each for each in items if each.name == PUT_OFF), None)
     # What was put off is worked off with late data, which may be none of it.
@@ -225,9 +224,12 @@ def _box(
         lines, status = [html.Span(said, className="flow-lag"), html.Span("", className="note")], ""
     else:
         lost = item.detail.partition(_LOST)[2]
+        # Where this does not receive, it is another process that counts what is lost.
+        is_ours = items is None or any(each.name == _OURS for each in items)
+        nothing = "nothing lost" if is_ours else "losses: its own /metrics"
         lines = [
             html.Span(_lag(item, is_idle=is_idle), className="flow-lag"),
-            html.Span(f"lost: {lost}" if lost else "nothing lost",
+            html.Span(f"lost: {lost}" if lost else nothing,
                       className="flow-lost" if lost else "note"),
         ]  # fmt: skip
         # Senders wait meanwhile, though nothing is lost by it.

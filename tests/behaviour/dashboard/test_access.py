@@ -269,7 +269,7 @@ def test_command_finds_the_service_behind_tls_and_token(authority: Authority) ->
     with serving(DashboardConfig(port=0, tls=tls), TOKENS) as (port, _):
         settings = settings_of(port, tls, ca_file=authority.ca, token="mwt_ops")
         assert service_url(settings) == f"https://127.0.0.1:{port}"
-        assert readiness(settings, None) is None
+        assert readiness(settings, None)[0]
         with ApiClient.open(settings, None) as api:
             assert api.get("/api/v1/health") == {"did": "GET /api/v1/health for token ops"}
         stranger = settings_of(port, tls, ca_file=authority.ca)
@@ -327,7 +327,7 @@ def test_client_certificate_opens_the_dashboard(authority: Authority) -> None:
             client_cert_file=own.cert,
             client_key_file=own.key,
         )
-        assert readiness(known, None) is None
+        assert readiness(known, None)[0]
         context = ssl.create_default_context(cafile=authority.ca)
         with pytest.raises(httpx.HTTPError):
             httpx.get(f"https://127.0.0.1:{port}/healthz", verify=context, trust_env=False)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 
 from collector.core.config import Section
-from collector.core.errors import complaint
+from collector.core.errors import complaint, first_line
 
 
 class _Entry(Section):
@@ -38,3 +38,17 @@ def test_validator_is_heard_in_plain_words(kind: type[object], value: object, sa
     with pytest.raises(ValidationError) as error:
         TypeAdapter(kind).validate_python(value)
     assert complaint(error.value.errors()[0]) == said
+
+
+def test_why_a_server_does_not_answer_is_in_the_line() -> None:
+    """It comes after 400 characters of the settings that go with each request."""
+    address = "/?date_time_input_format=best_effort&" + "max_memory_usage=1073741824&" * 20
+    error = OSError(
+        f"Error HTTPConnectionPool(host='127.0.0.1', port=8123): Max retries exceeded with url: "
+        f"{address} (Caused by NewConnectionError(Connection refused)) executing HTTP request\n..."
+    )
+    assert first_line(error) == (
+        "Error HTTPConnectionPool(host='127.0.0.1', port=8123): Max retries exceeded (Caused by "
+        "NewConnectionError(Connection refused)) executing HTTP request"
+    )
+    assert first_line(error, 5) == "Error"

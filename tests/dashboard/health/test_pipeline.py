@@ -41,6 +41,7 @@ class FakeService:
     flows: dict[Signal, SignalFlow] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
     dead: int = 0
+    roles: tuple[str, ...] = ("collect", "attribute", "alert", "serve")
     threads: dict[str, list[Worker]] = field(default_factory=dict)
     settings: Any = field(
         default_factory=lambda: SimpleNamespace(
@@ -158,6 +159,10 @@ def test_stage_that_falls_behind_says_what_to_do(name: str) -> None:
     assert Stage(name, limits.bad_s + 1, {}).status == "bad"
     assert Stage(name, None, {}).status == "warn"
     assert "not come through" in Stage(name, None, {}).detail
+    # Another process says each 30 s that it is there, where nothing is new.
+    assert Stage(name, limits.warn_s + 30, {}, unsaid_s=30.0).status == "ok"
+    elsewhere = Stage(name, limits.warn_s + 31, {}, role="attribute", unsaid_s=30.0).detail
+    assert elsewhere.startswith("`millworth attribute` has stopped or does not keep up: see")
 
 
 def test_metrics_of_the_stages_are_read_at_the_scrape(store: Connections) -> None:

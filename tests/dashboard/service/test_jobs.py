@@ -85,10 +85,10 @@ def test_four_processes_do_together_what_one_does(
     assert collect.stalled() == []
 
     clock.ns += 60 * NS_PER_S
-    others = [Service(given, {role}, clock) for role in (Role.ATTRIBUTE, Role.ALERT, Role.SERVE)]
-    for other in others:
+    roles = (Role.ATTRIBUTE, Role.ALERT, Role.SERVE)
+    others = attribute, alert, serve = [Service(given, {role}, clock) for role in roles]
+    for other in (serve, attribute, alert):
         other.start()
-    attribute, alert, serve = others
     for loop in (*attribute.loops, *alert.loops):
         loop.run_now()
         assert loop.last_error == "", loop.name
@@ -108,11 +108,39 @@ def test_four_processes_do_together_what_one_does(
             "sizes",
             "slope",
         ],
-        ["alerts", "webhooks"],
-        [],
+        ["alerts", "elsewhere", "webhooks"],
+        ["alert_state", "elsewhere"],
     ]
     assert [other.stalled() for other in others] == [[], [], []]
     assert all(process.stop(WAIT_S) for process in (*others, collect))
+
+
+def test_pages_that_are_there_before_the_state_of_alerts_show_it_when_it_is(
+    server: Double, tmp_path: Path, clock: ManualClock
+) -> None:
+    """Two units that a boot starts together: whichever came first, it was 400 until a restart."""
+    given = settings(server, tmp_path)
+    roles = (Role.COLLECT, Role.SERVE, Role.ALERT)
+    with ExitStack() as stack:
+        collect, serve, alert = (Service(given, {role}, clock) for role in roles)
+        for each in (collect, serve, alert):
+            stack.callback(each.stop, WAIT_S)
+        collect.start()
+        serve.start()
+        url = f"http://127.0.0.1:{serve.ports.dashboard}/api/v1/alerts/open"
+        before = httpx.get(url, trust_env=False, timeout=WAIT_S)
+        (tmp_path / "alerts.sqlite").touch()  # it is being made: opened now it would be made twice
+        (look,) = (loop for loop in serve.loops if loop.name == "alert_state")
+        look.run_now()
+        meanwhile = httpx.get(url, trust_env=False, timeout=WAIT_S)
+        alert.start()
+        look.run_now()
+        after = httpx.get(url, trust_env=False, timeout=WAIT_S)
+
+    assert (before.status_code, meanwhile.status_code, after.status_code) == (400, 400, 200)
+    assert "the same alerts.state_path" in before.json()["detail"]
+    assert after.json()["alerts"] == []
+    assert look.last_error == ""
 
 
 def test_what_a_collector_could_not_store_is_attributed_when_it_has(
@@ -180,7 +208,9 @@ def test_roles_run_every_job_that_up_does(
             stack.callback(role.stop, WAIT_S)
             role.start()
 
-    jobs = [loop.name for role in roles for loop in role.loops]
+    # What each says of itself, and reads of others, is for roles apart alone.
+    apart = {"progress", "elsewhere", "alert_state"}
+    jobs = [loop.name for role in roles for loop in role.loops if loop.name not in apart]
     assert sorted(jobs) == sorted(loop.name for loop in service.loops)
     assert {"canary", "evidence", "packets"} <= set(jobs)
 

@@ -35,6 +35,7 @@ from collector.receive.http_app import PROTOBUF
 from collector.receive.once import HEADER, TWICE_HEADER
 from collector.receive.status import status_text
 from collector.service import CollectorService
+from collector.store.client.held import held_elsewhere
 from collector.store.connect import Connections, enter_directory
 from collector.store.cursors import furthest_cursor
 from dashboard.cli.client import TIMEOUT_S, trust
@@ -219,10 +220,7 @@ def _own(settings: Settings, base_url: str) -> Iterator[Receiver]:
         try:
             client = store.client()
         except StoreInUseError as error:
-            raise StoreInUseError(
-                f"store {path} is held by another process whose receiver does not answer at "
-                f"{base_url}; name its address with --url"
-            ) from error
+            raise held_elsewhere(path, base_url, "receiver") from error
         require_schema(store, settings)
         # Jobs have read up to here, whatever the clock says now.
         service.go_on_from(furthest_cursor(client))

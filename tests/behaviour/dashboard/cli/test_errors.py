@@ -45,6 +45,22 @@ def test_second_service_on_one_directory_is_refused(tmp_path: Path) -> None:
         )
 
 
+def test_command_beside_a_service_that_starts_says_so_in_a_line(tmp_path: Path) -> None:
+    """It was 36 lines of the engine's stack, and the address that was asked for the remedy."""
+    with RunningService(tmp_path) as service:
+        # Where nobody answers, as before the pages are there.
+        environment = {**service.environment, "MILLWORTH__DASHBOARD__PORT": "1"}
+        early = millworth("alerts", "list", **environment)
+        lock = service.store_path / "status"
+        os.utime(lock, (0, 0))  # and as it has run for long
+        late = millworth("alerts", "list", **environment)
+    (line,) = early.stderr.splitlines()
+    assert early.returncode == os.EX_TEMPFAIL
+    assert "does not answer at http://127.0.0.1:1 yet: it is starting (`millworth ready`" in line
+    assert_one_line(late, "does not answer at http://127.0.0.1:1; name its address with --url")
+    assert len(late.stderr.splitlines()) == 1
+
+
 def test_server_that_is_away_is_no_wrong_setting(tmp_path: Path) -> None:
     """A watchdog starts it again: with exit 2 a reboot of both machines kept a collector down."""
     with socket.socket() as closed:
@@ -60,6 +76,27 @@ def test_server_that_is_away_is_no_wrong_setting(tmp_path: Path) -> None:
     assert "RestartPreventExitStatus=2\n" in unit
     assert "Restart=on-failure\n" in unit
     assert "StartLimitIntervalSec=0\n" in unit
+
+
+@pytest.mark.parametrize("command", [["migrate"], ["query", "SELECT 1"], ["alerts", "list"]])
+def test_server_that_is_away_is_one_line_with_the_reason(
+    tmp_path: Path, command: list[str]
+) -> None:
+    """It was cut before `Connection refused`, behind a line of the library's own."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        environment = {
+            "MILLWORTH__STORE__URL": url,
+            "MILLWORTH__COLLECTOR__WAL_DIR": str(tmp_path / "wal"),
+            "MILLWORTH__DASHBOARD__PORT": "1",  # nobody's
+        }
+        result = millworth(*command, **environment)
+    assert result.returncode == os.EX_TEMPFAIL, result.stderr
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"millworth: store {url} does not answer; start that server")
+    assert "Connection refused" in line
+    assert "max_execution_time" not in line
 
 
 @pytest.mark.parametrize("key", ["COLLECTOR__GRPC_PORT", "COLLECTOR__HTTP_PORT", "DASHBOARD__PORT"])

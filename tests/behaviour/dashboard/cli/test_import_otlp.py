@@ -194,8 +194,8 @@ def test_a_running_service_takes_it(tmp_path: Path, month: Path) -> None:
     assert json.loads(first.stdout)["imported"] == 40_000, first.stderr
     assert (first.returncode, first.stderr) == (0, "")
     assert again.stdout.partition(";")[0] == f"{month}: 0 imported, 40000 there already, 0 refused"
-    assert elsewhere.returncode == 2
-    assert "is held by another process whose receiver does not answer at" in elsewhere.stderr
+    assert elsewhere.returncode == os.EX_TEMPFAIL
+    assert "whose receiver does not answer at http://127.0.0.1:0 yet" in elsewhere.stderr
     assert spans_in(service.environment) == (40_000, 40_000)
 
 

@@ -65,7 +65,10 @@ def rows_of(component: Component) -> list[list[object]]:
                      "Everything is stored, the newest data are 2 s old; 38 s of what came before "
                      "is still to be attributed; look at stage.late: 70.0 s behind.",
                      id="more comes than can be attributed"),
-        pytest.param([], "This process serves pages alone", id="another process receives"),
+        pytest.param([replace(STORED, value=None, status="warn", detail="`millworth collect` has "
+                              "not said yet how far it is")],
+                     "Store is unknown: `millworth collect` has not said yet how far it is.",
+                     id="another process receives"),
     ],
 )  # fmt: skip
 def test_verdict_is_the_first_thing_that_matters(items: list[HealthItem], words: str) -> None:
@@ -99,6 +102,13 @@ def test_box_says_what_senders_were_told_to_bring_again() -> None:
     drawn = str(boxes([RECEIVED, full]))
     assert "nothing lost" in drawn
     assert "told to come again: 6 log_full" in drawn
+
+
+def test_box_of_another_process_does_not_say_that_nothing_was_lost() -> None:
+    """Who serves pages alone counts no losses: nobody there knows."""
+    drawn = str(boxes([RECEIVED, STORED]))
+    assert "nothing lost" not in drawn
+    assert drawn.count("losses: its own /metrics") == 2
 
 
 def test_boxes_of_a_page_that_loads_have_their_place() -> None:

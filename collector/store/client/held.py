@@ -1,0 +1,61 @@
+"""I/O: whether another process has the directory of an embedded store, and what that means.
+
+The engine finds out as well, and writes a stack to standard error before it says so.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.errors import MillworthError, StoreInUseError, StoreUnavailableError
+
+# In it the engine names its process; it is locked while that runs.
+LOCK_FILE: Final = "status"
+_PROCESS: Final = re.compile(rb"PID: (\d+)")
+# A start takes some seconds, and on a busy machine, or with a large log, a minute.
+_STARTS_S: Final = 120.0
+
+
+def held_s(store: Path) -> float | None:
+    """Return for how many seconds another process has had a store open, None where none has it."""
+    try:
+        with (store / LOCK_FILE).open("rb") as file:
+            named = _PROCESS.match(file.read())
+            if named is not None and int(named[1]) == os.getpid():
+                return None
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return (
+                    max(SystemClock().now_ns() - os.fstat(file.fileno()).st_mtime_ns, 0) / NS_PER_S
+                )
+    except OSError:
+        return None
+    return None
+
+
+def held_elsewhere(path: Path | None, base_url: str, part: str = "") -> MillworthError:
+    """Return what a command says where another process holds a store, and no service answers.
+
+    Args:
+        path: of the store.
+        base_url: where nothing answers.
+        part: of the service that would: "" for all of it.
+    """
+    since_s = None if path is None else held_s(path)
+    held = f"store {path} is held by another process"
+    if since_s is not None and since_s < _STARTS_S:
+        return StoreUnavailableError(
+            f"{held}, since {since_s:.0f} s, whose {part or 'service'} does not answer at "
+            f"{base_url} yet: it is starting (`millworth ready` says when it has), or is another "
+            "command; try again then. If it serves elsewhere, name its address with --url"
+        )
+    return StoreInUseError(
+        f"{held} whose {part or 'service'} does not answer at {base_url}; name its address with "
+        "--url, and if that is its address see its log: it may hang"
+    )
