@@ -33,7 +33,7 @@ from collector.core.clock import Clock
 from collector.core.errors import StoreUnavailableError
 from dashboard.api.alerts.state import TEXT_MAX, Action, require
 from dashboard.api.caller import NOBODY, caller
-from dashboard.read.alerts.listing import row_of
+from dashboard.read.alerts.listing import dearest_first, row_of
 from dashboard.read.alerts.losses import with_losses
 from dashboard.read.alerts.preview import Preview, preview
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
@@ -117,11 +117,6 @@ class OpenAlertRow:
     now_missing_ns: int  # of the window of that, of which decisions are not attributed yet
     lost_usd: Decimal | None  # since the window by which it fired; None: unknown
 
-    @property
-    def usd_per_h(self) -> Decimal | None:
-        """Return what it costs an hour now, else what it did at its last change."""
-        return self.revenue_at_risk_usd_per_h if self.now_usd_per_h is None else self.now_usd_per_h
-
 
 @dataclass(frozen=True, slots=True)
 class Incident:
@@ -136,7 +131,7 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlerts:
-    """What fires now, the dearest first; and what fires elsewhere.
+    """What fires now, what costs first as in `/api/v1/alerts`; and what fires elsewhere.
 
     `at_risk` (an hour) and `lost` (since each began) are the sums of what the alerts own: a dollar
     that several are about is in them once. They are as of `as_of_ns`, None where nothing is owned.
@@ -274,7 +269,6 @@ def silences_router(
 
 def _open(memory: AlertStore, reader: Reader, now_ns: int) -> OpenAlerts:
     rows = _rows(memory, reader, [alert.last for alert in open_alerts(memory)], now_ns)
-    rows.sort(key=lambda row: row.usd_per_h or Decimal(0), reverse=True)
     own = [row.owned for row in rows if row.owned is not None]
     return OpenAlerts(
         alerts=rows,
@@ -307,13 +301,14 @@ def _incident(incident_id: str, alerts: Sequence[OpenAlertRow]) -> Incident:
 def _rows(
     memory: AlertStore, reader: Reader, events: Sequence[AlertEvent], now_ns: int
 ) -> list[OpenAlertRow]:
-    """Return alerts by the last event of each, with what they cost now where the store says it."""
+    """Return alerts by the last event of each, the dearest first, with what they cost now."""
     alerts = [row_of([event]) for event in events]
     with suppress(StoreUnavailableError):  # what it costs now is null then
         alerts, _ = with_losses(reader, alerts, now_ns)
     known, owned = standings(memory, events, events, now_ns), read_owned(memory)
     return [
-        _row_of(alert, known[alert.episode_id], owned.get(alert.episode_id)) for alert in alerts
+        _row_of(alert, known[alert.episode_id], owned.get(alert.episode_id))
+        for alert in dearest_first(alerts)
     ]
 
 

@@ -34,12 +34,14 @@ _STATE = {
     "cellClass": "dated",
 }
 _OWNER = {"field": "owner", "headerName": "Who", "width": 112, "tooltipField": "owner"}
+# Rows come as every list has them; by one column they are what a click makes of it.
+_DEAREST = ["desc", "asc", None]
 _PRICED: list[dict[str, Any]] = [
     {
         "field": "usd_per_h",
         "headerName": "$ / h at risk",
         "width": 160,
-        "sort": "desc",
+        "sortingOrder": _DEAREST,
         "cellRenderer": "Interval",
         "cellRendererParams": {"first": "at_risk", "second": "interval"},
         "cellClass": "dated",
@@ -48,6 +50,7 @@ _PRICED: list[dict[str, Any]] = [
         "field": "lost_usd",
         "headerName": "Lost so far",
         "width": 120,
+        "sortingOrder": _DEAREST,
         "cellRenderer": "TwoLines",
         "cellRendererParams": {"first": "lost", "second": "lost_from"},
         "cellClass": "dated",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -27,6 +27,19 @@ _EXEMPLARS_MAX: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """The alerts of a range, what costs most first."""
+
+    alerts: list[AlertRow]
+    total: int  # of the range, with those that are left out
+
+    @property
+    def is_cut(self) -> bool:
+        """Return whether some are left out."""
+        return len(self.alerts) < self.total
+
+
+@dataclass(frozen=True, slots=True)
 class AtRisk:
     """What all alerts that fire cost an hour now, with the ends of the 90 % interval."""
 
@@ -38,37 +51,54 @@ class AtRisk:
     old: int  # counted as of their last change: their newest minutes have no decision
 
 
-def listed_alerts(reader: Reader, seen: Range, rows_max: int = ALERTS_MAX) -> list[AlertRow]:
-    """Return the alerts of a range, the dearest first, with what they cost now and so far."""
-    found, _ = with_losses(reader, reader.alerts(seen, rows_max), seen.to_ns)
-    return sorted(found, key=rate_of, reverse=True)
+def dearest_first(alerts: Iterable[AlertRow]) -> list[AlertRow]:
+    """Return alerts in the order of all lists: what costs comes first.
+
+    Open ones before what is over, live ones before shadow; then by what is at risk an hour, then by
+    what was lost.
+    """
+    return sorted(alerts, key=_dearness)
+
+
+def _dearness(alert: AlertRow) -> tuple[bool, bool, Decimal, Decimal, int]:
+    is_over = alert.state not in OPEN_STATES
+    rate = Decimal(0) if is_over else rate_of(alert)
+    return is_over, alert.is_shadow, -rate, -(alert.lost_usd or Decimal(0)), -alert.at_ns
+
+
+def listed_alerts(reader: Reader, seen: Range, rows_max: int = ALERTS_MAX) -> Listed:
+    """Return the alerts of a range, with what they cost now and so far."""
+    alerts, total = reader.alerts(seen, rows_max)
+    found, _ = with_losses(reader, alerts, seen.to_ns)
+    return Listed(dearest_first(found), total)
 
 
 def alerts_at_risk(reader: Reader, seen: Range) -> tuple[list[AlertRow], AtRisk]:
     """Return the same, and what is at risk in a range by those that fire."""
-    found, lost = with_losses(reader, reader.alerts(seen), seen.to_ns)
-    return sorted(found, key=rate_of, reverse=True), _at_risk(found, lost, seen)
+    alerts, _ = reader.alerts(seen)
+    found, lost = with_losses(reader, alerts, seen.to_ns)
+    return dearest_first(found), _at_risk(found, lost, seen)
 
 
-def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> list[AlertRow]:
-    """Return the same, each with the decision that shows best what it is about.
+def alerts_with_exemplars(
+    reader: Reader, seen: Range, reference: Reference, rows_max: int = ALERTS_MAX
+) -> Listed:
+    """Return the same, the first 50 each with the decision that shows best what it is about.
 
     Where its packets were asked for, it says whether all of them were kept.
     """
-    found = with_packets(reader, listed_alerts(reader, seen, _EXEMPLARS_MAX), seen)
-    return [
-        replace(
-            alert,
-            exemplar=next(
-                (
-                    each.decision_id
-                    for each in exemplars(reader, alert, reference, alert.at_ns, rows_max=1)
-                ),
-                "",
-            ),
-        )
-        for alert in found
+    listed = listed_alerts(reader, seen, rows_max)
+    found = with_packets(reader, listed.alerts, seen)
+    shown = [
+        replace(alert, exemplar=_exemplar(reader, alert, reference))
+        for alert in found[:_EXEMPLARS_MAX]
     ]
+    return replace(listed, alerts=shown + found[_EXEMPLARS_MAX:])
+
+
+def _exemplar(reader: Reader, alert: AlertRow, reference: Reference) -> str:
+    found = exemplars(reader, alert, reference, alert.at_ns, rows_max=1)
+    return next((each.decision_id for each in found), "")
 
 
 def with_packets(reader: Reader, alerts: Sequence[AlertRow], seen: Range) -> list[AlertRow]:
@@ -130,7 +160,7 @@ def row_of(events: Sequence[AlertEvent]) -> AlertRow:
 def alerts_of_state(state: AlertStore, now_ns: int) -> list[AlertRow]:
     """Return what fires as the alert state has it, the dearest first: the store may be away."""
     found = [row_of(state.events(alert.episode_id)) for alert in open_alerts(state)]
-    return with_people(sorted(found, key=rate_of, reverse=True), state, now_ns)
+    return with_people(dearest_first(found), state, now_ns)
 
 
 def rate_of(alert: AlertRow) -> Decimal:

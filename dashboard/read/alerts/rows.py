@@ -43,7 +43,7 @@ class AlertRow:
     reason: str
     is_shadow: bool = False  # its rule routed nothing: nobody was told
     incident_id: str = ""  # the episode of the first alert of its incident; "" until it fires
-    exemplar: str = ""  # "" where no decision of its window is attributed
+    exemplar: str = ""  # "" where no decision of its window is attributed; of the first 50
     # What it costs while it is open, over its window up to now; None where that is not known.
     now_usd_per_h: Decimal | None = None
     now_low_usd_per_h: Decimal | None = None
