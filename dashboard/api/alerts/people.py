@@ -102,7 +102,8 @@ class OpenAlertRow:
     action: str
     region: str
     state: str
-    started_ns: int
+    started_ns: int  # when it began to fire, 0 before
+    since_ns: int  # the same, of one that never fired of its first change
     revenue_at_risk_usd_per_h: Decimal | None  # at its last change; None: unknown
     loss_usd: Decimal | None  # in its window at its last change
     blamed: str  # stage/class, "" where no segment stands out
@@ -268,7 +269,8 @@ def silences_router(
 
 
 def _open(memory: AlertStore, reader: Reader, now_ns: int) -> OpenAlerts:
-    rows = _rows(memory, reader, [alert.last for alert in open_alerts(memory)], now_ns)
+    episodes = [memory.events(alert.episode_id) for alert in open_alerts(memory)]
+    rows = _rows(memory, reader, episodes, now_ns)
     own = [row.owned for row in rows if row.owned is not None]
     return OpenAlerts(
         alerts=rows,
@@ -299,13 +301,13 @@ def _incident(incident_id: str, alerts: Sequence[OpenAlertRow]) -> Incident:
 
 
 def _rows(
-    memory: AlertStore, reader: Reader, events: Sequence[AlertEvent], now_ns: int
+    memory: AlertStore, reader: Reader, episodes: Sequence[Sequence[AlertEvent]], now_ns: int
 ) -> list[OpenAlertRow]:
-    """Return alerts by the last event of each, the dearest first, with what they cost now."""
-    alerts = [row_of([event]) for event in events]
+    """Return alerts by the events of each, the dearest first, with what they cost now."""
+    alerts = [row_of(events) for events in episodes]
     with suppress(StoreUnavailableError):  # what it costs now is null then
         alerts, _ = with_losses(reader, alerts, now_ns)
-    known, owned = standings(memory, events, events, now_ns), read_owned(memory)
+    known, owned = standings(memory, alerts, alerts, now_ns), read_owned(memory)
     return [
         _row_of(alert, known[alert.episode_id], owned.get(alert.episode_id))
         for alert in dearest_first(alerts)
@@ -323,6 +325,7 @@ def _row_of(alert: AlertRow, people: Standing, owned: Owned | None) -> OpenAlert
         region=alert.region,
         state=alert.state,
         started_ns=alert.started_ns,
+        since_ns=alert.started_ns or alert.first_ns,
         revenue_at_risk_usd_per_h=alert.revenue_at_risk_usd_per_h if alert.is_priced else None,
         loss_usd=alert.loss_usd if alert.is_priced else None,
         blamed=f"{alert.blamed_stage}/{alert.blamed_class}" if alert.blamed_stage else "",
@@ -356,7 +359,7 @@ def _history(memory: AlertStore, reader: Reader, episode_id: str, now_ns: int) -
         [_message(delivery) for delivery in sent],
         Notes(memory).of([episode_id]).get(episode_id, []),
         [_row(silence, now_ns) for silence in hiding],
-        _rows(memory, reader, events[-1:], now_ns)[0],
+        _rows(memory, reader, [events], now_ns)[0],
         now_ns,
     )
 

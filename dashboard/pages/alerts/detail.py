@@ -185,7 +185,7 @@ def _state(alert: AlertDetail, now_ns: int, zone: Zone) -> list[Component]:
     length_ns = (now_ns if alert.is_open else alert.at_ns) - alert.since_ns
     length = span_of_time(max(length_ns, 0))
     lasted = length if alert.is_open else f"after {length}"
-    words = state_of(alert.state, is_shadow=alert.is_shadow)
+    words = state_of(alert.state, is_shadow=alert.is_shadow, has_fired=alert.has_fired)
     return [
         html.Span(words, className=f"tag tag-{alert.state}"),
         html.Span(alert.severity, className=f"tag tag-{alert.severity}"),

@@ -89,7 +89,8 @@ def alert_line(
         others: so many others of its incident are open.
     """
     changed = zone.dated_at(alert.at_ns, now_ns)
-    rule = f"{alert.rule} · shadow: would have paged" if alert.is_shadow else alert.rule
+    shadow = "shadow: would have paged" if alert.has_fired else "in shadow"
+    rule = f"{alert.rule} · {shadow}" if alert.is_shadow else alert.rule
     return {
         "id": alert.episode_id,
         "severity": alert.severity,
@@ -151,9 +152,11 @@ def silences_table(silences: Sequence[Silence], zone: Zone, now_ns: int) -> Comp
     )
 
 
-def state_of(state: str, *, is_shadow: bool) -> str:
-    """Return a state in words: of a rule in shadow, that nobody was paged."""
-    return f"{state}, would have paged" if is_shadow else state
+def state_of(state: str, *, is_shadow: bool, has_fired: bool) -> str:
+    """Return a state in words: of a rule in shadow, that nobody was paged, or would have been."""
+    if not is_shadow:
+        return state
+    return f"{state}, would have paged" if has_fired else f"{state}, in shadow"
 
 
 def _money(alert: AlertRow, zone: Zone, now_ns: int, to_ns: int) -> dict[str, object]:

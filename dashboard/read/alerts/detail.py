@@ -81,7 +81,8 @@ class AlertDetail:
     of_region: str
     state: str
     is_shadow: bool  # it never fired while its rule was live: nobody was told
-    since_ns: int  # when it began to fire, or to be pending
+    has_fired: bool  # else nobody would have been told, whatever its rule
+    since_ns: int  # when it began to fire, else of its first change
     at_ns: int  # of its last change
     is_open: bool
     usd_per_h: Decimal | None  # at risk; null where it is over, too
@@ -237,6 +238,7 @@ def _detail(
         of_region=of_region,
         state=row.state,
         is_shadow=row.is_shadow,
+        has_fired=row.has_fired,
         since_ns=row.started_ns or row.first_ns,
         at_ns=row.at_ns,
         is_open=row.state in OPEN_STATES,

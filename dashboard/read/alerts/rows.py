@@ -64,9 +64,14 @@ class AlertRow:
         )
 
     @property
+    def has_fired(self) -> bool:
+        """Return whether it ever fired; one of data that stopped may be unknown from its begin."""
+        return self.started_ns > 0
+
+    @property
     def is_open_and_silent(self) -> bool:
         """Return whether it fired, and nobody can say whether it would fire still."""
-        return self.state == UNKNOWN and self.started_ns > 0
+        return self.state == UNKNOWN and self.has_fired
 
     @property
     def since_ns(self) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from alerts.state.sqlite import AlertStore, Update
+from alerts.state.subject import Subject
 from attribution.jobs.late.put_off import PutOff
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
@@ -33,6 +35,24 @@ def test_figure_of_now_says_what_is_missing_of_it(store: Connections, tmp_path: 
     )
     assert found.shown["alert-risk-value.children"] == "$6,000 / h"
     assert "now, over its newest 60 s, without 40 s still to be attributed" in note
+
+
+def test_alert_that_never_fired_would_have_paged_nobody(store: Connections, tmp_path: Path) -> None:
+    """By this record it is settled whether a rule in shadow goes live."""
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    said = {}
+    for name, started_ns in (("never", 0), ("once", NOW_NS)):
+        changed = event(
+            episode_id=name, to_state="unknown", started_ns=started_ns, is_shadow=True, region=name
+        )
+        subject = Subject("checkout", name)
+        state.record([Update(replace(firing_state(), episode_id=name, subject=subject), changed)])
+        with page_context(Reader(store), NOW_NS, alert_state=state) as context:
+            shown = show(context, name, Zone()).shown["alert-state.children"]
+        said[name] = json.dumps(shown, default=lambda each: each.to_plotly_json())
+    state.close()
+    assert '"unknown, in shadow"' in said["never"]
+    assert '"unknown, would have paged"' in said["once"]
 
 
 def test_rule_without_dollars_is_not_called_ignorant_of_them(

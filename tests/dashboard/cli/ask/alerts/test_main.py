@@ -171,6 +171,19 @@ def test_figure_of_now_says_how_much_of_its_window_is_not_attributed(
     assert "$18,000.00/h, since " in said, "the lane wrote it, and has not said so yet"
 
 
+def test_alert_that_never_fired_is_not_of_1970(
+    state_api: StateApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its data stopped before it could fire; it began with its first change."""
+    state_api.fire(to_state="pending", at_ns=NOW_NS - NS_PER_S, started_ns=0)
+    state_api.fire(seq=2, from_state="pending", to_state="unknown", started_ns=0)
+    show_history(state_api.client, EPISODE, as_json=False)
+    head = capsys.readouterr().out.splitlines()[0]
+    assert ", unknown, unknown cost, never fired, since 2033-05-18T03:33:19Z" in head
+    alert = state_api.client.get(f"/api/v1/alerts/{EPISODE}")["alert"]
+    assert (alert["started_ns"], alert["since_ns"]) == (0, NOW_NS - NS_PER_S)
+
+
 def test_what_pages_nobody_is_listed_and_exits_0(
     state_api: StateApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
