@@ -33,6 +33,7 @@ from collector.core.clock import Clock
 from collector.core.errors import StoreUnavailableError
 from dashboard.api.alerts.state import TEXT_MAX, Action, require
 from dashboard.api.caller import NOBODY, caller
+from dashboard.read.alerts.counts import Counts, count_alerts
 from dashboard.read.alerts.listing import dearest_first, row_of
 from dashboard.read.alerts.losses import with_losses
 from dashboard.read.alerts.preview import Preview, preview
@@ -139,6 +140,7 @@ class OpenAlerts:
     """
 
     alerts: list[OpenAlertRow]
+    counts: Counts  # of these alerts
     incidents: list[Incident]  # of these alerts, the dearest first
     external: list[ExternalAlert]
     at_risk: Dollars
@@ -274,6 +276,7 @@ def _open(memory: AlertStore, reader: Reader, now_ns: int) -> OpenAlerts:
     own = [row.owned for row in rows if row.owned is not None]
     return OpenAlerts(
         alerts=rows,
+        counts=count_alerts(rows),
         incidents=_incidents(rows),
         external=ExternalAlerts(memory).seen(now_ns, now_ns),
         at_risk=sum((each.at_risk for each in own), Dollars()),

@@ -26,6 +26,7 @@ from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.parts import Component, grid, page, panel, scrolled, zoned
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import Found, answering, state, state_outputs
+from dashboard.read.alerts.counts import count_alerts
 from dashboard.read.alerts.listing import alerts_of_state, listed_alerts, with_people
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.rows import Attributed, Range
@@ -213,7 +214,7 @@ def show(context: PageContext, scope: Scope) -> Found:
     left_out = f", without {count(found.left_out)} that cost less" if found.left_out else ""
     past = as_of(scope.zone, now_ns, seen.to_ns)
     when = f" {past}" if past else ""
-    firing = sum(alert.state in ("firing", "cooling") for alert in found.judged)
+    counts = count_alerts((*found.judged, *found.unknown)).text
     rules = {rule.name for rule in context.alerts.all_rules}
     rules |= {alert.rule for alert in (*found.judged, *found.unknown)}
     shown = {
@@ -228,9 +229,7 @@ def show(context: PageContext, scope: Scope) -> Found:
         ),
         "alerts-rule.data": _choices("Any rule", sorted(rules), scope.filter("rule")),
         "alerts-list.rowData": alert_lines(found.judged, scope.zone, now_ns, seen.to_ns),
-        "alerts-list-note.children": (
-            f"{_alerts(len(found.judged))}, {count(firing)} firing{when}{left_out}"
-        ),
+        "alerts-list-note.children": (f"{_alerts(len(found.judged))}, {counts}{when}{left_out}"),
         "alerts-unknown.rowData": alert_lines(found.unknown, scope.zone, now_ns, seen.to_ns),
         "alerts-unknown-note.children": (
             f"{_alerts(len(found.unknown))} without data: what they cost is not known"

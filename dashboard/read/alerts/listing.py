@@ -16,6 +16,7 @@ from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
 from alerts.state.subject import ALL, Subject
 from alerts.state.transitions import Phase
+from dashboard.read.alerts.counts import Counts, count_alerts
 from dashboard.read.alerts.exemplars import exemplars
 from dashboard.read.alerts.losses import ClassLosses, with_losses
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES, AlertRow
@@ -41,14 +42,15 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class AtRisk:
-    """What all alerts that fire cost an hour now, with the ends of the 90 % interval."""
+    """What all alerts that fire or cool cost an hour now, with the ends of the 90 % interval."""
 
     usd_per_h: Decimal
     low_usd_per_h: Decimal
     high_usd_per_h: Decimal
     alerts: int  # that it is the sum of
-    unpriced: int  # that fire beside them, of which nobody knows the dollars
+    unpriced: int  # beside them, of which nobody knows the dollars
     old: int  # counted as of their last change: their newest minutes have no decision
+    counts: Counts  # of all alerts of the range's classes
 
 
 def dearest_first(alerts: Iterable[AlertRow]) -> list[AlertRow]:
@@ -176,13 +178,8 @@ def _at_risk(alerts: Sequence[AlertRow], lost: ClassLosses, seen: Range) -> AtRi
     of whose newest decisions none has a value counts as of its last change, unless another that
     counts may be about the same decisions. The ends add up, because all rest on one slope.
     """
-    firing = [
-        each
-        for each in alerts
-        if each.state in FIRING_STATES
-        and not each.is_shadow
-        and each.is_of(seen.action, seen.region)
-    ]
+    of_classes = [each for each in alerts if each.is_of(seen.action, seen.region)]
+    firing = [each for each in of_classes if each.state in FIRING_STATES and not each.is_shadow]
     claims = {_claim(each): each for each in firing if each.is_priced}
     chosen = Subject(seen.action or ALL, seen.region or ALL)
     classes = filter(chosen.covers, lost.classes)
@@ -201,6 +198,7 @@ def _at_risk(alerts: Sequence[AlertRow], lost: ClassLosses, seen: Range) -> AtRi
         alerts=len(claims),
         unpriced=len(firing) - len(claims),
         old=len(old),
+        counts=count_alerts(of_classes),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +17,7 @@ from dashboard.cli.client import asking
 from dashboard.cli.console import OUT, plain, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
+from dashboard.read.alerts.counts import Counts
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES
 from dashboard.read.alerts.timeline import rest_text
 from dashboard.units import utc_text, without_text
@@ -117,7 +117,7 @@ def show_open(api: Api, *, as_json: bool) -> bool:
         # As JSON writes them: a sender's text must not reach a terminal as it is.
         since = utc_text(other["starts_ns"])
         OUT.print(f"external since {since}: {quoted(other['labels'])}")
-    OUT.print(f"{_counted(alerts)}, and {len(external):,} of others")
+    OUT.print(f"{Counts(**answer['counts']).text}, and {len(external):,} of others")
     if answer["as_of_ns"] is not None:
         at_risk, lost = _dollars(answer["at_risk"]), _dollars(answer["lost"])
         # Where nothing evaluates any more, these are figures of another hour.
@@ -175,20 +175,6 @@ def _incident(incident: dict[str, Any]) -> str:
 def _reaches_people(alert: dict[str, Any]) -> bool:
     is_told = not alert["is_shadow"] and not alert["people"]["silenced"]
     return alert["state"] in FIRING_STATES and is_told
-
-
-def _counted(alerts: list[dict[str, Any]]) -> str:
-    """Return how many fire, cool, and may fire or not; and how many of them are in shadow."""
-    by_state = Counter(alert["state"] for alert in alerts)
-    cooling, unknown = by_state["cooling"], by_state["unknown"]
-    shadow = sum(alert["is_shadow"] for alert in alerts)
-    parts = [
-        f"{len(alerts) - cooling - unknown:,} fire",
-        f"{cooling:,} {'cools' if cooling == 1 else 'cool'}" if cooling else "",
-        f"{unknown:,} unknown" if unknown else "",
-        f"{shadow:,} of them in shadow" if shadow else "",
-    ]
-    return ", ".join(part for part in parts if part)
 
 
 def _line(alert: dict[str, Any]) -> str:

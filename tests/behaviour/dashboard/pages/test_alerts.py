@@ -111,7 +111,7 @@ def test_range_of_the_past_is_told_by_what_was_known_at_its_end(
     assert str(row["at_risk"]).endswith(f" at {ended}")
     assert shown["overview-now-title.children"] == "Money at risk"
     firing = text_of(shown["overview-now-note.children"])
-    assert f"1 firing at {ended} UTC, last 5 min at most" in firing
+    assert f", last 5 min at most · 1 firing at {ended} UTC" in firing
     assert lines(context, query, "alerts-external") == []
     note = page.show(context, parse_scope(query)).shown["alerts-list-note.children"]
     assert note == f"1 alert, 1 firing at {ended} UTC"

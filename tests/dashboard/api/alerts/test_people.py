@@ -171,6 +171,6 @@ def test_process_without_the_state_says_who_has_it(store: Connections, tmp_path:
     answer = api.send("POST", "/api/v1/silences", SILENCE)
     assert answer.status_code == 400
     assert "not on this machine" in answer.json()["detail"]
-    nothing = {"alerts": [], "total": 0, "is_cut": False, "external": []}
-    assert api.send("GET", "/api/v1/alerts").json() == nothing
+    found = api.send("GET", "/api/v1/alerts").json()
+    assert (found["alerts"], found["external"], found["total"]) == ([], [], 0)
     api.close()

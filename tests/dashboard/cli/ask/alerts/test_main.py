@@ -36,7 +36,7 @@ def test_person_reads_what_fires_with_its_money(
 ) -> None:
     """And what others said of it; a sender's text must not drive the terminal."""
     assert not show_open(state_api.client, as_json=False)
-    assert capsys.readouterr().out == "0 fire, and 0 of others\n"
+    assert capsys.readouterr().out == "0 firing, and 0 of others\n"
     state_api.fire(action="check\x1b[2Jout")
     state_api.client.post(
         f"/api/v1/alerts/{EPISODE}/ack",
@@ -58,7 +58,7 @@ def test_person_reads_what_fires_with_its_money(
         "hidden by silence 1"
     )
     assert second.endswith('{"alertname": "\\u001b[31mHigh"}')
-    assert last == "1 fire, and 1 of others"
+    assert last == "1 firing, and 1 of others"
 
     show_history(state_api.client, EPISODE, as_json=False)
     head, change, note, hides = capsys.readouterr().out.splitlines()
@@ -200,7 +200,7 @@ def test_what_pages_nobody_is_listed_and_exits_0(
     put(3, Phase.UNKNOWN)
     assert not show_open(state_api.client, as_json=False)
     *lines, last = capsys.readouterr().out.splitlines()
-    assert last == "1 fire, 1 unknown, 1 of them in shadow, and 0 of others"
+    assert last == "0 firing, 1 unknown, 1 in shadow, and 0 of others"
     assert sum("unknown, unknown cost, since" in line for line in lines) == 1
     [shadow] = [line for line in lines if "shadow" in line]
     assert "/r2, firing, shadow: pages nobody, $7,407.41/h at its last change " in shadow
@@ -213,7 +213,7 @@ def test_what_pages_nobody_is_listed_and_exits_0(
     put(5, Phase.COOLING)
     capsys.readouterr()
     assert show_open(state_api.client, as_json=False)
-    assert "2 fire, 1 cools, 1 unknown, 1 of them in shadow, and" in capsys.readouterr().out
+    assert "1 firing, 1 cooling, 1 unknown, 1 in shadow, and" in capsys.readouterr().out
 
 
 def test_preview_of_unknown_cost_is_no_zero(
