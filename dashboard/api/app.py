@@ -56,7 +56,13 @@ from dashboard.health.items import HealthItem, HealthSource, Status
 from dashboard.health.readiness import readiness
 from dashboard.read.adhoc.reader import OutsideReader
 from dashboard.read.alerts.counts import Counts, count_alerts
-from dashboard.read.alerts.listing import Listed, alerts_with_exemplars, with_people
+from dashboard.read.alerts.listing import (
+    IncidentSum,
+    Listed,
+    alerts_with_exemplars,
+    incident_sums,
+    with_people,
+)
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.decision.detail import Decision, read_decision
 from dashboard.read.decision.normal import NormalTimes
@@ -125,6 +131,7 @@ class Alerts:
     total: int  # of the window, with those that are left out
     is_cut: bool  # some are left out
     counts: Counts  # of `alerts`
+    incidents: list[IncidentSum]  # of `alerts`, in their order
     external: list[ExternalAlert]
 
 
@@ -305,7 +312,14 @@ def _with_people(found: Listed, state: AlertStore | None, from_ns: int, now_ns: 
     """Return alerts with what people did about them, where this process has that, and others'."""
     external = [] if state is None else ExternalAlerts(state).seen(from_ns, now_ns)
     alerts = with_people(found.alerts, state, now_ns)
-    return Alerts(alerts, found.total, found.is_cut, count_alerts(alerts), external)
+    return Alerts(
+        alerts,
+        found.total,
+        found.is_cut,
+        count_alerts(alerts),
+        incident_sums(found),
+        external,
+    )
 
 
 def _trace(reader: Reader, wanted: str) -> Trace:

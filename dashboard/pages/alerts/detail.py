@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -24,8 +24,10 @@ from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, facts_list, kpi, page, panel
 from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.alerts.detail import AlertDetail, Companion, read_alert
+from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.timeline import Moment
+from dashboard.read.alerts.wording import companion_dollars, incident_of, packets_of
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.read.scope import parse_scope
 from dashboard.units import (
@@ -46,6 +48,8 @@ TICK = "alert-tick"
 _PREFIX: Final = "/alerts/"
 # Whatever somebody wrote into the address; the ids of ours are 32 letters.
 _ID_MAX: Final = 200
+# The dearest others of an incident; the rest is folded: there may be a hundred.
+_COMPANIONS_SHOWN: Final = 5
 READ = (
     "alert-title.children",
     "alert-state.children",
@@ -241,27 +245,35 @@ def _money(alert: AlertDetail, zone: Zone, now_ns: int) -> dict[str, object]:
 
 
 def _facts(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
+    """Return what is known: first what to do, and the others of the incident at the end."""
+
+    def at(ns: int) -> str:
+        return zone.dated_at(ns, now_ns)
+
+    suspect = alert.put_down_to or "no segment stands out"
+    why = html.Span(f"at {at(alert.reason_ns)}: {alert.reason}", className="whole-line")
     facts: list[tuple[str, object]] = [
-        ("Cause", alert.put_down_to or "no segment stands out"),
+        ("Cause", f"{suspect}; this and the title as of {at(alert.blamed_ns)}"),
         ("Who looks after it", _owner(alert, zone, now_ns)),
-        ("Rule", f"{alert.rule} ({alert.severity})"),
-        ("Runbook", _runbook(alert.runbook_url)),
-        ("Dollars rest on", f"basis {alert.basis}, slope {_slope(alert.slope_source)}"),
-        ("A webhook would", alert.reroute or "propose nothing"),
-        ("Packets", _packets(alert.packets)),
-        ("Why", html.Span(alert.reason, className="whole-line")),
     ]
-    if alert.incident:
-        facts.append(("Same incident", _incident(alert.incident, zone, now_ns)))
+    if alert.note:
+        facts.append(("Note of the rule", html.Span(alert.note, className="whole-line")))
+    facts += [
+        ("Runbook", _runbook(alert.runbook_url)),
+        ("A webhook would", alert.reroute or "propose nothing"),
+        ("Why", why),
+        ("Rule", f"{alert.rule} ({alert.severity})"),
+        ("Dollars rest on", f"basis {alert.basis}, slope {_slope(alert.slope_source)}"),
+        ("Packets", _packets(alert.packets)),
+    ]
     if alert.silences:
         held = "; ".join(
-            f"silence {each.id} of {each.actor} until "
-            f"{zone.dated_at(each.ends_ns, now_ns)}: {each.reason}"
+            f"silence {each.id} of {each.actor} until {at(each.ends_ns)}: {each.reason}"
             for each in alert.silences
         )
         facts.append(("Hidden by", html.Span(held, className="whole-line")))
-    if alert.note:
-        facts.append(("Note of the rule", html.Span(alert.note, className="whole-line")))
+    if alert.incident_sum is not None:
+        facts.append(("Incident", _incident(alert.incident_sum, alert.incident, at)))
     return facts_list(facts)
 
 
@@ -269,15 +281,23 @@ def _slope(source: str) -> str:
     return "assumed (not your data)" if source == "prior" else source or UNKNOWN
 
 
-def _incident(companions: Sequence[Companion], zone: Zone, now_ns: int) -> Component:
-    links: list[Component] = []
-    for each in companions:
-        where = "/".join(name for name in (each.action, each.region) if name) or "all data"
-        began = "since" if each.state in OPEN_STATES else "began at"
-        at = zone.dated_at(each.started_ns, now_ns)
-        text = f"{each.rule}, {where}, {each.state}, {began} {at}"
-        links.append(html.Div(dcc.Link(text, href=alert_href(each.episode_id))))
-    return html.Div(links, className="whole-line")
+def _incident(
+    together: IncidentSum, companions: Sequence[Companion], at: Callable[[int], str]
+) -> Component:
+    """Return what an incident costs, and the others of it: the dearest few, the rest folded."""
+    links = [html.Div(_companion(each, at)) for each in companions]
+    rest = links[_COMPANIONS_SHOWN:]
+    folded = [html.Details([html.Summary(f"{count(len(rest))} more"), *rest])] if rest else []
+    said = html.Div(incident_of(together, at))
+    return html.Div([said, *links[:_COMPANIONS_SHOWN], *folded], className="whole-line")
+
+
+def _companion(of: Companion, at: Callable[[int], str]) -> Component:
+    where = "/".join(name for name in (of.action, of.region) if name) or "all data"
+    began = "since" if of.state in OPEN_STATES else "began at"
+    dollars = companion_dollars(of.usd_per_h, of.lost_usd)
+    text = f"{of.rule}, {where}, {of.state}, {dollars}, {began} {at(of.started_ns)}"
+    return dcc.Link(text, href=alert_href(of.episode_id))
 
 
 def _owner(alert: AlertDetail, zone: Zone, now_ns: int) -> str:
@@ -288,11 +308,8 @@ def _owner(alert: AlertDetail, zone: Zone, now_ns: int) -> str:
 
 def _packets(packets: KeptPackets | None) -> object:
     """Return how likely an alert can be rebuilt from packets, and in full what that rests on."""
-    if packets is None:
-        return "check pending, or none are recorded"
-    kept = f"{count(packets.rebuilt)} of {count(packets.requests)} requests with every packet"
-    chance = f"chance that none is missing {packets.probability * 100:.2f} %"
-    return html.Span(f"{kept}, {chance}", title="; ".join(packets.grounds))
+    grounds = "" if packets is None else "; ".join(packets.grounds)
+    return html.Span(packets_of(packets), title=grounds)
 
 
 def _runbook(url: str) -> object:

@@ -1,4 +1,5 @@
--- The last state of every alert that is open, or that changed inside the window.
+-- The last state of every alert that is open, or that changed inside the window; with an incident_id
+--   of those of that incident, since they began to fire.
 -- Returns: one row an episode, as alert_events has it at its last transition; first_ns UInt64 is the
 --   instant of its first one, found UInt64 how many there are without the limit; open ones first, live
 --   before shadow, by what is at risk, then by what the dearest window lost: what is over has none at
@@ -33,6 +34,7 @@ SELECT
     count() OVER () AS found
 FROM alert_events AS events FINAL
 WHERE events.at_ns >= {lookback_ns:UInt64} AND events.at_ns < {to_ns:UInt64}
+    AND ({incident_id:String} = '' OR events.incident_id = {incident_id:String})
 GROUP BY episode_id
 HAVING state != 'inactive' AND (state != 'resolved' OR at_ns >= {from_ns:UInt64})
 ORDER BY

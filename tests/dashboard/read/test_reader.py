@@ -194,6 +194,17 @@ def test_a_resolved_alert_leaves_the_page_with_its_window(own_world: Connections
     assert reader.alerts(late) == ([], 0)
 
 
+def test_long_range_has_the_alerts_of_its_begin(own_world: Connections) -> None:
+    """Of 31 days those that ended in the first 24 were left out, and nothing said so."""
+    seed, day_ns = Seed(random.Random(0)), 24 * 3_600 * NS_PER_S
+    seed.alert(TODAY_NS - 10 * day_ns, 1, "firing", episode_id="old")
+    seed.alert(TODAY_NS - 9 * day_ns, 2, "resolved", episode_id="old")
+    seed.insert(own_world.client())
+    reader = Reader(own_world)
+    for days, total in ((31, 2), (8, 1)):
+        assert reader.alerts(Range(TODAY_NS - days * day_ns, TODAY_NS))[1] == total
+
+
 def test_a_decision_is_found_by_its_id_its_trace_and_its_outcome_key(reader: Reader) -> None:
     """An operator has one of the three, and seldom the one that we chose."""
     for wanted in ("d-12", f"{12:032x}", "order-12"):

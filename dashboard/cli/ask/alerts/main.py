@@ -10,6 +10,7 @@ from alerts.rows import failing_of
 from alerts.state.deliveries import Rest
 from collector.core.http.path import path_part
 from dashboard.cli.ask.alerts.dead import dead_app
+from dashboard.cli.ask.alerts.known import known_lines
 from dashboard.cli.ask.alerts.options import Api, ByOption, actor
 from dashboard.cli.ask.alerts.receivers import try_receivers
 from dashboard.cli.ask.alerts.silences import silence, silences, unsilence
@@ -50,7 +51,7 @@ def show(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one alert: what it costs now, every change, who was told, and what people said."""
+    """Show one alert: what it and its incident cost, what to do, every change, who was told."""
     with asking(config, url) as api:
         show_history(api, episode, as_json=as_json)
 
@@ -132,12 +133,15 @@ def show_open(api: Api, *, as_json: bool) -> bool:
 def show_history(api: Api, episode: str, *, as_json: bool) -> None:
     """Print one alert."""
     answer = api.get(f"/api/v1/alerts/{path_part(episode)}")
+    report = api.get(f"/api/v1/alerts/{path_part(episode)}/report")
     if as_json:
-        print_json(answer)
+        print_json({**answer, "report": report})
         return
     alert = answer["alert"]
     lost = "" if alert["lost_usd"] is None else f", lost ${float(alert['lost_usd']):,.2f}"
     OUT.print(_line(alert) + lost)
+    for line in known_lines(report):
+        OUT.print(line)
     for event in answer["events"]:
         changed = f"{event['from_state']} -> {event['to_state']}"
         OUT.print(f"{utc_text(event['at_ns'])} {changed}: {plain(event['reason'])}")

@@ -284,7 +284,7 @@ def test_packets_of_an_alert_are_said_with_their_grounds(
         )  # fmt: skip
     seed.insert(own_world.client())
     said = text_of(detail.show(context, "episode-1", Zone()).shown["alert-facts.children"])
-    assert "299 of 300 requests with every packet, chance that none is missing 99.87 %" in said
+    assert "every packet of 299 of 300 requests was kept; the chance that none" in said
     assert "packets on every span of 299; kernel dropped 0" in said
 
 

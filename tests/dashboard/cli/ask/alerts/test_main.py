@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +14,11 @@ from alerts.state.subject import Subject
 from alerts.state.transitions import Phase
 from attribution.jobs.late.put_off import PutOff
 from collector.core.clock import NS_PER_S
+from collector.store.connect import Connections
 from dashboard.cli.ask.alerts.main import show_history, show_open
 from dashboard.cli.ask.alerts.silences import show_silence
 from tests.conftest import NOW_NS
-from tests.support.alerts.builders import EPISODE, event, firing_state, message
+from tests.support.alerts.builders import EPISODE, event, firing_state, message, rule
 from tests.support.alerts.scene import HURT, write_arrived, write_seconds
 from tests.support.alerts.state_api import StateApi
 
@@ -169,6 +171,37 @@ def test_figure_of_now_says_how_much_of_its_window_is_not_attributed(
     show_open(state_api.client, as_json=False)
     said = capsys.readouterr().out
     assert "$18,000.00/h, since " in said, "the lane wrote it, and has not said so yet"
+
+
+def test_what_to_do_is_told_with_the_alert(
+    store: Connections, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page had a note, a runbook and the sum of the incident, and the command none of them."""
+    told = rule(note="call storage\x1b[2J", runbook_url="https://wiki.example/burn")
+    api, began_ns, other = StateApi(store, tmp_path, [told]), NOW_NS - 60 * NS_PER_S, "f" * 32
+    api.fire(at_ns=began_ns, started_ns=began_ns, incident_id=EPISODE)
+    of = replace(firing_state(), episode_id=other, subject=Subject("checkout", "us-east"))
+    fired = event(
+        episode_id=other, region="us-east", at_ns=began_ns, started_ns=began_ns, incident_id=EPISODE
+    )
+    api.state.record([Update(of, fired)])
+    for region in ("eu-west", "us-east"):
+        write_seconds(store.client(), began_ns, 60, region, 120)
+    mirror(api.state, store)
+    show_history(api.client, EPISODE, as_json=False)
+    _, incident, note, runbook, *_ = capsys.readouterr().out.splitlines()
+    assert incident == (
+        f"incident {EPISODE}: 2 alerts, 2 firing, $36,000 / h at risk, $600.00 lost so far, since "
+        "2033-05-18T03:32:20Z"
+    )
+    assert note == "note of the rule: call storage\\u001b[2J"
+    assert runbook == "runbook: https://wiki.example/burn"
+    show_history(api.client, EPISODE, as_json=True)
+    report = json.loads(capsys.readouterr().out)["report"]
+    assert report["incident_sum"]["lost_usd"] == "600.000000"
+    [listed] = api.client.get("/api/v1/alerts")["incidents"]
+    assert listed == report["incident_sum"]
+    api.close()
 
 
 def test_alert_that_never_fired_is_not_of_1970(
