@@ -102,3 +102,5 @@ def _silence(silence: Silence, zone: Zone, now_ns: int) -> Iterator[Moment]:
     if silence.ended_by:
         ended = f"silence {silence.id} ended before its time"
         yield Moment(silence.ends_ns, "silence", silence.ended_by, ended)
+    elif silence.ends_ns <= now_ns:
+        yield Moment(silence.ends_ns, "silence", "", f"silence {silence.id} ended in its time")
