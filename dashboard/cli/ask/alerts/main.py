@@ -8,6 +8,7 @@ import typer
 
 from alerts.rows import failing_of
 from alerts.state.deliveries import Rest
+from collector.core.errors import InputError
 from collector.core.http.path import path_part
 from dashboard.cli.ask.alerts.dead import dead_app
 from dashboard.cli.ask.alerts.known import known_lines
@@ -61,19 +62,25 @@ def ack(
     episode: EpisodeArgument,
     comment: CommentOption,
     actionable: Annotated[
-        bool | None,
+        bool,
         typer.Option(
-            "--actionable/--not-actionable",
-            help="Whether there was something to do; it feeds millworth_alerts_actionable_ratio.",
+            "--actionable",
+            help="There was something to do; it feeds millworth_alerts_actionable_ratio.",
         ),
-    ] = None,
+    ] = False,
+    not_actionable: Annotated[
+        bool, typer.Option("--not-actionable", help="There was nothing to do.")
+    ] = False,
     by: ByOption = None,
     config: ConfigOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Acknowledge an alert with a comment. Again, it answers whether there was something to do."""
-    body = {"comment": comment, "is_actionable": actionable, "actor": actor(by)}
+    if actionable and not_actionable:
+        raise InputError("--actionable and --not-actionable are the opposite; give one")
+    answer = True if actionable else False if not_actionable else None
+    body = {"comment": comment, "is_actionable": answer, "actor": actor(by)}
     with asking(config, url) as api:
         _noted(api, episode, "ack", body, as_json=as_json)
 
