@@ -60,6 +60,9 @@ READ = (
     "alert-budget-value.children",
     "alert-budget-note.children",
     "alert-facts.children",
+    "alert-others-box.hidden",
+    "alert-others-summary.children",
+    "alert-others.children",
     "alert-exemplars.children",
     "alert-exemplars-note.children",
     "alert-timeline.children",
@@ -89,6 +92,7 @@ def layout(query: str, context: PageContext) -> Component:
                     "alert-facts",
                     "What is known",
                     html.Div(id="alert-facts", className="alert-facts"),
+                    _others_box(),
                     wide="span-7",
                 ),
                 panel(
@@ -156,6 +160,7 @@ def show(context: PageContext, episode_id: str, zone: Zone) -> Found:
         "alert-state.children": _state(found, now_ns, zone),
         **_money(found, zone, now_ns),
         "alert-facts.children": _facts(found, zone, now_ns),
+        **_others(found, zone, now_ns),
         "alert-exemplars.children": _exemplars(found, zone, now_ns),
         "alert-exemplars-note.children": dcc.Link(
             f"all {'failed' if is_of_failures(found) else 'late'} ones", href=decisions_href(found)
@@ -170,6 +175,7 @@ def show(context: PageContext, episode_id: str, zone: Zone) -> Found:
 def _unknown(episode_id: str) -> dict[str, object]:
     shown: dict[str, object] = dict.fromkeys(READ, "")
     shown |= act_values(None, "", Zone(), 0)
+    shown["alert-others-box.hidden"] = True
     shown["alert-title.children"] = f"No alert has the id {episode_id!r}"
     shown["alert-facts.children"] = html.P(
         [
@@ -284,12 +290,25 @@ def _slope(source: str) -> str:
 def _incident(
     together: IncidentSum, companions: Sequence[Companion], at: Callable[[int], str]
 ) -> Component:
-    """Return what an incident costs, and the others of it: the dearest few, the rest folded."""
-    links = [html.Div(_companion(each, at)) for each in companions]
-    rest = links[_COMPANIONS_SHOWN:]
-    folded = [html.Details([html.Summary(f"{count(len(rest))} more"), *rest])] if rest else []
-    said = html.Div(incident_of(together, at))
-    return html.Div([said, *links[:_COMPANIONS_SHOWN], *folded], className="whole-line")
+    """Return what an incident costs, and the dearest few of the others of it."""
+    dearest = [_companion(each, at) for each in companions[:_COMPANIONS_SHOWN]]
+    return html.Div([html.Div(incident_of(together, at)), *dearest], className="whole-line")
+
+
+def _others_box() -> Component:
+    """Return the rest of the incident, folded; no reading replaces it, which would shut it."""
+    parts = [html.Summary(id="alert-others-summary"), html.Div(id="alert-others")]
+    return html.Details(parts, id="alert-others-box", className="twin", hidden=True)
+
+
+def _others(alert: AlertDetail, zone: Zone, now_ns: int) -> dict[str, object]:
+    rest = alert.incident[_COMPANIONS_SHOWN:]
+    links = [_companion(each, lambda ns: zone.dated_at(ns, now_ns)) for each in rest]
+    return {
+        "alert-others-box.hidden": not rest,
+        "alert-others-summary.children": f"{count(len(rest))} more of the incident",
+        "alert-others.children": links,
+    }
 
 
 def _companion(of: Companion, at: Callable[[int], str]) -> Component:
@@ -297,7 +316,7 @@ def _companion(of: Companion, at: Callable[[int], str]) -> Component:
     began = "since" if of.state in OPEN_STATES else "began at"
     dollars = companion_dollars(of.usd_per_h, of.lost_usd)
     text = f"{of.rule}, {where}, {of.state}, {dollars}, {began} {at(of.started_ns)}"
-    return dcc.Link(text, href=alert_href(of.episode_id))
+    return html.Div(dcc.Link(text, href=alert_href(of.episode_id)))
 
 
 def _owner(alert: AlertDetail, zone: Zone, now_ns: int) -> str:

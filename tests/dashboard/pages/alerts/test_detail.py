@@ -71,13 +71,18 @@ def test_incident_is_one_sum_and_its_others_are_folded(store: Connections, tmp_p
         write_seconds(store.client(), began_ns, 60, region, 110 + number)
     mirror(state, store)
     with page_context(Reader(store), NOW_NS, alert_state=state, alerts=config) as context:
-        facts = show(context, "e0", Zone()).shown["alert-facts.children"]
+        shown = show(context, "e0", Zone()).shown
     state.close()
-    said = json.dumps(facts, default=lambda each: each.to_plotly_json())
-    order = ["call storage", "Why", "9 alerts, 9 firing, $", "/alerts/e8", "/alerts/e4", "3 more"]
-    places = [said.index(each) for each in order]
+    facts, others = (
+        json.dumps(shown[name], default=lambda each: each.to_plotly_json())
+        for name in ("alert-facts.children", "alert-others.children")
+    )
+    order = ["call storage", "Why", "9 alerts, 9 firing, $", "/alerts/e8", "/alerts/e4"]
+    places = [facts.index(each) for each in order]
     assert places == sorted(places), "what to do first; of the others the dearest first"
-    assert said.index("3 more") < said.index("/alerts/e1")
+    assert "/alerts/e3" not in facts
+    assert shown["alert-others-summary.children"] == "3 more of the incident"
+    assert others.index("/alerts/e3") < others.index("/alerts/e1")
 
 
 def test_rule_without_dollars_is_not_called_ignorant_of_them(
