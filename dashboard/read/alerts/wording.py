@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from alerts.rows import failing_of, focus_of
 from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.packet_rows import KeptPackets
-from dashboard.units import UNKNOWN, count, ms, shorten, signed_ms, usd
+from dashboard.units import count, ms, shorten, signed_ms, usd
 
 _NAME_MAX: Final = 80
 _REASON_MAX: Final = 160
@@ -93,19 +93,24 @@ def packets_of(packets: KeptPackets | None) -> str:
 
 def incident_of(found: IncidentSum, at: Callable[[int], str]) -> str:
     """Return what an incident costs and has cost, in words; `at` writes an instant."""
-    risk, lost = found.at_risk, UNKNOWN if found.lost_usd is None else usd(found.lost_usd)
+    risk, lost = found.at_risk, _lost(found.lost_usd)
     parts = [f"{count(found.alerts)} alerts"]
     if found.ended_ns is None:
-        rate = f"{usd(risk.usd_per_h)} / h" if risk.alerts else UNKNOWN
-        parts += [risk.counts.text, f"{rate} at risk", f"{lost} lost so far"]
-        return ", ".join((*parts, f"since {at(found.began_ns)}"))
-    return ", ".join((*parts, f"{lost} lost, {at(found.began_ns)} to {at(found.ended_ns)}"))
+        rate = f"{usd(risk.usd_per_h)} / h at risk" if risk.alerts else "risk unknown"
+        parts += [risk.counts.text, rate, f"{lost} so far", f"since {at(found.began_ns)}"]
+    else:
+        parts += [lost, f"{at(found.began_ns)} to {at(found.ended_ns)}"]
+    return ", ".join(parts)
 
 
 def companion_dollars(usd_per_h: Decimal | None, lost_usd: Decimal | None) -> str:
     """Return what another alert of an incident costs, in words."""
     rate = "" if usd_per_h is None else f"{usd(usd_per_h)} / h, "
-    return f"{rate}{UNKNOWN if lost_usd is None else usd(lost_usd)} lost"
+    return rate + _lost(lost_usd)
+
+
+def _lost(lost_usd: Decimal | None) -> str:
+    return "loss unknown" if lost_usd is None else f"{usd(lost_usd)} lost"
 
 
 def blamed_of(reason: str, blamed: str, excess_ns: int) -> str:
