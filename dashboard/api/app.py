@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client.exposition import choose_encoder
 from starlette.convertors import PathConvertor, register_url_convertor
@@ -55,12 +55,19 @@ from dashboard.api.vram.questions import questions_router, recompute_router
 from dashboard.health.items import HealthItem, HealthSource, Status
 from dashboard.health.readiness import readiness
 from dashboard.read.adhoc.reader import OutsideReader
-from dashboard.read.alerts.listing import alerts_with_exemplars, with_people
+from dashboard.read.alerts.counts import Counts, count_alerts
+from dashboard.read.alerts.listing import (
+    IncidentSum,
+    Listed,
+    alerts_with_exemplars,
+    incident_sums,
+    with_people,
+)
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.decision.detail import Decision, read_decision
 from dashboard.read.decision.normal import NormalTimes
 from dashboard.read.decisions.listing import DecisionList
-from dashboard.read.reader import Reader
+from dashboard.read.reader import ALERTS_MAX, Reader
 from dashboard.read.rows import Reference, TraceSpan
 from dashboard.read.scope import asked_range
 from dashboard.read.sealed.store import SealedStore
@@ -114,9 +121,17 @@ register_url_convertor("path", _AnyText())
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """Open alerts and those that changed in the window, dearest first; and those of others."""
+    """Open alerts and those that changed in the window; and those of others.
+
+    What costs comes first: open ones before what is over, live ones before shadow, by what is at
+    risk an hour, then by what was lost.
+    """
 
     alerts: list[AlertRow]
+    total: int  # of the window, with those that are left out
+    is_cut: bool  # some are left out
+    counts: Counts  # of `alerts`
+    incidents: list[IncidentSum]  # of `alerts`, in their order
     external: list[ExternalAlert]
 
 
@@ -247,11 +262,18 @@ def _state_router(of: AppContext, workers: Workers, reference: Reference) -> API
     reader, health, clock, state = of.reader, of.health, of.clock, of.alert_state
 
     @router.get("/alerts", tags=["alerts"])
-    async def list_alerts(window: str = "24h", until: str = "") -> Alerts:
-        """Return open alerts and those that changed in the window; both as in a page's URL."""
+    async def list_alerts(
+        window: str = "24h",
+        until: str = "",
+        limit: Annotated[int, Query(ge=1, le=ALERTS_MAX)] = ALERTS_MAX,
+    ) -> Alerts:
+        """Return open alerts and those that changed in the window; both as in a page's URL.
+
+        The first 50 have an `exemplar`.
+        """
         now_ns = clock.now_ns()
         seen = asked_range(window, until, now_ns)
-        found = await workers.run(alerts_with_exemplars, reader, seen, reference)
+        found = await workers.run(alerts_with_exemplars, reader, seen, reference, limit)
         return await workers.run(_with_people, found, state, seen.from_ns, now_ns)
 
     @router.get("/health", tags=["health"])
@@ -286,12 +308,18 @@ def _probe_router(
     return router
 
 
-def _with_people(
-    found: list[AlertRow], state: AlertStore | None, from_ns: int, now_ns: int
-) -> Alerts:
+def _with_people(found: Listed, state: AlertStore | None, from_ns: int, now_ns: int) -> Alerts:
     """Return alerts with what people did about them, where this process has that, and others'."""
     external = [] if state is None else ExternalAlerts(state).seen(from_ns, now_ns)
-    return Alerts(with_people(found, state, now_ns), external)
+    alerts = with_people(found.alerts, state, now_ns)
+    return Alerts(
+        alerts,
+        found.total,
+        found.is_cut,
+        count_alerts(alerts),
+        incident_sums(found),
+        external,
+    )
 
 
 def _trace(reader: Reader, wanted: str) -> Trace:

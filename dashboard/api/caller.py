@@ -10,7 +10,8 @@ from collector.auth.roles import Role
 from collector.auth.tokens import Scope
 from collector.store.connect import Connections
 
-NOBODY = "api"
+# Who gave no name, by a page, a command or a program of their own: nobody knows which.
+NOBODY = "somebody unnamed"
 LISTENER = "dashboard"
 _ANYBODY = Sender()
 _SENDER: ContextVar[Sender] = ContextVar("sender", default=_ANYBODY)

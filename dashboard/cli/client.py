@@ -14,6 +14,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -59,10 +60,11 @@ class ApiClient:
         """Find the service.
 
         Raises:
+            InputError: what was named is no address.
             StoreUnavailableError: a service was named and does not answer, or one is starting.
             StoreInUseError: no service answers, and yet another process holds the store.
         """
-        base_url = (url or service_url(settings)).rstrip("/")
+        base_url = (_checked(url) or service_url(settings)).rstrip("/")
         if answers(base_url, trust(settings, base_url)):
             return cls(base_url, None, None, settings)
         if url is not None:
@@ -173,6 +175,18 @@ def asked(path: str, config: Path | None, url: str | None) -> dict[str, Any]:
     """Return the JSON of one resource. Raises InputError with the service's own words."""
     with asking(config, url) as api:
         return api.get(path)
+
+
+def _checked(url: str | None) -> str:
+    """Return the address that was named, "" for none. Raises InputError where it is none."""
+    try:
+        parts = urlsplit(url or "")
+        is_address = bool(parts.scheme in ("http", "https") and parts.hostname and parts.port != 0)
+    except ValueError:  # brackets that do not close, a port that is none
+        is_address = False
+    if url is not None and not is_address:
+        raise InputError(f"--url {url!r} is no address; give one as http://127.0.0.1:8050")
+    return url or ""
 
 
 def service_url(settings: Settings) -> str:

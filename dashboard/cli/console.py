@@ -66,15 +66,14 @@ def quoted(said: object) -> str:
 
     Letters of every language stand as they are; what controls or cannot be seen does not.
     """
-    return "".join(
-        json.dumps(each)[1:-1] if _CODED.fullmatch(category(each)) else each
-        for each in json.dumps(said, ensure_ascii=False)
-    )
+    return plain(json.dumps(said, ensure_ascii=False))
 
 
 def plain(name: str) -> str:
-    """Return a name that a sender chose, as `quoted` has it, without the quotes."""
-    return quoted(name)[1:-1]
+    """Return a name that a sender chose as it is, so that it can be copied, with the same codes."""
+    return "".join(
+        json.dumps(each)[1:-1] if _CODED.fullmatch(category(each)) else each for each in name
+    )
 
 
 @contextmanager

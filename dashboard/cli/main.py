@@ -1,8 +1,7 @@
 """I/O: where `millworth` begins: each command is imported when it is run.
 
-Exit status: 0 done, 1 found something, 2 bad usage or configuration, "
-    "75 the same may succeed later. An error is one line on
-standard error that names the thing and the remedy.
+Exit status: 0 done, 1 found something, 2 bad usage or configuration, 75 what is needed does not
+answer now. An error is one line on standard error that names the thing and the remedy.
 """
 
 from __future__ import annotations
@@ -10,9 +9,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
-from io import TextIOWrapper
+from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -53,6 +53,16 @@ class LazyGroup(TyperGroup):
         command.name = cmd_name
         return command
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401  Typer's own Click
+        """Return the command that arguments name: `alert list` is of the group `alerts`."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if rest and f"{name}s" in self._places and not isinstance(command, TyperGroup):
+            group = self.get_command(ctx, f"{name}s")
+            if rest[0] in getattr(group, "commands", ()):
+                said = f"{name} {rest[0]}"
+                ctx.fail(f"No such command '{said}'. Did you mean '{name}s {rest[0]}'?")
+        return name, command, rest
+
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401  Typer's own Click
         """Write the list of the commands."""
         self._listing = True
@@ -65,7 +75,7 @@ class LazyGroup(TyperGroup):
 app = typer.Typer(
     name="millworth",
     help="Tells what each millisecond of a commercial decision is worth. "
-    "Exit status: 0 done, 1 found something, 2 bad usage or configuration.",
+    "Exit status: 0 done, 1 found something, 2 bad usage or settings, 75 no answer yet.",
     cls=LazyGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -108,13 +118,56 @@ def run(command: Callable[[], object]) -> None:
     _hold_standard_streams()
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without UTF-8 gets codes, no traceback
         sys.stdout.reconfigure(errors="backslashreplace")
+    output = _hold_output()
     try:
         command()
+    except SystemExit:
+        with suppress(BrokenPipeError):
+            sys.stdout.flush()
+        if output is not None and output.is_closed:
+            # Typer and Rich end with 1, which says that something was found.
+            sys.exit(0)
+        raise
     except MillworthError as error:
         sys.stderr.write(f"millworth: {error}\n")
         sys.exit(os.EX_TEMPFAIL if isinstance(error, TransientError) else 2)
     except BrokenPipeError:
         sys.exit(0)
+
+
+class _Output(FileIO):
+    """Standard output that knows whether its reader went away, as `head` does."""
+
+    is_closed = False
+
+    def write(self, data: Any, /) -> int:  # noqa: ANN401  as FileIO has it
+        """Write; what comes after the reader went away goes nowhere."""
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            self.is_closed = True
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
+            raise
+
+
+def _hold_output() -> _Output | None:
+    """Return standard output, from now on of a kind that knows its reader; None where it is other.
+
+    A test, or whoever calls us, may have put something of its own there.
+    """
+    held = sys.stdout
+    if held is not sys.__stdout__ or not isinstance(held, TextIOWrapper):
+        return None
+    held.flush()
+    output = _Output(held.fileno(), "w", closefd=False)
+    sys.stdout = TextIOWrapper(
+        output if held.write_through else BufferedWriter(output),
+        encoding=held.encoding,
+        errors=held.errors,
+        line_buffering=held.line_buffering,
+        write_through=held.write_through,
+    )
+    return output
 
 
 def _hold_standard_streams() -> None:

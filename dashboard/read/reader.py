@@ -130,15 +130,23 @@ class Reader:
         sample = (read, decisions) if one_in > 1 else None
         return SegmentMeans(**row, sample=sample) if row["decisions"] else None
 
-    def alerts(self, seen: Range, rows_max: int = ALERTS_MAX) -> list[AlertRow]:
-        """Return open alerts and those that changed in the range, dearest first."""
+    def alerts(
+        self, seen: Range, rows_max: int = ALERTS_MAX, incident_id: str = ""
+    ) -> tuple[list[AlertRow], int]:
+        """Return open alerts and those that changed in the range, and how many there are.
+
+        With an incident they are those of it.
+        """
         parameters = {
             "from_ns": seen.from_ns,
             "to_ns": seen.to_ns,
-            "lookback_ns": max(0, seen.to_ns - ALERT_LOOKBACK_NS),
+            "lookback_ns": max(0, min(seen.to_ns - ALERT_LOOKBACK_NS, seen.from_ns)),
             "rows_max": rows_max,
+            "incident_id": incident_id,
         }
-        return [AlertRow(**row) for row in self._rows("alerts", parameters)]
+        rows = self._rows("alerts", parameters)
+        found = max((int(row.pop("found")) for row in rows), default=0)
+        return [AlertRow(**row) for row in rows], found
 
     def kept_packets(self, episode_ids: Sequence[str], seen: Range) -> dict[str, KeptPackets]:
         """Return what is known of the packets of alerts, by episode."""

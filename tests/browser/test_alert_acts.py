@@ -136,6 +136,30 @@ def opened(page: Page, act: str) -> tuple[Locator, Locator]:
     return form, form.get_by_role("textbox", name="Comment")
 
 
+def test_others_of_an_incident_are_folded_and_stay_open_where_one_opened_them(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """What to do was below forty links; and a list that shuts each second cannot be read."""
+    page = visit.page
+    told = [rule(note="call storage")]
+    with served(own_world, tmp_path, rules=told, clock=ManualClock(TODAY_NS)) as pages:
+        incident(pages.state, own_world)
+        for number in range(6):
+            name, region = f"{number:032d}".replace("0", "a"), f"r{number}"
+            fire(pages.state, own_world, episode_id=name, region=region, incident_id=EPISODE)
+        page.goto(f"{pages.url}/alerts/{EPISODE}")
+        facts = page.locator("#alert-facts-panel")
+        expect(facts).to_contain_text("8 alerts, 8 firing, $")
+        expect(facts).to_contain_text("call storage")
+        links = facts.locator("a[href^='/alerts/']")
+        expect(links.locator("visible=true")).to_have_count(5)
+        facts.get_by_text("2 more").click()
+        expect(links.locator("visible=true")).to_have_count(7)
+        fire(pages.state, own_world, episode_id="c" * 32, region="r9", incident_id=EPISODE)
+        expect(facts).to_contain_text("9 alerts, 9 firing, $")
+        expect(links.locator("visible=true")).to_have_count(8)
+
+
 def test_forms_drafts_and_notes_are_of_the_alert_they_were_opened_on(
     own_world: Connections, visit: Visit, tmp_path: Path
 ) -> None:

@@ -33,7 +33,8 @@ from collector.core.clock import Clock
 from collector.core.errors import StoreUnavailableError
 from dashboard.api.alerts.state import TEXT_MAX, Action, require
 from dashboard.api.caller import NOBODY, caller
-from dashboard.read.alerts.listing import row_of
+from dashboard.read.alerts.counts import Counts, count_alerts
+from dashboard.read.alerts.listing import dearest_first, row_of
 from dashboard.read.alerts.losses import with_losses
 from dashboard.read.alerts.preview import Preview, preview
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
@@ -102,7 +103,8 @@ class OpenAlertRow:
     action: str
     region: str
     state: str
-    started_ns: int
+    started_ns: int  # when it began to fire, 0 before
+    since_ns: int  # the same, of one that never fired of its first change
     revenue_at_risk_usd_per_h: Decimal | None  # at its last change; None: unknown
     loss_usd: Decimal | None  # in its window at its last change
     blamed: str  # stage/class, "" where no segment stands out
@@ -116,11 +118,6 @@ class OpenAlertRow:
     now_high_usd_per_h: Decimal | None
     now_missing_ns: int  # of the window of that, of which decisions are not attributed yet
     lost_usd: Decimal | None  # since the window by which it fired; None: unknown
-
-    @property
-    def usd_per_h(self) -> Decimal | None:
-        """Return what it costs an hour now, else what it did at its last change."""
-        return self.revenue_at_risk_usd_per_h if self.now_usd_per_h is None else self.now_usd_per_h
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +133,14 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class OpenAlerts:
-    """What fires now, the dearest first; and what fires elsewhere.
+    """What fires now, what costs first as in `/api/v1/alerts`; and what fires elsewhere.
 
     `at_risk` (an hour) and `lost` (since each began) are the sums of what the alerts own: a dollar
     that several are about is in them once. They are as of `as_of_ns`, None where nothing is owned.
     """
 
     alerts: list[OpenAlertRow]
+    counts: Counts  # of these alerts
     incidents: list[Incident]  # of these alerts, the dearest first
     external: list[ExternalAlert]
     at_risk: Dollars
@@ -273,11 +271,12 @@ def silences_router(
 
 
 def _open(memory: AlertStore, reader: Reader, now_ns: int) -> OpenAlerts:
-    rows = _rows(memory, reader, [alert.last for alert in open_alerts(memory)], now_ns)
-    rows.sort(key=lambda row: row.usd_per_h or Decimal(0), reverse=True)
+    episodes = [memory.events(alert.episode_id) for alert in open_alerts(memory)]
+    rows = _rows(memory, reader, episodes, now_ns)
     own = [row.owned for row in rows if row.owned is not None]
     return OpenAlerts(
         alerts=rows,
+        counts=count_alerts(rows),
         incidents=_incidents(rows),
         external=ExternalAlerts(memory).seen(now_ns, now_ns),
         at_risk=sum((each.at_risk for each in own), Dollars()),
@@ -305,15 +304,16 @@ def _incident(incident_id: str, alerts: Sequence[OpenAlertRow]) -> Incident:
 
 
 def _rows(
-    memory: AlertStore, reader: Reader, events: Sequence[AlertEvent], now_ns: int
+    memory: AlertStore, reader: Reader, episodes: Sequence[Sequence[AlertEvent]], now_ns: int
 ) -> list[OpenAlertRow]:
-    """Return alerts by the last event of each, with what they cost now where the store says it."""
-    alerts = [row_of([event]) for event in events]
+    """Return alerts by the events of each, the dearest first, with what they cost now."""
+    alerts = [row_of(events) for events in episodes]
     with suppress(StoreUnavailableError):  # what it costs now is null then
         alerts, _ = with_losses(reader, alerts, now_ns)
-    known, owned = standings(memory, events, events, now_ns), read_owned(memory)
+    known, owned = standings(memory, alerts, alerts, now_ns), read_owned(memory)
     return [
-        _row_of(alert, known[alert.episode_id], owned.get(alert.episode_id)) for alert in alerts
+        _row_of(alert, known[alert.episode_id], owned.get(alert.episode_id))
+        for alert in dearest_first(alerts)
     ]
 
 
@@ -328,6 +328,7 @@ def _row_of(alert: AlertRow, people: Standing, owned: Owned | None) -> OpenAlert
         region=alert.region,
         state=alert.state,
         started_ns=alert.started_ns,
+        since_ns=alert.started_ns or alert.first_ns,
         revenue_at_risk_usd_per_h=alert.revenue_at_risk_usd_per_h if alert.is_priced else None,
         loss_usd=alert.loss_usd if alert.is_priced else None,
         blamed=f"{alert.blamed_stage}/{alert.blamed_class}" if alert.blamed_stage else "",
@@ -361,7 +362,7 @@ def _history(memory: AlertStore, reader: Reader, episode_id: str, now_ns: int) -
         [_message(delivery) for delivery in sent],
         Notes(memory).of([episode_id]).get(episode_id, []),
         [_row(silence, now_ns) for silence in hiding],
-        _rows(memory, reader, events[-1:], now_ns)[0],
+        _rows(memory, reader, [events], now_ns)[0],
         now_ns,
     )
 

@@ -18,6 +18,7 @@ from alerts.rows import AlertEvent
 from alerts.rules.base import RuleConfig
 from alerts.state.promotions import Promotion, Promotions
 from alerts.state.sqlite import AlertStore
+from alerts.state.transitions import Phase
 from collector.core.clock import Clock
 from collector.core.errors import StoreUnavailableError
 from collector.core.times import duration_ns
@@ -26,7 +27,7 @@ from dashboard.api.alerts.progress import TICKET_MAX, Steps
 from dashboard.api.alerts.state import Action, require
 from dashboard.read.alerts.listing import row_of
 from dashboard.read.alerts.losses import ClassLosses, lost_together, with_losses
-from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
+from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.reader import Reader
 from dashboard.read.workers import Workers
 
@@ -43,7 +44,7 @@ class RuleRow:
     first_ns: int | None  # of its first evaluation; None before
     promoted_ns: int | None
     fired: int  # alerts that it raised
-    fires: int  # ... and that fire now
+    fires: int  # ... and that fire now: what cools or cannot be judged does not
     loss_usd: Decimal | None  # of those alerts, each so far or until it was over; None: unknown
 
 
@@ -158,7 +159,7 @@ def _row(
         first_ns=None if promotion is None else promotion.first_ns,
         promoted_ns=promoted_ns,
         fired=len(fired),
-        fires=sum(alert.state in OPEN_STATES for alert in fired),
+        fires=sum(alert.state == Phase.FIRING for alert in fired),
         loss_usd=loss_usd,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import glob
 import ipaddress
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -87,16 +86,11 @@ def capture(
         run_service(config, as_json=as_json, role="capture", metrics_port=metrics_port)
         return
     session = _Session(console, paths, chosen, is_lines=as_json or packets)
-    try:
-        with _progress(console) as track:
-            for path in paths:
-                with track(path) as progress:
-                    session.one(path, progress, packets=packets)
-        session.finish(sort, top)
-    except BrokenPipeError:
-        # Whoever read us, as `head`, has seen enough. What is still held must not be tried again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(1) from None
+    with _progress(console) as track:
+        for path in paths:
+            with track(path) as progress:
+                session.one(path, progress, packets=packets)
+    session.finish(sort, top)
 
 
 class _Session:
@@ -175,10 +169,16 @@ def _chosen(host: str | None, port: int | None, begin: str | None, end: str | No
 
 
 def _expanded(paths: list[Path]) -> list[Path]:
-    """Return files; a pattern that the shell left alone becomes those it matches."""
+    """Return files; a pattern that the shell left alone becomes those it matches.
+
+    Raises:
+        InputError: there is none of that name, and none that matches.
+    """
     found: list[Path] = []
     for path in paths:
         matches = [] if path.exists() else sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        if not matches and not path.exists():
+            raise InputError(f"{path}: there is no such file; correct the path, or the pattern")
         found += [Path(match) for match in matches] or [path]
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -24,8 +24,10 @@ from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, facts_list, kpi, page, panel
 from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.alerts.detail import AlertDetail, Companion, read_alert
+from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.timeline import Moment
+from dashboard.read.alerts.wording import companion_dollars, incident_of, packets_of
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.read.scope import parse_scope
 from dashboard.units import (
@@ -46,6 +48,8 @@ TICK = "alert-tick"
 _PREFIX: Final = "/alerts/"
 # Whatever somebody wrote into the address; the ids of ours are 32 letters.
 _ID_MAX: Final = 200
+# The dearest others of an incident; the rest is folded: there may be a hundred.
+_COMPANIONS_SHOWN: Final = 5
 READ = (
     "alert-title.children",
     "alert-state.children",
@@ -56,6 +60,9 @@ READ = (
     "alert-budget-value.children",
     "alert-budget-note.children",
     "alert-facts.children",
+    "alert-others-box.hidden",
+    "alert-others-summary.children",
+    "alert-others.children",
     "alert-exemplars.children",
     "alert-exemplars-note.children",
     "alert-timeline.children",
@@ -85,6 +92,7 @@ def layout(query: str, context: PageContext) -> Component:
                     "alert-facts",
                     "What is known",
                     html.Div(id="alert-facts", className="alert-facts"),
+                    _others_box(),
                     wide="span-7",
                 ),
                 panel(
@@ -152,6 +160,7 @@ def show(context: PageContext, episode_id: str, zone: Zone) -> Found:
         "alert-state.children": _state(found, now_ns, zone),
         **_money(found, zone, now_ns),
         "alert-facts.children": _facts(found, zone, now_ns),
+        **_others(found, zone, now_ns),
         "alert-exemplars.children": _exemplars(found, zone, now_ns),
         "alert-exemplars-note.children": dcc.Link(
             f"all {'failed' if is_of_failures(found) else 'late'} ones", href=decisions_href(found)
@@ -166,6 +175,7 @@ def show(context: PageContext, episode_id: str, zone: Zone) -> Found:
 def _unknown(episode_id: str) -> dict[str, object]:
     shown: dict[str, object] = dict.fromkeys(READ, "")
     shown |= act_values(None, "", Zone(), 0)
+    shown["alert-others-box.hidden"] = True
     shown["alert-title.children"] = f"No alert has the id {episode_id!r}"
     shown["alert-facts.children"] = html.P(
         [
@@ -185,7 +195,7 @@ def _state(alert: AlertDetail, now_ns: int, zone: Zone) -> list[Component]:
     length_ns = (now_ns if alert.is_open else alert.at_ns) - alert.since_ns
     length = span_of_time(max(length_ns, 0))
     lasted = length if alert.is_open else f"after {length}"
-    words = state_of(alert.state, is_shadow=alert.is_shadow)
+    words = state_of(alert.state, is_shadow=alert.is_shadow, has_fired=alert.has_fired)
     return [
         html.Span(words, className=f"tag tag-{alert.state}"),
         html.Span(alert.severity, className=f"tag tag-{alert.severity}"),
@@ -241,27 +251,35 @@ def _money(alert: AlertDetail, zone: Zone, now_ns: int) -> dict[str, object]:
 
 
 def _facts(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
+    """Return what is known: first what to do, and the others of the incident at the end."""
+
+    def at(ns: int) -> str:
+        return zone.dated_at(ns, now_ns)
+
+    suspect = alert.put_down_to or "no segment stands out"
+    why = html.Span(f"at {at(alert.reason_ns)}: {alert.reason}", className="whole-line")
     facts: list[tuple[str, object]] = [
-        ("Cause", alert.put_down_to or "no segment stands out"),
+        ("Cause", f"{suspect}; this and the title as of {at(alert.blamed_ns)}"),
         ("Who looks after it", _owner(alert, zone, now_ns)),
-        ("Rule", f"{alert.rule} ({alert.severity})"),
-        ("Runbook", _runbook(alert.runbook_url)),
-        ("Dollars rest on", f"basis {alert.basis}, slope {_slope(alert.slope_source)}"),
-        ("A webhook would", alert.reroute or "propose nothing"),
-        ("Packets", _packets(alert.packets)),
-        ("Why", html.Span(alert.reason, className="whole-line")),
     ]
-    if alert.incident:
-        facts.append(("Same incident", _incident(alert.incident, zone, now_ns)))
+    if alert.note:
+        facts.append(("Note of the rule", html.Span(alert.note, className="whole-line")))
+    facts += [
+        ("Runbook", _runbook(alert.runbook_url)),
+        ("A webhook would", alert.reroute or "propose nothing"),
+        ("Why", why),
+        ("Rule", f"{alert.rule} ({alert.severity})"),
+        ("Dollars rest on", f"basis {alert.basis}, slope {_slope(alert.slope_source)}"),
+        ("Packets", _packets(alert.packets)),
+    ]
     if alert.silences:
         held = "; ".join(
-            f"silence {each.id} of {each.actor} until "
-            f"{zone.dated_at(each.ends_ns, now_ns)}: {each.reason}"
+            f"silence {each.id} of {each.actor} until {at(each.ends_ns)}: {each.reason}"
             for each in alert.silences
         )
         facts.append(("Hidden by", html.Span(held, className="whole-line")))
-    if alert.note:
-        facts.append(("Note of the rule", html.Span(alert.note, className="whole-line")))
+    if alert.incident_sum is not None:
+        facts.append(("Incident", _incident(alert.incident_sum, alert.incident, at)))
     return facts_list(facts)
 
 
@@ -269,15 +287,36 @@ def _slope(source: str) -> str:
     return "assumed (not your data)" if source == "prior" else source or UNKNOWN
 
 
-def _incident(companions: Sequence[Companion], zone: Zone, now_ns: int) -> Component:
-    links: list[Component] = []
-    for each in companions:
-        where = "/".join(name for name in (each.action, each.region) if name) or "all data"
-        began = "since" if each.state in OPEN_STATES else "began at"
-        at = zone.dated_at(each.started_ns, now_ns)
-        text = f"{each.rule}, {where}, {each.state}, {began} {at}"
-        links.append(html.Div(dcc.Link(text, href=alert_href(each.episode_id))))
-    return html.Div(links, className="whole-line")
+def _incident(
+    together: IncidentSum, companions: Sequence[Companion], at: Callable[[int], str]
+) -> Component:
+    """Return what an incident costs, and the dearest few of the others of it."""
+    dearest = [_companion(each, at) for each in companions[:_COMPANIONS_SHOWN]]
+    return html.Div([html.Div(incident_of(together, at)), *dearest], className="whole-line")
+
+
+def _others_box() -> Component:
+    """Return the rest of the incident, folded; no reading replaces it, which would shut it."""
+    parts = [html.Summary(id="alert-others-summary"), html.Div(id="alert-others")]
+    return html.Details(parts, id="alert-others-box", className="twin", hidden=True)
+
+
+def _others(alert: AlertDetail, zone: Zone, now_ns: int) -> dict[str, object]:
+    rest = alert.incident[_COMPANIONS_SHOWN:]
+    links = [_companion(each, lambda ns: zone.dated_at(ns, now_ns)) for each in rest]
+    return {
+        "alert-others-box.hidden": not rest,
+        "alert-others-summary.children": f"{count(len(rest))} more of the incident",
+        "alert-others.children": links,
+    }
+
+
+def _companion(of: Companion, at: Callable[[int], str]) -> Component:
+    where = "/".join(name for name in (of.action, of.region) if name) or "all data"
+    began = "since" if of.state in OPEN_STATES else "began at"
+    dollars = companion_dollars(of.usd_per_h, of.lost_usd)
+    text = f"{of.rule}, {where}, {of.state}, {dollars}, {began} {at(of.started_ns)}"
+    return html.Div(dcc.Link(text, href=alert_href(of.episode_id)))
 
 
 def _owner(alert: AlertDetail, zone: Zone, now_ns: int) -> str:
@@ -288,11 +327,8 @@ def _owner(alert: AlertDetail, zone: Zone, now_ns: int) -> str:
 
 def _packets(packets: KeptPackets | None) -> object:
     """Return how likely an alert can be rebuilt from packets, and in full what that rests on."""
-    if packets is None:
-        return "check pending, or none are recorded"
-    kept = f"{count(packets.rebuilt)} of {count(packets.requests)} requests with every packet"
-    chance = f"chance that none is missing {packets.probability * 100:.2f} %"
-    return html.Span(f"{kept}, {chance}", title="; ".join(packets.grounds))
+    grounds = "" if packets is None else "; ".join(packets.grounds)
+    return html.Span(packets_of(packets), title=grounds)
 
 
 def _runbook(url: str) -> object:

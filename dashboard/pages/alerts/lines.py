@@ -34,12 +34,14 @@ _STATE = {
     "cellClass": "dated",
 }
 _OWNER = {"field": "owner", "headerName": "Who", "width": 112, "tooltipField": "owner"}
+# Rows come as every list has them; by one column they are what a click makes of it.
+_DEAREST = ["desc", "asc", None]
 _PRICED: list[dict[str, Any]] = [
     {
         "field": "usd_per_h",
         "headerName": "$ / h at risk",
         "width": 160,
-        "sort": "desc",
+        "sortingOrder": _DEAREST,
         "cellRenderer": "Interval",
         "cellRendererParams": {"first": "at_risk", "second": "interval"},
         "cellClass": "dated",
@@ -48,6 +50,7 @@ _PRICED: list[dict[str, Any]] = [
         "field": "lost_usd",
         "headerName": "Lost so far",
         "width": 120,
+        "sortingOrder": _DEAREST,
         "cellRenderer": "TwoLines",
         "cellRendererParams": {"first": "lost", "second": "lost_from"},
         "cellClass": "dated",
@@ -86,7 +89,8 @@ def alert_line(
         others: so many others of its incident are open.
     """
     changed = zone.dated_at(alert.at_ns, now_ns)
-    rule = f"{alert.rule} · shadow: would have paged" if alert.is_shadow else alert.rule
+    shadow = "shadow: would have paged" if alert.has_fired else "in shadow"
+    rule = f"{alert.rule} · {shadow}" if alert.is_shadow else alert.rule
     return {
         "id": alert.episode_id,
         "severity": alert.severity,
@@ -148,9 +152,11 @@ def silences_table(silences: Sequence[Silence], zone: Zone, now_ns: int) -> Comp
     )
 
 
-def state_of(state: str, *, is_shadow: bool) -> str:
-    """Return a state in words: of a rule in shadow, that nobody was paged."""
-    return f"{state}, would have paged" if is_shadow else state
+def state_of(state: str, *, is_shadow: bool, has_fired: bool) -> str:
+    """Return a state in words: of a rule in shadow, that nobody was paged, or would have been."""
+    if not is_shadow:
+        return state
+    return f"{state}, would have paged" if has_fired else f"{state}, in shadow"
 
 
 def _money(alert: AlertRow, zone: Zone, now_ns: int, to_ns: int) -> dict[str, object]:

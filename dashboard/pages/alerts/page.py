@@ -26,9 +26,9 @@ from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.parts import Component, grid, page, panel, scrolled, zoned
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import Found, answering, state, state_outputs
+from dashboard.read.alerts.counts import count_alerts
 from dashboard.read.alerts.listing import alerts_of_state, listed_alerts, with_people
 from dashboard.read.alerts.rows import AlertRow
-from dashboard.read.reader import ALERTS_MAX
 from dashboard.read.rows import Attributed, Range
 from dashboard.read.scope import Scope, parse_scope
 from dashboard.units import UNKNOWN, count
@@ -66,7 +66,7 @@ class AlertsRead:
     unknown: list[AlertRow]
     external: list[ExternalAlert]
     silences: list[Silence]  # that hold at the end of the range, or are to come then
-    is_cut: bool  # there are more alerts than are read
+    left_out: int  # alerts of the time, beyond as many as are read
     actions: list[str]
     regions: list[str]
     attributed: Attributed
@@ -92,13 +92,14 @@ def layout(query: str, context: PageContext) -> Component:
         state("alerts-list"),
         panel(
             "alerts-list",
-            "By dollars at risk",
+            "By dollars at risk, then lost",
             pickers,
             grid(
                 "alerts-list", zoned(ALERT_COLUMNS, scope.zone), 220,
                 "No alert is open, and none changed in this time. Widen it, clear the filters, or "
                 "look at Health for what arrives; before the first decision, at the Overview.",
-                label="Alerts by dollars at risk", options=tall, grows=True,
+                label="Alerts by dollars at risk, then lost", options=tall,
+                grows=True,
             ),
         ),
         panel(
@@ -168,11 +169,12 @@ def read(context: PageContext, scope: Scope) -> AlertsRead:
     away, attributed = "", Attributed(0)
     offered: tuple[list[str], list[str]] = ([], [])
     try:
-        found, offered, attributed = _stored(context, seen, now_ns)
+        found, total, offered, attributed = _stored(context, seen, now_ns)
     except StoreUnavailableError as error:
         if context.alert_state is None:
             raise
         found, away = alerts_of_state(context.alert_state, now_ns), str(error).splitlines()[0]
+        total = len(found)
     alerts = [alert for alert in found if _is_wanted(alert, scope)]
     external: list[ExternalAlert] = []
     silences: list[Silence] = []
@@ -188,7 +190,7 @@ def read(context: PageContext, scope: Scope) -> AlertsRead:
         unknown=[alert for alert in alerts if alert.state == UNKNOWN],
         external=[each for each in external if _is_wanted_external(each, scope)],
         silences=silences,
-        is_cut=len(found) == ALERTS_MAX,
+        left_out=total - len(found),
         actions=offered[0],
         regions=offered[1],
         attributed=attributed,
@@ -198,22 +200,22 @@ def read(context: PageContext, scope: Scope) -> AlertsRead:
 
 def _stored(
     context: PageContext, seen: Range, now_ns: int
-) -> tuple[list[AlertRow], tuple[list[str], list[str]], Attributed]:
+) -> tuple[list[AlertRow], int, tuple[list[str], list[str]], Attributed]:
     """Read what the store knows: alerts, the names of pickers, and how complete both are."""
-    reader = context.reader
-    found = with_people(listed_alerts(reader, seen), context.alert_state, now_ns, seen.to_ns)
+    listed = listed_alerts(context.reader, seen)
+    found = with_people(listed.alerts, context.alert_state, now_ns, seen.to_ns)
     offered = context.scopes(seen.to_ns)
-    return found, offered, context.attributed(now_ns)
+    return found, listed.total, offered, context.attributed(now_ns)
 
 
 def show(context: PageContext, scope: Scope) -> Found:
     """Read the page: a value for each of READ."""
     found, now_ns = read(context, scope), context.clock.now_ns()
     seen = scope.range_at(now_ns)
-    cut = f", of the {ALERTS_MAX} dearest" if found.is_cut else ""
+    left_out = f", without {count(found.left_out)} that cost less" if found.left_out else ""
     past = as_of(scope.zone, now_ns, seen.to_ns)
     when = f" {past}" if past else ""
-    firing = sum(alert.state in ("firing", "cooling") for alert in found.judged)
+    counts = count_alerts((*found.judged, *found.unknown)).text
     rules = {rule.name for rule in context.alerts.all_rules}
     rules |= {alert.rule for alert in (*found.judged, *found.unknown)}
     shown = {
@@ -228,9 +230,7 @@ def show(context: PageContext, scope: Scope) -> Found:
         ),
         "alerts-rule.data": _choices("Any rule", sorted(rules), scope.filter("rule")),
         "alerts-list.rowData": alert_lines(found.judged, scope.zone, now_ns, seen.to_ns),
-        "alerts-list-note.children": (
-            f"{_alerts(len(found.judged))}, {count(firing)} firing{when}{cut}"
-        ),
+        "alerts-list-note.children": (f"{_alerts(len(found.judged))}, {counts}{when}{left_out}"),
         "alerts-unknown.rowData": alert_lines(found.unknown, scope.zone, now_ns, seen.to_ns),
         "alerts-unknown-note.children": (
             f"{_alerts(len(found.unknown))} without data: what they cost is not known"

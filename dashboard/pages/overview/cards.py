@@ -19,33 +19,31 @@ from dashboard.units import UNKNOWN, Zone, count, ms, percent, span_of_time, usd
 Note = Any  # text, or a Dash component
 
 
-def now_card(found: AtRisk, unknown: int, decisions: int, past: str = "") -> tuple[str, Note]:
+def now_card(found: AtRisk, decisions: int, past: str = "") -> tuple[str, Note]:
     """Return what the alerts that fire cost an hour, with the interval as a bar.
 
     Args:
-        found: the sum.
-        unknown: alerts whose data stopped.
+        found: the sum, and how many alerts there are.
         decisions: of the window; without any nothing can be said to be well.
         past: `at 05:53:00 UTC`, of a range that ended; "" of one that goes on to now.
     """
     when = f" {past}" if past else ""
-    silent = f" · {count(unknown)} cannot be judged" if unknown else ""
     unpriced = f" · {count(found.unpriced)} without dollars" if found.unpriced else ""
     old = f" · {count(found.old)} as of last change" if found.old else ""
     if found.alerts:
         ends = (found.low_usd_per_h, found.high_usd_per_h)
         note = [
             interval_bar(found.usd_per_h, *ends),
-            f"{interval_text(*ends)} · {count(found.alerts)} firing{when}, "
-            f"{'last' if past else 'newest'} 5 min at most{old}{unpriced}{silent}",
+            f"{interval_text(*ends)}, {'last' if past else 'newest'} 5 min at most · "
+            f"{found.counts.text}{when}{old}{unpriced}",
         ]
         return f"{usd(found.usd_per_h)} / h", note
-    if found.unpriced or unknown:
-        fires = f"fired{when}" if past else "fires"
-        return UNKNOWN, f"no alert with dollars {fires}{unpriced}{silent}"
+    fires = f"fired{when}" if past else "fires"
+    if found.unpriced or found.counts.unknown:
+        return UNKNOWN, f"no alert with dollars {fires} · {found.counts.text}{unpriced}"
     if not decisions:
         return UNKNOWN, "no decision in this window"
-    return "nothing", f"no live alert fired{when}" if past else "no live alert fires"
+    return "nothing", " · ".join((f"no live alert {fires}", *found.counts.parts[1:]))
 
 
 def lost_title(zone: Zone, now_ns: int, day_from_ns: int) -> str:

@@ -256,12 +256,11 @@ def read(context: PageContext, query: str) -> MoneyRead:
 
 def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
     """Return what was read: a value for each of MONEY."""
-    unknown = sum(alert.is_open_and_silent and not alert.is_shadow for alert in found.alerts)
     revenue, to_ns, zone = found.revenue, found.seen.to_ns, found.scope.zone
     past = as_of(zone, found.now_ns, to_ns)
     lost = lost_card(found.lost, (found.day_from_ns, to_ns), zone, prior_basis)
     cards = {
-        "now": now_card(found.at_risk, unknown, revenue.decisions, past),
+        "now": now_card(found.at_risk, revenue.decisions, past),
         "lost": warned(lost, found.contradiction),
         "late": late_card(revenue, found.scope.window),
         "velocity": warned(velocity_card(revenue), found.contradiction),

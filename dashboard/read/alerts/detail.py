@@ -10,6 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import takewhile
 from typing import Any, Final
 
 from alerts.config import AlertsConfig
@@ -24,10 +25,19 @@ from alerts.state.transitions import Phase
 from collector.core.clock import NS_PER_DAY
 from collector.core.errors import StoreUnavailableError
 from dashboard.read.alerts.exemplars import Exemplar, exemplars
-from dashboard.read.alerts.listing import interval_of, rate_of, row_of, with_packets
+from dashboard.read.alerts.listing import (
+    IncidentSum,
+    dearest_first,
+    incident_sum,
+    interval_of,
+    rate_of,
+    row_of,
+    telling,
+    with_packets,
+)
 from dashboard.read.alerts.losses import with_losses
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
-from dashboard.read.alerts.timeline import Moment, timeline
+from dashboard.read.alerts.timeline import Moment, blamed, timeline
 from dashboard.read.alerts.wording import blamed_of, cause_of
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.read.reader import Reader
@@ -56,7 +66,7 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """Another alert of the same incident, as of its last change."""
+    """Another alert of the same incident."""
 
     episode_id: str
     rule: str
@@ -65,6 +75,8 @@ class Companion:
     region: str
     state: str
     started_ns: int
+    usd_per_h: Decimal | None  # at risk; null where it is not known, or it is over
+    lost_usd: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +93,8 @@ class AlertDetail:
     of_region: str
     state: str
     is_shadow: bool  # it never fired while its rule was live: nobody was told
-    since_ns: int  # when it began to fire, or to be pending
+    has_fired: bool  # else nobody would have been told, whatever its rule
+    since_ns: int  # when it began to fire, else of its first change
     at_ns: int  # of its last change
     is_open: bool
     usd_per_h: Decimal | None  # at risk; null where it is over, too
@@ -102,6 +115,8 @@ class AlertDetail:
     slope_source: str
     window_s: int
     reason: str
+    reason_ns: int  # of when that is
+    blamed_ns: int  # since when it is put down to that
     runbook_url: str
     note: str
     reroute: str  # what the webhook proposed, "" for nothing
@@ -112,7 +127,8 @@ class AlertDetail:
     exemplars: list[Exemplar]
     packets: KeptPackets | None  # null: not judged yet, or never asked for
     incident_id: str  # the episode of the first alert of its incident; "" until it fires
-    incident: list[Companion]  # the others of it, in the order in which they began to fire
+    incident: list[Companion]  # the others of it, the dearest first, at most 100
+    incident_sum: IncidentSum | None  # of all of them; null: it has no others, or nobody knows
     unknown: list[str]  # what could not be read, and why
 
     @property
@@ -143,13 +159,15 @@ def read_alert(
         return None
     row, unknown = row_of(events), []
     shown: list[Exemplar] = []
-    incident: list[Companion] = []
+    together: IncidentSum | None = None
+    incident: list[AlertRow] = []
     try:
-        (row,), _ = with_losses(reader, [row], now_ns)
+        others = _others(reader, row, now_ns)
+        (row, *incident), lost = with_losses(reader, [row, *others], now_ns)
+        together = incident_sum([row, *incident], lost) if others else None
         (row,) = with_packets(reader, [row], Range(row.first_ns, now_ns))
         until_ns = now_ns if row.state in OPEN_STATES else row.at_ns
         shown = exemplars(reader, row, reference, until_ns, rows_max=EXEMPLARS_MAX)
-        incident = _incident(reader, row, now_ns)
     except StoreUnavailableError as error:
         unknown.append(
             f"dollars of now, exemplars and incident: {str(error).splitlines()[0][:200]}"
@@ -158,12 +176,18 @@ def read_alert(
         unknown.append(_ELSEWHERE)
     people = _people(state, events, now_ns)
     rule = next((each for each in config.all_rules if each.name == row.rule), None)
-    found = _detail(row, events[-1], rule, people, shown, unknown)
+    found = _detail(row, events, rule, people, shown, unknown)
     happened = timeline(events, people.deliveries, people.notes, people.silences, zone, now_ns)
     # Who was told was told, though the rule was taken back into shadow later.
     was_live = any(not each.is_shadow for each in events if each.to_state == Phase.FIRING)
     shadow = found.is_shadow and not was_live
-    return replace(found, is_shadow=shadow, incident=incident, timeline=happened[:MOMENTS_MAX])
+    return replace(
+        found,
+        is_shadow=shadow,
+        incident=[_companion(each) for each in dearest_first(incident)[:INCIDENT_MAX]],
+        incident_sum=together,
+        timeline=happened[:MOMENTS_MAX],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,28 +215,32 @@ def _people(state: AlertStore | None, events: Sequence[AlertEvent], now_ns: int)
     )
 
 
-def _incident(reader: Reader, alert: AlertRow, now_ns: int) -> list[Companion]:
+def _others(reader: Reader, alert: AlertRow, now_ns: int) -> list[AlertRow]:
     if not alert.incident_id:
         return []
-    began_ns = alert.started_ns or alert.first_ns
-    rows = reader.ask(
-        "of_incident",
-        __file__,
-        {
-            "incident_id": alert.incident_id,
-            # A ticket may fire for days before what has its cause begins, and after it.
-            "from_ns": max(0, began_ns - _INCIDENT_NS),
-            "to_ns": now_ns + 1,
-            "rows_max": INCIDENT_MAX,
-        },
-    )
-    found = (Companion(**row) for row in rows)
+    # A ticket may fire for days before what has its cause begins, and after it.
+    from_ns = max(0, (alert.started_ns or alert.first_ns) - _INCIDENT_NS)
+    found, _ = reader.alerts(Range(from_ns, now_ns + 1), incident_id=alert.incident_id)
     return [each for each in found if each.episode_id != alert.episode_id]
+
+
+def _companion(alert: AlertRow) -> Companion:
+    return Companion(
+        episode_id=alert.episode_id,
+        rule=alert.rule,
+        severity=alert.severity,
+        action=alert.action,
+        region=alert.region,
+        state=alert.state,
+        started_ns=alert.started_ns,
+        usd_per_h=rate_of(alert) if _has_rate(alert) else None,
+        lost_usd=alert.lost_usd,
+    )
 
 
 def _detail(
     row: AlertRow,
-    last: AlertEvent,
+    events: Sequence[AlertEvent],
     rule: RuleConfig | None,
     people: _People,
     exemplars: list[Exemplar],
@@ -220,7 +248,7 @@ def _detail(
 ) -> AlertDetail:
     low, high = interval_of(row)
     # What cannot be judged has no dollars, and what is over costs nothing an hour.
-    has_rate = row.is_priced and row.state in OPEN_STATES and row.state != "unknown"
+    has_rate = _has_rate(row)
     budget = rule if isinstance(rule, DollarBurnConfig) else None
     share = None
     of_action, of_region = row.scope
@@ -237,6 +265,7 @@ def _detail(
         of_region=of_region,
         state=row.state,
         is_shadow=row.is_shadow,
+        has_fired=row.has_fired,
         since_ns=row.started_ns or row.first_ns,
         at_ns=row.at_ns,
         is_open=row.state in OPEN_STATES,
@@ -255,9 +284,11 @@ def _detail(
         blamed=f"{row.blamed_stage}/{row.blamed_class}" if row.blamed_stage else "",
         excess_ns=row.blamed_excess_ns,
         basis=row.basis,
-        slope_source=last.slope_source,
+        slope_source=events[-1].slope_source,
         window_s=row.window_s,
         reason=row.reason,
+        reason_ns=telling(events).at_ns,
+        blamed_ns=_blamed_ns(events),
         runbook_url="" if rule is None else rule.runbook_url,
         note="" if rule is None else rule.note,
         reroute=_reroute(people.deliveries),
@@ -269,8 +300,19 @@ def _detail(
         packets=row.packets,
         incident_id=row.incident_id,
         incident=[],
+        incident_sum=None,
         unknown=unknown,
     )
+
+
+def _has_rate(row: AlertRow) -> bool:
+    return row.is_priced and row.state in OPEN_STATES and row.state != "unknown"
+
+
+def _blamed_ns(events: Sequence[AlertEvent]) -> int:
+    """Return since when the suspect is the one of the last event."""
+    same = takewhile(lambda each: blamed(each) == blamed(events[-1]), reversed(events))
+    return min(each.at_ns for each in same)
 
 
 def _held(silence: Silence) -> Held:

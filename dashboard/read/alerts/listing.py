@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
@@ -16,8 +16,9 @@ from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
 from alerts.state.subject import ALL, Subject
 from alerts.state.transitions import Phase
+from dashboard.read.alerts.counts import Counts, count_alerts
 from dashboard.read.alerts.exemplars import exemplars
-from dashboard.read.alerts.losses import ClassLosses, with_losses
+from dashboard.read.alerts.losses import ClassLosses, lost_together, with_losses
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES, AlertRow
 from dashboard.read.reader import ALERTS_MAX, Reader
 from dashboard.read.rows import Range, Reference
@@ -27,48 +28,123 @@ _EXEMPLARS_MAX: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentSum:
+    """The alerts of one incident together: a dollar that several are about is in it once."""
+
+    incident_id: str
+    alerts: int
+    began_ns: int  # when the first of them began to fire
+    ended_ns: int | None  # when the last of them was over; None: one is open
+    at_risk: AtRisk  # by those that fire or cool
+    lost_usd: Decimal | None  # so far; None: of none of them it is known
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The alerts of a range, what costs most first."""
+
+    alerts: list[AlertRow]
+    total: int  # of the range, with those that are left out
+    lost: ClassLosses  # what classes lost, of which that of each alert is the sum
+
+    @property
+    def is_cut(self) -> bool:
+        """Return whether some are left out."""
+        return len(self.alerts) < self.total
+
+
+@dataclass(frozen=True, slots=True)
 class AtRisk:
-    """What all alerts that fire cost an hour now, with the ends of the 90 % interval."""
+    """What all alerts that fire or cool cost an hour now, with the ends of the 90 % interval."""
 
     usd_per_h: Decimal
     low_usd_per_h: Decimal
     high_usd_per_h: Decimal
     alerts: int  # that it is the sum of
-    unpriced: int  # that fire beside them, of which nobody knows the dollars
+    unpriced: int  # beside them, of which nobody knows the dollars
     old: int  # counted as of their last change: their newest minutes have no decision
+    counts: Counts  # of all alerts of the range's classes
 
 
-def listed_alerts(reader: Reader, seen: Range, rows_max: int = ALERTS_MAX) -> list[AlertRow]:
-    """Return the alerts of a range, the dearest first, with what they cost now and so far."""
-    found, _ = with_losses(reader, reader.alerts(seen, rows_max), seen.to_ns)
-    return sorted(found, key=rate_of, reverse=True)
+def dearest_first(alerts: Iterable[AlertRow]) -> list[AlertRow]:
+    """Return alerts in the order of all lists: what costs comes first.
+
+    Open ones before what is over, live ones before shadow; then by what is at risk an hour, then by
+    what was lost.
+    """
+    return sorted(alerts, key=_dearness)
+
+
+def _dearness(alert: AlertRow) -> tuple[bool, bool, Decimal, Decimal, int]:
+    is_over = alert.state not in OPEN_STATES
+    rate = Decimal(0) if is_over else rate_of(alert)
+    return is_over, alert.is_shadow, -rate, -(alert.lost_usd or Decimal(0)), -alert.at_ns
+
+
+def listed_alerts(reader: Reader, seen: Range, rows_max: int = ALERTS_MAX) -> Listed:
+    """Return the alerts of a range, with what they cost now and so far."""
+    alerts, total = reader.alerts(seen, rows_max)
+    found, lost = with_losses(reader, alerts, seen.to_ns)
+    return Listed(dearest_first(found), total, lost)
 
 
 def alerts_at_risk(reader: Reader, seen: Range) -> tuple[list[AlertRow], AtRisk]:
     """Return the same, and what is at risk in a range by those that fire."""
-    found, lost = with_losses(reader, reader.alerts(seen), seen.to_ns)
-    return sorted(found, key=rate_of, reverse=True), _at_risk(found, lost, seen)
+    alerts, _ = reader.alerts(seen)
+    found, lost = with_losses(reader, alerts, seen.to_ns)
+    of_classes = [each for each in found if each.is_of(seen.action, seen.region)]
+    live = [each for each in of_classes if not each.is_shadow]
+    chosen = Subject(seen.action or ALL, seen.region or ALL)
+    at_risk = replace(_at_risk(live, lost, chosen), counts=count_alerts(of_classes))
+    return dearest_first(found), at_risk
 
 
-def alerts_with_exemplars(reader: Reader, seen: Range, reference: Reference) -> list[AlertRow]:
-    """Return the same, each with the decision that shows best what it is about.
+def incident_sum(alerts: Sequence[AlertRow], lost: ClassLosses) -> IncidentSum:
+    """Return the sum of alerts of one incident.
+
+    Args:
+        alerts: that `with_losses` returned, one or more.
+        lost: what it returned beside.
+    """
+    is_open = any(each.state in OPEN_STATES for each in alerts)
+    return IncidentSum(
+        incident_id=alerts[0].incident_id,
+        alerts=len(alerts),
+        began_ns=min(each.started_ns or each.first_ns for each in alerts),
+        ended_ns=None if is_open else max(each.at_ns for each in alerts),
+        at_risk=_at_risk(alerts, lost, Subject(ALL, ALL)),
+        lost_usd=lost_together(alerts, lost),
+    )
+
+
+def incident_sums(listed: Listed) -> list[IncidentSum]:
+    """Return the incidents of listed alerts, each where the first of its alerts stands."""
+    found: dict[str, list[AlertRow]] = {}
+    for alert in listed.alerts:
+        if alert.incident_id:
+            found.setdefault(alert.incident_id, []).append(alert)
+    return [incident_sum(alerts, listed.lost) for alerts in found.values()]
+
+
+def alerts_with_exemplars(
+    reader: Reader, seen: Range, reference: Reference, rows_max: int = ALERTS_MAX
+) -> Listed:
+    """Return the same, the first 50 each with the decision that shows best what it is about.
 
     Where its packets were asked for, it says whether all of them were kept.
     """
-    found = with_packets(reader, listed_alerts(reader, seen, _EXEMPLARS_MAX), seen)
-    return [
-        replace(
-            alert,
-            exemplar=next(
-                (
-                    each.decision_id
-                    for each in exemplars(reader, alert, reference, alert.at_ns, rows_max=1)
-                ),
-                "",
-            ),
-        )
-        for alert in found
+    listed = listed_alerts(reader, seen, rows_max)
+    found = with_packets(reader, listed.alerts, seen)
+    shown = [
+        replace(alert, exemplar=_exemplar(reader, alert, reference))
+        for alert in found[:_EXEMPLARS_MAX]
     ]
+    return replace(listed, alerts=shown + found[_EXEMPLARS_MAX:])
+
+
+def _exemplar(reader: Reader, alert: AlertRow, reference: Reference) -> str:
+    found = exemplars(reader, alert, reference, alert.at_ns, rows_max=1)
+    return next((each.decision_id for each in found), "")
 
 
 def with_packets(reader: Reader, alerts: Sequence[AlertRow], seen: Range) -> list[AlertRow]:
@@ -98,8 +174,6 @@ def row_of(events: Sequence[AlertEvent]) -> AlertRow:
     Of one that is over or cools the reason is why it fired, and not why it does no longer.
     """
     last = events[-1]
-    fired = [each for each in events if each.to_state == Phase.FIRING]
-    is_ending = last.to_state in (Phase.COOLING, Phase.RESOLVED)
     return AlertRow(
         episode_id=last.episode_id,
         seq=last.seq,
@@ -121,16 +195,23 @@ def row_of(events: Sequence[AlertEvent]) -> AlertRow:
         blamed_stage=last.blamed_stage,
         blamed_class=last.blamed_class,
         blamed_excess_ns=last.blamed_excess_ns,
-        reason=fired[-1].reason if is_ending and fired else last.reason,
+        reason=telling(events).reason,
         is_shadow=last.is_shadow,
         incident_id=last.incident_id,
     )
 
 
+def telling(events: Sequence[AlertEvent]) -> AlertEvent:
+    """Return the event whose reason is that of the alert: of what is over, the last as it fired."""
+    fired = [each for each in events if each.to_state == Phase.FIRING]
+    is_ending = events[-1].to_state in (Phase.COOLING, Phase.RESOLVED)
+    return fired[-1] if is_ending and fired else events[-1]
+
+
 def alerts_of_state(state: AlertStore, now_ns: int) -> list[AlertRow]:
     """Return what fires as the alert state has it, the dearest first: the store may be away."""
     found = [row_of(state.events(alert.episode_id)) for alert in open_alerts(state)]
-    return with_people(sorted(found, key=rate_of, reverse=True), state, now_ns)
+    return with_people(dearest_first(found), state, now_ns)
 
 
 def rate_of(alert: AlertRow) -> Decimal:
@@ -139,22 +220,15 @@ def rate_of(alert: AlertRow) -> Decimal:
     return alert.revenue_at_risk_usd_per_h if now is None else now
 
 
-def _at_risk(alerts: Sequence[AlertRow], lost: ClassLosses, seen: Range) -> AtRisk:
-    """Return the sum over the alerts that fire and reach people, of the classes of a range.
+def _at_risk(alerts: Sequence[AlertRow], lost: ClassLosses, chosen: Subject) -> AtRisk:
+    """Return the sum over those of alerts that fire or cool, of the classes that are chosen.
 
     As the ledger of alerts has it: a class counts once, by the alert that owns its losses. An alert
     of whose newest decisions none has a value counts as of its last change, unless another that
     counts may be about the same decisions. The ends add up, because all rest on one slope.
     """
-    firing = [
-        each
-        for each in alerts
-        if each.state in FIRING_STATES
-        and not each.is_shadow
-        and each.is_of(seen.action, seen.region)
-    ]
+    firing = [each for each in alerts if each.state in FIRING_STATES]
     claims = {_claim(each): each for each in firing if each.is_priced}
-    chosen = Subject(seen.action or ALL, seen.region or ALL)
     classes = filter(chosen.covers, lost.classes)
     known = rates(claims, classes, lost.an_hour_since, lost.end_ns)
     counted = [each for each in claims if claims[each].now_usd_per_h is not None]
@@ -171,6 +245,7 @@ def _at_risk(alerts: Sequence[AlertRow], lost: ClassLosses, seen: Range) -> AtRi
         alerts=len(claims),
         unpriced=len(firing) - len(claims),
         old=len(old),
+        counts=count_alerts(alerts),
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
-from dashboard.read.alerts.detail import AlertDetail
+from dashboard.read.alerts.detail import AlertDetail, Companion
 from dashboard.read.alerts.rows import OPEN_STATES
+from dashboard.read.alerts.wording import companion_dollars, incident_of, packets_of
 from dashboard.units import UNKNOWN, ms, percent, usd, utc_iso, without_text
 
 # A sender's text must not become a link, an image, a table or HTML where it is pasted.
@@ -28,6 +29,8 @@ def markdown(alert: AlertDetail, now_ns: int) -> str:
             said += ", with packets" if each.packets else ""
             name = _plain(each.decision_id)
             lines.append(f"- {name} at {_at(each.ingress_ns)}: {ms(each.total_ns)}{said}")
+    if alert.incident:
+        lines += ["", "## Others of the incident", "", *_incident(alert.incident)]
     if alert.unknown:
         lines += ["", "## Not known", "", *(f"- {_plain(each)}" for each in alert.unknown)]
     return "\n".join(lines) + "\n"
@@ -51,21 +54,30 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
         of = f"{usd(alert.budget_usd)} in {alert.budget_days:g} days"
         yield f"- Share of the budget: {percent(alert.budget_share)} of {of}"
     if alert.put_down_to:
-        yield f"- Cause: {alert.put_down_to}"
-    yield f"- Dollars rest on: basis {alert.basis}, slope {alert.slope_source or UNKNOWN}"
+        yield f"- Cause: {alert.put_down_to} (as of {_at(alert.blamed_ns)})"
+    yield f"- Why, at {_at(alert.reason_ns)}: {_plain(alert.reason)}"
+    if alert.note:
+        yield f"- Note of the rule: {_plain(alert.note)}"
+    if alert.runbook_url:
+        yield f"- Runbook: {_plain(alert.runbook_url)}"
+    if alert.reroute:
+        yield f"- Proposed: {_plain(alert.reroute)}"
     if alert.ack is not None:
         said = f"{_plain(alert.ack.actor)} at {_at(alert.ack.at_ns)}: {_plain(alert.ack.text)}"
         yield f"- Acknowledged by {said}"
-    if alert.reroute:
-        yield f"- Proposed: {_plain(alert.reroute)}"
-    for each in alert.incident:
-        where = _plain("/".join((each.action, each.region)))
-        began = "since" if each.state in OPEN_STATES else "began"
-        at = _at(each.started_ns)
-        yield f"- Same incident: {each.rule} {where}, {each.state}, {began} {at}"
-    if alert.runbook_url:
-        yield f"- Runbook: {_plain(alert.runbook_url)}"
+    yield f"- Dollars rest on: basis {alert.basis}, slope {alert.slope_source or UNKNOWN}"
+    yield f"- Packets: {packets_of(alert.packets)}"
+    if alert.incident_sum is not None:
+        yield f"- Incident: {incident_of(alert.incident_sum, _at)}"
     yield f"- Episode: {_plain(alert.episode_id)}"
+
+
+def _incident(companions: Sequence[Companion]) -> Iterator[str]:
+    for each in companions:
+        where = _plain("/".join(name for name in (each.action, each.region) if name) or "all data")
+        began = "since" if each.state in OPEN_STATES else "began"
+        dollars = companion_dollars(each.usd_per_h, each.lost_usd)
+        yield f"- {each.rule} {where}, {each.state}, {dollars}, {began} {_at(each.started_ns)}"
 
 
 def _money(value: Decimal | None, low: Decimal | None, high: Decimal | None, after: str) -> str:

@@ -43,7 +43,7 @@ class AlertRow:
     reason: str
     is_shadow: bool = False  # its rule routed nothing: nobody was told
     incident_id: str = ""  # the episode of the first alert of its incident; "" until it fires
-    exemplar: str = ""  # "" where no decision of its window is attributed
+    exemplar: str = ""  # "" where no decision of its window is attributed; of the first 50
     # What it costs while it is open, over its window up to now; None where that is not known.
     now_usd_per_h: Decimal | None = None
     now_low_usd_per_h: Decimal | None = None
@@ -64,9 +64,14 @@ class AlertRow:
         )
 
     @property
+    def has_fired(self) -> bool:
+        """Return whether it ever fired; one of data that stopped may be unknown from its begin."""
+        return self.started_ns > 0
+
+    @property
     def is_open_and_silent(self) -> bool:
         """Return whether it fired, and nobody can say whether it would fire still."""
-        return self.state == UNKNOWN and self.started_ns > 0
+        return self.state == UNKNOWN and self.has_fired
 
     @property
     def since_ns(self) -> int:

@@ -49,7 +49,7 @@ def _changes(events: Sequence[AlertEvent]) -> Iterator[Moment]:
         assert event is not None
         cost = f"; {usd(event.revenue_at_risk_usd_per_h)} / h at risk" if event.is_priced else ""
         if event.from_state == event.to_state:
-            if before is None or _blamed(before) != _blamed(event):
+            if before is None or blamed(before) != blamed(event):
                 yield Moment(event.at_ns, "cause", "", _suspect(event))
             else:  # a rule was promoted, or it is told of now
                 yield Moment(event.at_ns, "changed", "", f"{event.to_state}{cost}: {event.reason}")
@@ -58,7 +58,8 @@ def _changes(events: Sequence[AlertEvent]) -> Iterator[Moment]:
         yield Moment(event.at_ns, "changed", "", text)
 
 
-def _blamed(event: AlertEvent) -> tuple[str, str, int]:
+def blamed(event: AlertEvent) -> tuple[str, str, int]:
+    """Return the suspect: its stage, its class and its mean excess in ns."""
     return event.blamed_stage, event.blamed_class, event.blamed_excess_ns
 
 
@@ -101,3 +102,5 @@ def _silence(silence: Silence, zone: Zone, now_ns: int) -> Iterator[Moment]:
     if silence.ended_by:
         ended = f"silence {silence.id} ended before its time"
         yield Moment(silence.ends_ns, "silence", silence.ended_by, ended)
+    elif silence.ends_ns <= now_ns:
+        yield Moment(silence.ends_ns, "silence", "", f"silence {silence.id} ended in its time")

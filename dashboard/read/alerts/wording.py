@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Final, Protocol
 
 from alerts.rows import failing_of, focus_of
-from dashboard.units import ms, shorten, signed_ms
+from dashboard.read.alerts.listing import IncidentSum
+from dashboard.read.packet_rows import KeptPackets
+from dashboard.units import count, ms, shorten, signed_ms, usd
 
 _NAME_MAX: Final = 80
 _REASON_MAX: Final = 160
@@ -74,6 +78,39 @@ def cause_of(alert: Caused) -> str:
     digits = 0 if abs(alert.blamed_excess_ns) >= 10_000_000 else 1
     slower = f"{name} slower by {ms(alert.blamed_excess_ns, digits)} than normal"
     return f"{subject}: {failing}, {slower}" if failing else f"{subject}: {slower}"
+
+
+def packets_of(packets: KeptPackets | None) -> str:
+    """Return how much of the packets of an alert is kept, in words."""
+    if packets is None:
+        return "check pending, or none are recorded"
+    requests = f"{count(packets.requests)} requests"
+    if not packets.rebuilt:
+        return f"of none of {requests} every packet was kept"
+    kept = f"every packet of {count(packets.rebuilt)} of {requests} was kept"
+    return f"{kept}; the chance that none is missing is {packets.probability * 100:.2f} %"
+
+
+def incident_of(found: IncidentSum, at: Callable[[int], str]) -> str:
+    """Return what an incident costs and has cost, in words; `at` writes an instant."""
+    risk, lost = found.at_risk, _lost(found.lost_usd)
+    parts = [f"{count(found.alerts)} alerts"]
+    if found.ended_ns is None:
+        rate = f"{usd(risk.usd_per_h)} / h at risk" if risk.alerts else "risk unknown"
+        parts += [risk.counts.text, rate, f"{lost} so far", f"since {at(found.began_ns)}"]
+    else:
+        parts += [lost, f"{at(found.began_ns)} to {at(found.ended_ns)}"]
+    return ", ".join(parts)
+
+
+def companion_dollars(usd_per_h: Decimal | None, lost_usd: Decimal | None) -> str:
+    """Return what another alert of an incident costs, in words."""
+    rate = "" if usd_per_h is None else f"{usd(usd_per_h)} / h, "
+    return rate + _lost(lost_usd)
+
+
+def _lost(lost_usd: Decimal | None) -> str:
+    return "loss unknown" if lost_usd is None else f"{usd(lost_usd)} lost"
 
 
 def blamed_of(reason: str, blamed: str, excess_ns: int) -> str:

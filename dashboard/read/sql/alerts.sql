@@ -1,6 +1,9 @@
--- The last state of every alert that is open, or that changed inside the window.
+-- The last state of every alert that is open, or that changed inside the window; with an incident_id
+--   of those of that incident, since they began to fire.
 -- Returns: one row an episode, as alert_events has it at its last transition; first_ns UInt64 is the
---   instant of its first one; dearest first; no rows when all is quiet.
+--   instant of its first one, found UInt64 how many there are without the limit; open ones first, live
+--   before shadow, by what is at risk, then by what the dearest window lost: what is over has none at
+--   risk. No rows when all is quiet.
 SELECT
     episode_id,
     max(events.seq) AS seq,
@@ -27,10 +30,18 @@ SELECT
         argMaxIf(events.reason, events.seq, events.to_state = 'firing'),
         argMax(events.reason, events.seq)) AS reason,
     argMax(events.is_shadow, events.seq) AS is_shadow,
-    max(events.incident_id) AS incident_id
+    max(events.incident_id) AS incident_id,
+    count() OVER () AS found
 FROM alert_events AS events FINAL
 WHERE events.at_ns >= {lookback_ns:UInt64} AND events.at_ns < {to_ns:UInt64}
+    AND ({incident_id:String} = '' OR events.incident_id = {incident_id:String})
 GROUP BY episode_id
 HAVING state != 'inactive' AND (state != 'resolved' OR at_ns >= {from_ns:UInt64})
-ORDER BY revenue_at_risk_usd_per_h DESC, at_ns DESC
+ORDER BY
+    state = 'resolved',
+    is_shadow,
+    revenue_at_risk_usd_per_h DESC,
+    max(events.loss_usd) DESC,
+    at_ns DESC,
+    episode_id
 LIMIT {rows_max:UInt64}

@@ -50,7 +50,7 @@ def test_token_that_imported_is_in_the_audit(own_world: Connections) -> None:
 
 def test_name_in_a_request_stands_beside_the_token_that_vouches_for_it() -> None:
     """Anybody can write a name."""
-    assert (caller(), caller("anna")) == ("api", "anna")
+    assert (caller(), caller("anna")) == ("somebody unnamed", "anna")
 
     async def request(sender: Sender) -> tuple[str, str]:
         note_caller(sender)
@@ -60,4 +60,4 @@ def test_name_in_a_request_stands_beside_the_token_that_vouches_for_it() -> None
     user = Sender("b@shop (token boss)", "user")
     # What a proxy calls somebody is no token, whatever it looks like.
     assert asyncio.run(request(user))[1] == "anna (user b@shop (token boss))"
-    assert caller() == "api"  # one request says nothing of the next
+    assert caller() == "somebody unnamed"  # one request says nothing of the next

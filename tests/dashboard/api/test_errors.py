@@ -59,7 +59,7 @@ def stateful(world: Connections, tmp_path_factory: pytest.TempPathFactory) -> It
         ("POST", "/api/v1/silences/9/end", 404, "no silence 9"),
         ("POST", "/api/v1/query", 400, "sql: is missing"),
         ("GET", "/api/v1/audit?limit=many", 400, "limit: 'many' should be an integer"),
-        ("GET", "/api/v1/alerts?windows=1h", 400, "no parameter 'windows'; it has until, window"),
+        ("GET", "/api/v1/alerts?windows=1h", 400, "'windows'; it has limit, until, window"),
         ("GET", "/api/v1/health?x=1", 400, "GET /api/v1/health has no parameter 'x'; it has none"),
         ("GET", "/api/v1/traces/none?limit=1", 400, "/traces/{trace_id} has no parameter 'limit'"),
         ("GET", "/api/v1/decisions?regoin=eu", 400, "regoin"),

@@ -15,8 +15,10 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from collector.core.errors import InputError
+from dashboard.cli.client import ApiClient
 from dashboard.cli.main import app
 from dashboard.settings.commands import COMMANDS
+from dashboard.settings.settings import Settings
 from tests.support.tree import ROOT
 
 SCREEN_LINES = 50
@@ -91,6 +93,58 @@ def test_words_that_a_terminal_cannot_show_are_codes_there() -> None:
             cwd=ROOT, capture_output=True, check=True,
         )  # fmt: skip
         assert said.stdout.decode() == f'"{shown}"\n'
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "OUT.print('x')",
+        "print_json('x')",
+        "typer.echo('x')",
+        "print('x')",
+    ],
+)
+def test_reader_that_has_seen_enough_is_no_finding(command: str) -> None:
+    """With `set -o pipefail` a script took `| head` for exit 1: found something."""
+    program = (
+        "import typer; from dashboard.cli.main import run; from dashboard.cli.console import OUT\n"
+        "from dashboard.cli.json_output import print_json\n"
+        "app = typer.Typer()\n"
+        "@app.command()\n"
+        f"def many() -> None: [{command} for _ in range(20_000)]; raise typer.Exit(1)\n"
+        "run(app)"
+    )
+    shell = '"$0" -c "$1" | head -1; echo ${PIPESTATUS[0]}; "$0" -c "$1" > /dev/null; echo $?'
+    said = subprocess.run(
+        ["bash", "-c", shell, sys.executable, program],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout.split()[1:] == ["0", "1"], said.stderr
+    assert said.stderr == ""
+
+
+def test_typo_of_a_group_says_which_is_meant() -> None:
+    """`alert` is a role of the service and takes no word; its group is `alerts`."""
+    result = CliRunner().invoke(app, ["alert", "list"], env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    assert "No such command 'alert list'. Did you mean 'alerts list'?" in result.stderr
+    result = CliRunner().invoke(app, ["alert", "lst"], env={"COLUMNS": "200"})
+    assert "Got unexpected extra argument" in result.stderr
+
+
+@pytest.mark.parametrize("url", ["notaurl", "ftp://a", "http://", "http://[::1", "http://a:x", ""])
+def test_url_that_is_none_is_bad_usage(url: str) -> None:
+    """`no Millworth answers at notaurl`, exit 75: a script tried it again for ever."""
+    with pytest.raises(InputError, match=r"--url .* is no address"):
+        ApiClient.open(Settings(), url)
+
+
+def test_acknowledgement_has_one_answer() -> None:
+    """Of `--actionable --not-actionable` the last one counted, silently."""
+    flags = ["--actionable", "--not-actionable"]
+    result = CliRunner().invoke(app, ["alerts", "ack", "e", "-m", "x", *flags])
+    assert isinstance(result.exception, InputError)
+    assert "give one" in str(result.exception)
 
 
 def test_number_that_is_none_is_refused_by_every_option() -> None:

@@ -167,7 +167,7 @@ def test_reference_of_one_action_holds_for_it_alone(reader: Reader) -> None:
 
 def test_alert_is_shown_at_its_last_state_with_the_decision_that_shows_it(reader: Reader) -> None:
     """Of the late decisions the one with packets is the evidence, although another is slower."""
-    (alert,) = alerts_with_exemplars(reader, HOUR, REFERENCE)
+    (alert,) = alerts_with_exemplars(reader, HOUR, REFERENCE).alerts
     assert (alert.state, alert.seq, alert.severity) == ("firing", 2, "page")
     assert alert.revenue_at_risk_usd_per_h == Decimal("1840.5")
     assert alert.first_ns == TODAY_NS - 30 * NS_PER_S
@@ -179,7 +179,7 @@ def test_alert_on_a_service_is_shown_by_no_decision(own_world: Connections) -> N
     seed = Seed(random.Random(0))
     seed.alert(TODAY_NS, 1, "firing", episode_id="silence", action="", region="", basis="unknown")
     seed.insert(own_world.client())
-    found = alerts_with_exemplars(Reader(own_world), HOUR, REFERENCE)
+    found = alerts_with_exemplars(Reader(own_world), HOUR, REFERENCE).alerts
     assert {alert.episode_id: alert.exemplar for alert in found}["silence"] == ""
 
 
@@ -187,11 +187,22 @@ def test_a_resolved_alert_leaves_the_page_with_its_window(own_world: Connections
     """An open alert stays however old it is; a resolved one goes."""
     reader = Reader(own_world)
     late = Range(TODAY_NS + 10 * NS_PER_S, TODAY_NS + 20 * NS_PER_S)
-    assert [alert.state for alert in reader.alerts(late)] == ["firing"]
+    assert [alert.state for alert in reader.alerts(late)[0]] == ["firing"]
     seed = Seed(random.Random(0))
     seed.alert(TODAY_NS, 3, "resolved")
     seed.insert(own_world.client())
-    assert reader.alerts(late) == []
+    assert reader.alerts(late) == ([], 0)
+
+
+def test_long_range_has_the_alerts_of_its_begin(own_world: Connections) -> None:
+    """Of 31 days those that ended in the first 24 were left out, and nothing said so."""
+    seed, day_ns = Seed(random.Random(0)), 24 * 3_600 * NS_PER_S
+    seed.alert(TODAY_NS - 10 * day_ns, 1, "firing", episode_id="old")
+    seed.alert(TODAY_NS - 9 * day_ns, 2, "resolved", episode_id="old")
+    seed.insert(own_world.client())
+    reader = Reader(own_world)
+    for days, total in ((31, 2), (8, 1)):
+        assert reader.alerts(Range(TODAY_NS - days * day_ns, TODAY_NS))[1] == total
 
 
 def test_a_decision_is_found_by_its_id_its_trace_and_its_outcome_key(reader: Reader) -> None:

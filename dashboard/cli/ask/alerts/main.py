@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Annotated, Any
 
 import typer
 
 from alerts.rows import failing_of
 from alerts.state.deliveries import Rest
+from collector.core.errors import InputError
 from collector.core.http.path import path_part
 from dashboard.cli.ask.alerts.dead import dead_app
+from dashboard.cli.ask.alerts.known import known_lines
 from dashboard.cli.ask.alerts.options import Api, ByOption, actor
 from dashboard.cli.ask.alerts.receivers import try_receivers
 from dashboard.cli.ask.alerts.silences import silence, silences, unsilence
@@ -18,6 +19,7 @@ from dashboard.cli.client import asking
 from dashboard.cli.console import OUT, plain, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
+from dashboard.read.alerts.counts import Counts
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES
 from dashboard.read.alerts.timeline import rest_text
 from dashboard.units import utc_text, without_text
@@ -50,7 +52,7 @@ def show(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one alert: what it costs now, every change, who was told, and what people said."""
+    """Show one alert: what it and its incident cost, what to do, every change, who was told."""
     with asking(config, url) as api:
         show_history(api, episode, as_json=as_json)
 
@@ -60,19 +62,25 @@ def ack(
     episode: EpisodeArgument,
     comment: CommentOption,
     actionable: Annotated[
-        bool | None,
+        bool,
         typer.Option(
-            "--actionable/--not-actionable",
-            help="Whether there was something to do; it feeds millworth_alerts_actionable_ratio.",
+            "--actionable",
+            help="There was something to do; it feeds millworth_alerts_actionable_ratio.",
         ),
-    ] = None,
+    ] = False,
+    not_actionable: Annotated[
+        bool, typer.Option("--not-actionable", help="There was nothing to do.")
+    ] = False,
     by: ByOption = None,
     config: ConfigOption = None,
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Acknowledge an alert with a comment. Again, it answers whether there was something to do."""
-    body = {"comment": comment, "is_actionable": actionable, "actor": actor(by)}
+    if actionable and not_actionable:
+        raise InputError("--actionable and --not-actionable are the opposite; give one")
+    answer = True if actionable else False if not_actionable else None
+    body = {"comment": comment, "is_actionable": answer, "actor": actor(by)}
     with asking(config, url) as api:
         _noted(api, episode, "ack", body, as_json=as_json)
 
@@ -117,7 +125,7 @@ def show_open(api: Api, *, as_json: bool) -> bool:
         # As JSON writes them: a sender's text must not reach a terminal as it is.
         since = utc_text(other["starts_ns"])
         OUT.print(f"external since {since}: {quoted(other['labels'])}")
-    OUT.print(f"{_counted(alerts)}, and {len(external):,} of others")
+    OUT.print(f"{Counts(**answer['counts']).text}, and {len(external):,} of others")
     if answer["as_of_ns"] is not None:
         at_risk, lost = _dollars(answer["at_risk"]), _dollars(answer["lost"])
         # Where nothing evaluates any more, these are figures of another hour.
@@ -132,12 +140,15 @@ def show_open(api: Api, *, as_json: bool) -> bool:
 def show_history(api: Api, episode: str, *, as_json: bool) -> None:
     """Print one alert."""
     answer = api.get(f"/api/v1/alerts/{path_part(episode)}")
+    report = api.get(f"/api/v1/alerts/{path_part(episode)}/report")
     if as_json:
-        print_json(answer)
+        print_json({**answer, "report": report})
         return
     alert = answer["alert"]
     lost = "" if alert["lost_usd"] is None else f", lost ${float(alert['lost_usd']):,.2f}"
     OUT.print(_line(alert) + lost)
+    for line in known_lines(report):
+        OUT.print(line)
     for event in answer["events"]:
         changed = f"{event['from_state']} -> {event['to_state']}"
         OUT.print(f"{utc_text(event['at_ns'])} {changed}: {plain(event['reason'])}")
@@ -177,20 +188,6 @@ def _reaches_people(alert: dict[str, Any]) -> bool:
     return alert["state"] in FIRING_STATES and is_told
 
 
-def _counted(alerts: list[dict[str, Any]]) -> str:
-    """Return how many fire, cool, and may fire or not; and how many of them are in shadow."""
-    by_state = Counter(alert["state"] for alert in alerts)
-    cooling, unknown = by_state["cooling"], by_state["unknown"]
-    shadow = sum(alert["is_shadow"] for alert in alerts)
-    parts = [
-        f"{len(alerts) - cooling - unknown:,} fire",
-        f"{cooling:,} {'cools' if cooling == 1 else 'cool'}" if cooling else "",
-        f"{unknown:,} unknown" if unknown else "",
-        f"{shadow:,} of them in shadow" if shadow else "",
-    ]
-    return ", ".join(part for part in parts if part)
-
-
 def _line(alert: dict[str, Any]) -> str:
     where = "/".join(plain(alert[key]) for key in ("action", "region") if alert[key])
     ack, silenced = alert["people"]["ack"], alert["people"]["silenced"]
@@ -201,7 +198,8 @@ def _line(alert: dict[str, Any]) -> str:
         alert["state"],
         "shadow: pages nobody" if alert["is_shadow"] else "",
         _cost(alert),
-        f"since {utc_text(alert['started_ns'])}",
+        "" if alert["started_ns"] else "never fired",
+        f"since {utc_text(alert['since_ns'])}",
         failing_of(alert["reason"]),
         f"blamed {alert['blamed']}" if alert["blamed"] else "",
         f"acknowledged by {plain(ack['actor'])}" if ack else "",

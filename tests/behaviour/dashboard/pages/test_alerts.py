@@ -30,7 +30,7 @@ from dashboard.pages.alerts.lines import alert_line
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview import page as overview
 from dashboard.read.alerts.listing import listed_alerts
-from dashboard.read.reader import Reader
+from dashboard.read.reader import ALERTS_MAX, Reader
 from dashboard.read.rows import Range
 from dashboard.read.scope import parse_scope
 from dashboard.units import Zone, utc_clock, utc_iso
@@ -74,7 +74,7 @@ def test_every_alert_name_leads_to_its_page(context: PageContext) -> None:
 
 def test_open_alert_says_what_it_costs_now(context: PageContext) -> None:
     """Hours after the page, what it cost when it fired ranks and frightens nobody rightly."""
-    (found,) = listed_alerts(context.reader, HOUR)
+    (found,) = listed_alerts(context.reader, HOUR).alerts
     line = alert_line(found, Zone(), TODAY_NS, TODAY_NS)
     assert (line["at_risk"], line["usd_per_h"]) == ("$15.00 now", 15.0)  # 0.25 USD in a minute
     assert line["interval"] == "90 %: $3.75 to $45.00"
@@ -111,7 +111,7 @@ def test_range_of_the_past_is_told_by_what_was_known_at_its_end(
     assert str(row["at_risk"]).endswith(f" at {ended}")
     assert shown["overview-now-title.children"] == "Money at risk"
     firing = text_of(shown["overview-now-note.children"])
-    assert f"1 firing at {ended} UTC, last 5 min at most" in firing
+    assert f", last 5 min at most · 1 firing at {ended} UTC" in firing
     assert lines(context, query, "alerts-external") == []
     note = page.show(context, parse_scope(query)).shown["alerts-list-note.children"]
     assert note == f"1 alert, 1 firing at {ended} UTC"
@@ -203,7 +203,7 @@ def test_three_hundred_alerts_are_one_question_to_the_store(
             return super()._query(sql, parameters)
 
     found = listed_alerts(Counting(own_world), HOUR)
-    assert len(found) == 301
+    assert len(found.alerts) == found.total == 301
     assert len(asked) == 3, "the alerts, where losses end, and the losses of all"
     context = dataclasses.replace(context, reader=Reader(own_world))
     assert len(lines(context, "")) == 301
@@ -213,6 +213,19 @@ def test_three_hundred_alerts_are_one_question_to_the_store(
     assert len(rows) == overview.SHOWN_MAX
     assert str(shown["overview-alerts-note.children"]).startswith("the 50 dearest of 301")
     assert "301 firing" in text_of(shown["overview-now-note.children"])
+
+
+def test_list_says_how_many_alerts_it_leaves_out(
+    context: PageContext, own_world: Connections
+) -> None:
+    """`500 alerts` of 700 was read as all there were."""
+    seed = Seed(random.Random(0))
+    for number in range(ALERTS_MAX + 1):
+        seed.alert(AT_NS, 1, "firing", episode_id=f"e{number}")
+    seed.insert(own_world.client())
+    context = dataclasses.replace(context, reader=Reader(own_world))
+    note = page.show(context, parse_scope("")).shown["alerts-list-note.children"]
+    assert str(note).endswith(", without 2 that cost less")
 
 
 def test_list_is_there_while_the_store_is_away(
@@ -271,7 +284,7 @@ def test_packets_of_an_alert_are_said_with_their_grounds(
         )  # fmt: skip
     seed.insert(own_world.client())
     said = text_of(detail.show(context, "episode-1", Zone()).shown["alert-facts.children"])
-    assert "299 of 300 requests with every packet, chance that none is missing 99.87 %" in said
+    assert "every packet of 299 of 300 requests was kept; the chance that none" in said
     assert "packets on every span of 299; kernel dropped 0" in said
 
 

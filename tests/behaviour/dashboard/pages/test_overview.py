@@ -53,7 +53,7 @@ def test_overview_says_what_the_store_holds(context: PageContext) -> None:
     assert set(shown) == {*overview.MONEY, *path.OUTPUTS, *heat.OUTPUTS}
     assert shown["overview-now-value.children"] == "$15.00 / h"
     now = text_of(shown["overview-now-note.children"])
-    assert "90 %: $3.75 to $45.00 · 1 firing, newest 5 min at most" in now
+    assert "90 %: $3.75 to $45.00, newest 5 min at most · 1 firing" in now
     assert shown["overview-lost-value.children"] in ("$0.25", "unknown")  # midnight was just now
     assert shown["overview-late-value.children"] == "33.3 %"
     assert shown["overview-late-note.children"] == "5 of 15 over their target in 15m"
@@ -184,7 +184,7 @@ def test_alert_that_cannot_be_judged_is_in_no_sum(
     seed.insert(own_world.client())
     shown = shown_of(dataclasses.replace(context, reader=Reader(own_world)))
     assert shown["overview-now-value.children"] == "unknown"
-    assert "1 cannot be judged" in text_of(shown["overview-now-note.children"])
+    assert "0 firing, 1 unknown" in text_of(shown["overview-now-note.children"])
     assert shown["overview-alerts.rowData"][0]["at_risk"] == "unknown"
 
 

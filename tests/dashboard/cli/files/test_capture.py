@@ -13,6 +13,7 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 from typer.testing import CliRunner
 
+from collector.core.errors import InputError
 from dashboard.cli.main import app
 from packet.bench.traffic import http_capture
 from packet.files.analyse import flows_of_file
@@ -185,12 +186,16 @@ def test_capture_comes_through_a_pipe() -> None:
     assert json.loads(result.stdout)["packets"] == 3
 
 
-def test_pattern_that_matches_nothing_is_named(tmp_path: Path) -> None:
-    """As a file that is not there is."""
-    result = CliRunner().invoke(app, ["capture", "--read", str(tmp_path / "*.pcap"), "--json"])
-    assert result.exit_code == 1
+@pytest.mark.parametrize("form", [[], ["--json"], ["--packets"]])
+@pytest.mark.parametrize("name", ["*.pcap", "nope.pcap"])
+def test_what_is_not_there_is_bad_usage(tmp_path: Path, name: str, form: list[str]) -> None:
+    """An empty table, and exit 1, were taken for a capture without a connection."""
+    result = CliRunner().invoke(app, ["capture", "--read", str(tmp_path / name), *form])
+    assert isinstance(result.exception, InputError)
+    assert f"{name}: there is no such file; correct the path, or the pattern" in str(
+        result.exception
+    )
     assert result.stdout == ""
-    assert "*.pcap: cannot be read: No such file or directory" in result.stderr
 
 
 def test_lines_go_to_standard_output_while_a_bar_is_drawn(tmp_path: Path) -> None:
@@ -248,8 +253,9 @@ def test_command_begins_without_what_it_does_not_need(tmp_path: Path) -> None:
 
 def test_command_says_the_same_whichever_way_it_begins(tmp_path: Path) -> None:
     """Help, bad usage and errors are those of all commands."""
-    runner = CliRunner()
-    for arguments in (["--help"], ["--raed", "x"], ["--read", str(tmp_path / "none.pcap")]):
+    runner, none = CliRunner(), tmp_path / "none.pcap"
+    none.write_bytes(b"not a capture")
+    for arguments in (["--help"], ["--raed", "x"], ["--read", str(none)]):
         short = _millworth("capture", *arguments)
         whole = runner.invoke(app, ["capture", *arguments])
         assert short.returncode == whole.exit_code

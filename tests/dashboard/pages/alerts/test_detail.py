@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+from alerts.config import AlertsConfig
+from alerts.state.mirror import mirror
 from alerts.state.sqlite import AlertStore, Update
+from alerts.state.subject import Subject
 from attribution.jobs.late.put_off import PutOff
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
@@ -13,7 +17,7 @@ from dashboard.pages.alerts.detail import show
 from dashboard.read.reader import Reader
 from dashboard.units import Zone
 from tests.conftest import NOW_NS
-from tests.support.alerts.builders import EPISODE, event, firing_state
+from tests.support.alerts.builders import EPISODE, event, firing_state, rule
 from tests.support.alerts.scene import HURT, write_arrived, write_seconds
 from tests.support.dashboard.app import page_context
 
@@ -33,6 +37,52 @@ def test_figure_of_now_says_what_is_missing_of_it(store: Connections, tmp_path: 
     )
     assert found.shown["alert-risk-value.children"] == "$18,000 / h"
     assert "now, over its newest 60 s, without 40 s still to be attributed" in note
+
+
+def test_alert_that_never_fired_would_have_paged_nobody(store: Connections, tmp_path: Path) -> None:
+    """By this record it is settled whether a rule in shadow goes live."""
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    said = {}
+    for name, started_ns in (("never", 0), ("once", NOW_NS)):
+        changed = event(
+            episode_id=name, to_state="unknown", started_ns=started_ns, is_shadow=True, region=name
+        )
+        subject = Subject("checkout", name)
+        state.record([Update(replace(firing_state(), episode_id=name, subject=subject), changed)])
+        with page_context(Reader(store), NOW_NS, alert_state=state) as context:
+            shown = show(context, name, Zone()).shown["alert-state.children"]
+        said[name] = json.dumps(shown, default=lambda each: each.to_plotly_json())
+    state.close()
+    assert '"unknown, in shadow"' in said["never"]
+    assert '"unknown, would have paged"' in said["once"]
+
+
+def test_incident_is_one_sum_and_its_others_are_folded(store: Connections, tmp_path: Path) -> None:
+    """Forty links without a dollar stood between the reason and what the rule says to do."""
+    state, began_ns = AlertStore(tmp_path / "alerts.sqlite"), NOW_NS - 60 * NS_PER_S
+    config = AlertsConfig(rules=(rule(note="call storage"),))
+    for number in range(9):
+        name, region = f"e{number}", f"r{number}"
+        of = replace(firing_state(), episode_id=name, subject=Subject("checkout", region))
+        fired = event(
+            episode_id=name, region=region, at_ns=began_ns, started_ns=began_ns, incident_id="e0"
+        )
+        state.record([Update(of, fired)])
+        write_seconds(store.client(), began_ns, 60, region, 110 + number)
+    mirror(state, store)
+    with page_context(Reader(store), NOW_NS, alert_state=state, alerts=config) as context:
+        shown = show(context, "e0", Zone()).shown
+    state.close()
+    facts, others = (
+        json.dumps(shown[name], default=lambda each: each.to_plotly_json())
+        for name in ("alert-facts.children", "alert-others.children")
+    )
+    order = ["call storage", "Why", "9 alerts, 9 firing, $", "/alerts/e8", "/alerts/e4"]
+    places = [facts.index(each) for each in order]
+    assert places == sorted(places), "what to do first; of the others the dearest first"
+    assert "/alerts/e3" not in facts
+    assert shown["alert-others-summary.children"] == "3 more of the incident"
+    assert others.index("/alerts/e3") < others.index("/alerts/e1")
 
 
 def test_rule_without_dollars_is_not_called_ignorant_of_them(

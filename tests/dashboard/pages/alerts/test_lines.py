@@ -76,6 +76,10 @@ def test_shadow_says_that_it_would_have_paged() -> None:
     """Nobody was told: it is here for whoever decides whether the rule goes live."""
     line = alert_line(dataclasses.replace(BURN, is_shadow=True), Zone(), NOW_NS, NOW_NS)
     assert line["scope"] == "burn · shadow: would have paged"
+    for state in ("unknown", "pending"):
+        never = dataclasses.replace(BURN, is_shadow=True, state=state, started_ns=0)
+        line = alert_line(never, Zone(), NOW_NS, NOW_NS)
+        assert line["scope"] == "burn · in shadow", "it would have paged nobody"
 
 
 def test_alert_of_others_is_marked_and_has_no_dollars() -> None:

@@ -169,14 +169,66 @@ def test_others_of_its_incident_are_named(own_world: Connections, tmp_path: Path
     for number, incident in enumerate(("a", "a", "c", "")):
         at_ns = AT_NS + number * NS_PER_S
         seed.alert(at_ns, 1, "firing", episode_id="abcd"[number], incident_id=incident)
-    seed.alert(AT_NS + 9 * NS_PER_S, 2, "resolved", episode_id="a", incident_id="a")
+    over_ns = AT_NS + 9 * NS_PER_S
+    seed.alert(over_ns, 2, "resolved", episode_id="a", incident_id="a", started_ns=AT_NS)
     seed.insert(own_world.client())
     reader = Reader(own_world)
     found = [read(reader, None, each) for each in "abcd"]
     companions = [each and [(c.episode_id, c.state) for c in each.incident] for each in found]
     assert companions == [[("b", "firing")], [("a", "resolved")], [], []]
     assert found[0] is not None
-    assert "- Same incident: " in markdown(found[0], TODAY_NS)
+    text = markdown(found[0], TODAY_NS)
+    assert text.index("- Incident: 2 alerts, 1 firing, $15.00 / h at risk, $0.25 lost so far") > 0
+    other = f"checkout-burn {ACTIONS[0]}/{REGIONS[0]}, firing, $15.00 / h, $0.25 lost, since"
+    assert f"## Others of the incident\n\n- {other}" in text.replace("\\_", "_")
+    sums = [each and each.incident_sum and each.incident_sum.lost_usd for each in found]
+    assert sums == [Decimal("0.25")] * 2 + [None] * 2, "both are about the same decisions"
+
+
+def test_incident_that_is_over_says_what_it_cost(own_world: Connections) -> None:
+    """The morning after, each alert said its own class, and nothing said the sum."""
+    seed, ends_ns = Seed(random.Random(0)), TODAY_NS - 2 * NS_PER_S
+    for name, region in (("a", REGIONS[0]), ("b", "ap-south")):
+        on = {"episode_id": name, "incident_id": "a", "region": region}
+        seed.cell(AT_NS, region="ap-south", decisions=1, late=1, loss="2")
+        seed.alert(AT_NS, 1, "firing", **on)
+        seed.alert(ends_ns, 2, "resolved", started_ns=AT_NS, at_risk="0", **on)
+    seed.insert(own_world.client())
+    found = read(Reader(own_world), None, "a")
+    assert found is not None
+    assert found.incident_sum is not None
+    together = found.incident_sum
+    assert (together.alerts, together.began_ns, together.ended_ns) == (2, AT_NS, ends_ns)
+    own, (other,) = found.lost_usd, found.incident
+    assert own is not None
+    assert other.lost_usd is not None
+    assert together.lost_usd == own + other.lost_usd
+    assert f"- Incident: 2 alerts, ${together.lost_usd:.2f} lost, " in markdown(found, TODAY_NS)
+
+
+def test_markdown_hands_over_what_the_page_has(own_world: Connections, state: AlertStore) -> None:
+    """Who takes over reads what to do, of when the cause is, and how far packets prove it."""
+    seed = Seed(random.Random(0))
+    seed.add(
+        "reconstructions", from_ns=TODAY_NS - NS_PER_S, trigger_id=f"{EPISODE}/1", cause="alert",
+        requests=300, rebuilt=299, probability=0.9987, sampled_probability=0.1, grounds=["g"],
+    )  # fmt: skip
+    seed.insert(own_world.client())
+    config = AlertsConfig(rules=(rule(note="call *storage*", runbook_url="https://wiki.example"),))
+    moved = event(
+        seq=2, from_state="firing", at_ns=TODAY_NS - NS_PER_S, started_ns=AT_NS,
+        action=ACTIONS[0], region=REGIONS[0], reason="$9/h at risk",
+    )  # fmt: skip
+    cools = replace(moved, seq=3, to_state="cooling", at_ns=TODAY_NS, reason="late no longer")
+    for changed in (moved, cools):
+        state.record([Update(firing_state(), changed)])
+    found = read_alert(Reader(own_world), state, config, REFERENCE, EPISODE, TODAY_NS)
+    assert found is not None
+    text = markdown(found, TODAY_NS)
+    fired, told = (utc_iso(at_ns)[:19] + "Z" for at_ns in (AT_NS, TODAY_NS - NS_PER_S))
+    assert f"- Cause: decision/store, +120.0 ms a decision over normal (as of {fired})\n" in text
+    assert f"- Why, at {told}: $9/h at risk\n- Note of the rule: call \\*storage\\*\n" in text
+    assert "- Packets: every packet of 299 of 300 requests was kept; the chance that none" in text
 
 
 def test_rule_that_was_taken_back_into_shadow_paged_before(

@@ -103,6 +103,32 @@ def test_alert_without_new_decisions_counts_as_of_its_last_change(
     assert (found.alerts, found.old) == (len(old), 1)
 
 
+def test_what_costs_is_listed_first_and_the_cut_says_so(store: Connections) -> None:
+    """After an incident shadow was above what had lost thousands, which the cut left out."""
+    seed = Seed(random.Random(0))
+    for number, (state, is_shadow, at_risk, loss) in enumerate(
+        [
+            ("resolved", True, "0", 900), ("resolved", False, "0", 7), ("resolved", False, "0", 80),
+            ("firing", True, "9000", 1), ("firing", False, "20", 1), ("cooling", False, "30", 1),
+        ]
+    ):  # fmt: skip
+        fired_ns, name = TODAY_NS - (90 - number) * NS_PER_S, f"e{number}"
+        row: dict[str, Any] = {"episode_id": name, "is_shadow": is_shadow, "region": f"r{number}"}
+        seed.cell(fired_ns, region=f"r{number}", decisions=9, late=9, loss=str(loss))
+        seed.alert(fired_ns, 1, "firing", **row, loss_usd=Decimal(loss))
+        row |= {"started_ns": fired_ns, "loss_usd": Decimal(0)}
+        seed.alert(TODAY_NS - number * NS_PER_S, 2, state, **row, at_risk=at_risk)
+    seed.insert(store.client())
+    dearest = ["e5", "e4", "e3", "e2", "e1", "e0"]
+    found = listed_alerts(Reader(store), HOUR)
+    assert [each.episode_id for each in found.alerts] == dearest
+    assert (found.total, found.is_cut) == (6, False)
+    for rows_max in range(1, 6):
+        cut = listed_alerts(Reader(store), HOUR, rows_max)
+        assert [each.episode_id for each in cut.alerts] == dearest[:rows_max]
+        assert (cut.total, cut.is_cut) == (6, True)
+
+
 def test_others_of_an_incident_are_counted_while_they_are_open() -> None:
     """A list says that two rows are one thing; what is over is none of it."""
     rows = [
@@ -122,7 +148,7 @@ def test_every_alert_says_what_it_costs_now_and_so_far(own_world: Connections) -
     seed.alert(TODAY_NS - 10 * NS_PER_S, 1, "firing", episode_id="quiet", region=REGIONS[1])
     seed.alert(TODAY_NS - 10 * NS_PER_S, 1, "firing", episode_id="none", action=ACTIONS[1])
     seed.insert(own_world.client())
-    found = {alert.episode_id: alert for alert in listed_alerts(Reader(own_world), HOUR)}
+    found = {alert.episode_id: alert for alert in listed_alerts(Reader(own_world), HOUR).alerts}
     burning = found["episode-1"]
     assert (burning.lost_usd, burning.lost_low_usd) == (Decimal("0.25"), Decimal("0.0625"))
     assert burning.lost_from_ns == TODAY_NS - 80 * NS_PER_S
@@ -130,7 +156,7 @@ def test_every_alert_says_what_it_costs_now_and_so_far(own_world: Connections) -
     assert found["all"].lost_usd == Decimal("0.25")
     # Attribution is some seconds behind: now is where it is, and costs no less.
     later = Range(HOUR.from_ns, HOUR.to_ns + 8 * NS_PER_S)
-    behind = {alert.episode_id: alert for alert in listed_alerts(Reader(own_world), later)}
+    behind = {alert.episode_id: alert for alert in listed_alerts(Reader(own_world), later).alerts}
     assert behind["episode-1"].now_usd_per_h == Decimal(15)
     # Its last decision lies in the minute before the newest of all.
     assert (found["quiet"].lost_usd, found["quiet"].now_usd_per_h) == (Decimal(0), Decimal(0))
@@ -148,7 +174,8 @@ def test_alert_that_is_over_says_why_it_fired(store: Connections, ending: str) -
         seed.alert(at_ns, seq, "unknown", episode_id="u", reason=reason)
     seed.alert(TODAY_NS, 9, "pending", episode_id="p", reason="40% late")
     seed.insert(store.client())
-    found = {alert.episode_id: alert.reason for alert in listed_alerts(Reader(store), HOUR)}
+    listed = listed_alerts(Reader(store), HOUR).alerts
+    found = {alert.episode_id: alert.reason for alert in listed}
     assert found == {"e": "30% late", "u": "0% late", "p": "40% late"}
     rows = [
         event(seq=at, to_state=state, reason=why) for at, (state, why) in enumerate(reasons.items())

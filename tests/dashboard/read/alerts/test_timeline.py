@@ -53,3 +53,17 @@ def test_end_of_a_silence_has_its_day_by_the_clock_of_the_reader() -> None:
             (line,) = timeline([], [], [], [silence], zone, NOW_NS)
             mark = zone.mark(silence.ends_ns)
             assert line.text == f"silence 4 until {until} {mark} (rule=burn): move"
+
+
+def test_silence_that_ended_has_a_line_for_its_end() -> None:
+    """Messages went out again at an instant at which, by the timeline, nothing happened."""
+    ends_ns = NOW_NS + NS_PER_MINUTE
+    silence = Silence(1, parse_matchers(["rule=burn"]), NOW_NS, ends_ns, "anna", "x", NOW_NS, "")
+    for now_ns, said in (
+        (ends_ns - 1, []),
+        (ends_ns, [(ends_ns, "", "silence 1 ended in its time")]),
+    ):
+        *ended, _ = timeline([], [], [], [silence], Zone(), now_ns)
+        assert [(each.at_ns, each.actor, each.text) for each in ended] == said
+    (by, _) = timeline([], [], [], [replace(silence, ended_by="bob")], Zone(), ends_ns)
+    assert (by.actor, by.text) == ("bob", "silence 1 ended before its time")

@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from alerts.rows import failing_of
-from dashboard.read.alerts.wording import blamed_of, cause_of
+from dashboard.read.alerts.counts import Counts
+from dashboard.read.alerts.listing import AtRisk, IncidentSum
+from dashboard.read.alerts.wording import (
+    blamed_of,
+    cause_of,
+    companion_dollars,
+    incident_of,
+    packets_of,
+)
+from dashboard.read.packet_rows import KeptPackets
 from tests.support.alerts.builders import event
 
 
@@ -55,3 +65,29 @@ def test_cause_of_a_wide_alert_names_the_class_that_it_is_true_of() -> None:
     assert cause_of(slow) == "all / all, most by b/us: store slower by 120 ms than normal"
     silent = replace(slow, blamed_stage="", blamed_class="")
     assert cause_of(silent).startswith("all / all: $9.00/h at risk; b/us loses most of it")
+
+
+def test_packets_are_told_in_words() -> None:
+    """`chance that none is missing 0.00 %` is read by nobody at three in the morning."""
+    none = KeptPackets(0.0, 46, 0, [])
+    assert packets_of(none) == "of none of 46 requests every packet was kept"
+    assert packets_of(replace(none, rebuilt=45, probability=0.9)) == (
+        "every packet of 45 of 46 requests was kept; the chance that none is missing is 90.00 %"
+    )
+    assert packets_of(None) == "check pending, or none are recorded"
+
+
+def test_incident_is_told_as_one() -> None:
+    """What nobody knows is said so, and is never zero dollars."""
+    usd = Decimal(800)
+    risk = AtRisk(usd, usd, usd, alerts=2, unpriced=0, old=0, counts=Counts(2, 1, 0, 0))
+    found = IncidentSum("a", 4, 1, None, risk, Decimal(70))
+    assert incident_of(found, str) == (
+        "4 alerts, 2 firing, 1 cooling, $800.00 / h at risk, $70.00 lost so far, since 1"
+    )
+    unknown = replace(found, at_risk=replace(risk, alerts=0), lost_usd=None)
+    assert ", risk unknown, loss unknown so far, " in incident_of(unknown, str)
+    over = replace(found, ended_ns=9)
+    assert incident_of(over, str) == "4 alerts, $70.00 lost, 1 to 9"
+    assert companion_dollars(usd, None) == "$800.00 / h, loss unknown"
+    assert companion_dollars(None, usd) == "$800.00 lost"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +14,11 @@ from alerts.state.subject import Subject
 from alerts.state.transitions import Phase
 from attribution.jobs.late.put_off import PutOff
 from collector.core.clock import NS_PER_S
+from collector.store.connect import Connections
 from dashboard.cli.ask.alerts.main import show_history, show_open
 from dashboard.cli.ask.alerts.silences import show_silence
 from tests.conftest import NOW_NS
-from tests.support.alerts.builders import EPISODE, event, firing_state, message
+from tests.support.alerts.builders import EPISODE, event, firing_state, message, rule
 from tests.support.alerts.scene import HURT, write_arrived, write_seconds
 from tests.support.alerts.state_api import StateApi
 
@@ -36,7 +38,7 @@ def test_person_reads_what_fires_with_its_money(
 ) -> None:
     """And what others said of it; a sender's text must not drive the terminal."""
     assert not show_open(state_api.client, as_json=False)
-    assert capsys.readouterr().out == "0 fire, and 0 of others\n"
+    assert capsys.readouterr().out == "0 firing, and 0 of others\n"
     state_api.fire(action="check\x1b[2Jout")
     state_api.client.post(
         f"/api/v1/alerts/{EPISODE}/ack",
@@ -58,7 +60,7 @@ def test_person_reads_what_fires_with_its_money(
         "hidden by silence 1"
     )
     assert second.endswith('{"alertname": "\\u001b[31mHigh"}')
-    assert last == "1 fire, and 1 of others"
+    assert last == "1 firing, and 1 of others"
 
     show_history(state_api.client, EPISODE, as_json=False)
     head, change, note, hides = capsys.readouterr().out.splitlines()
@@ -171,6 +173,50 @@ def test_figure_of_now_says_how_much_of_its_window_is_not_attributed(
     assert "$18,000.00/h, since " in said, "the lane wrote it, and has not said so yet"
 
 
+def test_what_to_do_is_told_with_the_alert(
+    store: Connections, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page had a note, a runbook and the sum of the incident, and the command none of them."""
+    told = rule(note="call storage\x1b[2J", runbook_url="https://wiki.example/burn")
+    api, began_ns, other = StateApi(store, tmp_path, [told]), NOW_NS - 60 * NS_PER_S, "f" * 32
+    api.fire(at_ns=began_ns, started_ns=began_ns, incident_id=EPISODE)
+    of = replace(firing_state(), episode_id=other, subject=Subject("checkout", "us-east"))
+    fired = event(
+        episode_id=other, region="us-east", at_ns=began_ns, started_ns=began_ns, incident_id=EPISODE
+    )
+    api.state.record([Update(of, fired)])
+    for region in ("eu-west", "us-east"):
+        write_seconds(store.client(), began_ns, 60, region, 120)
+    mirror(api.state, store)
+    show_history(api.client, EPISODE, as_json=False)
+    _, incident, note, runbook, *_ = capsys.readouterr().out.splitlines()
+    assert incident == (
+        f"incident {EPISODE}: 2 alerts, 2 firing, $36,000 / h at risk, $600.00 lost so far, since "
+        "2033-05-18T03:32:20Z"
+    )
+    assert note == "note of the rule: call storage\\u001b[2J"
+    assert runbook == "runbook: https://wiki.example/burn"
+    show_history(api.client, EPISODE, as_json=True)
+    report = json.loads(capsys.readouterr().out)["report"]
+    assert report["incident_sum"]["lost_usd"] == "600.000000"
+    [listed] = api.client.get("/api/v1/alerts")["incidents"]
+    assert listed == report["incident_sum"]
+    api.close()
+
+
+def test_alert_that_never_fired_is_not_of_1970(
+    state_api: StateApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its data stopped before it could fire; it began with its first change."""
+    state_api.fire(to_state="pending", at_ns=NOW_NS - NS_PER_S, started_ns=0)
+    state_api.fire(seq=2, from_state="pending", to_state="unknown", started_ns=0)
+    show_history(state_api.client, EPISODE, as_json=False)
+    head = capsys.readouterr().out.splitlines()[0]
+    assert ", unknown, unknown cost, never fired, since 2033-05-18T03:33:19Z" in head
+    alert = state_api.client.get(f"/api/v1/alerts/{EPISODE}")["alert"]
+    assert (alert["started_ns"], alert["since_ns"]) == (0, NOW_NS - NS_PER_S)
+
+
 def test_what_pages_nobody_is_listed_and_exits_0(
     state_api: StateApi, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -187,7 +233,7 @@ def test_what_pages_nobody_is_listed_and_exits_0(
     put(3, Phase.UNKNOWN)
     assert not show_open(state_api.client, as_json=False)
     *lines, last = capsys.readouterr().out.splitlines()
-    assert last == "1 fire, 1 unknown, 1 of them in shadow, and 0 of others"
+    assert last == "0 firing, 1 unknown, 1 in shadow, and 0 of others"
     assert sum("unknown, unknown cost, since" in line for line in lines) == 1
     [shadow] = [line for line in lines if "shadow" in line]
     assert "/r2, firing, shadow: pages nobody, $7,407.41/h at its last change " in shadow
@@ -200,7 +246,7 @@ def test_what_pages_nobody_is_listed_and_exits_0(
     put(5, Phase.COOLING)
     capsys.readouterr()
     assert show_open(state_api.client, as_json=False)
-    assert "2 fire, 1 cools, 1 unknown, 1 of them in shadow, and" in capsys.readouterr().out
+    assert "1 firing, 1 cooling, 1 unknown, 1 in shadow, and" in capsys.readouterr().out
 
 
 def test_preview_of_unknown_cost_is_no_zero(
