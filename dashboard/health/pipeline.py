@@ -124,7 +124,8 @@ class Stage:
             )
         if self.role:
             said = "has not said yet how far it is" if self.behind_s is None else _STOPPED
-            return f"`millworth {self.role}` {said}"
+            why = "; where `attributed` is behind as well, that is why"
+            return f"`millworth {self.role}` {said}{why if self.name == 'alerted' else ''}"
         if self.behind_s is None:
             return "it has not come through once since the start"
         return LIMITS[self.name].remedy

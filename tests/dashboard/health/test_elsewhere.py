@@ -174,6 +174,7 @@ def test_processes_that_stopped_are_told_by_the_one_with_the_pages(apart: Apart)
     status, wrong = apart.health()
     assert (status, set(wrong)) == ("warn", {"stage.attributed", "stage.late", "stage.alerted"})
     assert wrong["stage.attributed"]["detail"].startswith("`millworth attribute` has stopped or")
+    assert wrong["stage.alerted"]["detail"].endswith("behind as well, that is why")
 
     apart.clock.ns += 700 * NS_PER_S
     assert apart.run("collect", "spare", "serve") == []
