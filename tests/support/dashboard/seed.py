@@ -61,6 +61,8 @@ class Seed:
             if cell not in there:
                 there.add(cell)
                 self.cell(second_ns, action=action, region=region, decisions=0, late=0)
+                cells = self.tables["revenue_cells"]
+                cells.append(dict.fromkeys(cells[0], 0) | cells.pop())  # a test may have more
 
     def decision(
         self,
