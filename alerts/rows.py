@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 # The basis of an alert whose dollars nobody knows: its columns of money have no null.
 UNKNOWN = "unknown"
+MICRO_USD: Final = Decimal("0.000001")  # to which dollars are told
 # Of a reason, where failures are what an alert is about: it may say before this what held it back.
 _FAILING: Final = re.compile(
     r"(?:^|; )(([\d.]+)% of (?:its decisions|the decisions of [^;]+?) fail(?:ed)?)(?=$|[;,])"
@@ -116,7 +117,8 @@ class Dollars:
 
     def an_hour(self, seconds: Decimal) -> Dollars:
         """Return what an hour costs at the rate of a loss in so many seconds."""
-        return self * (3_600 / seconds)
+        of = self * (3_600 / seconds)
+        return Dollars(*(each.quantize(MICRO_USD) for each in astuple(of)))
 
 
 @dataclass(frozen=True, slots=True)

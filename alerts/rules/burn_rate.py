@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
-from alerts.rows import UNKNOWN, Dollars
+from alerts.rows import MICRO_USD, UNKNOWN, Dollars
 from alerts.rules.base import Cost, attributed_s, duration_text, is_much, missing_s, share_text
 from alerts.rules.tiers import DollarBurnConfig, Tier
 from alerts.state.transitions import Status
@@ -16,7 +16,6 @@ from collector.core.intervals import Z90
 
 _S_PER_DAY = 86_400
 _S_PER_H = 3_600
-_MICRO_USD = Decimal("0.000001")
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
 
@@ -187,7 +186,7 @@ def burn_of(rule: DollarBurnConfig, losses: Losses) -> Burn:
         loss_low_usd=long.loss_low_usd,
         loss_high_usd=long.loss_high_usd,
         burn=share * budget_s / tier.long_window_s,
-        risk_usd_per_h=risk_usd_per_h.quantize(_MICRO_USD),
+        risk_usd_per_h=risk_usd_per_h.quantize(MICRO_USD),
         budget_share=share,
         exhaustion_s=exhaustion_s,
         basis=long.basis,
@@ -221,7 +220,7 @@ def lower_bound(window: Window, z: float) -> Decimal:
         return _ZERO
     slope_deviation = max(0.0, math.log(window.loss_usd / window.loss_low_usd) / Z90)
     deviation = math.sqrt(1 / events + slope_deviation**2)
-    return (window.loss_usd * Decimal(math.exp(-z * deviation))).quantize(_MICRO_USD)
+    return (window.loss_usd * Decimal(math.exp(-z * deviation))).quantize(MICRO_USD)
 
 
 def _judge(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> tuple[Status, str]:

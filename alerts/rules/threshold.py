@@ -112,8 +112,10 @@ def _count(row: Any, _: int) -> Any:  # noqa: ANN401  # a row of any statement
 
 
 def _per_hour(row: Any, seconds: int) -> Any:  # noqa: ANN401  # a row of any statement
-    # Of the part of the window that is attributed; a replay has columns here.
-    return row[6] * _S_PER_H / seconds * (row[2] + row[-2]) / row[2]
+    # Of the part of the window that is attributed, a second at least; a replay has columns here.
+    arrived, most = row[2] + row[-2], seconds * row[2]
+    arrived = arrived + (most - arrived) * (arrived > most)
+    return row[6] * _S_PER_H / seconds * arrived / row[2]
 
 
 def _of_decisions(

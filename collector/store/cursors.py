@@ -29,6 +29,8 @@ DELAYED_CURSOR: Final = "attribution_delayed"
 OBSERVED_DELAYED_CURSOR: Final = "attribution.observed_delayed"
 # When the rules were judged last, where that is a process of its own.
 ALERTS_CURSOR: Final = "alerts"
+# Of each collector that is a process of its own, with its name behind it.
+COLLECT: Final = "collect."
 
 
 class JobCursor:
@@ -111,9 +113,12 @@ def read_cursors(client: Client) -> dict[str, int]:
 
 def furthest_cursor(client: Client) -> int:
     """Return the instant up to which some job has read, 0 where none ever ran."""
+    # What processes say of themselves is by clocks of their own.
     rows = client.query(
-        "SELECT greatest((SELECT max(cursor_ns) FROM job_cursors),"
-        " (SELECT max(cursor_ns) FROM provenance_chains))"
+        "SELECT greatest((SELECT max(cursor_ns) FROM job_cursors"
+        " WHERE job != {alerts:String} AND NOT startsWith(job, {collect:String})),"
+        " (SELECT max(cursor_ns) FROM provenance_chains))",
+        parameters={"alerts": ALERTS_CURSOR, "collect": COLLECT},
     ).result_rows
     return int(rows[0][0])
 

@@ -59,8 +59,9 @@ from dashboard.read.alerts.counts import Counts, count_alerts
 from dashboard.read.alerts.listing import (
     IncidentSum,
     Listed,
-    alerts_with_exemplars,
     incident_sums,
+    listed_alerts,
+    with_exemplars,
     with_people,
 )
 from dashboard.read.alerts.rows import AlertRow
@@ -130,8 +131,8 @@ class Alerts:
     alerts: list[AlertRow]
     total: int  # of the window, with those that are left out
     is_cut: bool  # some are left out
-    counts: Counts  # of `alerts`
-    incidents: list[IncidentSum]  # of `alerts`, in their order
+    counts: Counts  # with those that are left out, of 10,000 at most
+    incidents: list[IncidentSum]  # of the same, the one of the first alert first
     external: list[ExternalAlert]
 
 
@@ -273,8 +274,10 @@ def _state_router(of: AppContext, workers: Workers, reference: Reference) -> API
         """
         now_ns = clock.now_ns()
         seen = asked_range(window, until, now_ns)
-        found = await workers.run(alerts_with_exemplars, reader, seen, reference, limit)
-        return await workers.run(_with_people, found, state, seen.from_ns, now_ns)
+        listed = await workers.run(listed_alerts, reader, seen)
+        rows = listed.alerts[:limit]
+        shown = await workers.run(with_exemplars, reader, rows, seen, reference)
+        return await workers.run(_with_people, listed, shown, state, seen.from_ns, now_ns)
 
     @router.get("/health", tags=["health"])
     async def get_health() -> Health:
@@ -308,16 +311,17 @@ def _probe_router(
     return router
 
 
-def _with_people(found: Listed, state: AlertStore | None, from_ns: int, now_ns: int) -> Alerts:
+def _with_people(
+    listed: Listed, shown: list[AlertRow], state: AlertStore | None, from_ns: int, now_ns: int
+) -> Alerts:
     """Return alerts with what people did about them, where this process has that, and others'."""
     external = [] if state is None else ExternalAlerts(state).seen(from_ns, now_ns)
-    alerts = with_people(found.alerts, state, now_ns)
     return Alerts(
-        alerts,
-        found.total,
-        found.is_cut,
-        count_alerts(alerts),
-        incident_sums(found),
+        with_people(shown, state, now_ns),
+        listed.total,
+        len(shown) < listed.total,
+        count_alerts(listed.alerts),
+        incident_sums(listed),
         external,
     )
 

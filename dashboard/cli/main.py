@@ -118,14 +118,14 @@ def run(command: Callable[[], object]) -> None:
     _hold_standard_streams()
     if isinstance(sys.stdout, TextIOWrapper):  # a terminal without UTF-8 gets codes, no traceback
         sys.stdout.reconfigure(errors="backslashreplace")
-    output = _hold_output()
+    _hold_output()
     try:
         command()
-    except SystemExit:
+    except SystemExit as end:
         with suppress(BrokenPipeError):
             sys.stdout.flush()
-        if output is not None and output.is_closed:
-            # Typer and Rich end with 1, which says that something was found.
+        if isinstance(end.__context__, BrokenPipeError):
+            # Typer and Rich end with 1 then, which says that something was found.
             sys.exit(0)
         raise
     except MillworthError as error:
@@ -136,28 +136,22 @@ def run(command: Callable[[], object]) -> None:
 
 
 class _Output(FileIO):
-    """Standard output that knows whether its reader went away, as `head` does."""
-
-    is_closed = False
+    """Standard output of which what comes after its reader went away, as `head` does, is lost."""
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401  as FileIO has it
-        """Write; what comes after the reader went away goes nowhere."""
+        """Write; raises BrokenPipeError once."""
         try:
             return super().write(data)
         except BrokenPipeError:
-            self.is_closed = True
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.fileno())
             raise
 
 
-def _hold_output() -> _Output | None:
-    """Return standard output, from now on of a kind that knows its reader; None where it is other.
-
-    A test, or whoever calls us, may have put something of its own there.
-    """
+def _hold_output() -> None:
+    """Have standard output be of that kind, unless a test, or who calls us, put its own there."""
     held = sys.stdout
     if held is not sys.__stdout__ or not isinstance(held, TextIOWrapper):
-        return None
+        return
     held.flush()
     output = _Output(held.fileno(), "w", closefd=False)
     sys.stdout = TextIOWrapper(
@@ -167,7 +161,6 @@ def _hold_output() -> _Output | None:
         line_buffering=held.line_buffering,
         write_through=held.write_through,
     )
-    return output
 
 
 def _hold_standard_streams() -> None:

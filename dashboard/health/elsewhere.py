@@ -18,6 +18,7 @@ from collector.store.connect import Connections
 from collector.store.cursors import (
     ALERTS_CURSOR,
     ATTRIBUTION_CURSOR,
+    COLLECT,
     LATE_CURSOR,
     LATE_UNTIL_CURSOR,
     read_cursors,
@@ -28,10 +29,9 @@ from collector.store.errors import explain
 
 # Of each collector, with its name behind it: when something came last, up to when all that came is
 # stored, and when it ended with nothing left in its log.
-COLLECT: Final = "collect."
-_RECEIVED: Final = "collect.received "
-_STORED: Final = "collect.stored "
-_ENDED: Final = "collect.ended "
+_RECEIVED: Final = f"{COLLECT}received "
+_STORED: Final = f"{COLLECT}stored "
+_ENDED: Final = f"{COLLECT}ended "
 # The log of a machine that is gone for longer is not waited for.
 _FORGOTTEN_NS: Final = NS_PER_DAY
 

@@ -21,7 +21,7 @@ from collector.core.errors import MillworthError
 from collector.core.sql import sql
 from collector.otlp.check import Signal
 from collector.store.connect import Connections
-from collector.store.cursors import UNWRITTEN_NS_MAX
+from collector.store.cursors import COLLECT, UNWRITTEN_NS_MAX
 from dashboard.health.items import HealthItem, Status
 
 if TYPE_CHECKING:
@@ -72,7 +72,6 @@ _ROLES: Final = {
     "alerted": "alert",
 }
 _SERVE: Final = "serve"
-_COLLECTOR: Final = "collect."
 PUT_OFF: Final = "attribution.put_off"
 
 
@@ -211,7 +210,7 @@ class Stages:
                 else ""
             )
             items.append(
-                HealthItem(f"{_COLLECTOR}{name}", round(behind_s, 1), "s behind", status, detail)
+                HealthItem(f"{COLLECT}{name}", round(behind_s, 1), "s behind", status, detail)
             )
         return items
 

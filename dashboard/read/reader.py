@@ -50,6 +50,8 @@ _SLOTS_MIN = 100  # in which they lie, spread over the whole range
 # An open alert is shown however long ago it last changed, up to this.
 ALERT_LOOKBACK_NS = 7 * NS_PER_DAY
 ALERTS_MAX = 500
+# Of which sums and counts are made, whatever is shown of them.
+ALERTS_COUNTED_MAX = 10_000
 PACKETS_MAX = 5_000
 BURSTS_MAX = 20
 FOUND_MAX = 20  # decisions of one search

@@ -55,7 +55,7 @@ class Canary:
             for each in judge([known for _, known in self._sent], self._store, self._sent[0][0])
         }
         ended = [known for sent_ns, known in self._sent if now_ns - sent_ns >= LOST_AFTER_NS]
-        self._sent = self._sent[len(ended) :]
+        self._sent = [each for each in self._sent if now_ns - each[0] < LOST_AFTER_NS]
         self.lost += sum(known.decision_id not in found for known in ended)
         self._settled += [found[k.decision_id] for k in ended if k.decision_id in found]
         # A late span changes what was attributed: what is young is judged again the next time.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from collector.audit.log import AuditState
 from collector.core.clock import NS_PER_S, Clock
-from collector.core.errors import CaptureError, StoreUnavailableError
+from collector.core.errors import CaptureError, MillworthError
 from collector.core.http.address import authority
 from collector.core.log import get_logger
 from collector.core.worker import Worker
@@ -347,7 +347,7 @@ class Service(Parts):
         drained = self._collector.stop(drain_seconds) if self._collector is not None else True
         self.stop_jobs()
         if self.collector_cursor is not None and drained:
-            with suppress(StoreUnavailableError):  # it is said to have stopped then
+            with suppress(MillworthError):  # it is said to have stopped then
                 self.collector_cursor.end(self.collector.now_ns())
         if self.recorder is not None:
             self.recorder.stop()

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from collector.core.clock import NS_PER_S, SystemClock
 from collector.core.errors import MillworthError, StoreInUseError, StoreUnavailableError
 
-# In it the engine names its process; it is locked while that runs.
+# The engine has it locked while it runs.
 LOCK_FILE: Final = "status"
-_PROCESS: Final = re.compile(rb"PID: (\d+)")
 # A start takes some seconds, and on a busy machine, or with a large log, a minute.
 _STARTS_S: Final = 120.0
 
@@ -25,18 +24,27 @@ def held_s(store: Path) -> float | None:
     """Return for how many seconds another process has had a store open, None where none has it."""
     try:
         with (store / LOCK_FILE).open("rb") as file:
-            named = _PROCESS.match(file.read())
-            if named is not None and int(named[1]) == os.getpid():
-                return None
+            there = os.fstat(file.fileno())
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return (
-                    max(SystemClock().now_ns() - os.fstat(file.fileno()).st_mtime_ns, 0) / NS_PER_S
-                )
+                if not _is_open_here(there, file.fileno()):
+                    return max(SystemClock().now_ns() - there.st_mtime_ns, 0) / NS_PER_S
     except OSError:
         return None
     return None
+
+
+def _is_open_here(there: os.stat_result, but: int) -> bool:
+    """Return whether this process has a file open, but for one descriptor.
+
+    The process that the file names says nothing: in containers each is number one.
+    """
+    for descriptor in (int(each.name) for each in Path("/proc/self/fd").iterdir()):
+        with suppress(OSError):  # closed meanwhile
+            if descriptor != but and os.path.samestat(os.fstat(descriptor), there):
+                return True
+    return False
 
 
 def held_elsewhere(path: Path | None, base_url: str, part: str = "") -> MillworthError:

@@ -29,6 +29,7 @@ from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.alerts.counts import count_alerts
 from dashboard.read.alerts.listing import alerts_of_state, listed_alerts, with_people
 from dashboard.read.alerts.rows import AlertRow
+from dashboard.read.reader import ALERTS_MAX
 from dashboard.read.rows import Attributed, Range
 from dashboard.read.scope import Scope, parse_scope
 from dashboard.units import UNKNOWN, count
@@ -212,7 +213,8 @@ def show(context: PageContext, scope: Scope) -> Found:
     """Read the page: a value for each of READ."""
     found, now_ns = read(context, scope), context.clock.now_ns()
     seen = scope.range_at(now_ns)
-    left_out = f", without {count(found.left_out)} that cost less" if found.left_out else ""
+    hidden = found.left_out + len(found.judged[ALERTS_MAX:])
+    left_out = f", without {count(hidden)} that cost less" if hidden else ""
     past = as_of(scope.zone, now_ns, seen.to_ns)
     when = f" {past}" if past else ""
     counts = count_alerts((*found.judged, *found.unknown)).text
@@ -229,9 +231,13 @@ def show(context: PageContext, scope: Scope) -> Found:
             is_away=bool(found.away),
         ),
         "alerts-rule.data": _choices("Any rule", sorted(rules), scope.filter("rule")),
-        "alerts-list.rowData": alert_lines(found.judged, scope.zone, now_ns, seen.to_ns),
+        "alerts-list.rowData": alert_lines(
+            found.judged[:ALERTS_MAX], scope.zone, now_ns, seen.to_ns
+        ),
         "alerts-list-note.children": (f"{_alerts(len(found.judged))}, {counts}{when}{left_out}"),
-        "alerts-unknown.rowData": alert_lines(found.unknown, scope.zone, now_ns, seen.to_ns),
+        "alerts-unknown.rowData": alert_lines(
+            found.unknown[:ALERTS_MAX], scope.zone, now_ns, seen.to_ns
+        ),
         "alerts-unknown-note.children": (
             f"{_alerts(len(found.unknown))} without data: what they cost is not known"
         ),

@@ -6,6 +6,7 @@ from dash import Dash, Input, State, dcc, html
 
 from collector.core.clock import NS_PER_DAY
 from collector.store.cursors import (
+    COLLECT,
     DELAYED_CURSOR,
     LATE_CURSOR,
     LATE_UNTIL_CURSOR,
@@ -13,7 +14,6 @@ from collector.store.cursors import (
     OUTCOMES_CURSOR,
     OUTCOMES_UNTIL_CURSOR,
 )
-from dashboard.health.elsewhere import COLLECT
 from dashboard.pages.answers.pipeline import (
     boxes,
     items_table,

@@ -40,7 +40,7 @@ from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.alerts.timeline import Moment, blamed, timeline
 from dashboard.read.alerts.wording import blamed_of, cause_of
 from dashboard.read.packet_rows import KeptPackets
-from dashboard.read.reader import Reader
+from dashboard.read.reader import ALERTS_COUNTED_MAX, Reader
 from dashboard.read.rows import Range, Reference
 from dashboard.units import Zone
 
@@ -220,7 +220,8 @@ def _others(reader: Reader, alert: AlertRow, now_ns: int) -> list[AlertRow]:
         return []
     # A ticket may fire for days before what has its cause begins, and after it.
     from_ns = max(0, (alert.started_ns or alert.first_ns) - _INCIDENT_NS)
-    found, _ = reader.alerts(Range(from_ns, now_ns + 1), incident_id=alert.incident_id)
+    seen = Range(from_ns, now_ns + 1)
+    found, _ = reader.alerts(seen, ALERTS_COUNTED_MAX, incident_id=alert.incident_id)
     return [each for each in found if each.episode_id != alert.episode_id]
 
 

@@ -20,7 +20,7 @@ from dashboard.read.alerts.counts import Counts, count_alerts
 from dashboard.read.alerts.exemplars import exemplars
 from dashboard.read.alerts.losses import ClassLosses, lost_together, with_losses
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES, AlertRow
-from dashboard.read.reader import ALERTS_MAX, Reader
+from dashboard.read.reader import ALERTS_COUNTED_MAX, ALERTS_MAX, Reader
 from dashboard.read.rows import Range, Reference
 
 # Each exemplar is a question of its own.
@@ -44,13 +44,8 @@ class Listed:
     """The alerts of a range, what costs most first."""
 
     alerts: list[AlertRow]
-    total: int  # of the range, with those that are left out
+    total: int  # of the range, with those beyond as many as are read
     lost: ClassLosses  # what classes lost, of which that of each alert is the sum
-
-    @property
-    def is_cut(self) -> bool:
-        """Return whether some are left out."""
-        return len(self.alerts) < self.total
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,22 +76,22 @@ def _dearness(alert: AlertRow) -> tuple[bool, bool, Decimal, Decimal, int]:
     return is_over, alert.is_shadow, -rate, -(alert.lost_usd or Decimal(0)), -alert.at_ns
 
 
-def listed_alerts(reader: Reader, seen: Range, rows_max: int = ALERTS_MAX) -> Listed:
+def listed_alerts(reader: Reader, seen: Range) -> Listed:
     """Return the alerts of a range, with what they cost now and so far."""
-    alerts, total = reader.alerts(seen, rows_max)
+    alerts, total = reader.alerts(seen, ALERTS_COUNTED_MAX)
     found, lost = with_losses(reader, alerts, seen.to_ns)
     return Listed(dearest_first(found), total, lost)
 
 
 def alerts_at_risk(reader: Reader, seen: Range) -> tuple[list[AlertRow], AtRisk]:
     """Return the same, and what is at risk in a range by those that fire."""
-    alerts, _ = reader.alerts(seen)
+    alerts, _ = reader.alerts(seen, ALERTS_COUNTED_MAX)
     found, lost = with_losses(reader, alerts, seen.to_ns)
     of_classes = [each for each in found if each.is_of(seen.action, seen.region)]
     live = [each for each in of_classes if not each.is_shadow]
     chosen = Subject(seen.action or ALL, seen.region or ALL)
     at_risk = replace(_at_risk(live, lost, chosen), counts=count_alerts(of_classes))
-    return dearest_first(found), at_risk
+    return dearest_first(found)[:ALERTS_MAX], at_risk
 
 
 def incident_sum(alerts: Sequence[AlertRow], lost: ClassLosses) -> IncidentSum:
@@ -126,20 +121,19 @@ def incident_sums(listed: Listed) -> list[IncidentSum]:
     return [incident_sum(alerts, listed.lost) for alerts in found.values()]
 
 
-def alerts_with_exemplars(
-    reader: Reader, seen: Range, reference: Reference, rows_max: int = ALERTS_MAX
-) -> Listed:
-    """Return the same, the first 50 each with the decision that shows best what it is about.
+def with_exemplars(
+    reader: Reader, alerts: Sequence[AlertRow], seen: Range, reference: Reference
+) -> list[AlertRow]:
+    """Return alerts, the first 50 each with the decision that shows best what it is about.
 
     Where its packets were asked for, it says whether all of them were kept.
     """
-    listed = listed_alerts(reader, seen, rows_max)
-    found = with_packets(reader, listed.alerts, seen)
+    found = with_packets(reader, alerts, seen)
     shown = [
         replace(alert, exemplar=_exemplar(reader, alert, reference))
         for alert in found[:_EXEMPLARS_MAX]
     ]
-    return replace(listed, alerts=shown + found[_EXEMPLARS_MAX:])
+    return shown + found[_EXEMPLARS_MAX:]
 
 
 def _exemplar(reader: Reader, alert: AlertRow, reference: Reference) -> str:

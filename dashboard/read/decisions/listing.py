@@ -26,8 +26,6 @@ FILE_ROWS_MAX: Final = 100_000  # of a file of all that a filter holds
 _FIRST_PART: Final = 256
 _PART_NS_MIN: Final = NS_PER_MINUTE
 _GROWS: Final = 4
-# A run attributes, and then sums: longer than this it does not take.
-_SUMMED_WITHIN_NS: Final = 10 * NS_PER_MINUTE
 _MICROS: Final = Decimal("0.000001")
 _ROWS_A_READING: Final = 5_000
 # What is priced at a time: beside its cell and its statement a decision takes 200 bytes.
@@ -136,6 +134,7 @@ class DecisionList:
         self, wanted: Wanted, order: Order, rows_max: int, *, stated: bool
     ) -> tuple[list[DecisionRow], After | None]:
         """Return one page, and where the next begins: None where there is no more."""
+        wanted = wanted.summed
         found = self._keys(wanted, order, rows_max + 1, stated=stated)
         rows, more = found[:rows_max], found[rows_max:]
         if not rows:
@@ -271,7 +270,7 @@ class DecisionList:
             "reference_actions": list(by_action),
             "reference_ns": list(by_action.values()),
             "default_reference_ns": reference.default_ns,
-            "summed_ns": max(seen.from_ns, seen.to_ns - _SUMMED_WITHIN_NS),
+            "summed_ns": wanted.summed.summed_ns,
             "instants_ns": [],
         }
 
@@ -288,7 +287,7 @@ class DecisionList:
 
         To join all that a month holds takes more memory than a question may.
         """
-        seen = wanted.seen
+        wanted, seen = wanted.summed, wanted.seen
         [row] = self._reader.ask("held", __file__, _range(seen))
         parts = max(1, math.ceil(row["decisions"] / self._priced_max))
         ends = [

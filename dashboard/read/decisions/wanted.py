@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from attribution.core.segments import SEGMENTS, segments_of
+from collector.core.clock import NS_PER_MINUTE
 from collector.core.errors import InputError
 from dashboard.read.rows import Range
 from dashboard.read.scope import UNBOUNDED_NS
@@ -14,6 +15,8 @@ from dashboard.read.scope import UNBOUNDED_NS
 COLUMN_SORTS: Final = ("time", "latency", "segment")
 DOLLAR_SORTS: Final = ("lost", "value")
 SORTS: Final = (*COLUMN_SORTS, *DOLLAR_SORTS)
+# A run attributes, and then sums: what began earlier nobody waits for.
+SUMMED_WITHIN_NS: Final = 10 * NS_PER_MINUTE
 _AFTER: Final = re.compile(r"(-?\d{1,19})~(\d{1,19})~(.+)", re.DOTALL)
 
 
@@ -30,6 +33,15 @@ class Wanted:
     failed: bool = False  # those alone
     low_ns: int = 0
     high_ns: int = UNBOUNDED_NS
+    # Up to when all are taken to be summed; None: by the end of the range.
+    summed_ns: int | None = None
+
+    @property
+    def summed(self) -> Wanted:
+        """Return the same with that instant fixed, whichever part of the range is read."""
+        if self.summed_ns is not None:
+            return self
+        return replace(self, summed_ns=max(self.seen.from_ns, self.seen.to_ns - SUMMED_WITHIN_NS))
 
     @property
     def places(self) -> list[int]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -121,6 +123,28 @@ def test_reader_that_has_seen_enough_is_no_finding(command: str) -> None:
     )  # fmt: skip
     assert said.stdout.split()[1:] == ["0", "1"], said.stderr
     assert said.stderr == ""
+
+
+def test_command_that_came_to_its_end_has_found_what_it_found() -> None:
+    """Its reader had gone before the last of it was written, and all was said to be well."""
+    program = (
+        "import sys, typer; from dashboard.cli.main import run\n"
+        "app = typer.Typer()\n"
+        "@app.command()\n"
+        "def found() -> None: sys.stdout.write('broken\\n'); raise typer.Exit(1)\n"
+        "run(app)"
+    )
+    # Whoever reads has gone before anything is written.
+    ours = 'read -r _ < "$2"; env -u PYTHONUNBUFFERED "$0" -c "$1"; echo $? >&2'
+    shell = f'{{ {ours}; }} | {{ exec <&-; echo gone > "$2"; }}'
+    with TemporaryDirectory() as directory:
+        gate = f"{directory}/gate"
+        os.mkfifo(gate)
+        said = subprocess.run(
+            ["bash", "-c", shell, sys.executable, program, gate],
+            cwd=ROOT, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+    assert said.stderr == "1\n"
 
 
 def test_typo_of_a_group_says_which_is_meant() -> None:

@@ -14,7 +14,7 @@ from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError, StoreUnavailableError
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
-from dashboard.read.alerts.listing import alerts_with_exemplars
+from dashboard.read.alerts.listing import listed_alerts, with_exemplars
 from dashboard.read.alerts.losses import losses
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Attributed, Range, Reference
@@ -167,7 +167,8 @@ def test_reference_of_one_action_holds_for_it_alone(reader: Reader) -> None:
 
 def test_alert_is_shown_at_its_last_state_with_the_decision_that_shows_it(reader: Reader) -> None:
     """Of the late decisions the one with packets is the evidence, although another is slower."""
-    (alert,) = alerts_with_exemplars(reader, HOUR, REFERENCE).alerts
+    listed = listed_alerts(reader, HOUR).alerts
+    (alert,) = with_exemplars(reader, listed, HOUR, REFERENCE)
     assert (alert.state, alert.seq, alert.severity) == ("firing", 2, "page")
     assert alert.revenue_at_risk_usd_per_h == Decimal("1840.5")
     assert alert.first_ns == TODAY_NS - 30 * NS_PER_S
@@ -179,7 +180,8 @@ def test_alert_on_a_service_is_shown_by_no_decision(own_world: Connections) -> N
     seed = Seed(random.Random(0))
     seed.alert(TODAY_NS, 1, "firing", episode_id="silence", action="", region="", basis="unknown")
     seed.insert(own_world.client())
-    found = alerts_with_exemplars(Reader(own_world), HOUR, REFERENCE).alerts
+    reader = Reader(own_world)
+    found = with_exemplars(reader, listed_alerts(reader, HOUR).alerts, HOUR, REFERENCE)
     assert {alert.episode_id: alert.exemplar for alert in found}["silence"] == ""
 
 

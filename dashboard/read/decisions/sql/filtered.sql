@@ -25,7 +25,7 @@
         FROM attributions FINAL
         WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
             AND (empty({instants_ns:Array(UInt64)}) OR ingress_ns IN {instants_ns:Array(UInt64)})
-            -- What is attributed and in no cell yet has no dollars for a moment: it is not there yet.
+            -- What is attributed and in no cell yet has no dollars: until it has, it is not there.
             AND (ingress_ns < {summed_ns:UInt64} OR (intDiv(ingress_ns, 1000000000) * 1000000000, class) IN
             (
                 SELECT second_ns, cityHash64(action) * 3 + cityHash64(region) FROM revenue_cells

@@ -132,6 +132,32 @@ def test_what_is_attributed_is_there_once_its_second_is_summed(store: Connection
     assert held() == (["d-2", "d-1"], 2, 2)
 
 
+def test_pages_and_parts_hold_what_the_sum_does_while_late_ones_are_not_summed(
+    store: Connections,
+) -> None:
+    """Each page took up to its own cursor for summed: of eighty old decisions thirty were there."""
+    seed = Seed(random.Random(0))
+    for number in range(80):
+        seed.decision(TODAY_NS - (1_200 + 30 * number) * NS_PER_S, number)
+    seed.insert(store.client())
+    store.client().command("TRUNCATE TABLE revenue_cells")
+    in_parts = DecisionList(Reader(store), AttributionConfig(), REFERENCE, priced_max=20)
+    for found in (lists(store), in_parts):
+        assert found.totals(Wanted(HOUR), stated=True).decisions == 80
+        for sort in SORTS:
+            for ascending in (False, True):
+                order, listed = Order(sort, ascending), list[str]()
+                after = order.after
+                while True:
+                    rows, after = found.page(
+                        Wanted(HOUR), replace(order, after=after), 10, stated=True
+                    )
+                    listed += ids(rows)
+                    if after is None:
+                        break
+                assert sorted(listed) == sorted(f"d-{number}" for number in range(80)), sort
+
+
 def test_row_has_all_that_a_page_shows(own_world: Connections) -> None:
     """Segment, target, packets, service, and dollars where the store has them."""
     rows, after = lists(own_world).page(Wanted(HOUR), Order("latency"), 3, stated=False)
