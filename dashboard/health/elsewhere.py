@@ -6,10 +6,12 @@ whoever shows it reads that now and then, and remembers it while the store does 
 
 from __future__ import annotations
 
-import socket
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
@@ -32,6 +34,8 @@ from collector.store.errors import explain
 _RECEIVED: Final = f"{COLLECT}received "
 _STORED: Final = f"{COLLECT}stored "
 _ENDED: Final = f"{COLLECT}ended "
+ID_FILE: Final = "id"  # beside the log
+_ID: Final = re.compile(r"[0-9a-f]{32}")
 # The log of a machine that is gone for longer is not waited for.
 _FORGOTTEN_NS: Final = NS_PER_DAY
 
@@ -39,14 +43,19 @@ _FORGOTTEN_NS: Final = NS_PER_DAY
 class CollectorCursor:
     """Says in the store how far one collector is.
 
+    Whoever goes on with its log is the same one, under whatever name of a host: a log has an id.
+
     Args:
         store: where it says so.
-        wal_dir: which no other collector of its machine has.
+        wal_dir: of its log.
+        host: as its machine or container is called, for people.
     """
 
-    def __init__(self, store: Connections, wal_dir: Path) -> None:
+    def __init__(self, store: Connections, wal_dir: Path, host: str) -> None:
         self._store = store
-        self._name = f"{socket.gethostname()}:{wal_dir.absolute()}"
+        self._wal_dir = wal_dir
+        self._place = f"{host}:{wal_dir.absolute()}"
+        self._name = ""
         self._is_known = False
 
     def write(self, stored_ns: int, newest_ns: int | None) -> None:
@@ -67,6 +76,7 @@ class CollectorCursor:
             self._write({_STORED: at_ns, _ENDED: at_ns})
 
     def _write(self, instants: Mapping[str, int]) -> None:
+        self._name = self._name or f"{_id_of(self._wal_dir)} {self._place}"
         try:
             cursors = {f"{prefix}{self._name}": at_ns for prefix, at_ns in instants.items()}
             write_cursors(self._store.client(), cursors)
@@ -123,12 +133,16 @@ class Elsewhere:
 
     def collectors(self, now_ns: int) -> dict[str, int]:
         """Return by name the collectors that have not ended: up to when what came is stored."""
-        ended = self._said(_ENDED)
-        return {
-            name: stored_ns
-            for name, stored_ns in self._said(_STORED).items()
-            if stored_ns > ended.get(name, 0) and now_ns - stored_ns < _FORGOTTEN_NS
-        }
+        ended, newest = self._said(_ENDED), dict[str, tuple[int, str]]()
+        for name, stored_ns in self._said(_STORED).items():
+            of_log = name.partition(" ")[0]
+            newest[of_log] = max(newest.get(of_log, (0, "")), (stored_ns, name))
+        found = dict[str, int]()
+        for stored_ns, name in newest.values():
+            if stored_ns > ended.get(name, 0) and now_ns - stored_ns < _FORGOTTEN_NS:
+                of_log, _, place = name.partition(" ")
+                found[place if place not in found else f"{place} {of_log}"] = stored_ns
+        return found
 
     def _said(self, prefix: str) -> dict[str, int]:
         return {
@@ -136,3 +150,18 @@ class Elsewhere:
             for name, at_ns in self._cursors.items()
             if name.startswith(prefix)
         }
+
+
+def _id_of(wal_dir: Path) -> str:
+    """Return the id of a log, which is made with the first look at it and stays with it.
+
+    Where it cannot be kept it is of this process alone.
+    """
+    file = wal_dir / ID_FILE
+    with suppress(OSError):
+        if _ID.fullmatch(said := file.read_text(encoding="ascii", errors="replace")):
+            return said
+    made = uuid4().hex
+    with suppress(OSError):
+        file.write_text(made, encoding="ascii")
+    return made

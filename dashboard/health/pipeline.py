@@ -127,7 +127,11 @@ class Stage:
             return f"`millworth {self.role}` {said}{why if self.name == 'alerted' else ''}"
         if self.behind_s is None:
             return "it has not come through once since the start"
-        return LIMITS[self.name].remedy
+        said = LIMITS[self.name].remedy
+        if self.name == "alerted" and self.unsaid_s:
+            # Attribution is another process, and rules judge no more than it has done.
+            return f"{said}; or `millworth attribute` is behind: see `/readyz` on its port"
+        return said
 
 
 class Stages:

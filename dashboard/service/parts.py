@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,7 @@ class Parts:
         # Says how far this is to processes of other roles, of which there are none where it is all.
         self.collector_cursor: CollectorCursor | None = None
         if Role.COLLECT in self.roles and not self.is_whole:
-            self.collector_cursor = CollectorCursor(self.store, wal_dir)
+            self.collector_cursor = CollectorCursor(self.store, wal_dir, socket.gethostname())
         self._rising = RisingClock(self.clock)
         self.gate = Gate(tokens, self.counters, self.clock, settings.access.proxy)
         self._collector: CollectorService | None = None

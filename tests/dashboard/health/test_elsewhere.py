@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from collector.core.clock import NS_PER_S
 from dashboard.cli.main import app
+from dashboard.health.elsewhere import ID_FILE, CollectorCursor
 from dashboard.service.process import Service
 from dashboard.service.role import Role
 from dashboard.settings.settings import Settings
@@ -184,7 +185,8 @@ def test_processes_that_stopped_are_told_by_the_one_with_the_pages(apart: Apart)
     said = apart.ready()
     assert said.exit_code == 0
     assert "ready\nattributed: not ready: 811.0 s behind: `millworth attribute` has" in said.stdout
-    assert apart.get("alert", "/readyz").status_code == 503
+    alone = apart.get("alert", "/readyz")
+    assert (alone.status_code, "or `millworth attribute` is behind" in alone.text) == (503, True)
 
 
 def test_one_collector_of_two_that_died_is_named_and_holds_no_stage_up(apart: Apart) -> None:
@@ -212,6 +214,26 @@ def test_service_that_nobody_receives_for_is_not_ready(apart: Apart) -> None:
     said = apart.ready()
     assert said.exit_code == 1
     assert "stored: not ready: 130.0 s behind: `millworth collect` has stopped" in said.stdout
+
+
+def test_collector_is_its_log_whatever_its_host_is_called(apart: Apart, tmp_path: Path) -> None:
+    """A pod that died was bad for a day beside the one that had stored all of its log."""
+    store, seen = apart.of["serve"].store, apart.of["serve"].elsewhere
+    now_ns = apart.clock.ns
+    logs = [tmp_path / name for name in ("volume", "other")]
+    for each in logs:
+        each.mkdir()
+    CollectorCursor(store, logs[0], "pod-1").write(now_ns - 3_600 * NS_PER_S, None)
+    CollectorCursor(store, logs[0], "pod-2").write(now_ns, None)
+    seen.read()
+    assert {at_ns for name, at_ns in seen.collectors(now_ns).items() if "volume" in name} == {
+        now_ns
+    }
+    CollectorCursor(store, logs[1], "pod-2").write(now_ns - 600 * NS_PER_S, None)
+    seen.read()
+    found = seen.collectors(now_ns)
+    assert found[f"pod-2:{logs[1]}"] == now_ns - 600 * NS_PER_S, "a log of its own"
+    assert (logs[0] / ID_FILE).read_text() != (logs[1] / ID_FILE).read_text()
 
 
 def test_server_that_is_away_is_told_by_all(apart: Apart) -> None:
