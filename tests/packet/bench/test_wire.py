@@ -10,7 +10,8 @@ from packet.bench.wire import run_wire
 def test_benchmark_of_wire_times_keeps_its_bound() -> None:
     """How near it comes is a machine's matter; that the truth is within the bound is a promise."""
     lines: list[str] = []
-    figures = run_wire(1, lines.append, seconds=1.5)
+    # Beside ten others that compute a path carries ten packets a second.
+    figures = run_wire(1, lines.append, seconds=6.0)
     assert set(figures) == {
         "error_p50_us",
         "error_p99_us",
@@ -22,6 +23,5 @@ def test_benchmark_of_wire_times_keeps_its_bound() -> None:
         "outside_bound",
     }
     assert figures["outside_bound"] == 0
-    # How many there are in its time is the machine's matter as well.
-    assert figures["packets"] > 0
+    assert figures["packets"] > 50
     assert len(lines) == 1
