@@ -299,8 +299,9 @@ def _probe_router(
 
     @router.get("/readyz")
     async def readyz() -> Response:
-        """Return whether data is taken and stored, and of every stage how it is."""
-        status, text = await workers.run(readiness, reader.ping, health.health)
+        """Return whether the service does its work, and of every stage how it is."""
+        must = health.must_be_ready()
+        status, text = await workers.run(readiness, reader.ping, health.health, must)
         return PlainTextResponse(text, status_code=status)
 
     @router.get("/metrics")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -45,6 +46,10 @@ class HealthSource(Protocol):
         """Return what contradicts the dollars, "" for nothing; from memory, on the event loop."""
         ...
 
+    def must_be_ready(self) -> Collection[str]:
+        """Return the stages without which the service is not ready."""
+        ...
+
 
 class NoHealth:
     """Stands in where a command reads the store and no service runs."""
@@ -56,3 +61,7 @@ class NoHealth:
     def contradiction(self) -> str:
         """Return nothing: nobody looks."""
         return ""
+
+    def must_be_ready(self) -> Collection[str]:
+        """Return nothing: pages and commands alone need no stage."""
+        return ()

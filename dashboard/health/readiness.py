@@ -16,12 +16,9 @@ from dashboard.health.items import KEY_RING, HealthItem
 
 _STAGE: Final = "stage."
 _JOB: Final = "job."
-# Without these, what is sent here is refused or kept waiting. The others only come later, and a
-# balancer that took the service out for them would stop the data as well.
-_MUST_BE_READY: Final = ("received", "logged", "stored")
-# Of a process that has no pages. What a collector cannot store it takes into its log, for hours.
-RECEIVES: Final = ("received", "logged")
-WORKS: Final = ("attributed", "alerted")
+# What a collector cannot store it takes into its log, for hours.
+_RECEIVES: Final = ("received", "logged")
+_WORKS: Final = ("attributed", "alerted")
 _PAGES_LATER: Final = "pages: not ready: they are being loaded\n"
 RETRY_S: Final = 1
 # By which an open page asks how the service is.
@@ -34,12 +31,22 @@ Answer = tuple[int, str]
 Asgi = Callable[[Any, Any, Any], Any]
 
 
+def must_be_ready(roles: Collection[str]) -> Collection[str]:
+    """Return the stages without which a process of these roles does not do what it is for.
+
+    What comes late is none of them in a process that receives: a balancer that took it out for
+    that would stop the data as well. Pages alone need no stage: who looks for what stopped needs
+    them most when all others are down.
+    """
+    if "collect" in roles:
+        return (*_RECEIVES, "stored") if "serve" in roles else _RECEIVES
+    return () if "serve" in roles else _WORKS
+
+
 def readiness(
-    ping: Callable[[], object],
-    health: Callable[[], Iterable[HealthItem]],
-    must: Collection[str] = _MUST_BE_READY,
+    ping: Callable[[], object], health: Callable[[], Iterable[HealthItem]], must: Collection[str]
 ) -> Answer:
-    """Return status and text: whether data is taken and stored, and of every stage how it is.
+    """Return status and text: whether a process does its work, and of every stage how it is.
 
     Args:
         ping: raises a MillworthError where the store does not answer.

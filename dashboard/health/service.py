@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
@@ -14,6 +14,7 @@ from dashboard.health.access import access_items
 from dashboard.health.clocks import clock_items
 from dashboard.health.items import KEY_RING, OUTCOMES, HealthItem, Status, judged
 from dashboard.health.pipeline import Stages, put_off_items, signal_items, stage_items
+from dashboard.health.readiness import must_be_ready
 from dashboard.health.reads import read_items
 from dashboard.health.sender_clocks import sender_items
 from dashboard.health.slo import promise_items
@@ -38,6 +39,10 @@ class ServiceHealth:
     def health(self) -> list[HealthItem]:
         """Return every figure that this process knows, the collector's first."""
         return [*self._first(), *self._of_roles(), *self._last()]
+
+    def must_be_ready(self) -> Collection[str]:
+        """Return the stages without which a service of these roles is not ready."""
+        return must_be_ready(self._service.roles)
 
     def _first(self) -> Iterator[HealthItem]:
         now_ns = self._service.clock.now_ns()

@@ -23,7 +23,7 @@ from collector.store.cursors import furthest_cursor
 from dashboard.health.items import HealthItem
 from dashboard.health.pipeline import Stages, stage_items
 from dashboard.health.pipeline_metrics import StageMetrics
-from dashboard.health.readiness import RECEIVES, WORKS, Answer, Asgi, FrontDoor, readiness
+from dashboard.health.readiness import Answer, Asgi, FrontDoor, must_be_ready, readiness
 from dashboard.read.reader import Reader
 from dashboard.service.audit import checked, note_schema, note_start
 from dashboard.service.job_loop import JobLoop
@@ -234,19 +234,17 @@ class Service(Parts):
 
     def _early_readiness(self) -> Answer:
         """Return how the stages are while there are no jobs and no pages."""
-        return readiness(Reader(self.store).ping, self._health_so_far)
+        return readiness(Reader(self.store).ping, self._health_so_far, must_be_ready(self.roles))
 
     def _health_so_far(self) -> list[HealthItem]:
         return self._health.health() if self._health is not None else stage_items(self.stages)
 
     def _role_readiness(self) -> Answer:
         """Return whether a process without pages does what it is for."""
-        receives = Role.COLLECT in self.roles
         try:
             # A collector takes what comes while the store is away; the others do nothing then.
-            ping = (lambda: None) if receives else Reader(self.store).ping
-            must = RECEIVES if receives else WORKS
-            return readiness(ping, self._health_so_far, must)
+            ping = (lambda: None) if Role.COLLECT in self.roles else Reader(self.store).ping
+            return readiness(ping, self._health_so_far, must_be_ready(self.roles))
         finally:
             self.store.close()  # this thread answers once
 

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -19,7 +20,7 @@ from dashboard.api.app import create_api
 from dashboard.api.context import AppContext
 from dashboard.cli.client import ApiClient
 from dashboard.health.items import KEY_RING, HealthItem, NoHealth
-from dashboard.health.readiness import FrontDoor
+from dashboard.health.readiness import FrontDoor, must_be_ready
 from dashboard.settings.settings import Settings
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -34,6 +35,10 @@ class SaidHealth(NoHealth):
     def health(self) -> list[HealthItem]:
         """Return it."""
         return self.items
+
+    def must_be_ready(self) -> Collection[str]:
+        """Return what a whole service needs."""
+        return must_be_ready(("collect", "serve"))
 
 
 def get(
