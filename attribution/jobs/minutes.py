@@ -7,7 +7,7 @@ minute of thousands of decisions a second anew, again and again, took more than 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,6 @@ import pyarrow as pa
 from attribution.core.segments import SEGMENTS
 from attribution.path.columns import Table, ints
 from attribution.path.rows import SEGMENT_COLUMNS
-from attribution.path.spans import Ints
 from attribution.read.reader import Reader
 from collector.core.clock import NS_PER_MINUTE
 from collector.store.connect import Connections
@@ -26,18 +25,31 @@ _TOGETHER_MAX: Final = 500
 _HELD_MAX: Final = 8
 # 8 * log2 of the longest time that 64 bits hold is below it.
 _BUCKETS: Final = 512
-# The whole decision, then its segments: rows of a group.
+# The whole decision, then its segments: of a group, each has its buckets.
 _PARTS: Final = (("", ""), *SEGMENTS)
-_SHAPE: Final = (len(_PARTS), _BUCKETS, 2)  # decisions, and the sum of their times
-_Group = tuple[str, str]  # action, region
+_STAGES: Final = pa.array([stage for stage, _ in _PARTS])
+_CLASSES: Final = pa.array([latency_class for _, latency_class in _PARTS])
+_PLACES: Final = len(_PARTS) * _BUCKETS  # a part and a bucket: part * _BUCKETS + bucket
+_KEY: Final = ("action", "region", "place")
+_COUNTS: Final = ("decisions", "sum_ns")
+_NOTHING: Final = pa.table(
+    {
+        name: pa.array([], pa.string() if name in ("action", "region") else pa.int64())
+        for name in (*_KEY, *_COUNTS)
+    }
+)
 
 
 @dataclass(slots=True)
 class _Minute:
-    """What is stored of a minute."""
+    """What is stored of a minute, by action, region and place.
+
+    Rows of what is there and no more: a service may have thousands of classes, and a minute of
+    each a few decisions.
+    """
 
     revision: int
-    sums: dict[_Group, Ints]
+    sums: Table
 
 
 class MinuteWriter:
@@ -61,8 +73,8 @@ class MinuteWriter:
         """
         changed = {second - second % NS_PER_MINUTE for second in seconds_ns}
         sums = {
-            minute_ns: groups
-            for minute_ns, groups in _summed(added).items()
+            minute_ns: more
+            for minute_ns, more in _summed(added).items()
             if minute_ns not in changed
         }
         revisions = self._reader.minute_revisions(sorted(sums)) if sums else {}
@@ -71,11 +83,10 @@ class MinuteWriter:
         for minute_ns in others:
             del sums[minute_ns]
         changed.update(others)
-        for minute_ns, groups in sums.items():
-            held = self._held.setdefault(minute_ns, _Minute(0, {}))
+        for minute_ns, more in sums.items():
+            held = self._held.setdefault(minute_ns, _Minute(0, _NOTHING))
             held.revision += 1
-            for group, more in groups.items():
-                held.sums[group] = held.sums.get(group, 0) + more
+            held.sums = _joined([held.sums, more])
         if sums:
             rows = [_rows(minute_ns, self._held[minute_ns]) for minute_ns in sums]
             self._store.client().insert_arrow("attribution_minutes", pa.concat_tables(rows))
@@ -99,70 +110,83 @@ class MinuteWriter:
     def _load(self, minutes_ns: list[int]) -> None:
         if not minutes_ns:
             return
+        stored = self._reader.minutes(minutes_ns)
         part_of = {part: at for at, part in enumerate(_PARTS)}
+        pairs = zip(stored["stage"].to_pylist(), stored["class"].to_pylist(), strict=True)
+        part = np.array([part_of[pair] for pair in pairs], np.int64)
+        rows = pa.table(
+            {
+                "action": stored["action"],
+                "region": stored["region"],
+                "place": part * _BUCKETS + ints(stored["bucket"]),
+                "decisions": ints(stored["decisions"]),
+                "sum_ns": ints(stored["sum_ns"]),
+            }
+        )
+        minute, revision = ints(stored["minute_ns"]), ints(stored["revision"])
         for minute_ns in minutes_ns:
-            self._held[minute_ns] = _Minute(0, {})
-        for row in self._reader.minutes(minutes_ns).to_pylist():
-            held = self._held[row["minute_ns"]]
-            held.revision = row["revision"]
-            if not row["decisions"]:
-                continue  # it had some once
-            sums = held.sums.setdefault((row["action"], row["region"]), np.zeros(_SHAPE, np.int64))
-            sums[part_of[row["stage"], row["class"]], row["bucket"]] = (
-                row["decisions"],
-                row["sum_ns"],
-            )
+            is_its = minute == minute_ns
+            # Of a minute that had decisions once a row of none is stored.
+            own = rows.filter(pa.array(is_its & (ints(stored["decisions"]) > 0)))
+            self._held[minute_ns] = _Minute(int(revision[is_its].max(initial=0)), own)
 
 
-def _summed(tables: Iterable[Table]) -> dict[int, dict[_Group, Ints]]:
-    """Return by minute and group how many decisions and how much time are in each bucket."""
-    found: dict[int, dict[_Group, Ints]] = {}
+def _summed(tables: Iterable[Table]) -> dict[int, Table]:
+    """Return by minute how many decisions and how much time are in each place of each group."""
+    found = dict[int, list[Table]]()
     for table in tables:
         values = np.stack([ints(table[name]) for name in ("total_ns", *SEGMENT_COLUMNS)])
         bucket = np.floor(8 * np.log2(np.maximum(values, 1))).astype(np.int64)
         ingress_ns = ints(table["ingress_ns"])
         minute_ns = ingress_ns - ingress_ns % NS_PER_MINUTE
-        keys = list(
-            zip(
-                minute_ns.tolist(),
-                table["action"].to_pylist(),
-                table["region"].to_pylist(),
-                strict=True,
-            )
-        )
+        texts = (table["action"].to_pylist(), table["region"].to_pylist())
+        keys = list(zip(minute_ns.tolist(), *texts, strict=True))
         codes = {key: code for code, key in enumerate(dict.fromkeys(keys))}
         code = np.array([codes[key] for key in keys], np.int64)
-        sums = np.zeros((len(codes), *_SHAPE), np.int64)
-        place = (code[None, :], np.arange(len(_PARTS))[:, None], bucket)
-        np.add.at(sums[..., 0], place, 1)
-        np.add.at(sums[..., 1], place, values)
-        for (minute, action, region), own in codes.items():
-            groups = found.setdefault(minute, {})
-            groups[action, region] = groups.get((action, region), 0) + sums[own]
-    return found
+        part = np.arange(len(_PARTS))[:, None]
+        at = pa.table({"at": (code * _PLACES + part * _BUCKETS + bucket).ravel()})
+        each = at.append_column("ns", pa.array(values.ravel()))
+        sums = each.group_by("at", use_threads=False).aggregate([("ns", "count"), ("ns", "sum")])
+        code, place = np.divmod(ints(sums["at"]), _PLACES)
+        minutes, actions, regions = zip(*codes, strict=True) if codes else ((), (), ())
+        rows = pa.table(
+            {
+                "action": pa.array(actions, pa.string()).take(pa.array(code)),
+                "region": pa.array(regions, pa.string()).take(pa.array(code)),
+                "place": place,
+                "decisions": ints(sums["ns_count"]),
+                "sum_ns": ints(sums["ns_sum"]),
+            }
+        )
+        minute = np.array(minutes, np.int64)[code]
+        for each_ns in set(minutes):
+            found.setdefault(each_ns, []).append(rows.filter(pa.array(minute == each_ns)))
+    return {minute_ns: _joined(rows) for minute_ns, rows in found.items()}
+
+
+def _joined(rows: Sequence[Table]) -> Table:
+    """Return rows with those of one place of one group as one."""
+    every = pa.concat_tables(rows).group_by(list(_KEY), use_threads=False)
+    sums = every.aggregate([(name, "sum") for name in _COUNTS])
+    return sums.select([*_KEY, *(f"{name}_sum" for name in _COUNTS)]).rename_columns(
+        _NOTHING.column_names
+    )
 
 
 def _rows(minute_ns: int, minute: _Minute) -> Table:
-    columns: dict[str, list[object]] = {
-        name: [] for name in ("action", "region", "stage", "class", "bucket", "decisions", "sum_ns")
-    }
-    for (action, region), sums in minute.sums.items():
-        part, bucket = np.nonzero(sums[..., 0])
-        columns["action"] += [action] * len(part)
-        columns["region"] += [region] * len(part)
-        columns["stage"] += [_PARTS[at][0] for at in part.tolist()]
-        columns["class"] += [_PARTS[at][1] for at in part.tolist()]
-        columns["bucket"] += bucket.tolist()
-        columns["decisions"] += sums[part, bucket, 0].tolist()
-        columns["sum_ns"] += sums[part, bucket, 1].tolist()
-    count = len(columns["bucket"])
-    texts = ("action", "region", "stage", "class")
+    sums = minute.sums
+    part, bucket = np.divmod(ints(sums["place"]), _BUCKETS)
+    count = len(part)
     return pa.table(
         {
             "minute_ns": pa.array([minute_ns] * count, pa.uint64()),
             "revision": pa.array([minute.revision] * count, pa.uint64()),
-            **{name: pa.array(columns[name], pa.string()) for name in texts},
-            "bucket": pa.array(columns["bucket"], pa.uint16()),
-            **{name: pa.array(columns[name], pa.uint64()) for name in ("decisions", "sum_ns")},
+            "action": sums["action"],
+            "region": sums["region"],
+            "stage": _STAGES.take(pa.array(part)),
+            "class": _CLASSES.take(pa.array(part)),
+            "bucket": pa.array(bucket, pa.uint16()),
+            "decisions": pa.array(ints(sums["decisions"]), pa.uint64()),
+            "sum_ns": pa.array(ints(sums["sum_ns"]), pa.uint64()),
         }
     )
