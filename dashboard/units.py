@@ -44,6 +44,11 @@ def count(value: int) -> str:
     return f"{value:,}"
 
 
+def counted(number: int, thing: str) -> str:
+    """Return how many there are of a thing whose plural ends in s: `1 decision`, `1,482 alerts`."""
+    return f"{count(number)} {thing}" if number == 1 else f"{count(number)} {thing}s"
+
+
 def size(value: float) -> str:
     """Return bytes in the unit that suits: `20.0 KiB`."""
     for unit in ("B", "KiB", "MiB", "GiB"):

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.core.times import instant_ns
-from dashboard.units import Zone, usd
+from dashboard.units import Zone, counted, usd
 
 ZONES = (
     "UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe",
@@ -87,3 +87,11 @@ def test_time_that_a_clock_never_shows_is_after_it_was_set_forward() -> None:
 def test_dollars_have_as_many_digits_as_matter(value: float, text: str) -> None:
     """A card of the Overview cut what was earned an hour behind its first digits."""
     assert usd(value) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 spans"), (1, "1 span"), (2, "2 spans"), (1_482, "1,482 spans")]
+)
+def test_one_of_a_thing_is_written_as_one(number: int, text: str) -> None:
+    """`Over 1 decisions` is read by whoever sends the first trace."""
+    assert counted(number, "span") == text

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from dashboard.api.review.job import Review
-from dashboard.units import utc_iso
+from dashboard.units import counted, utc_iso
 
 PROBLEM, WARNING, NOTE = "problem", "warning", "note"
 _CENT = Decimal("0.01")
@@ -53,7 +53,7 @@ def _coverage(of: Review) -> Iterator[Finding]:
         yield Finding(
             "amended-since",
             NOTE,
-            f"{own.received_late:,} outcomes of the quarter were received after it, and "
+            f"{counted(own.received_late, 'outcome')} of the quarter came after it, and "
             f"{own.happened_late:,} of its decisions happened after it; they are in the figures "
             "as far as the horizon goes",
             "",

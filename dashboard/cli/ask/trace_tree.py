@@ -18,6 +18,7 @@ from dashboard.read.decision.outcome_wording import outcome_words, value_words
 from dashboard.read.decision.revision_wording import revision_line
 from dashboard.read.packet_rows import Burst, SpanFlow, by_exchange
 from dashboard.read.rows import Outcome, Revision
+from dashboard.units import counted
 
 BAR_WIDTH = 40
 BAR_WIDTH_MIN = 10
@@ -41,7 +42,8 @@ def render_trace(
     first_ns = min(span["start_ns"] for span in spans)
     total_ns = max(span["start_ns"] + span["duration_ns"] for span in spans) - first_ns
     others = f" and {len(linked)} of other traces, linked to it" if linked else ""
-    out.print(f"trace {found['trace_id']}: {len(found['spans'])} spans{others}, {_ms(total_ns)}")
+    number = counted(len(found["spans"]), "span")
+    out.print(f"trace {found['trace_id']}: {number}{others}, {_ms(total_ns)}")
     for decision in decisions:
         out.print(_decision_line(decision))
         out.print(_worth_line(decision))
@@ -134,7 +136,7 @@ def _packets_line(decision: dict[str, Any]) -> str:
         line += f"; without packets, by the kernel, at the least: {by_method[TCP_INFO]}"
     if odd:
         apart = max(each["outside_ns"] for each in odd)
-        line += f"; {len(odd)} spans disagree with their packets, by {_ms(apart)} at most"
+        line += f"; {counted(len(odd), 'span')} and packets disagree by {_ms(apart)} at most"
     return line
 
 

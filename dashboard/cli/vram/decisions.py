@@ -11,7 +11,7 @@ from dashboard.cli.client import asking
 from dashboard.cli.console import OUT, plain
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption, WindowOption
-from dashboard.units import UNKNOWN, count, ms, usd, utc_iso
+from dashboard.units import UNKNOWN, count, counted, ms, usd, utc_iso
 
 SegmentOption = Annotated[
     str, typer.Option(help="Longest in: store, decision, decision/store and so on.")
@@ -85,7 +85,7 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _sum(totals: dict[str, Any]) -> str:
-    number = f"{count(totals['decisions'])} decisions, {count(totals['late'])} late"
+    number = f"{counted(totals['decisions'], 'decision')}, {count(totals['late'])} late"
     if not totals["decisions"]:
         return number
     if totals["loss_usd"] is None:

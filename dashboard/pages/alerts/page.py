@@ -32,7 +32,7 @@ from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.reader import ALERTS_MAX
 from dashboard.read.rows import Attributed, Range
 from dashboard.read.scope import Scope, parse_scope
-from dashboard.units import UNKNOWN, count
+from dashboard.units import UNKNOWN, count, counted
 
 PATH = "/alerts"
 NAME = "alerts"
@@ -276,7 +276,7 @@ def _is_wanted_external(alert: ExternalAlert, scope: Scope) -> bool:
 
 
 def _alerts(number: int) -> str:
-    return "1 alert" if number == 1 else f"{count(number)} alerts"
+    return counted(number, "alert")
 
 
 def _picker(name: str, everything: str, values: Sequence[str], scope: Scope) -> Component:

@@ -14,7 +14,7 @@ from dashboard.pages.parts import Component, facts_list
 from dashboard.read.network.rows import ClockPair
 from dashboard.read.rows import Evidence, Rejected
 from dashboard.read.sealed.verdicts import VerdictCount, VerdictFinding, Verdicts
-from dashboard.units import UNKNOWN, count, ms, percent, shorten, usd, utc_iso
+from dashboard.units import UNKNOWN, count, counted, ms, percent, shorten, usd, utc_iso
 
 UNSIGNED: Final = "unsigned"
 _STAGE: Final = "stage."
@@ -113,8 +113,8 @@ def withdrawn_words(found: Verdicts) -> str:
         return ""
     worth = usd(gone.value_usd) if gone.value_usd else "of unknown value"
     return (
-        f"taken out of every sum: {count(gone.decisions)} decisions ({worth}) and "
-        f"{count(gone.outcomes)} outcomes"
+        f"taken out of every sum: {counted(gone.decisions, 'decision')} ({worth}) and "
+        f"{counted(gone.outcomes, 'outcome')}"
     )
 
 

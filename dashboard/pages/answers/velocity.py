@@ -39,7 +39,7 @@ from dashboard.pages.states import (
     unbroken,
 )
 from dashboard.read.scope import Scope, parse_scope
-from dashboard.units import Zone, count, usd
+from dashboard.units import Zone, count, counted, usd
 
 PATH = "/velocity"
 NAME = "velocity"
@@ -329,8 +329,9 @@ def _unknown(why: str) -> dict[str, object]:
 
 def _note(told: Document) -> str:
     lineage = told["lineage"]
+    number = counted(lineage["decisions"], "decision")
     return (
-        f"{count(lineage['decisions'])} decisions, {count(lineage['sampled'])} of them replayed · "
+        f"{number}, {count(lineage['sampled'])} of them replayed · "
         f"value over {lineage['denominator']}"
     )
 

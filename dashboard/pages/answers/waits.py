@@ -12,7 +12,7 @@ from dashboard.pages.parts import Cell, Component, facts_list, table
 from dashboard.read.network.rows import Network, Pair, Waited, Wire
 from dashboard.read.packet_rows import Burst
 from dashboard.read.scope import Scope, format_scope
-from dashboard.units import UNKNOWN, count, ms, percent, size, span_of_time, utc_iso
+from dashboard.units import UNKNOWN, count, counted, ms, percent, size, span_of_time, utc_iso
 
 # Parts of a wait: the words, and the columns that are summed.
 PARTS: Final = (
@@ -94,7 +94,7 @@ def pairs_lines(pairs: Sequence[Pair]) -> list[dict[str, object]]:
         {
             "id": f"{each.client_address} {each.server_address} {each.server_port}",
             "pair": f"{each.server_address}:{each.server_port}",
-            "from": f"from {each.client_address}, {count(each.connections)} connections",
+            "from": f"from {each.client_address}, {counted(each.connections, 'connection')}",
             "href": _decision(each.decision_id),
             "again": percent(each.retransmissions / each.packets, 2) if each.packets else UNKNOWN,
             "interval": _interval(each.retransmission_low, each.retransmission_high, each.packets),
@@ -125,7 +125,7 @@ def bursts_lines(bursts: Sequence[Burst], scope: Scope) -> list[dict[str, object
                 "peak": f"{each.peak_ratio * 100:.0f} % of the link",
                 "queue": ms(each.queue_ns),
                 "queue_of": size(each.queue_bytes),
-                "flows": f"{count(each.flows)} connections",
+                "flows": counted(each.flows, "connection"),
                 "top": f"{percent(each.top_share)} by the largest",
             }
         )

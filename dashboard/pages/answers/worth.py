@@ -13,7 +13,7 @@ from dashboard.pages.charts.theme import REFERENCE, RESPONSE, Figure, frame, mes
 from dashboard.pages.explore.ranked import narrowed
 from dashboard.pages.parts import Component, table
 from dashboard.read.scope import Scope, format_scope
-from dashboard.units import count, percent, shorten, usd
+from dashboard.units import count, counted, percent, shorten, usd
 
 _NAME_MAX: Final = 60
 LESS_MS: Final = (1, 5, 10, 20, 50)  # of the shifts that a model has
@@ -51,7 +51,7 @@ def groups_lines(told: Document, scope: Scope, *, is_assumed: bool) -> list[dict
                 "interval": f"90 %: {ends(per_ms)}",
                 "bar": bar_places(*(Decimal(per_ms[end]) for end in ("median", "low", "high"))),
                 "group": _name(each["name"]),
-                "n": f"{count(each['decisions'])} decisions",
+                "n": counted(each["decisions"], "decision"),
                 "href": _listed(scope, dimension, each["name"]),
                 "gain": f"{usd(gain['median'])} / h",
                 "gain_of": f"90 %: {ends(gain)}",

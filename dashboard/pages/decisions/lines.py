@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from dashboard.read.decisions.listing import FILE_ROWS_MAX, DecisionRow, Totals
 from dashboard.read.rows import DecisionFacts
-from dashboard.units import UNKNOWN, Zone, count, ms, usd, utc_iso
+from dashboard.units import UNKNOWN, Zone, count, counted, ms, usd, utc_iso
 
 _LINES: Final = {"cellRenderer": "TwoLines"}
 COLUMNS: Final[list[dict[str, Any]]] = [
@@ -34,7 +34,7 @@ COLUMNS: Final[list[dict[str, Any]]] = [
 
 def totals_line(totals: Totals) -> str:
     """Return the sum in words: `1,482 decisions, $212 lost (90 %: $64 to $720)`."""
-    number = "1 decision" if totals.decisions == 1 else f"{count(totals.decisions)} decisions"
+    number = counted(totals.decisions, "decision")
     low, high = totals.loss_low_usd, totals.loss_high_usd
     if totals.loss_usd is None or low is None or high is None:
         return f"{number}, what they lost is {UNKNOWN}" if totals.decisions else "No decision"

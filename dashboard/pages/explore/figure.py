@@ -24,7 +24,7 @@ from dashboard.pages.charts.theme import (
 from dashboard.read.decisions.brush import Brush
 from dashboard.read.decisions.listing import HeatCell
 from dashboard.read.rows import Range
-from dashboard.units import UNKNOWN, Axis, count, usd, utc_iso
+from dashboard.units import UNKNOWN, Axis, count, counted, usd, utc_iso
 
 # As the address has them, and as the switch names them.
 MODES: Final = {"": "Count", "dollars": "Dollars lost", "late": "Late"}
@@ -83,7 +83,7 @@ def amount(cell: HeatCell, mode: str) -> float:
 
 def said(cell: HeatCell, mode: str) -> str:
     """Return a cell in words."""
-    decisions = "1 decision" if cell.decisions == 1 else f"{count(cell.decisions)} decisions"
+    decisions = counted(cell.decisions, "decision")
     if mode == "late":
         return f"{count(cell.late)} late of {decisions}"
     if mode == "dollars":

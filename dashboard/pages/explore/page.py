@@ -44,7 +44,7 @@ from dashboard.read.decisions.listing import HeatCell
 from dashboard.read.decisions.wanted import Wanted
 from dashboard.read.rows import Attributed
 from dashboard.read.scope import Scope, format_scope, parse_scope
-from dashboard.units import Zone, count
+from dashboard.units import Zone, counted
 
 PATH = "/explore"
 NAME = "explore"
@@ -236,7 +236,7 @@ def heat(context: PageContext, scope: Scope, kept: KeptCells) -> dict[str, objec
     seen = found.seen
     actions, regions = context.scopes(seen.to_ns)
     target_ns = context.reference.of(scope.action)
-    decisions = count(sum(cell.decisions for cell in found.cells))
+    decisions = counted(sum(cell.decisions for cell in found.cells), "decision")
     zone = scope.zone
     named = found.offered.by_dimension
     attributed = context.attributed(now_ns)
@@ -246,9 +246,9 @@ def heat(context: PageContext, scope: Scope, kept: KeptCells) -> dict[str, objec
         "explore-heatmap.figure": heatmap(
             found.cells, mode, seen, found.step_ns, target_ns, asked.brush, zone.axis(seen.to_ns)
         ),
-        "explore-heat-note.children": f"{decisions} decisions. Drag a box over what is odd.",
+        "explore-heat-note.children": f"{decisions}. Drag a box over what is odd.",
         "explore-heatmap-box.aria-label": (
-            f"Latency of {decisions} decisions from {zone.dated(seen.from_ns, now_ns)}"
+            f"Latency of {decisions} from {zone.dated(seen.from_ns, now_ns)}"
             f" to {zone.dated_at(seen.to_ns, now_ns)}; type a box in the fields below"
         ),
         "explore-heatmap-table.children": _largest(found.cells, mode, zone, now_ns),

@@ -15,7 +15,7 @@ from collector.core.clock import NS_PER_MS
 from dashboard.read.decisions.brush import Brush
 from dashboard.read.scope import Scope, format_scope
 from dashboard.read.typed_range import length_text
-from dashboard.units import UNKNOWN, count, percent, shorten, signed_ms, usd
+from dashboard.units import UNKNOWN, count, counted, percent, shorten, signed_ms, usd
 
 Component = Any
 _OPEN_MAX: Final = 5  # what differs, before the list is folded
@@ -242,7 +242,7 @@ def _segment_row(each: SegmentDifference) -> Row:
 
 
 def _decisions(number: int, one_in: int) -> str:
-    words = "1 decision" if number == 1 else f"{count(number)} decisions"
+    words = counted(number, "decision")
     return words if one_in == 1 else f"{words} (one in {one_in})"
 
 

@@ -14,7 +14,7 @@ from dashboard.pages.charts.intervals import interval_bar, interval_text
 from dashboard.read.alerts.listing import AtRisk
 from dashboard.read.alerts.losses import Loss
 from dashboard.read.rows import Cell, Evidence, Revenue
-from dashboard.units import UNKNOWN, Zone, count, ms, percent, span_of_time, usd
+from dashboard.units import UNKNOWN, Zone, count, counted, ms, percent, span_of_time, usd
 
 Note = Any  # text, or a Dash component
 
@@ -128,7 +128,7 @@ def evidence_card(evidence: Evidence, recorder: HealthItem | None) -> tuple[str,
     if recorder is not None and recorder.status != "ok":
         return "no packets", f"recorder off, see Health · {clocks}"
     return count(evidence.packets), (
-        f"packets, of {count(evidence.linked_decisions)} decisions · {clocks}"
+        f"packets, of {counted(evidence.linked_decisions, 'decision')} · {clocks}"
     )
 
 

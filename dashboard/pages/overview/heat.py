@@ -17,7 +17,7 @@ from dashboard.pages.parts import Cell as TableCell
 from dashboard.pages.parts import Component, table
 from dashboard.read.rows import Cell, Evidence, Range
 from dashboard.read.scope import Scope, format_scope, step_of
-from dashboard.units import count
+from dashboard.units import count, counted
 
 # A window of which less is empty at its start is drawn whole.
 EMPTY_SHARE_MAX = 0.25
@@ -135,11 +135,11 @@ def heat_summary(found: HeatRead) -> str:
     middle, tail = quantile_ns(cells, 0.5), quantile_ns(cells, 0.99)
     if middle is None or tail is None:
         return "Decision latency: no decision in this window."
-    decisions = count(sum(cell.decisions for cell in cells))
+    decisions = counted(sum(cell.decisions for cell in cells), "decision")
     begin = zone.dated(found.seen.from_ns, found.now_ns)
     end = zone.dated_at(found.seen.to_ns, found.now_ns)
     return (
-        f"Decision latency of {decisions} decisions from {begin} to {end}: "
+        f"Decision latency of {decisions} from {begin} to {end}: "
         f"median {quantile_text(middle)}, 99th percentile {quantile_text(tail)}."
     )
 

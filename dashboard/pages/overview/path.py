@@ -16,7 +16,7 @@ from dashboard.pages.parts import Component, table
 from dashboard.read.alerts.losses import Loss, losses
 from dashboard.read.rows import Range, SegmentMeans
 from dashboard.read.scope import Scope
-from dashboard.units import UNKNOWN, count, ms, signed_ms, usd
+from dashboard.units import UNKNOWN, count, counted, ms, signed_ms, usd
 
 # Decisions of this long before the window's end give the reference of each segment.
 REFERENCE_WINDOW_NS = NS_PER_DAY
@@ -129,7 +129,7 @@ def path_summary(
     """Return the path's figure in a sentence, of decisions ` since` something."""
     if observed is None:
         return "No attributed decision in this window."
-    text = f"Over {count(observed.decisions)} decisions{since}: mean {ms(observed.total_ns)}"
+    text = f"Over {counted(observed.decisions, 'decision')}{since}: mean {ms(observed.total_ns)}"
     if reference is None:
         return text + "; no decision met its target, so there is no reference."
     text += f" against {ms(reference.total_ns)}"

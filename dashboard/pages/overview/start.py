@@ -108,7 +108,7 @@ def show(found: Start | None) -> dict[str, object]:
         said = (
             "No decision is stored yet. Any OpenTelemetry SDK or collector sends here by its "
             "standard variables; each root span of a server is a decision of its route until you "
-            "declare what a decision is."
+            "declare what a decision is. This page shows it as it comes."
         )
         code = (_SEND + _TEST).format(url=found.url) + _IMPORT
         return dict(zip(OUTPUTS, (False, said, code), strict=True))

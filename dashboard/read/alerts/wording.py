@@ -9,7 +9,7 @@ from typing import Final, Protocol
 from alerts.rows import failing_of, focus_of
 from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.packet_rows import KeptPackets
-from dashboard.units import count, ms, shorten, signed_ms, usd
+from dashboard.units import count, counted, ms, percent, shorten, signed_ms, usd
 
 _NAME_MAX: Final = 80
 _REASON_MAX: Final = 160
@@ -84,17 +84,20 @@ def packets_of(packets: KeptPackets | None) -> str:
     """Return how much of the packets of an alert is kept, in words."""
     if packets is None:
         return "check pending, or none are recorded"
-    requests = f"{count(packets.requests)} requests"
+    requests = counted(packets.requests, "request")
     if not packets.rebuilt:
         return f"of none of {requests} every packet was kept"
     kept = f"every packet of {count(packets.rebuilt)} of {requests} was kept"
-    return f"{kept}; the chance that none is missing is {packets.probability * 100:.2f} %"
+    chance = percent(packets.probability, 2)
+    return (
+        kept if chance == percent(0, 2) else f"{kept}; the chance that none is missing is {chance}"
+    )
 
 
 def incident_of(found: IncidentSum, at: Callable[[int], str]) -> str:
     """Return what an incident costs and has cost, in words; `at` writes an instant."""
     risk, lost = found.at_risk, _lost(found.lost_usd)
-    parts = [f"{count(found.alerts)} alerts"]
+    parts = [counted(found.alerts, "alert")]
     if found.ended_ns is None:
         rate = f"{usd(risk.usd_per_h)} / h at risk" if risk.alerts else "risk unknown"
         parts += [risk.counts.text, rate, f"{lost} so far", f"since {at(found.began_ns)}"]

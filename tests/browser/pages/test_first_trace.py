@@ -46,12 +46,16 @@ def test_first_trace_of_a_plain_sdk_is_a_decision_with_its_split(
         page.goto(service.url)
         code = page.locator("#overview-start-code")
         expect(code).to_contain_text("export OTEL_EXPORTER_OTLP_ENDPOINT=")
-        expect(page.locator("#page")).not_to_contain_text("$0.00")
+        # Five cards that know nothing would only hide how to begin.
+        expect(page.locator("#page")).not_to_contain_text("unknown", use_inner_text=True)
+        expect(page.locator("#overview-alerts")).to_be_hidden()
         endpoint = code.inner_text().partition("OTEL_EXPORTER_OTLP_ENDPOINT=")[2].split()[0]
         send(endpoint)
         expect(page.locator("#overview-start")).to_be_hidden()
         expect(page.locator("#overview-path-said")).to_contain_text("1 decision")
         expect(page.locator("#overview-latency-value")).to_contain_text("ms")
+        for drawn in ("path", "heatmap"):
+            expect(page.locator(f"#overview-{drawn} .js-plotly-plot")).to_be_visible()
         # Of which nobody has said what it earns.
         expect(page.locator("#page")).not_to_contain_text("$0.00")
         page.get_by_role("link", name="Decisions").click()

@@ -22,7 +22,7 @@ from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.read.alerts.counts import Counts
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES
 from dashboard.read.alerts.timeline import rest_text
-from dashboard.units import utc_text, without_text
+from dashboard.units import counted, utc_text, without_text
 
 EpisodeArgument = Annotated[str, typer.Argument(help="Episode of the alert, as `list` prints it.")]
 CommentOption = Annotated[str, typer.Option("--comment", "-m", help="Kept with the alert.")]
@@ -175,7 +175,7 @@ def _noted(api: Api, episode: str, kind: str, body: dict[str, Any], *, as_json: 
 
 
 def _incident(incident: dict[str, Any]) -> str:
-    head = f"incident {incident['incident_id']}: {incident['alerts']:,} alerts"
+    head = f"incident {incident['incident_id']}: {counted(incident['alerts'], 'alert')}"
     since = f"since {utc_text(incident['started_ns'])}"
     if incident["at_risk"] is None:
         return f"{head}, {since}"

@@ -11,7 +11,7 @@ from dashboard.cli.client import asking
 from dashboard.cli.console import OUT, plain, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
-from dashboard.units import utc_text
+from dashboard.units import counted, utc_text
 
 _SHOWN_MAX = 20  # of a preview; the sums are over all
 
@@ -98,7 +98,9 @@ def show_silence(api: Api, body: dict[str, Any], *, preview: bool, as_json: bool
         alerts = hides[key]
         for alert in alerts[:_SHOWN_MAX]:
             OUT.print(f"{when}: {_hidden(alert)}")
-        OUT.print(f"{when}: {len(alerts):,} alerts, {_sum_of(alerts, hides[f'{key}_usd'])}")
+        OUT.print(
+            f"{when}: {counted(len(alerts), 'alert')}, {_sum_of(alerts, hides[f'{key}_usd'])}"
+        )
     if made is not None:
         _print(made, as_json=False)
 

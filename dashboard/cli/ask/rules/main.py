@@ -16,7 +16,7 @@ from dashboard.cli.client import asking
 from dashboard.cli.console import OUT, plain, print_columns
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
-from dashboard.units import utc_iso, utc_text
+from dashboard.units import counted, utc_iso, utc_text
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the rule, as `list` prints it.")]
 
@@ -139,7 +139,7 @@ def _print_report(report: dict[str, Any]) -> None:
         f"{utc_iso(report['from_ns'])[:16]} to {utc_iso(report['to_ns'])[:16]} UTC"
     )
     OUT.print(
-        f"  {len(report['pages'])} alerts, {report['pages_per_week']:.1f} a week"
+        f"  {counted(len(report['pages']), 'alert')}, {report['pages_per_week']:.1f} a week"
         + ("" if share is None else f", {share:.0%} of them about 2 % of the budget or more")
     )
     if report["caught_usd"] is not None:

@@ -148,7 +148,7 @@ def test_same_data_give_the_same_review_and_amended_ones_another(traded: Connect
     odd = next(each for each in second.channels.channels if each.name == ODD)
     assert odd.horizons[0].earned_usd == Decimal("17.50")
     assert by_id(findings(second))["amended-since"] == [
-        "1 outcomes of the quarter were received after it, and 1 of its decisions happened after "
+        "1 outcome of the quarter came after it, and 1 of its decisions happened after "
         "it; they are in the figures as far as the horizon goes"
     ]
 

@@ -111,7 +111,7 @@ def test_packets_of_a_decision_say_what_links_them_and_what_they_prove() -> None
     assert line == (
         "packets: 4 exchanges linked by 2 header, 1 hpack, 1 tuple+time; 1 of them one of a set; "
         "of network and store: rtt 0.200 ms, think 3.000 ms; without packets, by the kernel, at "
-        "the least: rtt 0.200 ms; 1 spans disagree with their packets, by 1.500 ms at most"
+        "the least: rtt 0.200 ms; 1 span and packets disagree by 1.500 ms at most"
     )
     assert rendered(span("root"), width=None, decisions=[{**made, "flows": []}])[3] != line
 
@@ -147,7 +147,7 @@ def test_span_of_another_trace_has_a_row_and_is_counted_as_such() -> None:
     other = {**own, "trace_id": "b" * 32, "span_id": "4" * 16, "parent_span_id": "1" * 16}
     made = decision(spans=[own, {**other, "span_name": "consume", "span_kind": "Consumer"}])
     lines = rendered(span("root"), width=None, decisions=[made, made])
-    assert lines[0] == f"trace {'a' * 32}: 1 spans and 1 of other traces, linked to it, 1.000 ms"
+    assert lines[0] == f"trace {'a' * 32}: 1 span and 1 of other traces, linked to it, 1.000 ms"
     assert [line.split()[0] for line in lines[-2:]] == ["root", "consume"]
     assert lines[-1].startswith("  consume")
 

@@ -27,7 +27,7 @@ def test_decisions_are_listed_with_their_sum(store: Connections, run: Run) -> No
     )
     assert shown.exit_code == 0, shown.output
     assert "decision/store" in shown.output
-    assert "1 decisions, 1 late; $" in shown.output
+    assert "1 decision, 1 late; $" in shown.output
     assert "\x1b[2J" not in run("vram", "decisions").output
     found = json.loads(run("vram", "decisions", "--window", "24h", "--limit", "1", "--json").stdout)
     assert [each["decision_id"] for each in found["decisions"]] == ["d-1"]

@@ -101,7 +101,7 @@ def test_losses_are_those_of_the_stages_and_of_what_was_rejected() -> None:
 def test_what_left_the_sums_is_said_with_its_dollars() -> None:
     """Unknown dollars are not none."""
     taken = Verdicts(0, 1, [], [], Withdrawn(3, Decimal("12.5"), 1))
-    assert withdrawn_words(taken) == "taken out of every sum: 3 decisions ($12.50) and 1 outcomes"
+    assert withdrawn_words(taken) == "taken out of every sum: 3 decisions ($12.50) and 1 outcome"
     unknown = Verdicts(0, 1, [], [], Withdrawn(3, Decimal(0), 0))
     assert "of unknown value" in withdrawn_words(unknown)
     assert withdrawn_words(verdicts(ok=1)) == ""

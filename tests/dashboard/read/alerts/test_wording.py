@@ -74,6 +74,9 @@ def test_packets_are_told_in_words() -> None:
     assert packets_of(replace(none, rebuilt=45, probability=0.9)) == (
         "every packet of 45 of 46 requests was kept; the chance that none is missing is 90.00 %"
     )
+    one_lacks = replace(none, rebuilt=45, probability=1e-9)
+    assert packets_of(one_lacks) == "every packet of 45 of 46 requests was kept"
+    assert packets_of(replace(none, requests=1)) == "of none of 1 request every packet was kept"
     assert packets_of(None) == "check pending, or none are recorded"
 
 

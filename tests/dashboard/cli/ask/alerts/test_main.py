@@ -47,7 +47,7 @@ def test_person_reads_what_fires_with_its_money(
     state_api.send("POST", "/api/v2/alerts", [{"labels": {"alertname": "\x1b[31mHigh"}}])
     show_silence(state_api.client, BODY, preview=False, as_json=False)
     said = capsys.readouterr().out
-    assert "hides now: 1 alerts, 1 of unknown cost" in said
+    assert "hides now: 1 alert, 1 of unknown cost" in said
     assert "silence 1 holds: region=eu-west, 2033-05-18T03:33:20Z to" in said
     assert said.endswith(', by anna: "тест 🚨"\n')
 

@@ -32,7 +32,7 @@ def test_person_sees_a_rule_proven_and_promotes_it(
     assert "not replayed: dead-man; what was known of them" in capsys.readouterr().out
     show_replay(api.client, "1h", "burn", as_json=False)
     replayed = capsys.readouterr().out
-    assert "1 alerts, 168.2 a week, 100% of them about 2 % of the budget or more" in replayed
+    assert "1 alert, 168.2 a week, 100% of them about 2 % of the budget or more" in replayed
     assert "USD caught 3,000.00, missed 30.00, within the budget 0.00" in replayed
     assert "first alert of a loss" in replayed
     [head, row] = [
