@@ -31,6 +31,10 @@ OBSERVED_DELAYED_CURSOR: Final = "attribution.observed_delayed"
 ALERTS_CURSOR: Final = "alerts"
 # Of each collector that is a process of its own, with its name behind it.
 COLLECT: Final = "collect."
+# Of each recorder, with its `packet.host` behind a dot: up to when its packets were looked at, and
+# when one that is a process of its own ended.
+SAMPLE_CURSOR: Final = "packet.sample"
+RECORDER_ENDED: Final = "packet.ended"
 
 
 class JobCursor:

@@ -23,6 +23,8 @@ from collector.store.cursors import (
     COLLECT,
     LATE_CURSOR,
     LATE_UNTIL_CURSOR,
+    RECORDER_ENDED,
+    SAMPLE_CURSOR,
     read_cursors,
     read_put_off,
     write_cursors,
@@ -143,6 +145,15 @@ class Elsewhere:
                 of_log, _, place = name.partition(" ")
                 found[place if place not in found else f"{place} {of_log}"] = stored_ns
         return found
+
+    def recorders(self, now_ns: int) -> dict[str, int]:
+        """Return by host the recorders that have not ended: up to when it looked at packets."""
+        ended = self._said(f"{RECORDER_ENDED}.")
+        return {
+            host: at_ns
+            for host, at_ns in self._said(f"{SAMPLE_CURSOR}.").items()
+            if at_ns > ended.get(host, 0) and now_ns - at_ns < _FORGOTTEN_NS
+        }
 
     def _said(self, prefix: str) -> dict[str, int]:
         return {

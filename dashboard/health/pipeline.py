@@ -22,7 +22,7 @@ from collector.core.sql import sql
 from collector.otlp.check import Signal
 from collector.store.connect import Connections
 from collector.store.cursors import COLLECT, UNWRITTEN_NS_MAX
-from dashboard.health.items import HealthItem, Status
+from dashboard.health.items import HealthItem, Status, judged
 
 if TYPE_CHECKING:
     from collector.core.counters import Counters
@@ -72,6 +72,7 @@ _ROLES: Final = {
     "alerted": "alert",
 }
 _SERVE: Final = "serve"
+_CAPTURE: Final = "capture."  # of a recorder, with its host behind it
 PUT_OFF: Final = "attribution.put_off"
 
 
@@ -150,9 +151,10 @@ class Stages:
         }
         faults = {"logged": next((flow.fault for flow in self.flows().values() if flow.fault), "")}
         again = {"logged": _by_reason(service.counters.refused, is_again=True)}
-        stages = []
+        stages, arriving_ns = list[Stage](), self.arriving_ns()
         for name, at_ns in self._passed(now_ns).items():
-            behind_s = None if at_ns is None else max(now_ns - at_ns, 0) / NS_PER_S
+            until_ns = arriving_ns if _ROLES[name] == "collect" else now_ns
+            behind_s = None if at_ns is None else max(until_ns - at_ns, 0) / NS_PER_S
             # Rules judge what is attributed, so theirs is as old as what is known of that.
             is_told = not self._is_own("attributed") and _ROLES[name] != "collect"
             unsaid_s = UNWRITTEN_NS_MAX / NS_PER_S if is_told else 0.0
@@ -171,8 +173,9 @@ class Stages:
             passed["received"] = max(
                 (f.newest_ns for f in flows if f.newest_ns is not None), default=None
             )
-            passed["logged"] = _oldest(now_ns, [f.unlogged_ns for f in flows])
-            passed["stored"] = _oldest(now_ns, [f.unstored_ns for f in flows])
+            arriving_ns = self.arriving_ns()
+            passed["logged"] = _oldest(arriving_ns, [f.unlogged_ns for f in flows])
+            passed["stored"] = _oldest(arriving_ns, [f.unstored_ns for f in flows])
         elif _SERVE in service.roles:  # what is in a log is known where that is alone
             passed["received"] = self._done_ns("received", "", now_ns)
             passed["stored"] = self._done_ns("stored", "", now_ns)
@@ -218,6 +221,23 @@ class Stages:
             )
         return items
 
+    def recorder_items(self, now_ns: int) -> list[HealthItem]:
+        """Return a figure for each recorder that is a process of its own: what it looked at."""
+        why = f"`millworth capture` {_STOPPED}; decisions of this host have no packets meanwhile"
+        items = []
+        for host, at_ns in self._service.elsewhere.recorders(now_ns).items():
+            behind_s = max(now_ns - at_ns, 0) / NS_PER_S
+            warn = why if behind_s > LIMITS["stored"].bad_s else ""
+            items.append(judged(f"{_CAPTURE}{host}", round(behind_s, 1), "s behind", warn=warn))
+        return items
+
+    def arriving_ns(self) -> int:
+        """Return the time by which data arrive: it never falls, where the machine's is set back."""
+        service = self._service
+        if "collect" in service.roles:
+            return service.collector.now_ns()
+        return service.clock.now_ns()
+
     def flows(self) -> Mapping[Signal, SignalFlow]:
         """Return where each signal stands between the sender and the store, where this receives."""
         return self._service.collector.flow() if "collect" in self._service.roles else {}
@@ -261,14 +281,14 @@ def put_off_items(put_off_ns: int) -> list[HealthItem]:
 def signal_items(stages: Stages, now_ns: int) -> list[HealthItem]:
     """Return the figures of each signal between its senders and the store."""
     items = []
-    watermarks = stages.watermarks()
+    watermarks, arriving_ns = stages.watermarks(), stages.arriving_ns()
     for signal, flow in stages.flows().items():
         figures: dict[str, tuple[int | None, str]] = {
-            "last_request": (_age(flow.newest_ns, now_ns), "s ago"),
+            "last_request": (_age(flow.newest_ns, arriving_ns), "s ago"),
             "watermark": (_age(watermarks.get(signal), now_ns), "s ago"),
             # Where nothing waits nothing is old, and that is known.
             "segment_age": (flow.open_segment_ns or 0, "s"),
-            "unstored_age": (_age(flow.unstored_ns, now_ns) or 0, "s"),
+            "unstored_age": (_age(flow.unstored_ns, arriving_ns) or 0, "s"),
         }
         for name, (age_ns, unit) in figures.items():
             age_s = None if age_ns is None else round(age_ns / NS_PER_S, 1)

@@ -51,6 +51,7 @@ class ServiceHealth:
         yield from _worker_items(self._service.workers())
         if "serve" in self._service.roles:
             yield from self._stages.collector_items(now_ns)
+            yield from self._stages.recorder_items(now_ns)
 
     def _of_roles(self) -> Iterator[HealthItem]:
         service, roles = self._service, self._service.roles

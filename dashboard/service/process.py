@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from collector.audit.log import AuditState
 from collector.core.clock import NS_PER_S, Clock
 from collector.core.errors import CaptureError, MillworthError
@@ -347,6 +349,9 @@ class Service(Parts):
         if self.collector_cursor is not None and drained:
             with suppress(MillworthError):  # it is said to have stopped then
                 self.collector_cursor.end(self.collector.now_ns())
+        if self.packets is not None and self.roles == {Role.CAPTURE}:
+            with suppress(MillworthError, ClickHouseError):
+                self.packets.end(self.clock.now_ns())
         if self.recorder is not None:
             self.recorder.stop()
             self.recorder = None

@@ -18,7 +18,7 @@ from collector.core.counters import Counters
 from collector.core.errors import CaptureError
 from collector.core.intervals import merge
 from collector.store.connect import Connections
-from collector.store.cursors import JobCursor
+from collector.store.cursors import RECORDER_ENDED, SAMPLE_CURSOR, JobCursor
 from packet.capture.recorder import Recorder
 from packet.config import PacketConfig
 from packet.correlate.claims import AMBIGUOUS_CONFIDENCE, WINDOW_MARGIN_NS, SpanEndpoints
@@ -39,7 +39,6 @@ from packet.sampling.byte_budget import ByteBudget, Tier
 from packet.store.reader import Reader
 from packet.store.writer import ClockRow, Writer
 
-_SAMPLE_CURSOR = "packet.sample"
 _LINK_CURSOR = "packet.link"
 _TRACE_CURSOR = "packet.traces"
 
@@ -110,7 +109,7 @@ class PacketJob:
         own = f".{config.host}" if config.host else ""
         self._trace_cursor = JobCursor(f"{_TRACE_CURSOR}{own}")
         self._link_cursor = JobCursor(f"{_LINK_CURSOR}{own}")
-        self._sample_cursor = OwnCursor(store, _SAMPLE_CURSOR, config.host)
+        self._sample_cursor = OwnCursor(store, SAMPLE_CURSOR, config.host)
         # Up to when spans were linked, and how many of the last seconds before that were there.
         self._seen: tuple[int, int] | None = None
         # Up to when every span that was received was there when spans were read, and when that was.
@@ -121,6 +120,10 @@ class PacketJob:
         self._triggers = TriggerJob(config, store, self._reader, self._writer, self._meter)
         self._captures = CaptureJob(config, self._reader, self._writer, self._budget, self._keeper)
         self._traces = TracePull(config, self._reader, self._budget, self._keeper)
+
+    def end(self, now_ns: int) -> None:
+        """Say in the store that this recorder ended, so that nobody waits for it."""
+        OwnCursor(self._store, RECORDER_ENDED, self._config.host).write(now_ns)
 
     @property
     def budget(self) -> ByteBudget:

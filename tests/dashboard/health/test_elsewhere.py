@@ -13,11 +13,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner, Result
 
 from collector.core.clock import NS_PER_S
+from collector.core.config import AttributesConfig
+from collector.core.counters import Counters
+from collector.store.cursors import SAMPLE_CURSOR
 from dashboard.cli.main import app
 from dashboard.health.elsewhere import ID_FILE, CollectorCursor
 from dashboard.service.process import Service
 from dashboard.service.role import Role
 from dashboard.settings.settings import Settings
+from packet.config import PacketConfig
+from packet.jobs.cursor import OwnCursor
+from packet.jobs.packets import PacketJob
 from tests.conftest import ManualClock
 from tests.support.builders import decision_span, trace_request
 from tests.support.clickhouse.double import Double
@@ -218,6 +224,29 @@ def test_service_that_nobody_receives_for_says_so_and_shows_its_pages(apart: Apa
     said = apart.ready()
     assert said.exit_code == 0
     assert "stored: not ready: 130.0 s behind: `millworth collect` has stopped" in said.stdout
+
+
+def test_recorder_that_died_is_named_until_it_is_back_or_ended(apart: Apart) -> None:
+    """`kill -9` of a recorder was shown nowhere: decisions had no packets, and all was well."""
+    cursor = OwnCursor(apart.of["serve"].store, SAMPLE_CURSOR, "web.example")
+    cursor.write(apart.clock.ns)
+    assert apart.run("serve") == []
+    assert apart.health() == ("ok", {})
+    apart.clock.ns += 150 * NS_PER_S
+    assert apart.run("collect", "spare", "attribute", "alert", "serve") == []
+    status, wrong = apart.health()
+    assert (status, set(wrong)) == ("warn", {"capture.web.example"})
+    assert wrong["capture.web.example"]["value"] == 150.0
+    assert wrong["capture.web.example"]["detail"].startswith("`millworth capture` has stopped or")
+    cursor.write(apart.clock.ns)
+    assert apart.run("serve") == []
+    assert apart.health() == ("ok", {})
+    config = PacketConfig(host="web.example", interface="lo")
+    job = PacketJob(config, AttributesConfig(), apart.of["serve"].store, None, Counters())
+    job.end(apart.clock.ns + 1)
+    apart.clock.ns += 150 * NS_PER_S
+    assert apart.run("collect", "spare", "attribute", "alert", "serve") == []
+    assert apart.health() == ("ok", {})
 
 
 def test_collector_is_its_log_whatever_its_host_is_called(apart: Apart, tmp_path: Path) -> None:

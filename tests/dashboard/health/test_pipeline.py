@@ -12,14 +12,21 @@ from prometheus_client.exposition import choose_encoder
 
 from alerts.config import AlertsConfig
 from attribution.core.config import AttributionConfig
-from collector.core.clock import NS_PER_S
+from collector.core.clock import NS_PER_HOUR, NS_PER_S, RisingClock
 from collector.core.counters import Counters
 from collector.core.worker import Worker
 from collector.otlp.check import Signal
 from collector.service import SignalFlow
 from collector.store.connect import Connections
 from dashboard.docs.metrics import metrics_page
-from dashboard.health.pipeline import LIMITS, Stage, Stages, put_off_items, stage_items
+from dashboard.health.pipeline import (
+    LIMITS,
+    Stage,
+    Stages,
+    put_off_items,
+    signal_items,
+    stage_items,
+)
 from dashboard.health.pipeline_metrics import StageMetrics
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import decision_span, outcome, store_request, trace_request
@@ -37,6 +44,7 @@ class FakeService:
 
     store: Connections | None = None
     clock: ManualClock = field(default_factory=ManualClock)
+    rising: RisingClock = field(init=False)
     counters: Counters = field(default_factory=Counters)
     flows: dict[Signal, SignalFlow] = field(default_factory=dict)
     done: dict[str, int] = field(default_factory=dict)
@@ -49,10 +57,14 @@ class FakeService:
         )
     )
 
+    def __post_init__(self) -> None:
+        """Have data arrive by a clock that never falls."""
+        self.rising = RisingClock(self.clock)
+
     @property
     def collector(self) -> Any:  # noqa: ANN401  stands for the collector
-        """Return what knows the flows."""
-        return SimpleNamespace(flow=lambda: self.flows)
+        """Return what knows the flows, and when they arrive."""
+        return SimpleNamespace(flow=lambda: self.flows, now_ns=self.rising.now_ns)
 
     def dead_webhooks(self) -> int:
         """Return the dead letters."""
@@ -101,6 +113,21 @@ def test_service_that_was_never_sent_to_is_behind_nothing() -> None:
         "late": None,
         "alerted": None,
     }
+
+
+def test_data_are_no_newer_where_the_clock_is_set_back(store: Connections) -> None:
+    """What came last is by a clock that never falls: it read 0 s ago until the other caught up."""
+    service = FakeService(store, flows={Signal.TRACES: flow(newest_ns=ago(0), unstored_ns=ago(0))})
+    assert service.rising.now_ns() == NOW_NS
+    service.clock.ns -= 2 * NS_PER_HOUR
+    service.rising.now_ns()
+    service.clock.ns += 600 * NS_PER_S
+    # It goes on at half its pace, so an age is half of what it is: no zero.
+    found = behind(service)
+    assert (found["received"], found["stored"], found["logged"]) == (300.0, 300.0, 0.0)
+    items = {item.name: item.value for item in signal_items(service.stages(), service.clock.ns)}
+    assert items["signal.traces.last_request"] == 300.0
+    assert items["signal.traces.unstored_age"] == 300.0
 
 
 def test_each_stage_is_as_old_as_the_oldest_thing_that_has_not_passed_it() -> None:
