@@ -36,6 +36,8 @@ class Window:
     slope_source: str  # prior, estimate or unknown
     newest_ns: int  # newest second with a decision, missing or not, 0 where there is none
     missing: int = 0  # decisions that arrived and are not attributed yet: in no figure above
+    # The value of late decisions where nobody knows what lateness costs: so much more may be lost.
+    unknown_usd: Decimal = _ZERO
 
     @property
     def loss(self) -> Dollars:
@@ -55,6 +57,7 @@ class Window:
             _joined(self.slope_source, other.slope_source),
             max(self.newest_ns, other.newest_ns),
             self.missing + other.missing,
+            self.unknown_usd + other.unknown_usd,
         )
 
 
@@ -134,6 +137,8 @@ class Burn:
     slope_source: str
     reason: str
     is_end_missing: bool  # whether much is not attributed of what judges the end
+    # Late decisions of the newest might be why it burns on, "" where they are not: in words.
+    end_unknown: str
 
     @property
     def cost(self) -> Cost:
@@ -196,6 +201,7 @@ def burn_of(rule: DollarBurnConfig, losses: Losses) -> Burn:
             is_much(losses.missing_s(each), each)
             for each in {_newest(rule, tier, losses).seconds for tier in rule.tiers}
         ),
+        end_unknown=next(filter(None, (_unknown(rule, tier, losses) for tier in rule.tiers)), ""),
     )
 
 
@@ -235,12 +241,32 @@ def _judge(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> tuple[Status, 
     newest = _newest(rule, tier, losses)
     missed = _unmet(rule, tier, losses)
     if missed:
-        keeps_usd = rule.keeps_usd(tier, newest.seconds) * losses.allowed(newest.seconds)
-        is_burning = newest.window.loss_usd >= keeps_usd
+        is_burning = newest.window.loss_usd >= _keeps_usd(rule, tier, losses, newest.seconds)
         return (Status.BURNING if is_burning else Status.OK), missed
     long = losses.window(tier.long_window_s)
     threshold_usd = _threshold_usd(rule, tier, losses, tier.long_window_s)
     return Status.BREACHED, f"{_bounded(rule, long)} >= {_usd(threshold_usd)}"
+
+
+def _unknown(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> str:
+    """Return why a tier may burn on though it lost too little, "" where it does not for sure.
+
+    A late decision loses its value at the most: what that is stays an upper bound where an
+    experiment contradicts the slope, and no lateness is in the loss.
+    """
+    newest = _newest(rule, tier, losses)
+    unknown_usd = newest.window.unknown_usd
+    most_usd = newest.window.loss_usd + unknown_usd
+    if not unknown_usd or most_usd < _keeps_usd(rule, tier, losses, newest.seconds):
+        return ""
+    return (
+        "what lateness costs is unknown, so nobody knows whether it burns on: of late decisions up "
+        f"to {_usd(unknown_usd)} may be lost in {duration_text(newest.seconds)}"
+    )
+
+
+def _keeps_usd(rule: DollarBurnConfig, tier: Tier, losses: Losses, seconds: int) -> Decimal:
+    return rule.keeps_usd(tier, seconds) * losses.allowed(seconds)
 
 
 def _threshold_usd(rule: DollarBurnConfig, tier: Tier, losses: Losses, seconds: int) -> Decimal:

@@ -9,7 +9,7 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeVar
 
-from alerts.rows import focus_text
+from alerts.rows import UNKNOWN, focus_text
 from alerts.rules.base import (
     Evaluation,
     Moment,
@@ -26,7 +26,7 @@ from alerts.rules.reroute import propose
 from alerts.rules.rings import read_sums
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject
-from alerts.state.transitions import AlertState
+from alerts.state.transitions import ALIGHT, AlertState, Status
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 
 if TYPE_CHECKING:
@@ -173,7 +173,12 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         seen = observe(status, state, newest_ns, facts.moment)
         seconds = burn.tier.long_window_s
         reason = burn.reason + missing_text(losses.missing_s(seconds))
-        return Evaluation(seen, reason, burn.cost, seconds)
+        cost = burn.cost
+        if burn.end_unknown and burn.status is Status.OK and state.phase in ALIGHT:
+            # Its dollars are as unknown as its end.
+            seen, reason = replace(seen, is_silent=True), burn.end_unknown
+            cost = replace(cost, basis=UNKNOWN)
+        return Evaluation(seen, reason, cost, seconds)
 
 
 def window_end_ns(seconds: int, end_ns: AnyNs) -> AnyNs:

@@ -190,7 +190,8 @@ def _loss_rings(cells: Cells, parameters: Parameters) -> Iterator[tuple[object, 
                 "margin" if has_value else "",
                 "estimate" if has_value else "",
                 cells.newest("decisions", of, from_ns, to_ns)[0],
-                0,  # all that comes in a test is attributed
+                0,  # all that comes in a test is attributed, and by a slope that is known
+                _usd(0.0),
             )
 
 

@@ -140,6 +140,26 @@ def test_alert_does_not_end_by_what_is_missing() -> None:
     assert burn.evaluate(seen, replace(quiet, phase=Phase.FIRING)).seen.status is Status.OK
 
 
+def test_nobody_knows_the_end_of_an_alert_while_what_lateness_costs_is_unknown() -> None:
+    """A receiver was told that it was over, with 0 dollars an hour, amid the incident."""
+    burn, state = DollarBurn(rule()), first_state("burn", HURT, NOW_NS)
+    late = replace(window("0", slope_source="unknown"), unknown_usd=Decimal(5_000))
+    fired = replace(state, phase=Phase.FIRING)
+    seen = facts(**{"eu-west": losses(late)})
+    found = burn.evaluate(seen, fired)
+    assert (found.seen.is_silent, found.cost.basis) == (True, "unknown")
+    assert found.reason == (
+        "what lateness costs is unknown, so nobody knows whether it burns on: of late decisions "
+        "up to $5,000 may be lost in 6 s"
+    )
+    assert not burn.evaluate(seen, state).seen.is_silent, "none begins by that"
+    few = facts(**{"eu-west": losses(replace(late, unknown_usd=Decimal("0.1")))})
+    over = burn.evaluate(few, fired)
+    assert (over.seen.is_silent, over.seen.status) == (False, Status.OK), "so little cannot burn"
+    failing = facts(**{"eu-west": losses(replace(window("500"), unknown_usd=Decimal(5_000)))})
+    assert burn.evaluate(failing, fired).seen.status is Status.BREACHED, "by failures alone"
+
+
 def test_class_that_is_in_no_window_has_no_data_and_no_dollars() -> None:
     """Its state keeps it under evaluation; zero dollars would be an answer."""
     state = first_state("burn", HURT, NOW_NS)

@@ -138,12 +138,17 @@ class Scene:
         self.job = self.start(**changes)
 
     def go_on(
-        self, seconds: int, slow_ms: int = 0, *, regions: tuple[str, ...] = (HURT, WELL)
+        self,
+        seconds: int,
+        slow_ms: int = 0,
+        *,
+        regions: tuple[str, ...] = (HURT, WELL),
+        **changes: object,
     ) -> None:
         """Let time pass: the region that may hurt is slower by `slow_ms`."""
         for region in regions:
             slow = slow_ms if region == HURT else 0
-            write_seconds(self.client, self.end_ns, seconds, region, slow)
+            write_seconds(self.client, self.end_ns, seconds, region, slow, **changes)
         self.end_ns += seconds * NS_PER_S
 
     def judge(self) -> int:
