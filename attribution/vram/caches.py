@@ -113,10 +113,13 @@ def _added(group: Ints, ms: Floats, is_missed: Bools) -> tuple[float, float] | N
         missed, hit = ms[own & is_missed], ms[own & ~is_missed]
         if len(missed) < 2 or len(hit) < 2:
             continue
-        n = len(missed)
+        n, m = len(missed), len(hit)
         compared += n
         change += n * float(missed.mean() - hit.mean())
-        variance += n * n * float(missed.var(ddof=1) / n + hit.var(ddof=1) / len(hit))
+        first, second = float(missed.var(ddof=1)), float(hit.var(ddof=1))
+        # A few misses seldom hold what is slow now and then, and seem steady: both are not.
+        both = ((n - 1) * first + (m - 1) * second) / (n + m - 2)
+        variance += n * n * (max(first, both) / n + max(second, both) / m)
     if compared < DECISIONS_MIN:
         return None
     return change / compared, Z95 * math.sqrt(variance) / compared

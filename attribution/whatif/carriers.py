@@ -124,7 +124,7 @@ def _of_dimension(
     price = _prices(dimension.after, size, usd_per_ns)
     rows = []
     for at in np.flatnonzero(before.count + after.count).tolist():
-        width = Z95 * math.sqrt(variance[at])
+        width = Z95 * math.sqrt(spread[at])
         p = _two_sided(float(excess[at]), float(spread[at]))
         rows.append(
             Carrier(

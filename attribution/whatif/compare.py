@@ -93,7 +93,8 @@ def compare(
     # A few decisions of a kind that is slow now and then seldom hold a slow one, and seem steady.
     # Were the populations equal, each would vary as both together do: the larger variance counts.
     pooled = _pooled(before, after, count_before, count_after, weight)
-    p = _two_sided(changes, np.maximum(variance, pooled))
+    spread = np.maximum(variance, pooled)
+    p = _two_sided(changes, spread)
     q = false_discovery_shares(p)
     standing = _group_means(before, groups)
     base = (weight[:, None] * np.where(shared[:, None], standing, 0.0)).sum(axis=0)
@@ -105,8 +106,8 @@ def compare(
             mean_before_ns=float(base[at]),
             mean_after_ns=float(base[at] + changes[at]),
             change_ns=float(changes[at]),
-            low_ns=float(changes[at] - Z95 * math.sqrt(variance[at])),
-            high_ns=float(changes[at] + Z95 * math.sqrt(variance[at])),
+            low_ns=float(changes[at] - Z95 * math.sqrt(spread[at])),
+            high_ns=float(changes[at] + Z95 * math.sqrt(spread[at])),
             p=float(p[at]),
             q=float(q[at]),
             is_different=is_enough and bool(q[at] <= FALSE_DISCOVERIES_MAX),
