@@ -23,7 +23,7 @@ from dashboard.pages.charts.intervals import interval_bar, interval_text
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, facts_list, kpi, page, panel
 from dashboard.pages.states import Found, answering, state, state_outputs
-from dashboard.read.alerts.detail import AlertDetail, Companion, read_alert
+from dashboard.read.alerts.detail import ELSEWHERE, AlertDetail, Companion, read_alert
 from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.timeline import Moment
@@ -154,7 +154,7 @@ def show(context: PageContext, episode_id: str, zone: Zone) -> Found:
         return Found(_unknown(episode_id))
     refusal = context.refusal()
     if context.alert_state is None:
-        refusal = "What people do is kept where rules are evaluated, which is not this machine."
+        refusal = f"{ELSEWHERE[0].upper()}{ELSEWHERE[1:]}."
     shown = {
         "alert-title.children": found.cause,
         "alert-state.children": _state(found, now_ns, zone),
@@ -321,7 +321,7 @@ def _companion(of: Companion, at: Callable[[int], str]) -> Component:
 
 def _owner(alert: AlertDetail, zone: Zone, now_ns: int) -> str:
     if alert.ack is None:
-        return "nobody yet"
+        return "not known here" if ELSEWHERE in alert.unknown else "nobody yet"
     return f"{alert.ack.actor}, since {zone.dated_at(alert.ack.at_ns, now_ns)}: {alert.ack.text}"
 
 

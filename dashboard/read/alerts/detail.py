@@ -50,7 +50,10 @@ INCIDENT_MAX: Final = 100
 _INCIDENT_NS: Final = 7 * NS_PER_DAY
 _EVENTS_MAX: Final = 1_000
 _UTC: Final = Zone()
-_ELSEWHERE: Final = "what people did is kept where rules are evaluated, which is not this machine"
+ELSEWHERE: Final = (
+    "what people do is kept in alerts.state_path where rules are evaluated, and it is not there "
+    "for this process"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,7 @@ def read_alert(
             f"dollars of now, exemplars and incident: {str(error).splitlines()[0][:200]}"
         )
     if state is None:
-        unknown.append(_ELSEWHERE)
+        unknown.append(ELSEWHERE)
     people = _people(state, events, now_ns)
     rule = next((each for each in config.all_rules if each.name == row.rule), None)
     found = _detail(row, events, rule, people, shown, unknown)

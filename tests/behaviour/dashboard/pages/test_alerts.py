@@ -249,7 +249,9 @@ def test_list_is_there_while_the_store_is_away(
 def test_who_may_not_act_is_told_why(context: PageContext) -> None:
     """A button that answers 403 after a comment was written is a trap."""
     shown = detail.show(context, "episode-1", Zone()).shown
-    assert shown["alert-refusal.children"] != "", "the alert state is not here"
+    refusal = "What people do is kept in alerts.state_path where rules are evaluated, and it is"
+    assert str(shown["alert-refusal.children"]).startswith(refusal)
+    assert "not known here" in text_of(shown["alert-facts.children"])
     assert shown["alert-ack-open.disabled"] is True
 
 

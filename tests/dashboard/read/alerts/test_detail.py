@@ -253,7 +253,7 @@ def test_alert_that_only_the_store_has_is_found(reader: Reader) -> None:
     found = read(reader, None, "episode-1")
     assert found is not None
     assert (found.state, found.since_ns) == ("firing", TODAY_NS - 20 * NS_PER_S)
-    assert "not this machine" in found.unknown[0]
+    assert "alerts.state_path" in found.unknown[0]
     assert read(reader, None, "nothing") is None
 
 
