@@ -31,7 +31,7 @@ _CREDENTIALS: Final = (
 )
 _RIGHTS: Final = (
     "grant its user CREATE, ALTER, INSERT and SELECT on the database, and let it change "
-    "settings (readonly = 0)"
+    "settings (readonly = 0); one that store.query_url names needs SELECT and readonly = 2"
 )
 _SCHEMA: Final = "run `millworth migrate` on it, or correct store.database"
 _VERSION: Final = "use ClickHouse 25.8 or later, or report this text"
