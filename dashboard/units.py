@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -59,15 +60,13 @@ def size(value: float) -> str:
 
 
 def span_of_time(ns: float) -> str:
-    """Return a length of time in the unit that suits: `42 s`, `4.5 min`, `3.0 h`, `2.0 d`."""
+    """Return a length of time in the unit that suits: `42 s`, `4.5 min`, `3 h`, `2 d`."""
     seconds = ns / NS_PER_S
     if seconds < 90:
         return f"{seconds:.0f} s"
-    if seconds < 90 * 60:
-        return f"{seconds / 60:.1f} min"
-    if seconds < 48 * 3600:
-        return f"{seconds / 3600:.1f} h"
-    return f"{seconds / 86_400:.1f} d"
+    units = (("min", 60, 90 * 60), ("h", 3_600, 48 * 3_600), ("d", 86_400, math.inf))
+    unit, length = next((unit, length) for unit, length, until in units if seconds < until)
+    return f"{seconds / length:.1f}".removesuffix(".0") + f" {unit}"
 
 
 def without_text(missing_ns: int) -> str:

@@ -50,7 +50,7 @@ def rows_of(component: Component) -> list[list[object]]:
                      "What came up to 29 s ago is stored, the newest data are 2 s old; 38 s of "
                      "what came before is still", id="behind, with more than can be attributed"),
         pytest.param([SILENT, STORED],
-                     "All that came is stored and attributed, but nothing came for 10.0 min.",
+                     "All that came is stored and attributed, but nothing came for 10 min.",
                      id="senders are silent"),
         pytest.param([NEVER, STORED], "Nothing was received since the service started.",
                      id="nothing came"),

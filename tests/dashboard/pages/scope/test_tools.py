@@ -18,7 +18,7 @@ FROZEN = "note asof frozen"
         (None, -12, "as of 03:33:08 UTC", "note asof"),
         (None, 3, "as of 03:33:20 UTC", "note asof"),
         (None, -625, "as of 03:22:55 UTC, 10.4 min ago", OLD),
-        (None, -86_400, "as of 2033-05-17 03:33:20 UTC, 24.0 h ago", OLD),
+        (None, -86_400, "as of 2033-05-17 03:33:20 UTC, 24 h ago", OLD),
         (NOW_NS, -86_400,
          "2033-05-18 03:18:20 to 03:33:20 UTC, complete to 2033-05-17 03:33:20", f"{FROZEN} old"),
         (NOW_NS, 100, "2033-05-18 03:18:20 to 03:33:20 UTC", FROZEN),
