@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from collector.core.config import StoreConfig
+from collector.store.connect import Connections
 from collector.store.memory import (
     answer_spans_max,
     engine_memory_bytes,
@@ -92,3 +93,13 @@ def test_answer_has_as_many_spans_as_memory_is_enough_for(
 ) -> None:
     """Four answers at a time take half of it, and a trace of usual size is always shown."""
     assert answer_spans_max(has_bytes) == spans
+
+
+def test_merged_parts_are_removed_by_the_thread_that_finds_them(store: Connections) -> None:
+    """114 threads were made for a hundred parts, and stayed: 30 MiB of an engine that has 256.
+
+    Some minutes after a start, which no test waits for: it asks the engine what it goes by.
+    """
+    asked = "SELECT value FROM system.merge_tree_settings WHERE name = {name:String}"
+    name = {"name": "concurrent_part_removal_threshold"}
+    assert int(store.client().query(asked, parameters=name).result_rows[0][0]) >= 100_000
