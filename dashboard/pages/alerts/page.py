@@ -108,7 +108,7 @@ def layout(query: str, context: PageContext) -> Component:
             "Cannot be judged",
             grid(
                 "alerts-unknown", zoned(UNKNOWN_COLUMNS, scope.zone), 124,
-                "Every alert can be judged: its data come.",
+                "Every alert can be judged.",
                 label="Alerts that cannot be judged", options=tall, grows=True,
             ),
             wide="greyed",
@@ -239,7 +239,7 @@ def show(context: PageContext, scope: Scope) -> Found:
             found.unknown[:ALERTS_MAX], scope.zone, now_ns, seen.to_ns
         ),
         "alerts-unknown-note.children": (
-            f"{_alerts(len(found.unknown))} without data: what they cost is not known"
+            f"{_alerts(len(found.unknown))}: their data stopped, or what lateness costs is unknown"
         ),
         "alerts-external.rowData": [
             external_line(each, scope.zone, now_ns) for each in found.external[:EXTERNAL_MAX]

@@ -287,7 +287,8 @@ def missing(found: MoneyRead) -> str:
     if not silent:
         return ""
     said = f"{count(silent)} of {count(len(found.alerts))} alerts cannot be judged"
-    return f"{said}: their data stopped, and the sum is without them"
+    why = "their data stopped, or what lateness costs is unknown"
+    return f"{said}: {why}; the sum is without them"
 
 
 def _alone(context: PageContext) -> dict[str, object]:
