@@ -18,7 +18,8 @@ from attribution.read.reader import Reader
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
-from tests.support.attribution.stored import BASE_NS, rows
+from tests.support.attribution.attribution_job import at, computed_afresh, everything, job
+from tests.support.attribution.stored import BASE_NS, Stored, decision, put_spans, rows
 
 PARTS = (("", ""), *SEGMENTS)
 FIRST_NS = BASE_NS - BASE_NS % NS_PER_MINUTE
@@ -74,6 +75,24 @@ def test_added_decisions_are_in_their_buckets(store: Connections) -> None:
         told.append(attributed(classes, 1_500, seed))
         assert writer.write([], [told[-1].slice(0, 700), told[-1].slice(700)]) == 2
     assert stored(store) == buckets(told)
+
+
+def test_minute_that_another_process_began_is_added_to(store: Connections) -> None:
+    """It is read from the store once; what comes after is added to that."""
+    put_spans(store, decision("a", 0, 100, received_s=1))
+    job(store).drain(at(3))
+    running = job(store)
+    for second, (name, took_ms) in enumerate([("b", 90), ("c", 400), ("d", 90)], 4):
+        put_spans(store, decision(name, 1_000 * second, took_ms, received_s=second + 1))
+        running.drain(at(second + 3))
+    # Late, so that the minute is summed anew, and read anew for what follows.
+    put_spans(store, [Stored("late", "root", 20, 5, trace="a", received_s=9)])
+    running.drain(at(11))
+    put_spans(store, decision("e", 11_000, 90, received_s=12))
+    running.drain(at(14))
+    minutes = everything(store)["minutes"]
+    assert sum(row["decisions"] for row in minutes if not row["stage"]) == 5
+    assert minutes == computed_afresh(store, 20)["minutes"]
 
 
 def test_thousands_of_classes_are_held_in_the_memory_of_their_decisions(
