@@ -12,6 +12,7 @@ import pyarrow as pa
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import AT_ONCE, RATE_S_MIN, Selection
 from attribution.path.columns import Table, ints
+from attribution.path.spans import Bools, Ints
 from attribution.read.parts import parts_of
 from attribution.read.reader import asked
 from attribution.revenue import earned
@@ -23,6 +24,7 @@ from attribution.revenue.loss import (
     REVENUE,
     UNKNOWN,
     Earned,
+    Floats,
 )
 from attribution.sensitivity.job import read_book
 from collector.core.clock import NS_PER_S
@@ -33,6 +35,8 @@ _KEY = ("action", "region", "name")
 # Fewer decisions contradict nothing, and so does a smaller share of outcomes.
 _JUDGED_MIN = 100
 _CONTRADICTING = 0.05
+# Of a value that is 0 whatever amounts one counts.
+NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +68,22 @@ def read_group_values(
     config: AttributionConfig,
     selection: Selection,
     dimension: str,
-    due_ns: int | None = None,
+    now_ns: int | None = None,
     at_once: int = AT_ONCE,
 ) -> list[GroupValue]:
     """Return the value of every group that has a decision, by action, region and name.
 
     A group is worth what its own decisions of the selection earned, and nothing else: never the
     mean of the others, nor what was before; where decisions state it, it is less what they lost.
-    The outcome of a decision that began before `due_ns` is due; of all, by default. About `at_once`
-    decisions are summed at a time.
+    One of which it is known that nothing was earned is worth 0, once anybody of the selection has
+    earned something: until then it is not known that outcomes come at all. By `now_ns` it is told
+    whose outcomes are due, and who is too young for any: by default all should have come. About
+    `at_once` decisions are summed at a time.
     """
     parts = parts_of(store, selection.from_ns, selection.to_ns, at_once)
     lost = read_book(store, config).parameters(selection.from_ns, selection.to_ns)
     asked_of = asked(selection) | config.references() | lost | {"by": dimension}
-    asked_of["due_ns"] = selection.to_ns if due_ns is None else due_ns
+    asked_of["due_ns"] = selection.to_ns if now_ns is None else max(config.due_ns(now_ns), 0)
     margin = _earned(store, config, asked_of, "margin", parts)
     known, converted = ints(margin["known"]), ints(margin["converted"])
     revenue = margin.slice(0, 0)
@@ -99,36 +105,54 @@ def read_group_values(
     stated = ints(margin["stated"])
     basis, mean = window.a_decision()
     basis = np.where((basis == UNKNOWN) & (stated > 0), EXPECTED, basis)
+    is_nothing = (basis == UNKNOWN) & (known > 0) & (converted == 0)
+    is_nothing &= _is_told(margin, config, now_ns)
     expected = ints(margin["stated_micros"]) / np.maximum(stated, 1)
-    micros = np.select([basis == EXPECTED, basis == UNKNOWN], [expected, math.nan], mean)
-    of = np.where(basis == EXPECTED, stated, known)
-    squared, amounts = (
-        np.select([basis == MARGIN, basis == REVENUE, basis == EXPECTED], columns, 0.0)
-        for columns in (
-            [
-                margin["amount_squared"],
-                revenue["amount_squared"] if len(revenue) else none,
-                margin["stated_squared"],
-            ],
-            [window.margin_micros, window.revenue_micros, ints(margin["stated_micros"])],
-        )
+    micros = np.select(
+        [basis == EXPECTED, is_nothing, basis == UNKNOWN], [expected, 0.0, math.nan], mean
     )
+    of = np.where(basis == EXPECTED, stated, known)
     most = np.maximum(window.margins, window.revenues)
-    # Of a compound Poisson sum: how many sell, and for how much, are both drawn.
-    error = np.sqrt(squared) * MICROS / np.maximum(np.abs(amounts), 1)
     found = (
         *(margin[name].to_pylist() for name in (*_KEY, "decisions", "first_ns", "last_ns")),
         of.tolist(),
         (micros * of / MICROS).tolist(),
         (micros / MICROS).tolist(),
-        [BASES[code] for code in basis.tolist()],
-        error.tolist(),
+        np.where(is_nothing, NOTHING, np.array(BASES)[basis]).tolist(),
+        _errors(basis, window, margin, revenue).tolist(),
         *(margin[name].to_pylist() for name in ("due", "told", "unsold", "sold")),
         known.tolist(),
         converted.tolist(),
         (converted - np.where(basis == MARGIN, window.margins, most)).tolist(),
     )
     return [GroupValue(*row) for row in zip(*found, strict=True)]
+
+
+def _errors(basis: Ints, window: Earned, margin: Table, revenue: Table) -> Floats:
+    """Return the relative error of what each cell earned.
+
+    Of a compound Poisson sum: how many sell, and for how much, are both drawn.
+    """
+    by = [basis == MARGIN, basis == REVENUE, basis == EXPECTED]
+    by_revenue = revenue["amount_squared"] if len(revenue) else window.revenues
+    squared = np.select(by, [margin["amount_squared"], by_revenue, margin["stated_squared"]], 0.0)
+    sums = [window.margin_micros, window.revenue_micros, ints(margin["stated_micros"])]
+    found: Floats = np.sqrt(squared) * MICROS / np.maximum(np.abs(np.select(by, sums, 0.0)), 1)
+    return found
+
+
+def _is_told(cells: Table, config: AttributionConfig, now_ns: int | None) -> Bools:
+    """Return of which cells silence says something: outcomes come, and could be here.
+
+    Where another cell of its group has earned something they are, and else once a decision of it
+    is older than outcomes take (`outcome_delay_s`).
+    """
+    names, has_earned = np.array(cells["name"].to_pylist(), np.str_), ints(cells["converted"]) > 0
+    is_told = np.isin(names, names[has_earned])
+    if now_ns is None:
+        return is_told | np.any(has_earned)
+    is_old = ints(cells["first_ns"]) < now_ns - config.outcome_delay_s * NS_PER_S
+    return is_told | (is_old & np.any(has_earned))
 
 
 def spread_s(values: Sequence[GroupValue]) -> float:

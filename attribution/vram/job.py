@@ -125,8 +125,7 @@ class VramJob:
             raise InputError(f"{dimension!r} is no dimension; choose {', '.join(DIMENSIONS)}")
         extent = self._reader.selected_extent(selection)
         count = extent.decisions
-        due_ns = None if now_ns is None else max(self._config.due_ns(now_ns), 0)
-        values = read_group_values(self._store, self._config, selection, dimension, due_ns)
+        values = read_group_values(self._store, self._config, selection, dimension, now_ns)
         book = self._book(selection.to_ns)
         rows = self._sampled(selection, dimension, count, values)
         slope, model = book.slope(selection.to_ns), book.in_force(selection.to_ns)
