@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from attribution.books.compound import GroupSum
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import AT_ONCE, RATE_S_MIN, Selection
 from attribution.path.columns import Table, ints
@@ -61,6 +62,26 @@ class GroupValue:
     answered: int = 0  # decisions that sold something, or did not for certain
     earning: int = 0  # decisions that earned something, or should have
     unknown: int = 0  # ... and it is not known how much, by margin or revenue as the basis is
+    largest_usd: float = 0.0  # of the amounts that are known, whatever its sign
+
+    @property
+    def amounts(self) -> int:
+        """Return how many amounts what was earned is the sum of."""
+        return self.known if self.basis == BASES[EXPECTED] else self.earning
+
+
+def summed(values: Sequence[GroupValue]) -> GroupSum:
+    """Return what these are worth together: each has a known value."""
+    usd = [each.decisions * each.value_usd for each in values]
+    return GroupSum(
+        decisions=sum(each.decisions for each in values),
+        known=sum(each.known for each in values),
+        earned_usd=sum(each.earned_usd for each in values),
+        usd=sum(usd),
+        error_usd=math.hypot(*(x * y.error for x, y in zip(usd, values, strict=True))),
+        amounts=sum(each.amounts for each in values),
+        largest_usd=max((each.largest_usd for each in values), default=0.0),
+    )
 
 
 def read_group_values(
@@ -124,8 +145,18 @@ def read_group_values(
         known.tolist(),
         converted.tolist(),
         (converted - np.where(basis == MARGIN, window.margins, most)).tolist(),
+        _by_basis(basis, margin, revenue, "largest").tolist(),
     )
     return [GroupValue(*row) for row in zip(*found, strict=True)]
+
+
+def sums_by_name(values: Sequence[GroupValue]) -> dict[str, GroupSum]:
+    """Return what the groups of known value are worth."""
+    valued: dict[str, list[GroupValue]] = {}
+    for each in values:
+        if not math.isnan(each.value_usd):
+            valued.setdefault(each.name, []).append(each)
+    return {name: summed(own) for name, own in valued.items()}
 
 
 def _errors(basis: Ints, window: Earned, margin: Table, revenue: Table) -> Floats:
@@ -134,10 +165,18 @@ def _errors(basis: Ints, window: Earned, margin: Table, revenue: Table) -> Float
     Of a compound Poisson sum: how many sell, and for how much, are both drawn.
     """
     by = [basis == MARGIN, basis == REVENUE, basis == EXPECTED]
-    by_revenue = revenue["amount_squared"] if len(revenue) else window.revenues
-    squared = np.select(by, [margin["amount_squared"], by_revenue, margin["stated_squared"]], 0.0)
+    squared = _by_basis(basis, margin, revenue, "squared")
     sums = [window.margin_micros, window.revenue_micros, ints(margin["stated_micros"])]
     found: Floats = np.sqrt(squared) * MICROS / np.maximum(np.abs(np.select(by, sums, 0.0)), 1)
+    return found
+
+
+def _by_basis(basis: Ints, margin: Table, revenue: Table, what: str) -> Floats:
+    """Return a column of each cell's amounts, of those that its value is by."""
+    amounts, stated = margin[f"amount_{what}"], margin[f"stated_{what}"]
+    by_revenue = revenue[f"amount_{what}"] if len(revenue) else amounts
+    by = [basis == MARGIN, basis == REVENUE, basis == EXPECTED]
+    found: Floats = np.select(by, [amounts, by_revenue, stated], 0.0)
     return found
 
 
@@ -186,7 +225,9 @@ def _earned(
 def _added(parts: Iterable[Table]) -> Table:
     """Return the groups of parts of a window as those of all of it."""
     whole = pa.concat_tables(parts)
-    how = {"first_ns": "min", "last_ns": "max"}
+    how = {"first_ns": "min"} | dict.fromkeys(
+        ("last_ns", "amount_largest", "stated_largest"), "max"
+    )
     sums = [(name, how.get(name, "sum")) for name in whole.column_names if name not in _KEY]
     added = whole.group_by(list(_KEY), use_threads=False).aggregate(sums)
     columns = [*_KEY, *(f"{name}_{by}" for name, by in sums)]

@@ -5,7 +5,8 @@
 -- Returns: action, region, name String; then Int64: decisions, first_ns and last_ns: when they
 --   began; known: of which it is known what they earned; due: that began before due_ns, told: ... with an outcome,
 --   unsold: ... that says that nothing was earned; sold: ... that sold something; converted; amounts: ... whose
---   amount is known; amount_micros; stated: that state a value; stated_micros, less what was lost; amount_squared, stated_squared Float64, USD^2.
+--   amount is known; amount_micros; stated: that state a value; stated_micros, less what was lost; amount_squared, stated_squared Float64, USD^2;
+--   amount_largest, stated_largest Float64, USD, whatever their sign.
 --   By action, region, name.
 WITH
 measured AS
@@ -68,7 +69,9 @@ SELECT
     toInt64(countIf(isNotNull(value_usd))) AS stated,
     toInt64(sum(ifNull(value_usd, 0)) * 1000000) - toInt64(round(sum(lost_usd) * 1e6)) AS stated_micros,
     sumIf(money * money, is_known) AS amount_squared,
-    sum(pow(toFloat64(ifNull(value_usd, 0)) - lost_usd, 2)) AS stated_squared
+    sum(pow(toFloat64(ifNull(value_usd, 0)) - lost_usd, 2)) AS stated_squared,
+    maxIf(abs(money), is_known) AS amount_largest,
+    max(abs(toFloat64(ifNull(value_usd, 0)) - lost_usd)) AS stated_largest
 FROM measured
 GROUP BY action, region, name
 ORDER BY action, region, name
