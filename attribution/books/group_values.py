@@ -36,6 +36,10 @@ _KEY = ("action", "region", "name")
 # Fewer decisions contradict nothing, and so does a smaller share of outcomes.
 _JUDGED_MIN = 100
 _CONTRADICTING = 0.05
+# So many sales tell how long they take, and so many younger decisions lack many of theirs.
+_TIMED_MIN = 10
+_YOUNG_MAX = 0.1
+_NAMED = 3
 # Of a value that is 0 whatever amounts one counts.
 NOTHING = "nothing"
 
@@ -63,6 +67,7 @@ class GroupValue:
     earning: int = 0  # decisions that earned something, or should have
     unknown: int = 0  # ... and it is not known how much, by margin or revenue as the basis is
     largest_usd: float = 0.0  # of the amounts that are known, whatever its sign
+    delay_s: int = 0  # how long after their decisions the sales came, in all
 
     @property
     def amounts(self) -> int:
@@ -146,6 +151,7 @@ def read_group_values(
         converted.tolist(),
         (converted - np.where(basis == MARGIN, window.margins, most)).tolist(),
         _by_basis(basis, margin, revenue, "largest").tolist(),
+        margin["delay_s"].to_pylist(),
     )
     return [GroupValue(*row) for row in zip(*found, strict=True)]
 
@@ -252,6 +258,47 @@ def missing_amounts(values: Sequence[GroupValue]) -> list[str]:
         "group, and where these are more than half, the group is of unknown value; "
         "`millworth reconcile` has them by day"
     ]
+
+
+def still_to_come(values: Sequence[GroupValue], now_ns: int | None) -> list[str]:
+    """Return in words of which groups outcomes take longer than many decisions are old.
+
+    Decisions are taken as even in time. Where too few of any group sold something it is told of
+    all of them.
+    """
+    if now_ns is None:
+        return []
+    by_name: dict[str, list[GroupValue]] = {}
+    for each in values:
+        by_name.setdefault(each.name, []).append(each)
+    late = {name: own for name, own in by_name.items() if _are_young(own, now_ns)}
+    if not late and not _are_young(values, now_ns):
+        return []
+    named = [
+        f"{name or '(none)'} ({_delay_s(own) / 60:,.0f} min)"
+        for name, own in sorted(late.items(), key=lambda item: (-_delay_s(item[1]), item[0]))
+    ]
+    more = [f"{len(named) - _NAMED:,} more groups"] if len(named) > _NAMED else []
+    told = ", ".join([*named[:_NAMED], *more]) or f"all groups ({_delay_s(values) / 60:,.0f} min)"
+    return [
+        f"more than a tenth of the decisions are younger than sales take on average, of {told}: "
+        "what they earn is told as far as their outcomes are here, and too low; ask again later, "
+        "or of a window that ends before"
+    ]
+
+
+def _delay_s(values: Sequence[GroupValue]) -> float:
+    """Return how long after their decisions sales came on average, s."""
+    return sum(each.delay_s for each in values) / max(sum(each.sold for each in values), 1)
+
+
+def _are_young(values: Sequence[GroupValue], now_ns: int) -> bool:
+    if sum(each.sold for each in values) < _TIMED_MIN:
+        return False
+    first_ns = min(each.first_ns for each in values)
+    last_ns = max(each.last_ns for each in values)
+    young_ns = _delay_s(values) * NS_PER_S - (now_ns - last_ns)
+    return young_ns > _YOUNG_MAX * max(last_ns - first_ns, NS_PER_S)
 
 
 def contradictions(values: Sequence[GroupValue], config: AttributionConfig) -> list[str]:

@@ -18,6 +18,7 @@ from attribution.books.group_values import (
     missing_amounts,
     read_group_values,
     spread_s,
+    still_to_come,
     sums_by_name,
 )
 from attribution.compact.rows import trees_from_rows
@@ -117,7 +118,8 @@ class VramJob:
         Args:
             selection: the decisions.
             dimension: one of DIMENSIONS.
-            now_ns: no outcome that is due later is missed; None where each should have come.
+            now_ns: no outcome that is due later is missed, and it is said where sales take longer
+                than decisions are old; None where each should have come.
             annualise: state figures of a year on fewer than YEAR_DAYS_MIN days too.
 
         Raises:
@@ -165,7 +167,7 @@ class VramJob:
                 "is_annualised": a_year,
                 "annualised": _annualised(days, a_year=a_year, is_long=is_long),
                 "denominator": _denominator(self._config),
-                "warnings": self._warnings(values, sums),
+                "warnings": self._warnings(values, sums, now_ns),
             },
             sorted((worth(group, a_year=a_year) for group in groups), key=_rank),
             {group.name: curve(group, _shifts_ms(group, model), a_year=a_year) for group in groups},
@@ -175,10 +177,13 @@ class VramJob:
             {group.name: own[group.name].basis if group.name in own else basis for group in groups},
         )
 
-    def _warnings(self, values: Sequence[GroupValue], sums: Mapping[str, GroupSum]) -> list[str]:
+    def _warnings(
+        self, values: Sequence[GroupValue], sums: Mapping[str, GroupSum], now_ns: int | None
+    ) -> list[str]:
         return [
             *contradictions(values, self._config),
             *missing_amounts(values),
+            *still_to_come(values, now_ns),
             *dominated(sums),
         ]
 

@@ -7,7 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from attribution.books.group_values import GroupValue, missing_amounts, read_group_values
+from attribution.books.group_values import (
+    GroupValue,
+    missing_amounts,
+    read_group_values,
+    still_to_come,
+)
 from attribution.core.config import AttributionConfig
 from attribution.core.segments import segments_of
 from attribution.core.selection import Selection
@@ -205,3 +210,52 @@ def test_silence_says_nothing_where_it_may_be_of_outcomes_themselves(store: Conn
         assert len(found) == 2
         assert {each.name: each.value_usd for each in found if each.basis != "unknown"} == known
         assert all(math.isnan(each.value_usd) for each in found if each.name not in known)
+
+
+def test_group_whose_sales_come_later_is_named_while_its_decisions_are_young(
+    store: Connections,
+) -> None:
+    """20 sales of each channel, after a second or half an hour, of decisions of an hour."""
+    spans, sales = [], []
+    for at in range(40):
+        for name, delay_s in (("fast", 1.0), ("slow", 1_800.0)):
+            trace, start_s = f"{name}{at}", 90.0 * at
+            spans += decision(trace, 1_000 * start_s, 50, decision__channel=name)
+            if at < 20:
+                sales.append(
+                    outcome(f"s{trace}", decision_id=trace_id(trace), margin="1",
+                            event_s=start_s + delay_s, received_s=start_s + delay_s)
+                )  # fmt: skip
+    put_spans(store, spans)
+    put_outcomes(store, sales)
+    job(store).drain(BASE_NS + 2 * NS_PER_HOUR)
+    window = Selection(BASE_NS, BASE_NS + NS_PER_HOUR)
+
+    def warned(now_s: int | None) -> list[str]:
+        now_ns = None if now_s is None else BASE_NS + now_s * NS_PER_S
+        told: list[str] = VramJob(CONFIG, store).made(window, "channel", now_ns)["lineage"][
+            "warnings"
+        ]
+        return told
+
+    (told,) = warned(3_600)
+    assert told.startswith("more than a tenth of the decisions are younger than sales take")
+    assert "of slow (30 min): what they earn is told as far as their outcomes are here" in told
+    # Half an hour after the last decision its sales are here.
+    assert warned(5_400) == warned(None) == []
+
+
+def test_few_sales_of_each_group_are_timed_together() -> None:
+    """Three of a group tell little of it, and of all as much as of one."""
+    one = GroupValue(
+        "offer", "eu", "a", 100, 0, 3_600 * NS_PER_S, 100, 3.0, 0.03, "margin", 0.5, 100, 3, 0,
+        sold=3, delay_s=3 * 1_800,
+    )  # fmt: skip
+    groups = [replace(one, name=name) for name in "abcd"]
+    assert still_to_come(groups[:3], 3_600 * NS_PER_S) == []
+    (told,) = still_to_come(groups, 3_600 * NS_PER_S)
+    assert "of all groups (30 min): what" in told
+    each = [replace(one, name=name, sold=30, delay_s=30 * 1_800) for name in "abcde"]
+    (told,) = still_to_come(each, 3_600 * NS_PER_S)
+    assert "of a (30 min), b (30 min), c (30 min), 2 more groups: what" in told
+    assert still_to_come([], 3_600 * NS_PER_S) == []
