@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from attribution.books.compound import GroupSum
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import AT_ONCE, RATE_S_MIN, Selection
 from attribution.path.columns import Table, ints
+from attribution.path.spans import Bools, Ints
 from attribution.read.parts import parts_of
 from attribution.read.reader import asked
 from attribution.revenue import earned
@@ -23,6 +25,7 @@ from attribution.revenue.loss import (
     REVENUE,
     UNKNOWN,
     Earned,
+    Floats,
 )
 from attribution.sensitivity.job import read_book
 from collector.core.clock import NS_PER_S
@@ -33,6 +36,12 @@ _KEY = ("action", "region", "name")
 # Fewer decisions contradict nothing, and so does a smaller share of outcomes.
 _JUDGED_MIN = 100
 _CONTRADICTING = 0.05
+# So many sales tell how long they take, and so many younger decisions lack many of theirs.
+_TIMED_MIN = 10
+_YOUNG_MAX = 0.1
+_NAMED = 3
+# Of a value that is 0 whatever amounts one counts.
+NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,27 @@ class GroupValue:
     answered: int = 0  # decisions that sold something, or did not for certain
     earning: int = 0  # decisions that earned something, or should have
     unknown: int = 0  # ... and it is not known how much, by margin or revenue as the basis is
+    largest_usd: float = 0.0  # of the amounts that are known, whatever its sign
+    delay_s: int = 0  # how long after their decisions the sales came, in all
+
+    @property
+    def amounts(self) -> int:
+        """Return how many amounts what was earned is the sum of."""
+        return self.known if self.basis == BASES[EXPECTED] else self.earning
+
+
+def summed(values: Sequence[GroupValue]) -> GroupSum:
+    """Return what these are worth together: each has a known value."""
+    usd = [each.decisions * each.value_usd for each in values]
+    return GroupSum(
+        decisions=sum(each.decisions for each in values),
+        known=sum(each.known for each in values),
+        earned_usd=sum(each.earned_usd for each in values),
+        usd=sum(usd),
+        error_usd=math.hypot(*(x * y.error for x, y in zip(usd, values, strict=True))),
+        amounts=sum(each.amounts for each in values),
+        largest_usd=max((each.largest_usd for each in values), default=0.0),
+    )
 
 
 def read_group_values(
@@ -64,20 +94,22 @@ def read_group_values(
     config: AttributionConfig,
     selection: Selection,
     dimension: str,
-    due_ns: int | None = None,
+    now_ns: int | None = None,
     at_once: int = AT_ONCE,
 ) -> list[GroupValue]:
     """Return the value of every group that has a decision, by action, region and name.
 
     A group is worth what its own decisions of the selection earned, and nothing else: never the
     mean of the others, nor what was before; where decisions state it, it is less what they lost.
-    The outcome of a decision that began before `due_ns` is due; of all, by default. About `at_once`
-    decisions are summed at a time.
+    One of which it is known that nothing was earned is worth 0, once anybody of the selection has
+    earned something: until then it is not known that outcomes come at all. By `now_ns` it is told
+    whose outcomes are due, and who is too young for any: by default all should have come. About
+    `at_once` decisions are summed at a time.
     """
     parts = parts_of(store, selection.from_ns, selection.to_ns, at_once)
     lost = read_book(store, config).parameters(selection.from_ns, selection.to_ns)
     asked_of = asked(selection) | config.references() | lost | {"by": dimension}
-    asked_of["due_ns"] = selection.to_ns if due_ns is None else due_ns
+    asked_of["due_ns"] = selection.to_ns if now_ns is None else max(config.due_ns(now_ns), 0)
     margin = _earned(store, config, asked_of, "margin", parts)
     known, converted = ints(margin["known"]), ints(margin["converted"])
     revenue = margin.slice(0, 0)
@@ -99,36 +131,73 @@ def read_group_values(
     stated = ints(margin["stated"])
     basis, mean = window.a_decision()
     basis = np.where((basis == UNKNOWN) & (stated > 0), EXPECTED, basis)
+    is_nothing = (basis == UNKNOWN) & (known > 0) & (converted == 0)
+    is_nothing &= _is_told(margin, config, now_ns)
     expected = ints(margin["stated_micros"]) / np.maximum(stated, 1)
-    micros = np.select([basis == EXPECTED, basis == UNKNOWN], [expected, math.nan], mean)
-    of = np.where(basis == EXPECTED, stated, known)
-    squared, amounts = (
-        np.select([basis == MARGIN, basis == REVENUE, basis == EXPECTED], columns, 0.0)
-        for columns in (
-            [
-                margin["amount_squared"],
-                revenue["amount_squared"] if len(revenue) else none,
-                margin["stated_squared"],
-            ],
-            [window.margin_micros, window.revenue_micros, ints(margin["stated_micros"])],
-        )
+    micros = np.select(
+        [basis == EXPECTED, is_nothing, basis == UNKNOWN], [expected, 0.0, math.nan], mean
     )
+    of = np.where(basis == EXPECTED, stated, known)
     most = np.maximum(window.margins, window.revenues)
-    # Of a compound Poisson sum: how many sell, and for how much, are both drawn.
-    error = np.sqrt(squared) * MICROS / np.maximum(np.abs(amounts), 1)
     found = (
         *(margin[name].to_pylist() for name in (*_KEY, "decisions", "first_ns", "last_ns")),
         of.tolist(),
         (micros * of / MICROS).tolist(),
         (micros / MICROS).tolist(),
-        [BASES[code] for code in basis.tolist()],
-        error.tolist(),
+        np.where(is_nothing, NOTHING, np.array(BASES)[basis]).tolist(),
+        _errors(basis, window, margin, revenue).tolist(),
         *(margin[name].to_pylist() for name in ("due", "told", "unsold", "sold")),
         known.tolist(),
         converted.tolist(),
         (converted - np.where(basis == MARGIN, window.margins, most)).tolist(),
+        _by_basis(basis, margin, revenue, "largest").tolist(),
+        margin["delay_s"].to_pylist(),
     )
     return [GroupValue(*row) for row in zip(*found, strict=True)]
+
+
+def sums_by_name(values: Sequence[GroupValue]) -> dict[str, GroupSum]:
+    """Return what the groups of known value are worth."""
+    valued: dict[str, list[GroupValue]] = {}
+    for each in values:
+        if not math.isnan(each.value_usd):
+            valued.setdefault(each.name, []).append(each)
+    return {name: summed(own) for name, own in valued.items()}
+
+
+def _errors(basis: Ints, window: Earned, margin: Table, revenue: Table) -> Floats:
+    """Return the relative error of what each cell earned.
+
+    Of a compound Poisson sum: how many sell, and for how much, are both drawn.
+    """
+    by = [basis == MARGIN, basis == REVENUE, basis == EXPECTED]
+    squared = _by_basis(basis, margin, revenue, "squared")
+    sums = [window.margin_micros, window.revenue_micros, ints(margin["stated_micros"])]
+    found: Floats = np.sqrt(squared) * MICROS / np.maximum(np.abs(np.select(by, sums, 0.0)), 1)
+    return found
+
+
+def _by_basis(basis: Ints, margin: Table, revenue: Table, what: str) -> Floats:
+    """Return a column of each cell's amounts, of those that its value is by."""
+    amounts, stated = margin[f"amount_{what}"], margin[f"stated_{what}"]
+    by_revenue = revenue[f"amount_{what}"] if len(revenue) else amounts
+    by = [basis == MARGIN, basis == REVENUE, basis == EXPECTED]
+    found: Floats = np.select(by, [amounts, by_revenue, stated], 0.0)
+    return found
+
+
+def _is_told(cells: Table, config: AttributionConfig, now_ns: int | None) -> Bools:
+    """Return of which cells silence says something: outcomes come, and could be here.
+
+    Where another cell of its group has earned something they are, and else once a decision of it
+    is older than outcomes take (`outcome_delay_s`).
+    """
+    names, has_earned = np.array(cells["name"].to_pylist(), np.str_), ints(cells["converted"]) > 0
+    is_told = np.isin(names, names[has_earned])
+    if now_ns is None:
+        return is_told | np.any(has_earned)
+    is_old = ints(cells["first_ns"]) < now_ns - config.outcome_delay_s * NS_PER_S
+    return is_told | (is_old & np.any(has_earned))
 
 
 def spread_s(values: Sequence[GroupValue]) -> float:
@@ -162,7 +231,9 @@ def _earned(
 def _added(parts: Iterable[Table]) -> Table:
     """Return the groups of parts of a window as those of all of it."""
     whole = pa.concat_tables(parts)
-    how = {"first_ns": "min", "last_ns": "max"}
+    how = {"first_ns": "min"} | dict.fromkeys(
+        ("last_ns", "amount_largest", "stated_largest"), "max"
+    )
     sums = [(name, how.get(name, "sum")) for name in whole.column_names if name not in _KEY]
     added = whole.group_by(list(_KEY), use_threads=False).aggregate(sums)
     columns = [*_KEY, *(f"{name}_{by}" for name, by in sums)]
@@ -187,6 +258,47 @@ def missing_amounts(values: Sequence[GroupValue]) -> list[str]:
         "group, and where these are more than half, the group is of unknown value; "
         "`millworth reconcile` has them by day"
     ]
+
+
+def still_to_come(values: Sequence[GroupValue], now_ns: int | None) -> list[str]:
+    """Return in words of which groups outcomes take longer than many decisions are old.
+
+    Decisions are taken as even in time. Where too few of any group sold something it is told of
+    all of them.
+    """
+    if now_ns is None:
+        return []
+    by_name: dict[str, list[GroupValue]] = {}
+    for each in values:
+        by_name.setdefault(each.name, []).append(each)
+    late = {name: own for name, own in by_name.items() if _are_young(own, now_ns)}
+    if not late and not _are_young(values, now_ns):
+        return []
+    named = [
+        f"{name or '(none)'} ({_delay_s(own) / 60:,.0f} min)"
+        for name, own in sorted(late.items(), key=lambda item: (-_delay_s(item[1]), item[0]))
+    ]
+    more = [f"{len(named) - _NAMED:,} more groups"] if len(named) > _NAMED else []
+    told = ", ".join([*named[:_NAMED], *more]) or f"all groups ({_delay_s(values) / 60:,.0f} min)"
+    return [
+        f"more than a tenth of the decisions are younger than sales take on average, of {told}: "
+        "what they earn is told as far as their outcomes are here, and too low; ask again later, "
+        "or of a window that ends before"
+    ]
+
+
+def _delay_s(values: Sequence[GroupValue]) -> float:
+    """Return how long after their decisions sales came on average, s."""
+    return sum(each.delay_s for each in values) / max(sum(each.sold for each in values), 1)
+
+
+def _are_young(values: Sequence[GroupValue], now_ns: int) -> bool:
+    if sum(each.sold for each in values) < _TIMED_MIN:
+        return False
+    first_ns = min(each.first_ns for each in values)
+    last_ns = max(each.last_ns for each in values)
+    young_ns = _delay_s(values) * NS_PER_S - (now_ns - last_ns)
+    return young_ns > _YOUNG_MAX * max(last_ns - first_ns, NS_PER_S)
 
 
 def contradictions(values: Sequence[GroupValue], config: AttributionConfig) -> list[str]:

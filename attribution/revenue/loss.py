@@ -8,7 +8,9 @@ less than after 10 s, nor than a hundredth, or what earned something minutes lat
 multiple of it. By contribution margin, else by revenue, else it is the value
 that the decision states itself, else unknown, which is never zero. Earned is over the decisions
 whose outcome is known (`outcomes.complete`). An amount that is missing counts as the mean of the
-others; where fewer than half are known, that mean is no value.
+others; where fewer than half are known, that mean is no value. Nor is nothing that was earned: what
+a class without a sale would lose is unknown, or an alert about it would end for want of sales. The
+value of a group is 0 then, over all of its decisions (`group_values`).
 
 Money is whole millionths of a dollar, so sums are exact and no order changes them. A sum that no
 column can hold is unknown.

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from attribution.books.group_values import GroupValue, read_group_values
+from attribution.books.group_values import NOTHING, GroupValue, read_group_values
 from attribution.books.spend import Spend, read_spend
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import CALIBRATION_ACTION, Selection
+from attribution.revenue.loss import BASES, MARGIN
 from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.config import HorizonDays
 from collector.core.sql import sql
@@ -179,12 +180,17 @@ def _horizon(
     until: tuple[int, int],
 ) -> HorizonLine:
     """Return what the decisions of a channel did within so many days."""
-    valued = [each for each in values if not math.isnan(each.earned_usd)]
-    bases = sorted({each.basis for each in valued})
-    basis = "unknown" if not bases else bases[0] if len(bases) == 1 else "mixed"
-    earned = sum((_exact(each.earned_usd) for each in valued), Decimal(0)) if valued else None
-    # Where no outcome ever came it is not known that silence is none.
+    # Where no outcome of it ever came it is not known that silence is none.
     is_told = any(each.told for each in values)
+    valued = [
+        each
+        for each in values
+        if not math.isnan(each.earned_usd) and (is_told or each.basis != NOTHING)
+    ]
+    # Nothing is nothing by any basis; a channel that earned that alone has no margin either.
+    bases = sorted({each.basis for each in valued} - {NOTHING}) or [BASES[MARGIN]]
+    basis = "unknown" if not valued else bases[0] if len(bases) == 1 else "mixed"
+    earned = sum((_exact(each.earned_usd) for each in valued), Decimal(0)) if valued else None
     known = sum(each.answered for each in values) if is_told else 0
     sold = sum(each.sold for each in values)
     if acquisition is None:

@@ -11,12 +11,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from attribution.books.compound import GroupSum, dominated, following_usd
 from attribution.books.group_values import (
     GroupValue,
     contradictions,
     missing_amounts,
     read_group_values,
     spread_s,
+    still_to_come,
+    sums_by_name,
 )
 from attribution.compact.rows import trees_from_rows
 from attribution.compact.trees import no_trees
@@ -115,7 +118,8 @@ class VramJob:
         Args:
             selection: the decisions.
             dimension: one of DIMENSIONS.
-            now_ns: no outcome that is due later is missed; None where each should have come.
+            now_ns: no outcome that is due later is missed, and it is said where sales take longer
+                than decisions are old; None where each should have come.
             annualise: state figures of a year on fewer than YEAR_DAYS_MIN days too.
 
         Raises:
@@ -125,8 +129,7 @@ class VramJob:
             raise InputError(f"{dimension!r} is no dimension; choose {', '.join(DIMENSIONS)}")
         extent = self._reader.selected_extent(selection)
         count = extent.decisions
-        due_ns = None if now_ns is None else max(self._config.due_ns(now_ns), 0)
-        values = read_group_values(self._store, self._config, selection, dimension, due_ns)
+        values = read_group_values(self._store, self._config, selection, dimension, now_ns)
         book = self._book(selection.to_ns)
         rows = self._sampled(selection, dimension, count, values)
         slope, model = book.slope(selection.to_ns), book.in_force(selection.to_ns)
@@ -136,15 +139,16 @@ class VramJob:
         days = min(counted_s / SECONDS_A_DAY, extent.days)
         is_long = days >= YEAR_DAYS_MIN
         a_year = annualise or is_long
+        sums = sums_by_name(values)
         found = self._groups(
             rows,
             dimension,
             values,
+            sums,
             counted_s,
             {each.name: own[each.name].slope if each.name in own else slope for each in values},
         )
         groups = [group for group, _ in found]
-        valued = {each.name for each in values if not math.isnan(each.value_usd)}
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         basis = book.basis(selection.to_ns, self._config.slope.basis)
         of = [at for _, at in found]
@@ -163,15 +167,25 @@ class VramJob:
                 "is_annualised": a_year,
                 "annualised": _annualised(days, a_year=a_year, is_long=is_long),
                 "denominator": _denominator(self._config),
-                "warnings": [*contradictions(values, self._config), *missing_amounts(values)],
+                "warnings": self._warnings(values, sums, now_ns),
             },
             sorted((worth(group, a_year=a_year) for group in groups), key=_rank),
             {group.name: curve(group, _shifts_ms(group, model), a_year=a_year) for group in groups},
             segment_weights(trees, groups, of, a_year=a_year) if groups else [],
-            sorted({each.name for each in values} - valued),
-            sorted(valued - {group.name for group in groups}),
+            sorted({each.name for each in values} - sums.keys()),
+            sorted(sums.keys() - {group.name for group in groups}),
             {group.name: own[group.name].basis if group.name in own else basis for group in groups},
         )
+
+    def _warnings(
+        self, values: Sequence[GroupValue], sums: Mapping[str, GroupSum], now_ns: int | None
+    ) -> list[str]:
+        return [
+            *contradictions(values, self._config),
+            *missing_amounts(values),
+            *still_to_come(values, now_ns),
+            *dominated(sums),
+        ]
 
     def _book(self, at_ns: int) -> SlopeBook:
         book = read_book(self._store, self._config)
@@ -203,6 +217,7 @@ class VramJob:
         rows: Table,
         dimension: str,
         values: Sequence[GroupValue],
+        sums: Mapping[str, GroupSum],
         counted_s: float,
         slopes: Mapping[str, Slope],
     ) -> list[tuple[Group, Ints]]:
@@ -210,32 +225,31 @@ class VramJob:
         keys = [rows[name].to_pylist() for name in ("action", "region", dimension)]
         total_ns = ints(rows["end_ns"]) - ints(rows["ingress_ns"])
         is_error = ints(rows["is_error"]) != 0
-        valued: dict[str, list[GroupValue]] = {}
-        for each in values:
-            if not math.isnan(each.value_usd):
-                valued.setdefault(each.name, []).append(each)
-        known = {(each.action, each.region, each.name) for own in valued.values() for each in own}
+        known = {
+            (each.action, each.region, each.name)
+            for each in values
+            if not math.isnan(each.value_usd)
+        }
         places: dict[str, list[int]] = {}
         for at, key in enumerate(zip(*keys, strict=True)):
             if key in known:
                 places.setdefault(key[2], []).append(at)
+        following = following_usd(sums)
         found = []
         for name, at_all in sorted(places.items()):
-            own, of = valued[name], np.array(at_all)
-            count = sum(each.decisions for each in own)
-            earned = [each.decisions * each.value_usd for each in own]
-            error = math.hypot(*(x * y.error for x, y in zip(earned, own, strict=True)))
+            own, of = sums[name], np.array(at_all)
             group = Group(
                 name=name,
-                decisions=count,
-                decisions_per_s=count / counted_s,
-                value_usd=sum(earned) / count,
+                decisions=own.decisions,
+                decisions_per_s=own.decisions / counted_s,
+                value_usd=own.usd / own.decisions,
                 slope=slopes[name],
                 total_ns=total_ns[of],
                 is_error=is_error[of],
-                error=error / abs(sum(earned)) if sum(earned) else 0.0,
-                known=sum(each.known for each in own),
-                earned_usd=sum(each.earned_usd for each in own),
+                error_usd_per_s=own.error_usd / counted_s,
+                following_usd_per_s=following[name] / counted_s,
+                known=own.known,
+                earned_usd=own.earned_usd,
                 kind=self._config.kind_of(name) if dimension == "channel" else "",
             )
             found.append((group, of))

@@ -16,11 +16,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from statistics import NormalDist
 
 import numpy as np
 
+from attribution.books.compound import interval_of, likely, normal_quantiles
 from attribution.compact import kernel
 from attribution.compact.trees import CompactTrees
 from attribution.core.segments import SEGMENTS
@@ -50,7 +49,8 @@ class Group:
     slope: Slope  # per ns
     total_ns: Ints  # of a sample of them
     is_error: Bools  # these earn nothing, however fast
-    error: float = 0.0  # relative, of what they earn in all
+    error_usd_per_s: float = 0.0  # standard, of what they earn
+    following_usd_per_s: float = 0.0  # what one sale more would add to it
     known: int = 0  # of the decisions, whose outcome is known: `value_usd` is over these
     earned_usd: float = 0.0  # by these
     kind: str = ""  # of a channel: paid or owned, as it is declared
@@ -64,6 +64,11 @@ class Group:
     def at_stake_usd_per_s(self) -> float:
         """Return how much of it latency changes: losing decisions that cost money is no loss."""
         return max(self.usd_per_s, 0.0)
+
+    @property
+    def likely_usd_per_s(self) -> Floats:
+        """Return quantiles of what it earns in the long run, by how few sales that is told."""
+        return likely(self.usd_per_s, self.error_usd_per_s, self.following_usd_per_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ class Weight:
 
 def slopes(slope: Slope, count: int = _DRAWS) -> Floats:
     """Return slopes at even quantiles: log-normal on either side of the median."""
-    z = _normal_quantiles(count) / Z90
+    z = normal_quantiles(count) / Z90
     edge = np.where(z < 0, slope.low, slope.high)
     drawn: Floats
     if slope.low > 0:
@@ -148,27 +153,30 @@ def erv(group: Group, saved_ns: Ints | int, beta: float) -> float:
 
 def _erv_alike(group: Group, saved_ns: int, betas: Floats) -> Floats:
     """Return the same at several slopes, where all decisions take so much less."""
-    now = group.usd_per_s
-    if group.is_error.all() or now < 0:
-        return np.full(len(betas), now)
-    found: Floats = now * np.exp(betas * saved_ns)
-    return found
+    return group.usd_per_s + group.at_stake_usd_per_s * _gained(group, saved_ns, betas)
+
+
+def _gained(group: Group, saved_ns: int, betas: Floats) -> Floats:
+    """Return the share of what is at stake that comes on top, likewise."""
+    if group.is_error.all():
+        return np.zeros(len(betas))
+    return np.expm1(betas * saved_ns)
 
 
 def curve(group: Group, shifts_ms: Sequence[float], *, a_year: bool) -> list[CurvePoint]:
     """Return what a group earns at several shifts of its latency; faster is negative."""
     betas, median = slopes(group.slope), group.slope.median
-    now = erv(group, 0, median)
+    now, earned = erv(group, 0, median), group.likely_usd_per_s
     points = []
     for shift in shifts_ms:
         saved_ns = round(-shift * NS_PER_MS)
-        drawn = _erv_alike(group, saved_ns, betas)
+        drawn = np.outer(_gained(group, saved_ns, betas), np.maximum(earned, 0.0))
         shifted = erv(group, saved_ns, median)
-        change = _band(drawn - now, shifted - now, group.error)
+        change = _band(drawn, shifted - now)
         points.append(
             CurvePoint(
                 shift,
-                _band(drawn, shifted, group.error),
+                _band(earned + drawn, shifted),
                 _times(change, SECONDS_AN_HOUR),
                 _times(change, SECONDS_A_YEAR) if a_year else None,
             )
@@ -180,10 +188,13 @@ def worth(group: Group, *, a_year: bool) -> Worth:
     """Return what a group earns and what milliseconds are worth to it."""
     betas, median = slopes(group.slope), group.slope.median
     now, ten_ns = erv(group, 0, median), 10 * NS_PER_MS
-    at_stake = group.at_stake_usd_per_s
-    per_ms = _band(betas * NS_PER_MS * at_stake, median * NS_PER_MS * at_stake, group.error)
-    faster = _erv_alike(group, ten_ns, betas)
-    gain = _band(faster - now, erv(group, ten_ns, median) - now, group.error)
+    earned = group.likely_usd_per_s
+    at_stake = np.maximum(earned, 0.0)
+    per_ms = _band(
+        np.outer(betas * NS_PER_MS, at_stake), median * NS_PER_MS * group.at_stake_usd_per_s
+    )
+    gained = np.outer(_gained(group, ten_ns, betas), at_stake)
+    gain = _band(gained, erv(group, ten_ns, median) - now)
     return Worth(
         name=group.name,
         kind=group.kind,
@@ -192,7 +203,7 @@ def worth(group: Group, *, a_year: bool) -> Worth:
         sampled=len(group.total_ns),
         earned_usd=group.earned_usd,
         value_usd=group.value_usd,
-        erv_usd_per_s=_band(np.full(_DRAWS, now), now, group.error),
+        erv_usd_per_s=_band(earned, now),
         marginal_usd_per_ms_hour=_times(per_ms, SECONDS_AN_HOUR),
         marginal_usd_per_ms_year=_times(per_ms, SECONDS_A_YEAR) if a_year else None,
         gain_10ms_usd_per_hour=_times(gain, SECONDS_AN_HOUR),
@@ -290,17 +301,9 @@ class _Gain:
         return sums
 
 
-def _band(drawn: Floats, median: float, error: float = 0.0) -> Band:
-    if error:  # of what is earned: log-normal, and independent of the slope
-        drawn = np.outer(drawn, np.exp(math.sqrt(math.log1p(error**2)) * _normal_quantiles(51)))
-    low, high = np.quantile(drawn, [0.05, 0.95])
-    return Band(median, min(float(low), median), max(float(high), median))
-
-
-@cache
-def _normal_quantiles(count: int) -> Floats:
-    """Return quantiles of the standard normal distribution, at even shares."""
-    return np.array([NormalDist().inv_cdf((at + 0.5) / count) for at in range(count)])
+def _band(drawn: Floats, median: float) -> Band:
+    low, high = interval_of(drawn)
+    return Band(median, min(low, median), max(high, median))
 
 
 def _times(band: Band, factor: int) -> Band:

@@ -42,7 +42,8 @@ class Latencies:
 
     total_ns: Ints  # of those that did not fail, or of a sample of them
     earned_usd_per_year: float
-    error: float  # relative, of that
+    earned_low_usd_per_year: float  # 90 % interval of that
+    earned_high_usd_per_year: float
     low_ns: int  # the slope was measured between these two latencies,
     high_ns: int  # and what is beyond them is in no gain
 
@@ -126,8 +127,12 @@ def acceptable_tail(
     percentiles = 100 * (1 - 10.0**-nines)
     held = percentiles / 100 * len(ns)
     gains = [
-        _gains(ns, held, floor_ns, of, beta, _earned(of, side))
-        for beta, side in ((slope.median, 0), (slope.low, -1), (slope.high, 1))
+        _gains(ns, held, floor_ns, of, beta, max(earned, 0.0))
+        for beta, earned in (
+            (slope.median, of.earned_usd_per_year),
+            (slope.low, of.earned_low_usd_per_year),
+            (slope.high, of.earned_high_usd_per_year),
+        )
     ]
     best, low, high = (int(np.argmax(np.round(each - costs, 6))) for each in gains)
     latency = ns[np.clip(np.ceil(held).astype(np.int64) - 1, 0, len(ns) - 1)]
@@ -155,10 +160,6 @@ def acceptable_tail(
 
 def _nines(percentile: float) -> float:
     return -math.log10(1 - percentile / 100)
-
-
-def _earned(of: Latencies, side: int) -> float:
-    return of.earned_usd_per_year * max(1 + side * 1.645 * of.error, 0.0)
 
 
 def _gains(

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attribution.books.group_values import read_group_values, spread_s
+from attribution.books.compound import following_usd, interval
+from attribution.books.group_values import read_group_values, spread_s, summed
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
 from attribution.experiments.job import ExperimentJob
@@ -76,7 +77,8 @@ class TailJob:
         known = [each for each in values if not math.isnan(each.earned_usd)]
         seconds = spread_s(values)
         days = seconds / SECONDS_A_DAY
-        earned = sum(each.value_usd * each.decisions for each in known)
+        total = summed(known)
+        earned = total.usd
         refusal = self._refusal(earned, days, annualise=annualise)
         proposal = None
         if model is None:
@@ -92,11 +94,12 @@ class TailJob:
             return answer
         table = self._reader.selected_segments(selection, max(1, math.ceil(count / _SAMPLE_MAX)))
         total_ns = ints(table["total_ns"])[ints(table["is_error"]) == 0]
-        error = math.hypot(*(each.earned_usd * each.error for each in known))
+        low, high = interval(total, following_usd({"": total})[""])
         of = Latencies(
             total_ns=total_ns,
             earned_usd_per_year=earned / seconds * SECONDS_A_YEAR,
-            error=error / abs(answer.earned_usd) if answer.earned_usd else 0.0,
+            earned_low_usd_per_year=low / seconds * SECONDS_A_YEAR,
+            earned_high_usd_per_year=high / seconds * SECONDS_A_YEAR,
             low_ns=model.latency_low_ns,
             high_ns=model.latency_high_ns,
         )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from attribution.books.group_values import read_group_values, spread_s
+from attribution.books.group_values import NOTHING, read_group_values, spread_s
 from attribution.compact.rows import packed_of, trees_from_rows
 from attribution.compact.trees import no_trees
 from attribution.core.config import AttributionConfig, LatencyBudget
@@ -170,7 +170,7 @@ class Analyst:
         groups = read_group_values(self._store, self._config, selection, "action")
         mean = {(each.action, each.region): each.value_usd * MICROS for each in groups}
         values = [mean.get(pair, math.nan) for pair in pairs]
-        bases = sorted({each.basis for each in groups} - {BASES[UNKNOWN]})
+        bases = sorted({each.basis for each in groups} - {BASES[UNKNOWN], NOTHING})
         return np.array(values, np.float64), bases, spread_s(groups)
 
 

@@ -5,7 +5,9 @@
 -- Returns: action, region, name String; then Int64: decisions, first_ns and last_ns: when they
 --   began; known: of which it is known what they earned; due: that began before due_ns, told: ... with an outcome,
 --   unsold: ... that says that nothing was earned; sold: ... that sold something; converted; amounts: ... whose
---   amount is known; amount_micros; stated: that state a value; stated_micros, less what was lost; amount_squared, stated_squared Float64, USD^2.
+--   amount is known; amount_micros; stated: that state a value; stated_micros, less what was lost; amount_squared, stated_squared Float64, USD^2;
+--   amount_largest, stated_largest Float64, USD, whatever their sign; delay_s
+--   Int64: how long after their decisions the sales came, in all.
 --   By action, region, name.
 WITH
 measured AS
@@ -21,6 +23,7 @@ measured AS
         e.has_earned = 1 AS has_earned,
         has_earned AND e.amounts_missing = 0 AS is_known,
         e.has_sold = 1 AS has_sold,
+        greatest(toInt64(e.sold_ns) - toInt64(a.ingress_ns), 0) AS delay_ns,
         e.money AS money,
         d.value_usd AS value_usd,
         -- The first is in force since ever: where it is the only one nothing is looked up.
@@ -68,7 +71,10 @@ SELECT
     toInt64(countIf(isNotNull(value_usd))) AS stated,
     toInt64(sum(ifNull(value_usd, 0)) * 1000000) - toInt64(round(sum(lost_usd) * 1e6)) AS stated_micros,
     sumIf(money * money, is_known) AS amount_squared,
-    sum(pow(toFloat64(ifNull(value_usd, 0)) - lost_usd, 2)) AS stated_squared
+    sum(pow(toFloat64(ifNull(value_usd, 0)) - lost_usd, 2)) AS stated_squared,
+    maxIf(abs(money), is_known) AS amount_largest,
+    max(abs(toFloat64(ifNull(value_usd, 0)) - lost_usd)) AS stated_largest,
+    toInt64(sumIf(intDiv(delay_ns, 1000000000), has_sold)) AS delay_s
 FROM measured
 GROUP BY action, region, name
 ORDER BY action, region, name

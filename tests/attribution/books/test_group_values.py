@@ -7,7 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from attribution.books.group_values import GroupValue, missing_amounts, read_group_values
+from attribution.books.group_values import (
+    GroupValue,
+    missing_amounts,
+    read_group_values,
+    still_to_come,
+)
 from attribution.core.config import AttributionConfig
 from attribution.core.segments import segments_of
 from attribution.core.selection import Selection
@@ -16,6 +21,7 @@ from attribution.vram.job import VramJob
 from attribution.whatif.analyst import Analyst
 from attribution.whatif.replay import Change
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
+from collector.core.config import OutcomesConfig
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import job
 from tests.support.attribution.rows_read import rows_read
@@ -55,7 +61,7 @@ def test_revenue_counts_where_no_margin_is_known_and_is_read_only_there(
     ])  # fmt: skip
     job(store).drain(BASE_NS + NS_PER_HOUR)
     alone, once = values(store)
-    assert (alone["m"].basis, alone["n"].basis) == ("margin", "unknown")
+    assert (alone["m"].basis, alone["n"].basis) == ("margin", "nothing")
     # The margin that is missing is the mean of those that are known.
     assert alone["m"].value_usd == pytest.approx(4)
     put_spans(store, decision("r0", 0, 50, received_s=3_700, decision__action="r"))
@@ -146,3 +152,110 @@ def test_stated_value_is_earned_less_what_was_lost(store: Connections) -> None:
     money = Analyst(config, store).what_if(HOUR, [Change(segments_of("store"), 0.0)], "class").money
     assert money is not None
     assert float(money.usd) == pytest.approx(earned * (2**0.2 - 1), abs=0.005)
+
+
+def test_action_and_region_that_sold_nothing_earned_nothing(store: Connections) -> None:
+    """40 decisions in each of two regions, one sale of $100: $1.25 over 80, never $2.50 over 40.
+
+    A channel that sold nothing is worth 0 beside it.
+    """
+    spans = []
+    for at in range(40):
+        for name in ("web-eu", "web-us", "dead-eu"):
+            channel, region = name.split("-")
+            spans += decision(f"{name}{at}", 1_000 * at, 50, decision__channel=channel,
+                              decision__region=region)  # fmt: skip
+    put_spans(store, spans)
+    put_outcomes(store, [outcome("s", decision_id=trace_id("web-eu0"), margin="100")])
+    job(store).drain(BASE_NS + NS_PER_HOUR)
+    found = read_group_values(store, CONFIG, HOUR, "channel", BASE_NS + 2 * NS_PER_DAY)
+    assert [(each.name, each.region, each.known, each.value_usd, each.basis) for each in found] == [
+        ("dead", "eu", 40, 0.0, "nothing"),
+        ("web", "eu", 40, 2.5, "margin"),
+        ("web", "us", 40, 0.0, "nothing"),
+    ]
+    told = VramJob(CONFIG, store).made(HOUR, "channel", BASE_NS + 2 * NS_PER_DAY)
+    worth = {each["name"]: each for each in told["groups"]}
+    assert (told["unknown"], worth["web"]["decisions"], worth["web"]["known"]) == ([], 80, 80)
+    assert (worth["web"]["value_usd"], worth["dead"]["value_usd"]) == (1.25, 0.0)
+    assert worth["dead"]["decisions"] == 40
+    # What all earn is what was earned: nothing moves it.
+    velocity = sum(each["erv_usd_per_s"]["median"] for each in told["groups"])
+    assert velocity * told["lineage"]["counted_s"] == pytest.approx(100, rel=1e-5)
+
+
+def test_silence_says_nothing_where_it_may_be_of_outcomes_themselves(store: Connections) -> None:
+    """Before anybody sold, before outcomes could be here, or where each decision gets one."""
+    spans = [
+        each
+        for at in range(40)
+        for channel in ("web", "dead")
+        for each in decision(f"{channel}{at}", 1_000 * at, 50, decision__channel=channel)
+    ]
+    put_spans(store, spans)
+    put_outcomes(store, [outcome("s", decision_id=trace_id("web0"), margin="100")])
+    job(store).drain(BASE_NS + NS_PER_HOUR)
+    before_sale = Selection(BASE_NS + NS_PER_S, BASE_NS + NS_PER_HOUR)
+    late_ns = BASE_NS + 2 * NS_PER_DAY
+    soon_ns = BASE_NS + 60 * NS_PER_S
+    each_sent = CONFIG.reading(OutcomesConfig(complete="all"))
+    for config, selection, now_ns, known in (
+        (CONFIG, HOUR, late_ns, {"web": 2.5, "dead": 0.0}),
+        (CONFIG, HOUR, None, {"web": 2.5, "dead": 0.0}),
+        (CONFIG, HOUR, soon_ns, {"web": 2.5}),
+        (CONFIG, before_sale, late_ns, {}),
+        (each_sent, HOUR, late_ns, {"web": 100.0}),
+    ):
+        found = read_group_values(store, config, selection, "channel", now_ns)
+        assert len(found) == 2
+        assert {each.name: each.value_usd for each in found if each.basis != "unknown"} == known
+        assert all(math.isnan(each.value_usd) for each in found if each.name not in known)
+
+
+def test_group_whose_sales_come_later_is_named_while_its_decisions_are_young(
+    store: Connections,
+) -> None:
+    """20 sales of each channel, after a second or half an hour, of decisions of an hour."""
+    spans, sales = [], []
+    for at in range(40):
+        for name, delay_s in (("fast", 1.0), ("slow", 1_800.0)):
+            trace, start_s = f"{name}{at}", 90.0 * at
+            spans += decision(trace, 1_000 * start_s, 50, decision__channel=name)
+            if at < 20:
+                sales.append(
+                    outcome(f"s{trace}", decision_id=trace_id(trace), margin="1",
+                            event_s=start_s + delay_s, received_s=start_s + delay_s)
+                )  # fmt: skip
+    put_spans(store, spans)
+    put_outcomes(store, sales)
+    job(store).drain(BASE_NS + 2 * NS_PER_HOUR)
+    window = Selection(BASE_NS, BASE_NS + NS_PER_HOUR)
+
+    def warned(now_s: int | None) -> list[str]:
+        now_ns = None if now_s is None else BASE_NS + now_s * NS_PER_S
+        told: list[str] = VramJob(CONFIG, store).made(window, "channel", now_ns)["lineage"][
+            "warnings"
+        ]
+        return told
+
+    (told,) = warned(3_600)
+    assert told.startswith("more than a tenth of the decisions are younger than sales take")
+    assert "of slow (30 min): what they earn is told as far as their outcomes are here" in told
+    # Half an hour after the last decision its sales are here.
+    assert warned(5_400) == warned(None) == []
+
+
+def test_few_sales_of_each_group_are_timed_together() -> None:
+    """Three of a group tell little of it, and of all as much as of one."""
+    one = GroupValue(
+        "offer", "eu", "a", 100, 0, 3_600 * NS_PER_S, 100, 3.0, 0.03, "margin", 0.5, 100, 3, 0,
+        sold=3, delay_s=3 * 1_800,
+    )  # fmt: skip
+    groups = [replace(one, name=name) for name in "abcd"]
+    assert still_to_come(groups[:3], 3_600 * NS_PER_S) == []
+    (told,) = still_to_come(groups, 3_600 * NS_PER_S)
+    assert "of all groups (30 min): what" in told
+    each = [replace(one, name=name, sold=30, delay_s=30 * 1_800) for name in "abcde"]
+    (told,) = still_to_come(each, 3_600 * NS_PER_S)
+    assert "of a (30 min), b (30 min), c (30 min), 2 more groups: what" in told
+    assert still_to_come([], 3_600 * NS_PER_S) == []

@@ -117,6 +117,18 @@ def test_acquisition_and_conversion_by_hand(store: Connections) -> None:
     assert search.horizons[0].final_from == "2033-06-19"
 
 
+def test_channel_that_sold_nothing_brought_less_than_nothing(store: Connections) -> None:
+    """Beside one that sells, and where it is told: 2 days of 30.00 USD are lost."""
+    decided(store, {"search": 4, "app": 2})
+    sold(store, ("app00", "3.33", 0))
+    refused = outcome("n", decision_id=trace_id("search00"), kind="none", converted=False)
+    put_outcomes(store, [refused])
+    spent(store, "search,2033-05-18,30,30,USD,\nsearch,2033-05-19,30,30,USD,\n")
+    own = lines(store)["search"].horizons[0]
+    assert (own.known, own.sold, own.conversion, own.basis) == (4, 0, 0.0, "margin")
+    assert (own.earned_usd, own.after_acquisition_usd) == (Decimal("0.00"), Decimal("-60.00"))
+
+
 @pytest.mark.parametrize(
     ("imported", "paid", "basis"),
     [
@@ -197,6 +209,7 @@ def test_known_are_all_decisions_whose_outcome_is_known(store: Connections) -> N
         # Of a channel without any outcome it is not known whether one is ever sent.
         silent = found["app"].horizons[0]
         assert (silent.known, silent.sold, silent.conversion) == (0, 0, None)
+        assert (silent.basis, silent.earned_usd) == ("unknown", None)
 
 
 def test_channels_of_no_config_and_of_no_name(store: Connections) -> None:

@@ -129,6 +129,33 @@ def test_group_is_worth_what_its_own_decisions_earned(store: Connections) -> Non
     assert told["unknown"] == ["kiosk"]
 
 
+def test_few_sales_are_sure_of_little_and_no_sale_is_sure_of_nothing(store: Connections) -> None:
+    """Of 40 decisions each: one sale of $100 is sure of $5 of it, and none may have been three."""
+    spans = []
+    for at in range(40):
+        for place, channel in enumerate(("one", "many", "none")):
+            spans += decision(
+                f"{channel}{at}", 1_000 * at + 300 * place, 180, decision__channel=channel
+            )
+    put_spans(store, spans)
+    put_sales(store, ["one0", *(f"many{at}" for at in range(20))], "100")
+    config = AttributionConfig()
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
+    told = VramJob(config, store).made(HOUR, "channel")
+    found = {each["name"]: each for each in told["groups"]}
+    earned = {
+        name: [each["erv_usd_per_s"][end] * 60 for end in ("low", "median", "high")]
+        for name, each in found.items()
+    }
+    # Garwood (1936): 0.0513 to 4.744 of one, 13.25 to 29.06 of twenty, 0 to 2.996 of none.
+    assert earned["one"] == pytest.approx([5.13, 100, 474.4], rel=5e-3)
+    assert earned["many"] == pytest.approx([1_325, 2_000, 2_906], rel=5e-3)
+    assert earned["none"] == pytest.approx([0, 0, 299.6], rel=5e-3)
+    assert [each["name"] for each in told["groups"]] == ["many", "one", "none"]
+    assert found["none"]["marginal_usd_per_ms_hour"]["low"] == 0.0
+    assert found["none"]["marginal_usd_per_ms_hour"]["high"] > 0
+
+
 def test_group_that_states_values_is_worth_their_mean(store: Connections) -> None:
     """As long as it has earned nothing that is known; less what the 100 ms lose that are late."""
     put_spans(

@@ -53,7 +53,7 @@ def test_revenue_velocity_is_what_is_earned_and_shifts_are_relative_to_it() -> N
 
 def test_group_that_costs_money_costs_it_at_any_latency() -> None:
     """It is in the sum of what all earn, and to lose its decisions is no loss."""
-    costs = replace(group([80, 180]), value_usd=-8.0, error=0.5)
+    costs = replace(group([80, 180]), value_usd=-8.0, error_usd_per_s=40.0)
     found = worth(costs, a_year=True)
     assert found.erv_usd_per_s.median == pytest.approx(-80.0)
     assert found.erv_usd_per_s.low < -80 < found.erv_usd_per_s.high < 0
@@ -194,11 +194,32 @@ def test_weights_are_of_what_each_group_would_gain(seed: int, count: int) -> Non
 
 
 def test_few_sales_widen_the_interval_and_leave_the_figure() -> None:
-    """One sale may have been a quarter or four times of what is to come; 400 not."""
-    surest = worth(group([180]), a_year=False).erv_usd_per_s
-    for error, factor in ((1.0, 3.93), (0.05, 1.086)):
-        got = worth(replace(group([180]), error=error), a_year=False).erv_usd_per_s
-        assert got.median == surest.median
-        # exp(1.645 sqrt(log(1 + error^2)))
-        assert got.high / got.median == pytest.approx(factor, rel=0.03)
-        assert got.median / got.low == pytest.approx(factor, rel=0.03)
+    """One sale is sure of 0.05 of it, and may have been 4.7; 400 are known to 8 %."""
+    surest = worth(group([180]), a_year=False)
+    per_ms = surest.marginal_usd_per_ms_hour
+    for count, low, high in ((1, 0.0513, 4.744), (400, 0.919, 1.087)):
+        few = replace(
+            group([180]), error_usd_per_s=50 / math.sqrt(count), following_usd_per_s=50 / count
+        )
+        got = worth(few, a_year=False)
+        assert got.erv_usd_per_s.median == 50.0
+        assert got.erv_usd_per_s.low == pytest.approx(50 * low, rel=5e-3)
+        assert got.erv_usd_per_s.high == pytest.approx(50 * high, rel=5e-3)
+        assert got.marginal_usd_per_ms_hour.median == per_ms.median
+        # Both are unknown, the slope and what is earned: the figure is less sure than either.
+        assert got.marginal_usd_per_ms_hour.low < per_ms.median * min(low, 0.5)
+        assert got.marginal_usd_per_ms_hour.high > per_ms.median * max(high, 2)
+
+
+def test_group_without_a_sale_may_earn_something() -> None:
+    """Three sales are the most that a window without one leaves likely."""
+    none = replace(group([180]), value_usd=0.0, following_usd_per_s=2.0)
+    got = worth(none, a_year=False)
+    assert (got.erv_usd_per_s.median, got.erv_usd_per_s.low) == (0.0, 0.0)
+    assert got.erv_usd_per_s.high == pytest.approx(6.0, rel=5e-3)
+    per_ms = got.marginal_usd_per_ms_hour
+    assert (per_ms.median, per_ms.low) == (0.0, 0.0)
+    assert per_ms.high > 0
+    point = curve(none, [-50], a_year=False)[0]
+    assert point.erv_usd_per_s.low == 0.0
+    assert point.erv_usd_per_s.high > got.erv_usd_per_s.high

@@ -25,7 +25,12 @@ def exponential(n: int = 100_000, high_ms: float = 1e6) -> Latencies:
     shares = (np.arange(n) + 0.5) / n
     total_ms = 100 - SCALE_MS * np.log1p(-shares)
     return Latencies(
-        np.round(total_ms * NS_PER_MS).astype(np.int64), EARNED, 0.0, 0, round(high_ms * NS_PER_MS)
+        np.round(total_ms * NS_PER_MS).astype(np.int64),
+        EARNED,
+        EARNED,
+        EARNED,
+        0,
+        round(high_ms * NS_PER_MS),
     )
 
 
@@ -69,7 +74,7 @@ def test_gain_by_hand() -> None:
     """
     beta = math.log(2) / (100 * NS_PER_MS)
     ms = np.repeat(np.array([100, 100, 200, 300]), 250)
-    of = Latencies(ms * NS_PER_MS, 2_750, 0.0, 0, 10**12)
+    of = Latencies(ms * NS_PER_MS, 2_750, 2_750, 2_750, 0, 10**12)
     points = [CostPoint(50, 0), CostPoint(75, 100)]
     found = acceptable_tail(of, Slope(beta, beta, beta), TARGET_NS, points)
     assert (found.at, f"{found.percentile:.4f}", found.within) == ("last", "75.0000", 0.5)
@@ -94,7 +99,7 @@ def test_what_is_slower_than_was_measured_brings_what_was_measured() -> None:
     believed = acceptable_tail(exponential(), SLOPE, TARGET_NS, points)
     assert measured.clipped == pytest.approx(math.exp(-80 / SCALE_MS), abs=1e-3)
     assert measured.percentile < believed.percentile
-    long = Latencies(np.full(1_000, 10**13, np.int64), 1.0, 0.0, 0, 180 * NS_PER_MS)
+    long = Latencies(np.full(1_000, 10**13, np.int64), 1.0, 1.0, 1.0, 0, 180 * NS_PER_MS)
     assert math.isfinite(acceptable_tail(long, SLOPE, TARGET_NS, points).net_usd_per_year)
 
 
@@ -142,7 +147,7 @@ def test_holding_more_never_brings_less(
     total_ns: list[int], beta: float, earned: float, cost: float
 ) -> None:
     """And what is chosen is worth as much as any other percentile that was looked at."""
-    of = Latencies(np.array(total_ns), earned, 0.1, 0, 10**11)
+    of = Latencies(np.array(total_ns), earned, 0.8 * earned, 1.2 * earned, 0, 10**11)
     points = [CostPoint(10, 0), CostPoint(60, cost)]
     found = acceptable_tail(of, Slope(beta, beta / 2, beta * 2), TARGET_NS, points)
     gains = [each.gain_usd_per_year for each in found.steps]
