@@ -128,10 +128,9 @@ class VramJob:
         if dimension not in DIMENSIONS:
             raise InputError(f"{dimension!r} is no dimension; choose {', '.join(DIMENSIONS)}")
         extent = self._reader.selected_extent(selection)
-        count = extent.decisions
         values = read_group_values(self._store, self._config, selection, dimension, now_ns)
         book = self._book(selection.to_ns)
-        rows = self._sampled(selection, dimension, count, values)
+        rows = self._sampled(selection, dimension, extent.decisions, values)
         slope, model = book.slope(selection.to_ns), book.in_force(selection.to_ns)
         own = {} if model is None else read_groups(self._store, model.version, dimension)
         counted_s = spread_s(values)
@@ -159,7 +158,7 @@ class VramJob:
                 "action": selection.action,
                 "region": selection.region,
                 "dimension": dimension,
-                "decisions": count,
+                "decisions": extent.decisions,
                 "sampled": len(rows),
                 "slope_version": 0 if model is None else model.version,
                 "slope": basis,
