@@ -30,7 +30,7 @@ from attribution.sensitivity.cells import SlopeCells
 from attribution.sensitivity.estimate import Demands, SlopeEstimate, estimate_slope
 from attribution.sensitivity.job import best_cells, demands_of, read_book
 from attribution.sensitivity.registered import RUNNING, SCHEDULED, Experiment, variance_ms2
-from attribution.sensitivity.registry import read_experiments, write_experiment
+from attribution.sensitivity.registry import read_draws, read_experiments, write_experiment
 from attribution.sensitivity.sums import OUTCOME
 from collector.audit.log import append_audit
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
@@ -257,7 +257,15 @@ class ExperimentJob:
                 "beta": book.cautious(now_ns),
             },
         )
-        return measured(found, minutes, self._values(found.from_ns, to_ns))
+        draws = read_draws(
+            self._store,
+            [found],
+            (found.from_ns, to_ns),
+            drawn_alone=False,
+            experiment=found.name,
+        )
+        values = self._values(found.from_ns, to_ns)
+        return measured(found, minutes, values, draws.get(found.name, {}))
 
     def _values(self, from_ns: int, to_ns: int) -> Mapping[tuple[str, str], float]:
         """Return the value of a decision by action and region, since a day before it began."""

@@ -16,6 +16,8 @@ from attribution.sensitivity.estimate import SlopeEstimate
 from attribution.sensitivity.instruments import Instrument
 from attribution.sensitivity.registered import (
     UNREGISTERED_ARM,
+    UNREGISTERED_MIN,
+    UNREGISTERED_SHARE_MAX,
     WRONG_SHARES,
     Experiment,
     SampleRatio,
@@ -38,7 +40,7 @@ class ArmReport:
     share: float
     delay_ms: float
     decisions: int
-    share_observed: float | None  # None without a decision
+    share_observed: float | None  # of the draws; None without one
     delay_ms_mean: float | None
 
 
@@ -57,8 +59,9 @@ class Measured:
     def reason_to_stop(self, budget_usd: Decimal) -> str:
         """Return why it must not go on, "" where it may."""
         ratio = self.sample_ratio
-        if ratio.is_assigned_elsewhere:
-            every = self.decisions + ratio.unregistered
+        # So many in arms that there are not, and assignment itself is wrong.
+        every = self.decisions + ratio.unregistered
+        if ratio.unregistered > max(UNREGISTERED_MIN, UNREGISTERED_SHARE_MAX * every):
             return f"{ratio.unregistered} of {every} decisions {UNREGISTERED_ARM}"
         if ratio.is_wrong:
             return f"{WRONG_SHARES}: chi-square {ratio.chi2:.1f}, p {ratio.p_value:.1e}"
@@ -88,7 +91,10 @@ class Loss:
 
 
 def measured(
-    experiment: Experiment, minutes: Table, values_usd: Mapping[tuple[str, str], float]
+    experiment: Experiment,
+    minutes: Table,
+    values_usd: Mapping[tuple[str, str], float],
+    draws: Mapping[str, int],
 ) -> Measured:
     """Return what the decisions of an experiment say.
 
@@ -96,6 +102,7 @@ def measured(
         experiment: of which.
         minutes: answer of `sql/experiment_minutes.sql`.
         values_usd: of a decision, by action and region, where it is known.
+        draws: by arm, units of each minute.
     """
     names = [arm.name for arm in experiment.arms]
     is_own = np.array([arm in names for arm in minutes["arm"].to_pylist()], bool)
@@ -104,13 +111,13 @@ def measured(
     place = np.array([names.index(arm) for arm in minutes["arm"].to_pylist()], np.int64)
     decisions, delayed = ints(minutes["decisions"]), ints(minutes["delayed"])
     each_minute, minute = np.unique(ints(minutes["minute_ns"]), return_inverse=True)
-    counts = np.zeros((len(each_minute), len(names)), np.int64)
-    np.add.at(counts, (minute.reshape(-1), place), decisions)
     delay_ms = _floats(minutes, "delay_ms")
     at_risk, unvalued = _at_risk(minutes, values_usd)
     by_minute = np.bincount(minute.reshape(-1), weights=at_risk, minlength=len(each_minute))
-    seen = counts.sum(axis=0)
-    total = int(seen.sum())
+    seen = np.zeros(len(names), np.int64)
+    np.add.at(seen, place, decisions)
+    ratio = sample_ratio(experiment.arms, draws, unregistered)
+    total = sum(ratio.observed)
     return Measured(
         arms=tuple(
             ArmReport(
@@ -118,12 +125,12 @@ def measured(
                 arm.share,
                 arm.delay_ms,
                 int(seen[at]),
-                float(seen[at] / total) if total else None,
+                ratio.observed[at] / total if total else None,
                 float(delay_ms[place == at].sum() / seen[at]) if seen[at] else None,
             )
             for at, arm in enumerate(experiment.arms)
         ),
-        sample_ratio=sample_ratio(experiment.arms, counts, unregistered),
+        sample_ratio=ratio,
         decisions=int(decisions.sum()),
         delayed=int(delayed.sum()),
         unvalued=unvalued,

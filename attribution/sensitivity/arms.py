@@ -22,7 +22,7 @@ from attribution.sensitivity.sums import INJECTED, LATENCY, OUTCOME, CellSums, F
 _OPEN = 0.05
 _OPEN_PER_100MS = 0.2
 # Tests of what should not be: one sound estimate in a hundred is refused by each.
-_LEVEL = 0.99
+TEST_LEVEL = 0.99
 # Outcomes that come less often when slow are a finding from this share of them per 100 ms on.
 _LOST_PER_100MS = 0.01
 # A delay that makes decisions fail is a finding from this part of what it costs on.
@@ -219,7 +219,7 @@ def _line(minute: Ints, moved: Floats, strength: Floats, weights: Floats) -> tup
     with np.errstate(divide="ignore", invalid="ignore"):
         se = clustered(left_out(minute, moved - slope * strength, weights))
     minutes = spread(minute, strength)
-    reach = student_quantile(0.5 + _LEVEL / 2, max(minutes - 1, 1)) * se
+    reach = student_quantile(0.5 + TEST_LEVEL / 2, max(minutes - 1, 1)) * se
     return slope, reach if math.isfinite(reach) else math.inf
 
 

@@ -6,26 +6,28 @@ latency and in intent, and only inside it was the delay drawn at random.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import AT_ONCE, CALIBRATION_ACTION
 from attribution.read.parts import parts_of
 from attribution.revenue import earned
-from attribution.sensitivity.registered import Experiment, drawn_arms, sample_ratio
-from attribution.sensitivity.registry import read_experiments
+from attribution.sensitivity.registered import sample_ratio
+from attribution.sensitivity.registry import (
+    draw_parameters,
+    read_draws,
+    read_experiments,
+    with_draw,
+)
 from attribution.sensitivity.sums import COUNTED_WHOLE, CellSums, cells_from_columns
 from collector.core.sql import sql
 from collector.store.connect import Connections
 
 Outcome = Literal["margin", "revenue", "converted"]
-Words = npt.NDArray[Any]  # of text
-_SQL = earned.statement("slope_cells", __file__)
+_SQL = with_draw(earned.statement("slope_cells", __file__))
 _COUNTED_WHOLE = earned.statement("counted_whole", __file__)
 _UNITS = sql("units", __file__)
 _CELL = ("region", "cohort", "action", "experiment", "part")
@@ -84,22 +86,15 @@ def read_slope_cells(
         at_once: decisions that are summed at a time, about.
     """
     registered = read_experiments(store)
-    arms = drawn_arms(registered)
     asked = {**earned.parameters(outcome, config), "from_ns": from_ns, "to_ns": to_ns}
     limit = 0.0
     if outcome != "converted":
         whole = store.client().query(_COUNTED_WHOLE, parameters={**asked, "share": COUNTED_WHOLE})
         limit = float(whole.result_rows[0][0])
-    asked |= {
+    asked |= draw_parameters(registered) | {
         "limit": limit,
         "by": by,
         "experiment": experiment,
-        "arms": [f"{e}\x1f{arm}" for e, arm in zip(arms.experiment, arms.arm, strict=True)],
-        "delays_ns": list(arms.delay_ns),
-        "firsts": list(arms.first),
-        "ends": list(arms.end),
-        "begin_ns": list(arms.from_ns),
-        "end_ns": list(arms.to_ns),
         # Nobody bought anything in these, however long they took.
         "left_out": [CALIBRATION_ACTION],
     }
@@ -118,7 +113,12 @@ def read_slope_cells(
         for name in texts
     }
     cells = cells_from_columns(columns)
-    wrong = [each.name for each in registered if _is_wrong(each, words, cells)]
+    draws = read_draws(store, registered, (from_ns, to_ns), drawn_alone=True, experiment=experiment)
+    wrong = [
+        each.name
+        for each in registered
+        if sample_ratio(each.arms, draws.get(each.name, {})).is_wrong
+    ]
     keep = ~np.isin(words["experiment"], wrong)
     left_out = columns["not_randomised"].sum() + cells.answers.enrolled[~keep].sum()
     return SlopeCells(
@@ -137,14 +137,3 @@ def _pieces(store: Connections, from_ns: int, to_ns: int, at_once: int) -> list[
     window = {"from_ns": from_ns, "to_ns": to_ns}
     has_units = store.client().query(_UNITS, parameters=window).result_rows
     return [(from_ns, to_ns)] if has_units else parts_of(store, from_ns, to_ns, at_once)
-
-
-def _is_wrong(one: Experiment, words: Mapping[str, Words], cells: CellSums) -> bool:
-    """Return whether an experiment's decisions did not fall into its arms as registered."""
-    own = np.flatnonzero(words["experiment"] == one.name)
-    _, minute = np.unique(cells.minute[own], return_inverse=True)
-    counts = np.zeros((int(minute.max(initial=-1)) + 1, len(one.arms)), np.int64)
-    for at, arm in enumerate(one.arms):
-        rows = words["arm"][own] == arm.name
-        np.add.at(counts[:, at], minute.reshape(-1)[rows], cells.answers.enrolled[own[rows]])
-    return sample_ratio(one.arms, counts).is_wrong

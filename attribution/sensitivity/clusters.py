@@ -17,7 +17,23 @@ def student_quantile(probability: float, freedom: int) -> float:
     Good to four digits from ten degrees of freedom on; to 3 % from two on, and a quarter short with
     one.
     """
-    z = NormalDist().inv_cdf(probability)
+    return _student(NormalDist().inv_cdf(probability), freedom)
+
+
+def sequential_quantile(level: float, clusters: int, clusters_min: int) -> float:
+    """Return by how many errors an estimate is off at none of its looks, but for 1 - level.
+
+    However many looks there are from `clusters_min` on: the boundary of a normal mixture (Robbins
+    1970; Waudby-Smith et al. 2021), with the tail of Student's t since the error is estimated. It
+    is narrowest about where looking begins, and grows as the root of a logarithm.
+    """
+    grown = clusters / clusters_min
+    z = math.sqrt((1 + 1 / grown) * (math.log1p(grown) + 2 * math.log(1 / (1 - level))))
+    return _student(z, max(clusters - 1, 1))
+
+
+def _student(z: float, freedom: int) -> float:
+    """Return the quantile of Student's t whose chance is that of a normal quantile."""
     return (
         z
         + (z**3 + z) / (4 * freedom)

@@ -23,6 +23,7 @@ from enum import StrEnum
 import numpy as np
 
 from attribution.sensitivity.arms import (
+    TEST_LEVEL,
     Bend,
     LostOutcomes,
     bend_of,
@@ -32,8 +33,8 @@ from attribution.sensitivity.arms import (
     lost_outcomes,
     missing_amounts,
 )
-from attribution.sensitivity.clusters import student_quantile
-from attribution.sensitivity.instruments import ROUNDING, Fit, Fits, Instrument, fits_of, relative
+from attribution.sensitivity.clusters import sequential_quantile, student_quantile
+from attribution.sensitivity.instruments import ROUNDING, Fits, Instrument, fits_of, relative
 from attribution.sensitivity.power import at_most, multiplier
 from attribution.sensitivity.sums import INJECTED, OUTCOME, CellSums
 
@@ -84,6 +85,9 @@ class SlopeEstimate:
     basis: str
     injection: Instrument | None  # the line through the arms; None where no delay varies
     next_ms: Instrument | None  # with what the arms leave open: what is shown, once it may be
+    # The same with the interval that holds at every look but for one such experiment in a hundred;
+    # None before `Demands.minutes_min`. What refuses the prior is looked at every hour.
+    at_any_look: Instrument | None
     delay_max_ms: float
     # Mean latency without the delay less its standard deviation, and with the longest delay more
     # that: between them the effect was measured. None where there are no arms.
@@ -111,9 +115,7 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
     n, minutes = int(cells.n.sum()), len(np.unique(cells.minute))
     mean, fits = _mean_outcome(cells), fits_of(cells, demands.level, demands.minutes_min)
     bend, lost = bend_of(rows, demands.level), lost_outcomes(rows)
-    next_ms = None
-    if fits.injection is not None:
-        next_ms = _next_ms(fits.injection, left_open(rows), demands.level)
+    next_ms, at_any_look = _next_ms(rows, fits, demands)
     against = _against(rows, bend, lost, fits, mean)
     status, reason, needed = _judge(fits, n, mean, demands, against)
     saved = fits.injection.saved if fits.injection else 0.0
@@ -133,6 +135,7 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
         basis=basis,
         injection=fits.injection.line if fits.injection else None,
         next_ms=next_ms,
+        at_any_look=at_any_look,
         delay_max_ms=_delay_max_ms(rows),
         latencies_ms=latencies_ms(rows),
         bend=bend,
@@ -160,14 +163,33 @@ def relative_slope(rows: CellSums, level: float = 0.95) -> Instrument | None:
     return relative(injection.line, mean) if mean else None
 
 
-def _next_ms(fit: Fit, open_share: float, level: float) -> Instrument:
-    """Return the slope where the line through the arms begins, with what the arms leave open."""
-    line = fit.line
-    se = math.hypot(line.se, open_share * line.estimate)
-    reach = student_quantile(0.5 + level / 2, max(fit.minutes - 1, 1)) * se
-    return Instrument(
-        line.estimate, se, line.estimate - reach, line.estimate + reach, line.first_stage_f
+def _next_ms(
+    rows: CellSums, fits: Fits, demands: Demands
+) -> tuple[Instrument | None, Instrument | None]:
+    """Return the slope where the line through the arms begins, and with what holds at any look.
+
+    The error of the line is another at each look. What the arms leave open is drawn once, and
+    needs no more for looking again.
+    """
+    if fits.injection is None:
+        return None, None
+    line, minutes = fits.injection.line, fits.injection.minutes
+    open_to = left_open(rows) * line.estimate
+
+    def within(errors: float, deviations: float) -> Instrument:
+        reach = math.hypot(errors * line.se, deviations * open_to)
+        low, high = line.estimate - reach, line.estimate + reach
+        se = math.hypot(line.se, open_to)
+        return Instrument(line.estimate, se, low, high, line.first_stage_f)
+
+    once, tested = (
+        student_quantile(0.5 + level / 2, max(minutes - 1, 1))
+        for level in (demands.level, TEST_LEVEL)
     )
+    if fits.delayed_minutes < demands.minutes_min:
+        return within(once, once), None
+    often = sequential_quantile(TEST_LEVEL, minutes, demands.minutes_min)
+    return within(once, once), within(often, tested)
 
 
 def _against(

@@ -1,9 +1,10 @@
 """Pure: registered experiments, which delays they drew, and whether their shares hold.
 
-Which decision is in which arm is a hash, so counts by arm are multinomial with the registered
-shares; where they are not, something between the draw and the store depends on the arm, and no
-estimate can be believed. The test is looked at every few seconds, for weeks: its evidence is a
-martingale, so that looking often raises no false alarm (Lindon & Malek 2022).
+Which arm a unit is in is drawn by a hash, anew each minute, so counts of draws by arm are
+multinomial with the registered shares, however many decisions each is of; where they are not,
+something between the draw and the store depends on the arm, and no estimate can be believed. The
+test is looked at every few seconds, for weeks: its evidence is a martingale, so that looking often
+raises no false alarm (Lindon & Malek 2022).
 """
 
 from __future__ import annotations
@@ -13,10 +14,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-import numpy as np
-
-from attribution.core.slo import Z90
-from attribution.path.spans import Ints
 from collector.core.assignment import arm_ends
 from collector.core.clock import NS_PER_MS
 
@@ -31,10 +28,8 @@ UNREGISTERED_ARM = "came in an arm that is not registered"
 # somebody else's, such as of a stage with an arm of before: a stranger ends no experiment.
 UNREGISTERED_SHARE_MAX = 0.1
 UNREGISTERED_MIN = 200
-# Fewer say too little of how alike the decisions of a minute are, and of the shares nothing.
-RATIO_MINUTES_MIN = 10
-# Of the prior over shares: its weight in decisions. Sensitive to a tenth of an arm of 5 %.
-_PRIOR_DECISIONS = 100.0
+# Of the prior over shares: its weight in draws. Sensitive to a tenth of an arm of 5 %.
+_PRIOR_DRAWS = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +84,12 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True)
 class SampleRatio:
-    """Whether decisions fell into the arms as they were registered."""
+    """Whether units fell into the arms as they were registered, each counted once a minute."""
 
     arms: tuple[str, ...]
     expected: tuple[float, ...]  # shares
-    observed: tuple[int, ...]  # decisions
-    dispersion: float  # at most, by which counts of a minute vary more than chance
-    chi2: float | None  # after dispersion; None without a decision
+    observed: tuple[int, ...]  # draws
+    chi2: float | None  # None without a draw
     p_value: float | None  # of one look
     evidence: float  # against the shares; EVIDENCE_MAX stops the experiment
     unregistered: int  # decisions in an arm that there is not: counted here alone
@@ -104,12 +98,6 @@ class SampleRatio:
     def is_wrong(self) -> bool:
         """Return whether the shares cannot be believed."""
         return self.evidence >= EVIDENCE_MAX
-
-    @property
-    def is_assigned_elsewhere(self) -> bool:
-        """Return whether so many are in arms that there are not that assignment itself is wrong."""
-        every = sum(self.observed) + self.unregistered
-        return self.unregistered > max(UNREGISTERED_MIN, UNREGISTERED_SHARE_MAX * every)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,35 +146,28 @@ def variance_ms2(arms: Sequence[Arm]) -> float:
     return sum(arm.share * arm.delay_ms**2 for arm in arms) - mean**2
 
 
-def sample_ratio(arms: Sequence[Arm], counts: Ints, unregistered: int = 0) -> SampleRatio:
-    """Hold the decisions of each minute and arm against the registered shares.
+def sample_ratio(
+    arms: Sequence[Arm], draws: Mapping[str, int], unregistered: int = 0
+) -> SampleRatio:
+    """Hold the draws of each arm against the registered shares.
 
     Args:
         arms: of the experiment.
-        counts: minutes x arms.
+        draws: by arm, units of each minute: independent of each other, as decisions are not.
         unregistered: decisions in an arm that there is not.
-
-    A unit keeps its arm for a minute, so counts of a minute vary more than those of independent
-    decisions. How much more is measured, about the shares that were observed, and every count is
-    divided by it (Rao & Scott 1981): by the upper end of its own interval, since a few minutes
-    know it badly, and one that is too small stops a sound experiment.
     """
-    shares = np.array([arm.share for arm in arms])
-    observed = counts.sum(axis=0)
-    total = int(observed.sum())
-    dispersion, chi2, p_value, evidence = 1.0, None, None, 0.0
+    shares, observed = [arm.share for arm in arms], [draws.get(arm.name, 0) for arm in arms]
+    total = sum(observed)
+    chi2, p_value, evidence = None, None, 0.0
     if total:
-        dispersion = _dispersion(counts, observed / total)
-        expected = shares * total
-        chi2 = float(((observed - expected) ** 2 / expected).sum() / dispersion)
+        pairs = zip(observed, shares, strict=True)
+        chi2 = sum((count - share * total) ** 2 / (share * total) for count, share in pairs)
         p_value = chi2_above(chi2, len(arms) - 1)
-        if int((counts.sum(axis=1) > 0).sum()) >= RATIO_MINUTES_MIN:
-            evidence = _evidence(observed / dispersion, shares)
+        evidence = _evidence(observed, shares)
     return SampleRatio(
         arms=tuple(arm.name for arm in arms),
-        expected=tuple(arm.share for arm in arms),
-        observed=tuple(observed.tolist()),
-        dispersion=dispersion,
+        expected=tuple(shares),
+        observed=tuple(observed),
         chi2=chi2,
         p_value=p_value,
         evidence=evidence,
@@ -208,34 +189,10 @@ def chi2_above(value: float, freedom: int) -> float:
     return min(above, 1.0)
 
 
-def _dispersion(counts: Ints, shares: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
-    """Return how much more than chance the counts of a minute vary; never below 1."""
-    own = counts.sum(axis=1)
-    counts, own = counts[own > 0], own[own > 0]
-    drawn = shares > 0
-    minutes, arms = len(own), int(drawn.sum())
-    if minutes < 2 or arms < 2:
-        return 1.0
-    expected = own[:, None] * shares[drawn]
-    pearson = float(((counts[:, drawn] - expected) ** 2 / expected).sum())
-    freedom = (minutes - 1) * (arms - 1)
-    return max(pearson / _least_chi2(freedom), 1.0)
-
-
-def _least_chi2(freedom: int) -> float:
-    """Return the 5 % quantile of chi-square (Wilson & Hilferty 1931, which needs some degrees)."""
-    of_few = {1: 0.0039321, 2: 0.1025866, 3: 0.3518463}
-    near = freedom * (1 - 2 / (9 * freedom) - Z90 * math.sqrt(2 / (9 * freedom))) ** 3
-    return of_few.get(freedom, near)
-
-
-def _evidence(
-    counts: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    shares: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-) -> float:
+def _evidence(counts: Sequence[int], shares: Sequence[float]) -> float:
     """Return how much likelier the counts are under unknown shares than under these."""
-    prior = _PRIOR_DECISIONS * shares
-    log = math.lgamma(prior.sum()) - math.lgamma(prior.sum() + counts.sum())
-    for own, count, share in zip(prior, counts, shares, strict=True):
+    log = math.lgamma(_PRIOR_DRAWS) - math.lgamma(_PRIOR_DRAWS + sum(counts))
+    for count, share in zip(counts, shares, strict=True):
+        own = _PRIOR_DRAWS * share
         log += math.lgamma(own + count) - math.lgamma(own) - count * math.log(share)
     return math.exp(min(log, 700.0))

@@ -1,11 +1,14 @@
-"""I/O: reads which experiments were registered, and stores a revision of one."""
+"""I/O: reads which experiments were registered and what was drawn, and stores a revision of one."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 
-from attribution.sensitivity.registered import Arm, Experiment
+from attribution.read.parts import parts_of
+from attribution.sensitivity.registered import Arm, Experiment, drawn_arms
+from collector.core.clock import NS_PER_MINUTE
 from collector.core.sql import sql
 from collector.store.connect import Connections
 
@@ -14,6 +17,15 @@ _COLUMNS = (
     "registered_ns", "registered_by", "stopped_ns", "stopped_by", "stop_reason", "revision",
 )  # fmt: skip
 _SQL = sql("experiments", __file__)
+_IS_DRAWN = sql("is_drawn", __file__)
+
+
+def with_draw(statement: str) -> str:
+    """Return a statement with `is_drawn.sql` where it says so."""
+    return statement.replace("\n${is_drawn}\n", f"\n{_IS_DRAWN}")
+
+
+_DRAWS = with_draw(sql("draws", __file__))
 
 
 def read_experiments(store: Connections) -> list[Experiment]:
@@ -38,3 +50,48 @@ def write_experiment(store: Connections, each: Experiment, revision: int) -> Non
         "revision": revision,
     }
     store.client().insert("experiments", [[row[name] for name in _COLUMNS]], column_names=_COLUMNS)
+
+
+def draw_parameters(registered: Sequence[Experiment]) -> dict[str, object]:
+    """Return the values of what `is_drawn.sql` leaves open."""
+    arms = drawn_arms(registered)
+    return {
+        "arms": [f"{e}\x1f{arm}" for e, arm in zip(arms.experiment, arms.arm, strict=True)],
+        "delays_ns": list(arms.delay_ns),
+        "firsts": list(arms.first),
+        "ends": list(arms.end),
+        "begin_ns": list(arms.from_ns),
+        "end_ns": list(arms.to_ns),
+    }
+
+
+def read_draws(
+    store: Connections,
+    registered: Sequence[Experiment],
+    window: tuple[int, int],
+    *,
+    drawn_alone: bool,
+    experiment: str = "",
+) -> dict[str, dict[str, int]]:
+    """Return how many units were drawn by experiment and arm, each counted once a minute.
+
+    Args:
+        store: to read from.
+        registered: every experiment.
+        window: of the decisions, in ns.
+        drawn_alone: without what was not drawn as it claims.
+        experiment: of this one alone; by default of all.
+    """
+    asked = draw_parameters(registered) | {
+        "experiment": experiment,
+        "drawn_alone": int(drawn_alone),
+    }
+    found: dict[str, dict[str, int]] = {}
+    # Parts begin with a minute, so that no draw is in two of them.
+    from_ns = window[0] // NS_PER_MINUTE * NS_PER_MINUTE
+    for begin_ns, end_ns in parts_of(store, from_ns, window[1]):
+        within = {"from_ns": begin_ns, "to_ns": end_ns}
+        for name, arm, draws in store.client().query(_DRAWS, parameters=asked | within).result_rows:
+            own = found.setdefault(name, {})
+            own[arm] = own.get(arm, 0) + draws
+    return found

@@ -119,11 +119,14 @@ def model_of(
 
 
 def _used(estimate: SlopeEstimate, prior: SlopePrior, mean: float) -> tuple[Slope, str, str]:
-    """Return the slope that is used, with its source and the reason."""
-    fallback = slope_of(prior)
-    if estimate.next_ms is None or mean <= 0 or estimate.status in _UNUSABLE:
+    """Return the slope that is used, with its source and the reason.
+
+    What refuses the prior is looked at every hour, so that it has to hold at any look.
+    """
+    fallback, sure = slope_of(prior), estimate.at_any_look
+    if sure is None or mean <= 0 or estimate.status in _UNUSABLE:
         return fallback, PRIOR, estimate.reason
-    own, low, high = own_slope(estimate), *_ends(estimate)[1:]
+    own, (_, low, high) = own_slope(estimate), _ends(sure, mean)
     told = f"{_per_100ms(low)} to {_per_100ms(high)} of the value per 100 ms"
     if high <= 0:
         return own, UNKNOWN, f"slower decisions earn more, {told}: find out why before it is used"
@@ -143,14 +146,14 @@ def own_slope(estimate: SlopeEstimate) -> Slope:
 
     Of one with `next_ms`, and a mean outcome above 0.
     """
-    median, low, high = _ends(estimate)
+    assert estimate.next_ms is not None
+    median, low, high = _ends(estimate.next_ms, estimate.mean_outcome)
     return Slope(median, median + (low - median) * _TO_90, median + (high - median) * _TO_90)
 
 
-def _ends(estimate: SlopeEstimate) -> tuple[float, float, float]:
-    """Return the relative loss per ns, and the ends of its 95 % interval."""
-    assert estimate.next_ms is not None
-    found = relative(estimate.next_ms, estimate.mean_outcome)
+def _ends(next_ms: Instrument, mean: float) -> tuple[float, float, float]:
+    """Return the relative loss per ns, and the ends of its interval."""
+    found = relative(next_ms, mean)
     # What loses least is the high end of the estimate, which is negative.
     return -found.estimate / NS_PER_MS, -found.high / NS_PER_MS, -found.low / NS_PER_MS
 

@@ -1,10 +1,9 @@
 -- Sums of outcome, latency, backend time and injected delay by minute, region, cohort, action, experiment and arm, and by
 -- channel or offer type where `by` names one. A decision that failed is in them with what it earned. A delay counts as
--- drawn at random where everything says so that Millworth can recompute: a registered experiment that lasts, an arm and
--- its delay, and the draw of the unit (collector/core/assignment.py). A decision that claims an experiment or a delay
--- without that is in `not_randomised` alone. Where every outcome is sent (outcomes.complete), one that has none is not
--- known, and in `enrolled` alone; else it earned nothing. One whose amount is not known is in `unknown`. An amount counts as
--- `limit` at most, and what is above it is in `beyond`, its size in `beyond_size`. `before` is the logarithm of one and the
+-- drawn at random where everything says so that Millworth can recompute: ${is_drawn} is is_drawn.sql. A decision that
+-- claims an experiment or a delay without that is in `not_randomised` alone. Where every outcome is sent
+-- (outcomes.complete), one that has none is not known, and in `enrolled` alone; else it earned nothing. One whose amount
+-- is not known is in `unknown`. An amount counts as `limit` at most, and what is above it is in `beyond`, its size in `beyond_size`. `before` is the logarithm of one and the
 -- sales of the same unit that happened on earlier days of the window: the draw is another each minute, so that they say nothing
 -- of it. None happened before its own decision began, whatever time the sender wrote. ${earned} is earned.sql.
 -- Returns: minute_ns UInt64, region, cohort, action, experiment, arm, part String, cell, n, unknown, earning,
@@ -55,14 +54,7 @@ measured AS
         SELECT
             ingress_ns, cityHash64(decision_id) AS id, injected_delay_ns, experiment, arm, channel, offer_type, unit,
             experiment != '' OR injected_delay_ns > 0 AS is_claimed,
-            indexOf({arms:Array(String)}, concat(experiment, '\x1f', arm)) AS at,
-            if(at = 0, 0, reinterpretAsUInt64(reverse(substring(SHA256(concat(
-                experiment, '\x1f', toString(intDiv(ingress_ns, 60000000000)), '\x1f', unit)), 1, 7)))) AS drawn,
-            at > 0
-                AND injected_delay_ns = {delays_ns:Array(UInt64)}[at]
-                AND drawn >= {firsts:Array(UInt64)}[at] AND drawn < {ends:Array(UInt64)}[at]
-                AND ingress_ns >= {begin_ns:Array(UInt64)}[at] AND ingress_ns < {end_ns:Array(UInt64)}[at]
-                AS is_drawn
+${is_drawn}
         FROM decisions FINAL
         WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
             AND ({experiment:String} = '' OR experiment = {experiment:String})

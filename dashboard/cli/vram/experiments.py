@@ -237,8 +237,7 @@ def _render(out: Console, found: dict[str, Any], *, is_wrong: bool) -> None:
         verdict = "WRONG: believe nothing of it" if is_wrong else "as registered, so far"
         out.print(
             f"sample ratio: {verdict}; chi-square {ratio['chi2']:.2f}, p {ratio['p_value']:.3g} of "
-            f"this one look; counts of a minute vary up to {ratio['dispersion']:.3g} times as much "
-            "as chance"
+            f"this one look at {sum(ratio['observed']):,} draws (a unit counts once a minute)"
         )
     if ratio["unregistered"]:
         out.print(

@@ -18,6 +18,7 @@ from collector.store.connect import Connections
 from tests.support.attribution.drawn import unit_in
 from tests.support.attribution.stored import (
     BASE_NS,
+    MS,
     decision,
     outcome,
     put_outcomes,
@@ -161,6 +162,49 @@ def test_guard_stops_where_the_arms_have_other_shares(store: Connections) -> Non
     run_decisions(store, ["slow" if at % 4 == 0 else "control" for at in range(160)])
     assert job.run_once(END_NS) == 1
     assert job.one("half").stop_reason.startswith("sample ratio mismatch: chi-square 40.0")
+
+
+@pytest.mark.parametrize("names_a_unit", [True, False])
+def test_guard_counts_a_unit_once_a_minute(store: Connections, *, names_a_unit: bool) -> None:
+    """A customer with fifty decisions in a minute is one draw; without a unit each is its own."""
+    one = replace(HALF, arms=with_control([Arm("slow", 0.05, 50.0)]), budget_usd=Decimal(10_000))
+    job = ExperimentJob(CONFIG, store)
+    job.register(one, BASE_NS)
+    put_decisions(
+        store,
+        [
+            (BASE_NS + minute * NS_PER_MINUTE + at * MS, arm, unit if names_a_unit else "")
+            for minute in range(20)
+            for arm, units in (("slow", 1), ("control", 19))
+            for unit in (f"{arm}{number}" for number in range(units))
+            for at in range(50 if (arm, minute) == ("control", 7) else 1)
+        ]
+        # The customer with much of the traffic is in the small arm in two of the minutes.
+        + [
+            (BASE_NS + minute * NS_PER_MINUTE + at * MS, "slow", "big" if names_a_unit else "")
+            for minute in (3, 9)
+            for at in range(200)
+        ],
+    )
+    told = job.report("half", END_NS).measured
+    assert told.sample_ratio.observed == ((22, 380) if names_a_unit else (420, 1_311))
+    assert told.sample_ratio.is_wrong is not names_a_unit
+    assert [each.decisions for each in told.arms] == [420, 1_311]
+
+
+def put_decisions(store: Connections, rows: list[tuple[int, str, str]]) -> None:
+    """Store decisions of the experiment: when each began, its arm and its unit."""
+    store.client().insert(
+        "decisions",
+        [
+            [at_ns, f"d{number}", "half", arm, unit, 50 * MS if arm == "slow" else 0, at_ns, at_ns]
+            for number, (at_ns, arm, unit) in enumerate(rows)
+        ],
+        column_names=[
+            "ingress_ns", "decision_id", "experiment", "arm", "unit", "injected_delay_ns",
+            "end_ns", "received_ns",
+        ],
+    )  # fmt: skip
 
 
 def test_plan_tells_what_it_takes_before_anything_is_delayed(store: Connections) -> None:

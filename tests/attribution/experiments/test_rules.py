@@ -8,6 +8,8 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attribution.core.config import ExperimentLimits
 from attribution.experiments.report import loss_of, measured
@@ -85,67 +87,54 @@ def test_chi_square_is_that_of_the_tables(value: float, freedom: int, chance: fl
     assert chi2_above(value, freedom) == pytest.approx(chance, rel=1e-5)
 
 
-def drawn(shares: list[float], seed: int, minutes: int = 200, alike: int = 1) -> np.ndarray:
-    """Return decisions of each minute by arm, where `alike` in a row have one arm."""
+def drawn(shares: list[float], seed: int, units: int, looks: int) -> list[dict[str, int]]:
+    """Return the draws so far at each look, so many units after each other."""
     dice = np.random.default_rng(seed)
-    return dice.multinomial(200 // alike, shares, size=minutes).astype(np.int64) * alike
+    so_far = dice.multinomial(units, shares, size=looks).cumsum(axis=0).tolist()
+    names = ["slow40", "slow80", "control"][-len(shares) :]
+    return [dict(zip(names, counts, strict=True)) for counts in so_far]
 
 
 def test_registered_shares_raise_no_alarm_however_often_they_are_looked_at() -> None:
-    """Every tenth minute of 200, in 100 experiments: a p-value below 5 % comes in most of them."""
+    """Ten looks a minute for ten hours: a p-value below 5 % comes in most of 200 experiments."""
     shares = [arm.share for arm in ARMS]
     stopped = crossed = 0
-    for seed in range(100):
-        counts = drawn(shares, seed)
-        looks = [sample_ratio(ARMS, counts[: minute + 1]) for minute in range(0, 200, 10)]
+    for seed in range(200):
+        looks = [sample_ratio(ARMS, each) for each in drawn(shares, seed, 20, 600)]
         stopped += any(each.is_wrong for each in looks)
         crossed += any(each.p_value is not None and each.p_value < 0.05 for each in looks)
     assert stopped == 0
-    assert crossed > 15
+    assert crossed > 60
 
 
-def test_units_that_keep_an_arm_raise_no_alarm() -> None:
-    """Ten decisions of a customer in a minute are one draw, not ten."""
-    looks = [sample_ratio(ARMS, drawn([0.05, 0.05, 0.9], seed, alike=10)) for seed in range(100)]
-    assert not any(each.is_wrong for each in looks)
-    # The upper end of what 200 minutes and two degrees of freedom say of it.
-    assert np.mean([each.dispersion for each in looks]) == pytest.approx(11.2, rel=0.03)
-
-
-def test_first_minutes_of_a_few_customers_raise_no_alarm() -> None:
-    """Sixty a second of 500 customers: seven decisions are one draw, and ten minutes know it."""
-    shares = [0.2, 0.8]
-    arms = with_control([Arm("slow", 0.2, 40.0)])
-    stopped = 0
-    for seed in range(200):
-        dice = np.random.default_rng(seed)
-        counts = dice.multinomial(500, shares, size=40).astype(np.int64) * 7
-        stopped += any(sample_ratio(arms, counts[:upto]).is_wrong for upto in range(1, 41))
-    # One in a thousand is called wrong; the error of what is measured adds to it.
-    assert stopped <= 2
+@given(
+    share=st.floats(0.001, 0.5),
+    counts=st.lists(st.integers(0, 10_000), min_size=2, max_size=2),
+)
+def test_evidence_is_a_fair_game_at_registered_shares(share: float, counts: list[int]) -> None:
+    """What the next draw makes of it is, by the registered shares, what it is: a martingale."""
+    arms = with_control([Arm("slow", share, 40.0)])
+    now = dict(zip(("slow", "control"), counts, strict=True))
+    after = sum(
+        arm.share * sample_ratio(arms, now | {arm.name: now[arm.name] + 1}).evidence for arm in arms
+    )
+    held = sample_ratio(arms, now).evidence if sum(counts) else 1.0
+    assert after == pytest.approx(held, rel=1e-6) or held > 1e200
 
 
 @pytest.mark.parametrize(
-    ("minutes", "least"), [(2, 0.0039321), (3, 0.1025866), (4, 0.351846), (6, 1.145476)]
+    ("seen", "draws"),
+    [
+        pytest.param([0.05, 0.04, 0.91], 30_000, id="an arm loses a fifth"),
+        pytest.param([0.05, 0.065, 0.885], 12_000, id="strangers claim an arm"),
+        pytest.param([0.05, 0.0, 0.95], 400, id="an arm never comes"),
+        pytest.param([0.10, 0.05, 0.85], 1_200, id="an arm is twice as wide"),
+    ],
 )
-def test_dispersion_of_a_few_minutes_is_by_the_quantile_of_the_tables(
-    minutes: int, least: float
-) -> None:
-    """After two minutes `show` said that counts vary a hundred million times more than chance."""
-    counts = np.array([[10, 90], [30, 70], *[[20, 80]] * (minutes - 2)], np.int64)
-    told = sample_ratio(with_control([Arm("slow", 0.2, 40.0)]), counts)
-    pearson = 2 * (10**2 / 20 + 10**2 / 80)
-    assert told.dispersion == pytest.approx(pearson / least, rel=0.02)
-
-
-def test_arm_that_loses_a_fifth_of_its_decisions_is_found() -> None:
-    """As where delayed customers leave before their decision is told."""
-    lost = [0.05, 0.04, 0.9]
-    found = [
-        sample_ratio(ARMS, drawn([each / sum(lost) for each in lost], seed)).is_wrong
-        for seed in range(50)
-    ]
-    assert sum(found) == 50
+def test_shares_that_do_not_hold_are_found(seen: list[float], draws: int) -> None:
+    """In nine of ten experiments by so many draws, of units that are counted once a minute."""
+    looks = [drawn([x / sum(seen) for x in seen], seed, draws, 1)[-1] for seed in range(100)]
+    assert sum(sample_ratio(ARMS, each).is_wrong for each in looks) >= 90
 
 
 def minutes_of(rows: list[tuple[int, str, str, int, float, int, float]]) -> pa.Table:
@@ -177,13 +166,14 @@ def test_what_was_put_at_risk_is_counted_to_the_cent() -> None:
             (1, "slow80", "us", 5, 0.25, 4, 1.25),  # 1.25 USD are stated, of one nothing is
         ]
     )
-    told = measured(ONE, table, {("offer", "eu"): 20.0})
+    told = measured(ONE, table, {("offer", "eu"): 20.0}, {"control": 27, "slow40": 3})
     assert (told.at_risk_usd, told.at_risk_usd_per_minute) == (Decimal("11.25"), Decimal("10.00"))
     assert (told.decisions, told.delayed, told.unvalued) == (100, 10, 1)
-    assert [(a.name, a.decisions, a.delay_ms_mean) for a in told.arms] == [
-        ("slow40", 5, 40.0),
-        ("slow80", 5, 80.0),
-        ("control", 90, 0.0),
+    # The shares are those of the draws: three units made five decisions.
+    assert [(a.name, a.decisions, a.share_observed, a.delay_ms_mean) for a in told.arms] == [
+        ("slow40", 5, 0.1, 40.0),
+        ("slow80", 5, 0.0, 80.0),
+        ("control", 90, 0.9, 0.0),
     ]
     assert told.reason_to_stop(Decimal(100)) == ""
     assert "another minute would overspend" in told.reason_to_stop(Decimal("21.25"))
@@ -201,6 +191,7 @@ def test_experiment_whose_risk_cannot_be_known_is_stopped() -> None:
                 (0, "control", "eu", 3618, 0.0, 0, 0.0),
             ]
         ),
+        {},
         {},
     )
     assert "402 decisions have no known value" in told.reason_to_stop(Decimal(100))
@@ -225,7 +216,7 @@ def test_foreign_arms_are_used_for_nothing_and_stop_only_where_they_are_many(
     rows += [(0, "control", "eu", own, 0.0, 0, 0.0)] if own else []
     table = minutes_of(rows)
     table = table.set_column(5, "delayed", pa.array([foreign, *[0] * (len(rows) - 1)]))
-    told = measured(ONE, table, {})
+    told = measured(ONE, table, {}, {"old40": foreign} | ({"control": 1} if own else {}))
     assert (told.decisions, told.delayed, told.unvalued) == (own, 0, 0)
     assert told.at_risk_usd == Decimal(0)
     assert told.sample_ratio.unregistered == foreign

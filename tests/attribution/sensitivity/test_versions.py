@@ -49,6 +49,7 @@ def estimate(**changes: object) -> SlopeEstimate:
         "lost": None, "saved": 0.0,
         "decisions_needed": 0,
     } | changes  # fmt: skip
+    fields.setdefault("at_any_look", fields["next_ms"])
     shown = fields["next_ms"] if fields["status"] is Status.IDENTIFIED else None
     for name in ("estimate", "low", "high"):
         fields[name] = getattr(shown, name, None)
@@ -77,6 +78,7 @@ def test_identified_estimate_is_used_with_its_interval() -> None:
 
 # 0.5 % per 100 ms of 4 USD are 0.0002 USD a ms.
 SAYS_LITTLE = next_ms(-0.0005, -0.0015, 0.0005)
+TEN_TIMES = next_ms(-0.002, -0.003, -0.001)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,10 @@ SAYS_LITTLE = next_ms(-0.0005, -0.0015, 0.0005)
     [
         pytest.param({"next_ms": None, "status": Status.UNCONFIRMED}, id="no experiment"),
         pytest.param({"next_ms": SAYS_LITTLE}, id="too few, and it may well be"),
+        pytest.param(
+            {"next_ms": TEN_TIMES, "at_any_look": SAYS_LITTLE}, id="this one look alone says more"
+        ),
+        pytest.param({"next_ms": TEN_TIMES, "at_any_look": None}, id="before thirty minutes"),
         pytest.param({"status": Status.LOST}, id="its outcomes are lost"),
         pytest.param({"status": Status.NOT_APPLIED}, id="its delays were not waited"),
     ],
@@ -100,8 +106,8 @@ def test_what_is_not_identified_falls_back_to_the_prior(changes: dict[str, objec
     ("found", "status"),
     [
         pytest.param(next_ms(0.0, -0.0001, 0.0001), Status.NOT_YET, id="next to nothing"),
-        pytest.param(next_ms(-0.002, -0.003, -0.001), Status.NOT_YET, id="ten times as much"),
-        pytest.param(next_ms(-0.002, -0.003, -0.001), Status.NOT_LINEAR, id="and no line"),
+        pytest.param(TEN_TIMES, Status.NOT_YET, id="ten times as much"),
+        pytest.param(TEN_TIMES, Status.NOT_LINEAR, id="and no line"),
     ],
 )
 def test_prior_that_an_experiment_contradicts_is_used_no_more(
@@ -129,6 +135,37 @@ def test_slower_decisions_that_earn_more_are_no_slope() -> None:
     got = model_of(told, PRIOR_SETTINGS, "margin", (0, 1))
     assert got.source == UNKNOWN
     assert "slower decisions earn more" in got.reason
+
+
+def looks(world: World, seed: int, until: range) -> list[str]:
+    """Return what is used after so many minutes of a world, at each look."""
+    rng = np.random.default_rng(seed)
+    cells, prior = draw_cells(draw_world(world, rng), rng), PRIOR_SETTINGS
+    demands = Demands(prior.median_per_100ms / 100)
+    return [
+        model_of(
+            estimate_slope(cells.take(cells.minute < minutes), "", demands), prior, "", (0, 1)
+        ).source
+        for minutes in until
+    ]
+
+
+def test_prior_that_is_true_is_contradicted_at_no_hour() -> None:
+    """A day of looks in worlds of the prior that one look at 95 % of each contradicted."""
+    world = World(decisions=144_000, minutes=1_440, cohorts=1, relative_per_ms=5.0125e-5)
+    for seed in (3, 7, 8):
+        assert set(looks(world, seed, range(60, 1_441, 60))) == {PRIOR}
+
+
+@pytest.mark.parametrize("relative_per_ms", [1.625e-3, -1.625e-3])
+def test_truth_far_from_the_prior_is_found_in_two_hours(relative_per_ms: float) -> None:
+    """15 % per 100 ms, or as much more, of which three in ten of twenty a second buy."""
+    arms = ((0.5, 0.0), (0.5, 80.0))
+    world = World(144_000, arms, 120, 1, conversion=0.3, relative_per_ms=relative_per_ms)
+    for seed in range(5):
+        told = looks(world, seed, range(5, 121, 5))
+        assert set(told[:4]) == {PRIOR}, "of fewer than thirty minutes nothing is contradicted"
+        assert told[-1] == UNKNOWN, seed
 
 
 def test_each_version_is_in_force_from_its_instant_on() -> None:
