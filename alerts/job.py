@@ -264,10 +264,10 @@ class AlertsJob:
             if last is not None:
                 event = replace(event, incident_id=last.incident_id)
             return self._update(after, event, transition, rule, told.shown, told.capture)
-        if transition.to_state is Phase.UNKNOWN:
-            silence = duration_text((moment.known_ns - after.data_ns) / NS_PER_S)
-            reason = f"no {rule.wording(subject).subject} for {silence}"
-            evaluation = replace(evaluation, reason=reason)
+        silent_ns = moment.known_ns - after.data_ns
+        if transition.to_state is Phase.UNKNOWN and silent_ns > moment.nodata_ns:
+            words = f"no {rule.wording(subject).subject} for {duration_text(silent_ns / NS_PER_S)}"
+            evaluation = replace(evaluation, reason=words)
         event = transition_event(rule, after, transition, evaluation, moment)
         if last is not None:
             event = with_suspect_of(event, last)

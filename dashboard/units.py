@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -64,8 +63,9 @@ def span_of_time(ns: float) -> str:
     seconds = ns / NS_PER_S
     if seconds < 90:
         return f"{seconds:.0f} s"
-    units = (("min", 60, 90 * 60), ("h", 3_600, 48 * 3_600), ("d", 86_400, math.inf))
-    unit, length = next((unit, length) for unit, length, until in units if seconds < until)
+    units = (("min", 60, 90 * 60), ("h", 3_600, 48 * 3_600))
+    found = ((unit, length) for unit, length, until in units if seconds < until)
+    unit, length = next(found, ("d", 86_400))
     return f"{seconds / length:.1f}".removesuffix(".0") + f" {unit}"
 
 

@@ -137,18 +137,19 @@ def _outstanding(affected: SegmentTimes, baseline: Baseline) -> Suspect | None:
     # The spread of the baseline alone: the question is whether the usual could look like this, and
     # a fault that hits half of the decisions would hide in the spread that it makes itself.
     share = 1 / affected.decisions + 1 / usual.decisions
-    # What is slow now and then, as ever, is in few decisions far longer or shorter than before: by
-    # what a segment is longer for sure they are compared.
-    sure = [
-        excess_ns - _DEVIATIONS_MIN * math.sqrt(variance * share)
-        for excess_ns, variance in zip(excesses, usual.variance_ns2, strict=True)
-    ]
-    index = max(range(len(SEGMENTS)), key=sure.__getitem__)
-    excess_ns = excesses[index]
-    stands_out = excess_ns > _LATENCY_SHARE_MIN * sum(usual.mean_ns) and sure[
-        index
-    ] >= _EXCESS_SHARE_MIN * sum(each for each in sure if each > 0)
-    if not stands_out or sure[index] <= 0 or excess_ns < 1:
+    # What is slow now and then, as ever, is in few decisions far longer or shorter than before:
+    # what is not longer for sure is no cause, and hides none.
+    sure = {
+        at: excess_ns
+        for at, (excess_ns, variance) in enumerate(zip(excesses, usual.variance_ns2, strict=True))
+        if excess_ns > _DEVIATIONS_MIN * math.sqrt(variance * share)
+    }
+    index = max(sure, key=sure.__getitem__, default=0)
+    excess_ns = sure.get(index, 0.0)
+    stands_out = excess_ns > _LATENCY_SHARE_MIN * sum(
+        usual.mean_ns
+    ) and excess_ns >= _EXCESS_SHARE_MIN * sum(each for each in sure.values() if each > 0)
+    if not stands_out or excess_ns < 1:
         return None
     stage, latency_class = SEGMENTS[index]
     return Suspect(stage, latency_class, round(excess_ns), baseline.name)

@@ -36,7 +36,8 @@ class Window:
     slope_source: str  # prior, estimate or unknown
     newest_ns: int  # newest second with a decision, missing or not, 0 where there is none
     missing: int = 0  # decisions that arrived and are not attributed yet: in no figure above
-    # The value of late decisions where nobody knows what lateness costs: so much more may be lost.
+    # About the value of late decisions where nobody knows what lateness costs, each at the mean of
+    # its class and second: so much more may be lost.
     unknown_usd: Decimal = _ZERO
 
     @property
@@ -139,6 +140,7 @@ class Burn:
     is_end_missing: bool  # whether much is not attributed of what judges the end
     # Late decisions of the newest might be why it burns on, "" where they are not: in words.
     end_unknown: str
+    holds: bool  # ... and a long window has what made it burn yet: no end is seen before
 
     @property
     def cost(self) -> Cost:
@@ -178,6 +180,7 @@ def burn_of(rule: DollarBurnConfig, losses: Losses) -> Burn:
     share = float(long.loss_usd / budget_usd)
     left_usd = max(_ZERO, budget_usd - max(losses.spent_usd or _ZERO, _over(long, budget_usd)))
     exhaustion_s = float(left_usd / risk_usd_per_h) * _S_PER_H if risk_usd_per_h > 0 else None
+    unknown = {each: _unknown(rule, each, losses) for each in rule.tiers}
     reason = why
     if status in (Status.BREACHED, Status.BURNING):
         summary = _three_ways(rule, tier, risk_usd_per_h, share, exhaustion_s)
@@ -201,7 +204,8 @@ def burn_of(rule: DollarBurnConfig, losses: Losses) -> Burn:
             is_much(losses.missing_s(each), each)
             for each in {_newest(rule, tier, losses).seconds for tier in rule.tiers}
         ),
-        end_unknown=next(filter(None, (_unknown(rule, tier, losses) for tier in rule.tiers)), ""),
+        end_unknown=next(filter(None, unknown.values()), ""),
+        holds=any(why and _remembers(rule, each, losses) for each, why in unknown.items()),
     )
 
 
@@ -249,20 +253,27 @@ def _judge(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> tuple[Status, 
 
 
 def _unknown(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> str:
-    """Return why a tier may burn on though it lost too little, "" where it does not for sure.
+    """Return why a tier may burn on though it lost too little, "" where it does not.
 
-    A late decision loses its value at the most: what that is stays an upper bound where an
+    A late decision loses its value at the most, which is what remains to be said of it where an
     experiment contradicts the slope, and no lateness is in the loss.
     """
     newest = _newest(rule, tier, losses)
     unknown_usd = newest.window.unknown_usd
     most_usd = newest.window.loss_usd + unknown_usd
-    if not unknown_usd or most_usd < _keeps_usd(rule, tier, losses, newest.seconds):
+    if unknown_usd <= 0 or most_usd < _keeps_usd(rule, tier, losses, newest.seconds):
         return ""
     return (
         "what lateness costs is unknown, so nobody knows whether it burns on: of late decisions up "
         f"to {_usd(unknown_usd)} may be lost in {duration_text(newest.seconds)}"
     )
+
+
+def _remembers(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> bool:
+    """Return whether the long window holds a loss that burned, of a time when a slope was known."""
+    long = losses.window(tier.long_window_s)
+    burned = long.loss_usd >= _threshold_usd(rule, tier, losses, tier.long_window_s)
+    return burned and long.slope_source != UNKNOWN
 
 
 def _keeps_usd(rule: DollarBurnConfig, tier: Tier, losses: Losses, seconds: int) -> Decimal:

@@ -175,9 +175,10 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         reason = burn.reason + missing_text(losses.missing_s(seconds))
         cost = burn.cost
         if burn.end_unknown and burn.status is Status.OK and state.phase in ALIGHT:
-            # Its dollars are as unknown as its end.
-            seen, reason = replace(seen, is_silent=True), burn.end_unknown
-            cost = replace(cost, basis=UNKNOWN)
+            # Its dollars are as unknown as its end. Decisions that are late as ever hold nothing
+            # that failures began, nor anything for ever.
+            seen = replace(seen, is_silent=seen.is_silent or burn.holds)
+            cost, reason = replace(cost, basis=UNKNOWN), burn.end_unknown
         return Evaluation(seen, reason, cost, seconds)
 
 

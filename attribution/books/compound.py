@@ -4,7 +4,7 @@ Sales come by chance, and so do their amounts. Of n equal ones the exact interva
 is that of the gamma distribution, of n at its low end and of n + 1 at its high end: one sale is
 sure of 0.05 of it, and none in a window may have been three. Of unequal ones Fay and Feuer (1997)
 take the gamma distribution of the mean and variance of their sum, and at the high end of that sum
-with one more amount. This one is as large as the largest: where amounts differ much, three times
+with one more amount. This one is as large as the largest: where amounts differ, up to three times
 it, since the largest of a heavy tail is yet to come.
 """
 
@@ -22,15 +22,16 @@ from attribution.revenue.loss import Floats
 
 DRAWS = 51
 _GRID = 801
-# The largest is more than so many times the mean: then one of this many times it may come.
-_UNLIKE = 2.0
+# One more amount may be so many times the largest, where amounts are as unlike as of a heavy tail.
 _LARGER = 3.0
+# Of a few sales nothing tells how unlike they are: at most so many times their mean.
+_RATIO_MAX = 10.0
 # Of so many sales one that holds more than this share says that amounts have a heavy tail.
 _FEW = 10
 _MUCH = 0.2
 _NAMED = 3
-# A sum of amounts of one sign is its error at least, but for rounding.
-_CANCELLED = 0.999
+# A sum of amounts of one sign is its error at least: one that is far less is a difference.
+_CANCELLED = 0.5
 _SURE = 1e-9
 
 
@@ -52,27 +53,35 @@ class GroupSum:
         return max(self.earned_usd / self.amounts, 0.0) if self.amounts else 0.0
 
     @property
-    def ratio(self) -> float:
-        """Return how many times the mean the largest amount is: 1 where all are alike."""
-        return self.largest_usd / self.mean_usd if self.mean_usd else 1.0
+    def larger(self) -> float:
+        """Return how many times the largest amount one more may be: 1 where all are alike.
+
+        By the largest over the mean that counts an amount as often as its size: what is small
+        beside the others, or nothing, is no reason that a larger one may come.
+        """
+        share = self.error_usd / abs(self.usd) if self.usd else 0.0
+        squared = share**2 * abs(self.earned_usd)
+        ratio = self.largest_usd / squared if squared else 1.0
+        return min(max(2 * ratio - 1, 1.0), _LARGER)
 
 
 def following_usd(sums: Mapping[str, GroupSum]) -> dict[str, float]:
     """Return by group what one sale more may be, where it is a large one.
 
-    Amounts of another group are of another size, and of the same shape: as many times the mean as
-    the largest of any group is. That of a group without a sale is the mean of all.
+    By the sales of the group itself, where it has some. Of a few it may be as many times their mean
+    as the largest of all groups is, and that of a group without a sale is the mean of all.
     """
-    amounts = sum(each.amounts for each in sums.values())
-    earned = sum(max(each.earned_usd, 0.0) for each in sums.values())
-    of_all = earned / amounts if amounts else 0.0
-    ratio = max((each.ratio for each in sums.values()), default=1.0)
+    selling = [each for each in sums.values() if each.amounts and each.earned_usd > 0]
+    amounts = sum(each.amounts for each in selling)
+    of_all = sum(each.earned_usd for each in selling) / amounts if amounts else 0.0
+    largest = max((each.largest_usd for each in selling), default=0.0)
+    ratio = min(largest / of_all, _RATIO_MAX) if of_all else 1.0
 
     def next_one(each: GroupSum) -> float:
         if not each.amounts:
             return of_all
-        larger = _LARGER if each.ratio > _UNLIKE else 1.0
-        return max(larger * each.largest_usd, ratio * each.mean_usd)
+        own = each.larger * each.largest_usd
+        return own if each.amounts >= _FEW else max(own, ratio * each.mean_usd)
 
     return {
         name: next_one(each) * each.decisions / max(each.known, 1) for name, each in sums.items()
@@ -87,7 +96,7 @@ def dominated(sums: Mapping[str, GroupSum]) -> list[str]:
     shares = {
         name: each.largest_usd / each.earned_usd
         for name, each in sums.items()
-        if each.amounts >= _FEW and each.largest_usd > _MUCH * max(each.earned_usd, 0.0) > 0
+        if each.amounts >= _FEW and each.earned_usd >= each.largest_usd > _MUCH * each.earned_usd
     }
     if not shares:
         return []
@@ -111,12 +120,9 @@ def likely(total: float, error: float, following: float) -> Floats:
         following: the amount that one more would have, 0 where no more can come.
     """
     quantiles = (np.arange(DRAWS) + 0.5) / DRAWS
-    if total < 0:
-        found: Floats = -likely(-total, error, following)[::-1]
-        return found
     squared = error**2
-    if total < _CANCELLED * error:
-        # What is sold and what is taken back about cancel: the sum may be of either sign.
+    if total < _CANCELLED * error or total < 0:
+        # What is sold and what is taken back are of one size: the sum may be of either sign.
         spread = math.sqrt(squared + following**2)
         return np.asarray(total + spread * normal_quantiles(DRAWS))
     low = _gamma(total, squared, quantiles)
@@ -145,6 +151,7 @@ def _gamma(mean: float, variance: float, quantiles: Floats) -> Floats:
     """Return quantiles of the gamma distribution of a mean and a variance, its shape 1 or more."""
     if math.sqrt(variance) <= _SURE * mean:
         return np.full(len(quantiles), mean)
+    # Of amounts of one sign it is 1 or more; a little was taken back where it is less.
     shape = max(mean**2 / variance, 1.0)
     # The root of a gamma variable has a spread of a half, whatever its shape.
     root = math.sqrt(shape)
@@ -153,5 +160,5 @@ def _gamma(mean: float, variance: float, quantiles: Floats) -> Floats:
         log = (2 * shape - 1) * np.log(at) - at**2
     density = np.exp(log - log.max())
     below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
-    found: Floats = np.interp(quantiles * below[-1], below, at) ** 2 * (variance / mean)
+    found: Floats = np.interp(quantiles * below[-1], below, at) ** 2 * (mean / shape)
     return found

@@ -120,9 +120,9 @@ def furthest_cursor(client: Client) -> int:
     # What processes say of themselves is by clocks of their own.
     rows = client.query(
         "SELECT greatest((SELECT max(cursor_ns) FROM job_cursors"
-        " WHERE job != {alerts:String} AND NOT startsWith(job, {collect:String})),"
+        " WHERE job != {alerts:String} AND NOT multiSearchAny(job, {own:Array(String)})),"
         " (SELECT max(cursor_ns) FROM provenance_chains))",
-        parameters={"alerts": ALERTS_CURSOR, "collect": COLLECT},
+        parameters={"alerts": ALERTS_CURSOR, "own": [COLLECT, SAMPLE_CURSOR, RECORDER_ENDED]},
     ).result_rows
     return int(rows[0][0])
 

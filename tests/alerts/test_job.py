@@ -110,29 +110,6 @@ def test_receiver_is_told_once_where_to_move_and_once_that_it_is_over(scene: Sce
     assert scene.job.status().delivered == 2
 
 
-def test_alert_goes_on_while_what_lateness_costs_is_unknown(scene: Scene) -> None:
-    """An experiment contradicts the slope amid an incident: no lateness is in any dollar then."""
-    scene.go_on(INCIDENT_S, slow_ms=120)
-    scene.judge()
-    nothing = Decimal(0)
-    for _ in range(12):
-        scene.go_on(
-            10, slow_ms=120, slope_source="unknown", loss_usd=nothing, loss_low_usd=nothing,
-            loss_high_usd=nothing, loss_squared=0.0,
-        )  # fmt: skip
-        scene.judge()
-    assert scene.events() == ["firing", "unknown"]
-    scene.deliver()
-    assert [each.message["type"] for each in scene.receiver.deliveries] == ["alert.firing"]
-    scene.go_on(20, slow_ms=120)
-    scene.judge()
-    assert scene.events() == ["firing", "unknown", "firing"]
-    for _ in range(6):
-        scene.go_on(10)
-        scene.judge()
-    assert scene.events() == ["firing", "unknown", "firing", "cooling", "resolved"]
-
-
 @pytest.mark.parametrize("ahead_ns", [NS_PER_DAY, 400 * NS_PER_DAY])
 def test_clock_that_was_ahead_blinds_no_rule(scene: Scene, ahead_ns: int) -> None:
     """An incident after it was set right fired a day later, and nothing said why."""

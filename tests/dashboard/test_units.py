@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.core.times import instant_ns
-from dashboard.units import Zone, counted, usd
+from dashboard.units import Zone, counted, span_of_time, usd
 
 ZONES = (
     "UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe",
@@ -95,3 +97,13 @@ def test_dollars_have_as_many_digits_as_matter(value: float, text: str) -> None:
 def test_one_of_a_thing_is_written_as_one(number: int, text: str) -> None:
     """`Over 1 decisions` is read by whoever sends the first trace."""
     assert counted(number, "span") == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(42, "42 s"), (270, "4.5 min"), (3_600, "60 min"), (10_800, "3 h"), (172_800, "2 d")],
+)
+def test_length_of_time_is_in_the_unit_that_suits(seconds: float, text: str) -> None:
+    """And whole where it is whole."""
+    assert span_of_time(seconds * NS_PER_S) == text
+    assert span_of_time(math.inf) == "inf d"

@@ -4,8 +4,8 @@
 -- Returns: action, region String, ring UInt32 (from 0, the shortest window), decisions, unvalued UInt64, loss_usd,
 -- loss_low_usd, loss_high_usd Decimal(38, 6), loss_squared Float64, basis, slope_source String (joined by + where
 -- mixed, empty where nothing has a value), newest_ns UInt64 (a decision that is missing too), missing Int64 (decisions
--- that arrived and are in no other sum yet), unknown_usd Decimal(38, 6) (value of late decisions where the slope is
--- unknown); a row a class and ring with decisions, missing or not.
+-- that arrived and are in no other sum yet), unknown_usd Decimal(38, 6) (value of late decisions that did not fail,
+-- where the slope is unknown); a row a class and ring with decisions, missing or not.
 WITH (SELECT waits_ns FROM attribution_waits) AS waits_ns
 SELECT
     cell.of_action AS action,
@@ -29,7 +29,8 @@ FROM
         second_ns, toString(action) AS of_action, toString(region) AS of_region, decisions AS decided, unvalued,
         loss_usd, loss_low_usd, loss_high_usd, loss_squared, toString(basis) AS basis,
         toString(slope_source) AS slope_source, if(second_ns >= waits_ns, -toInt64(decisions), 0) AS due,
-        if(slope_source = 'unknown', toFloat64(value_usd) * late / decisions, 0.) AS unknown_usd
+        if(slope_source = 'unknown' AND value_usd > 0,
+            toFloat64(value_usd) * least(late, decisions - least(failed, decisions)) / decisions, 0.) AS unknown_usd
     FROM revenue_cells FINAL
     WHERE second_ns >= {from_ns:UInt64} AND second_ns < {end_ns:UInt64} AND decisions > 0
     UNION ALL

@@ -78,6 +78,27 @@ def test_rare_timeouts_of_another_segment_hide_no_cause(always_ms: int) -> None:
     assert named["egress/network before"] >= 98, named
 
 
+@pytest.mark.parametrize(("decisions", "least"), [(20, 90), (40, 97)])
+def test_slower_segment_is_named_and_not_the_steady_one_beside_it(
+    decisions: int, least: int
+) -> None:
+    """The store varies as ever and takes 150 ms more; by it the network takes 30 ms more."""
+
+    def seen(source: np.random.Generator, decisions: int, *, is_slow: bool) -> SegmentTimes:
+        ms = np.full((decisions, len(SEGMENTS)), 2.0)
+        ms[:, STORE] = source.lognormal(np.log(30), 1.2, decisions) + 150 * is_slow
+        ms[:, NETWORK] = source.normal(10, 1, decisions) + 30 * is_slow
+        return SegmentTimes(decisions, tuple((ms * MS).mean(axis=0)), tuple((ms * MS).var(axis=0)))
+
+    named = Counter[str]()
+    for seed in range(100):
+        source = np.random.default_rng(seed)
+        before = Baseline("before", seen(source, 10 * decisions, is_slow=False))
+        found = find_suspect(seen(source, decisions, is_slow=True), [before])
+        named[found.segment if found else ""] += 1
+    assert named["decision/store"] >= least, named
+
+
 def test_excess_is_the_mean_a_decision() -> None:
     """The page shows this figure beside the segment."""
     found = find_suspect(times(decision_store=120), [Baseline("before", times())])

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.rules.burn_rate import Losses, burn_of
+from alerts.rules.base import Evaluation
+from alerts.rules.burn_rate import Losses, Window, burn_of
 from alerts.rules.dollar_burn import BurnFacts, DollarBurn
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import ALL, Subject
-from alerts.state.transitions import Phase, Status, first_state
+from alerts.state.transitions import AlertState, Phase, Status, first_state
 from collector.core.clock import NS_PER_S
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import losses, moment, rule, window
+from tests.support.alerts.scene import INCIDENT_S, UNKNOWN_SLOPE, Scene
 from tests.support.examples import examples
 
 HURT, WELL = Subject("checkout", "eu-west"), Subject("checkout", "us-east")
@@ -143,21 +145,28 @@ def test_alert_does_not_end_by_what_is_missing() -> None:
 def test_nobody_knows_the_end_of_an_alert_while_what_lateness_costs_is_unknown() -> None:
     """A receiver was told that it was over, with 0 dollars an hour, amid the incident."""
     burn, state = DollarBurn(rule()), first_state("burn", HURT, NOW_NS)
-    late = replace(window("0", slope_source="unknown"), unknown_usd=Decimal(5_000))
     fired = replace(state, phase=Phase.FIRING)
-    seen = facts(**{"eu-west": losses(late)})
-    found = burn.evaluate(seen, fired)
-    assert (found.seen.is_silent, found.cost.basis) == (True, "unknown")
-    assert found.reason == (
+    long = window("500", slope_source="prior+unknown")
+    late = replace(window("0", slope_source="unknown"), unknown_usd=Decimal(5_000))
+
+    def of(long: Window, newest: Window, state: AlertState = fired) -> Evaluation:
+        return burn.evaluate(facts(**{"eu-west": losses(long, newest)}), state)
+
+    held = of(long, late)
+    assert (held.seen.is_silent, held.cost.basis) == (True, "unknown")
+    assert held.reason == (
         "what lateness costs is unknown, so nobody knows whether it burns on: of late decisions "
         "up to $5,000 may be lost in 6 s"
     )
-    assert not burn.evaluate(seen, state).seen.is_silent, "none begins by that"
-    few = facts(**{"eu-west": losses(replace(late, unknown_usd=Decimal("0.1")))})
-    over = burn.evaluate(few, fired)
+    assert not of(long, late, state).seen.is_silent, "none begins by that"
+    over = of(long, replace(late, unknown_usd=Decimal("0.1")))
     assert (over.seen.is_silent, over.seen.status) == (False, Status.OK), "so little cannot burn"
-    failing = facts(**{"eu-west": losses(replace(window("500"), unknown_usd=Decimal(5_000)))})
-    assert burn.evaluate(failing, fired).seen.status is Status.BREACHED, "by failures alone"
+    assert of(long, replace(late, loss_usd=Decimal(50))).seen.status is Status.BREACHED
+    # What failures began, or what is long ago, is over; what is at risk is unknown all the same.
+    for forgotten in (window("500", slope_source="unknown"), window("0", slope_source="prior")):
+        ended = of(forgotten, late)
+        assert (ended.seen.is_silent, ended.seen.status) == (False, Status.OK)
+        assert ended.cost.basis == "unknown"
 
 
 def test_class_that_is_in_no_window_has_no_data_and_no_dollars() -> None:
@@ -248,3 +257,55 @@ def test_default_tiers_make_a_rule_of_pages_and_one_of_tickets() -> None:
     assert [ticket.reset_s(tier) for tier in ticket.tiers] == [1_800]
     (alone,) = rule(severity="ticket").by_severity
     assert (alone.name, alone.severity) == ("burn", "ticket")
+
+
+def test_alert_goes_on_while_what_lateness_costs_is_unknown(scene: Scene) -> None:
+    """An experiment contradicts the slope amid an incident: no lateness is in any dollar then."""
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    for _ in range(3):
+        scene.go_on(10, slow_ms=120, **UNKNOWN_SLOPE)
+        scene.judge()
+    assert scene.events() == ["firing", "unknown"]
+    told = "SELECT reason, basis FROM alert_events FINAL WHERE to_state = 'unknown'"
+    [(reason, basis)] = scene.client.query(told).result_rows
+    assert reason.startswith("what lateness costs is unknown, so nobody knows whether it burns on:")
+    assert basis == "unknown"
+    scene.deliver()
+    assert [each.message["type"] for each in scene.receiver.deliveries] == ["alert.firing"]
+    scene.go_on(20, slow_ms=120)
+    scene.judge()
+    assert scene.events() == ["firing", "unknown", "firing"]
+    for _ in range(6):
+        scene.go_on(10)
+        scene.judge()
+    assert scene.events() == ["firing", "unknown", "firing", "cooling", "resolved"]
+
+
+def test_what_is_at_risk_is_unknown_where_an_alert_ends_by_forgetting(scene: Scene) -> None:
+    """Its long window holds no loss any more, and a receiver reads no zero dollars."""
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    for _ in range(14):
+        scene.go_on(10, slow_ms=120, **UNKNOWN_SLOPE)
+        scene.judge()
+    assert scene.events() == ["firing", "unknown", "cooling", "resolved"]
+    scene.deliver()
+    last = scene.receiver.deliveries[-1].message
+    assert (last["type"], last["data"]["revenue_at_risk_usd_per_h"]) == ("alert.resolved", None)
+    assert last["data"]["reason"].startswith("what lateness costs is unknown")
+
+
+def test_usual_lateness_holds_no_alert_that_failures_began(scene: Scene) -> None:
+    """A late decision in five as ever: the failures are over, and so is the alert."""
+    usual = {**UNKNOWN_SLOPE, "late": 1}
+    scene.go_on(60, **usual)
+    scene.judge()
+    scene.go_on(INCIDENT_S, **{**usual, "failed": 1, "loss_usd": Decimal(100),
+                               "loss_low_usd": Decimal(100), "loss_squared": 1e4})  # fmt: skip
+    scene.judge()
+    assert scene.events() == ["firing"]
+    for _ in range(6):
+        scene.go_on(10, **usual)
+        scene.judge()
+    assert scene.events() == ["firing", "cooling", "resolved"]

@@ -119,10 +119,33 @@ def test_one_more_sale_is_of_the_size_of_its_own_group() -> None:
     assert found["cheap"] == pytest.approx(2.0)
     assert found["dear"] == pytest.approx(30_000.0)
     assert found["none"] == pytest.approx(15_001.0)
-    # The largest is 7 times the mean in one: of the other it may be, too.
-    sums["odd"] = sum_of(np.array([1.0] * 19 + [11.0]))
-    assert following_usd(sums)["cheap"] == pytest.approx(2 * 11 / 1.5)
-    assert following_usd(sums)["odd"] == pytest.approx(33.0)
+    # A larger one may come where some are larger than others, and by the sales of the group alone.
+    sums["odd"] = sum_of(np.array([10.0] * 90 + [50.0] * 10))
+    assert following_usd(sums)["odd"] == pytest.approx(3 * 50.0)
+    assert following_usd(sums)["cheap"] == pytest.approx(2.0)
+
+
+def test_sales_of_another_group_leave_an_interval_where_it_is() -> None:
+    """200 sign-ups that earn nothing and one of $50 made one of $841 to $1,181 end at $6,869."""
+    alone = {"b": sum_of(np.full(100, 10.0))}
+    before = interval(alone["b"], following_usd(alone)["b"])
+    for others in ([0.0] * 200 + [50.0], [100.0] * 100 + [-101.0] * 99, [1e7], [-5.0]):
+        beside = alone | {"trial": sum_of(np.array(others))}
+        assert interval(beside["b"], following_usd(beside)["b"]) == before
+
+
+def test_a_few_cents_that_are_taken_back_change_little() -> None:
+    """20 cents beside a sale of $100 made an interval of $5 to $475 one of -$421 to $620."""
+
+    def of(*amounts: float) -> tuple[float, float]:
+        own = sum_of(np.array(amounts))
+        return interval(own, following_usd({"a": own})["a"])
+
+    low, high = of(100.0)
+    for cents in (0.01, 0.05, 0.2, 2.0, 10.0):
+        assert of(100.0, -cents) == pytest.approx((low, high), rel=0.25), cents
+    taken = of(-5.0)
+    assert taken[0] < -5.0 < 0.0 < taken[1], "the next one may be a sale"
 
 
 def test_sale_that_holds_much_of_a_group_is_told() -> None:

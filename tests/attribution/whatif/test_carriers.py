@@ -51,6 +51,19 @@ def test_the_region_that_got_slower_carries_the_difference() -> None:
     assert by_value(got)["us-east"].excess_ns < 0
 
 
+def test_interval_of_no_change_holds_zero_where_decisions_are_slow_now_and_then() -> None:
+    """40 decisions after 3,000, 0.5 % of which take 30 s: few hold one, and none is steady."""
+    held = 0
+    for seed in range(100):
+        code = drawn_codes(seed, 3_040, [1, 1, 1])
+        took = latencies(100 + seed, code, [50, 50, 50])
+        took[np.random.default_rng(200 + seed).random(3_040) < 0.005] = 30_000 * MS
+        dimension = Dimension("region", REGIONS, code[40:], code[:40])
+        first = by_value(carriers(took[40:], took[:40], [dimension]))["eu-west"]
+        held += first.low_ns <= 0 <= first.high_ns
+    assert held >= 80
+
+
 def test_the_value_that_is_more_among_the_slow_is_named() -> None:
     """Slow decisions against the others: every value is slow there, and one is there far more."""
     fast, slow = drawn_codes(5, 4000, [1, 1, 1]), drawn_codes(6, 400, [8, 1, 1])

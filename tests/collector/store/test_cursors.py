@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
-from collector.store.cursors import JobCursor, read_cursor
+from collector.store.cursors import JobCursor, furthest_cursor, read_cursor, write_cursors
 from tests.conftest import NOW_NS
 
 
@@ -29,3 +29,11 @@ def test_runs_that_find_nothing_write_now_and_then(store: Connections) -> None:
     assert read_cursor(client, "a") == NOW_NS
     cursor.write(client, NOW_NS + 30 * NS_PER_S, has_news=False)
     assert read_cursor(client, "a") == NOW_NS + 30 * NS_PER_S
+
+
+def test_what_processes_say_by_their_own_clocks_moves_no_other_clock(store: Connections) -> None:
+    """A recorder that was two hours ahead set the collectors' time of arrival ahead with it."""
+    ahead_ns = NOW_NS + 7_200 * NS_PER_S
+    own = ("alerts", "collect.stored x", "packet.sample.web", "packet.ended.web", "packet.sample")
+    write_cursors(store.client(), {"attribution": NOW_NS, **dict.fromkeys(own, ahead_ns)})
+    assert furthest_cursor(store.client()) == NOW_NS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,14 @@ HURT, WELL = "eu-west", "us-east"
 PER_SECOND = 5
 CALM_S, INCIDENT_S = 200, 30
 STORE = SEGMENTS.index(("decision", "store"))
+# Of cells while an experiment contradicts the slope.
+UNKNOWN_SLOPE: Mapping[str, Any] = {
+    "slope_source": "unknown",
+    "loss_usd": Decimal(0),
+    "loss_low_usd": Decimal(0),
+    "loss_high_usd": Decimal(0),
+    "loss_squared": 0.0,
+}
 
 
 def write_seconds(
