@@ -136,20 +136,18 @@ def _outstanding(affected: SegmentTimes, baseline: Baseline) -> Suspect | None:
     excesses = [now - then for now, then in zip(affected.mean_ns, usual.mean_ns, strict=True)]
     # The spread of the baseline alone: the question is whether the usual could look like this, and
     # a fault that hits half of the decisions would hide in the spread that it makes itself.
-    share = 1 / affected.decisions + 1 / usual.decisions
+    of_means = 1 / affected.decisions + 1 / usual.decisions
     # What is slow now and then, as ever, is in few decisions far longer or shorter than before:
     # what is not longer for sure is no cause, and hides none.
     sure = {
         at: excess_ns
         for at, (excess_ns, variance) in enumerate(zip(excesses, usual.variance_ns2, strict=True))
-        if excess_ns > _DEVIATIONS_MIN * math.sqrt(variance * share)
+        if excess_ns > _DEVIATIONS_MIN * math.sqrt(variance * of_means)
     }
     index = max(sure, key=sure.__getitem__, default=0)
     excess_ns = sure.get(index, 0.0)
-    stands_out = excess_ns > _LATENCY_SHARE_MIN * sum(
-        usual.mean_ns
-    ) and excess_ns >= _EXCESS_SHARE_MIN * sum(each for each in sure.values() if each > 0)
-    if not stands_out or excess_ns < 1:
+    least_ns = max(_LATENCY_SHARE_MIN * sum(usual.mean_ns), 1)
+    if excess_ns <= least_ns or excess_ns < _EXCESS_SHARE_MIN * sum(sure.values()):
         return None
     stage, latency_class = SEGMENTS[index]
     return Suspect(stage, latency_class, round(excess_ns), baseline.name)

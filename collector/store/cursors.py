@@ -120,7 +120,8 @@ def furthest_cursor(client: Client) -> int:
     # What processes say of themselves is by clocks of their own.
     rows = client.query(
         "SELECT greatest((SELECT max(cursor_ns) FROM job_cursors"
-        " WHERE job != {alerts:String} AND NOT multiSearchAny(job, {own:Array(String)})),"
+        " WHERE job != {alerts:String}"
+        " AND NOT arrayExists(own -> startsWith(job, own), {own:Array(String)})),"
         " (SELECT max(cursor_ns) FROM provenance_chains))",
         parameters={"alerts": ALERTS_CURSOR, "own": [COLLECT, SAMPLE_CURSOR, RECORDER_ENDED]},
     ).result_rows

@@ -147,7 +147,7 @@ class Elsewhere:
         return found
 
     def recorders(self, now_ns: int) -> dict[str, int]:
-        """Return by host the recorders that have not ended: up to when it looked at packets."""
+        """Return by host the recorders that have not ended: up to when each looked at packets."""
         ended = self._said(f"{RECORDER_ENDED}.")
         return {
             host: at_ns

@@ -37,3 +37,6 @@ def test_what_processes_say_by_their_own_clocks_moves_no_other_clock(store: Conn
     own = ("alerts", "collect.stored x", "packet.sample.web", "packet.ended.web", "packet.sample")
     write_cursors(store.client(), {"attribution": NOW_NS, **dict.fromkeys(own, ahead_ns)})
     assert furthest_cursor(store.client()) == NOW_NS
+    # A job counts, whatever the host is called behind its name.
+    write_cursors(store.client(), {"packet.link.collect.example": NOW_NS + 1})
+    assert furthest_cursor(store.client()) == NOW_NS + 1
