@@ -38,6 +38,20 @@ _ANSWER_S = 9.0
 _PAGES_TRIES = 60  # at a second each; a start takes a few
 
 
+class _Answer(dict[str, Any]):
+    """A JSON object of an answer, at any depth.
+
+    A running service may be of another version than the command that asks it.
+    """
+
+    def __missing__(self, key: str) -> Any:  # noqa: ANN401  whatever the key would hold
+        raise InputError(
+            f"the service answers without {key!r}, which this command reads: the two are of "
+            "different versions; restart the service with the version that is installed here, or "
+            "run the command of the service's own installation"
+        )
+
+
 class ApiClient:
     """One open way to `/api/v1`; a context manager."""
 
@@ -115,7 +129,8 @@ class ApiClient:
         )
 
     def _call(self, method: str, path: str, arguments: dict[str, Any] | None) -> dict[str, Any]:
-        answer: dict[str, Any] = self._answer(method, path, arguments).json()
+        response = self._answer(method, path, arguments)
+        answer: dict[str, Any] = response.json(object_hook=_Answer)
         return answer
 
     def _answer(self, method: str, path: str, arguments: dict[str, Any] | None) -> httpx.Response:
