@@ -298,3 +298,27 @@ def test_decision_that_is_not_there_says_what_to_do(visit: Visit, pages: Served)
     visit.page.goto(f"{pages.url}/decision?id=no/such&x")
     expect(visit.page.get_by_role("heading", level=1)).to_have_text("No decision has this id")
     expect(visit.page.locator("#decision-waterfall")).to_contain_text("no decision has the id")
+
+
+def test_long_name_leaves_its_service_in_sight(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """Whose span it is: names of 70 characters took the whole of their rows."""
+    seed = Seed(random.Random(4))
+    odd_trace(seed)
+    name = "com.example.pricing.quotes.internal.QuoteService/ComputeAllOffersOfOne"
+    for row in seed.tables["path_spans"]:
+        if row["decision_id"] == "d-99":
+            row.update(span_name=name, service_name="pricing")
+    seed.insert(own_world.client())
+    visit.page.add_init_script("""
+        window.drawn = [];
+        const draw = CanvasRenderingContext2D.prototype.fillText;
+        CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {
+            window.drawn.push(text);
+            return draw.call(this, text, ...place);
+        };""")
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        open_tree(visit, pages, "d-99")
+        visit.page.wait_for_function("window.drawn.some(text => text.startsWith('com.example'))")
+        assert "pricing" in visit.page.evaluate("window.drawn")

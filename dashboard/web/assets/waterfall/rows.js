@@ -7,6 +7,7 @@
   const INDENT = 11;
   const DEPTH_MAX = 10;
   const CARET = 14;
+  const BESIDE = 7; // between a name and its service
 
   function label(context, view, row, y) {
     const { model, colours } = view;
@@ -20,6 +21,10 @@
       context.fillText(view.folded.has(row) ? "▶" : "▼", indent, middle);
     }
     const room = view.left - indent - CARET - 6;
+    // A long name leaves its service a part of the row, where there is room for both.
+    const owner = all.model.service(model, row);
+    all.paint.font(context, 11);
+    const kept = owner && room > 120 ? view.fitted(context, owner, room * 0.35).width + BESIDE : 0;
     const dimmed = view.marks && view.marks[row] === 1;
     all.paint.font(context, 12, model.own[row] ? 600 : 400);
     context.fillStyle = spans.is_error[row]
@@ -28,11 +33,11 @@
         ? colours.soft
         : colours.text;
     const mark = spans.is_error[row] ? "✕ " : spans.is_missing[row] ? "∅ " : "";
-    const name = view.fitted(context, mark + all.model.name(model, row), room);
+    const name = view.fitted(context, mark + all.model.name(model, row), room - kept);
     context.fillText(name.text, indent + CARET, middle);
-    const beside = name.width + 7;
+    const beside = name.width + BESIDE;
     all.paint.font(context, 11);
-    const service = view.fitted(context, all.model.service(model, row), room - beside);
+    const service = view.fitted(context, owner, room - beside);
     if (room - beside > 28 && service.text) {
       context.fillStyle = colours.soft;
       context.fillText(service.text, indent + CARET + beside, middle);
