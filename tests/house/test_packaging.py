@@ -85,6 +85,19 @@ def test_unit_starts_a_command_that_there_is() -> None:
     check_command(shlex.split(start))
 
 
+def test_page_makes_a_unit_of_each_role_that_there_is() -> None:
+    """The command of the page changes the one word, and what it starts exists."""
+    page = text("docs/operate/clickhouse.md")
+    [roles] = re.findall(r"for ROLE in (.+); do", page)
+    [(old, new)] = re.findall(r'sed "s\|(.+?)\|(.+?)\|" packaging/millworth\.service', page)
+    [start] = SERVICE["ExecStart"]
+    assert start.count(old) == 1
+    for role in [*roles.split(), "capture"]:
+        check_command(shlex.split(start.replace(old, new.replace("$ROLE", role))))
+    [enabled] = re.findall(r"systemctl enable --now (millworth-.+)", page)
+    assert enabled.split() == [f"millworth-{role}" for role in roles.split()]
+
+
 def test_unit_keeps_its_state_where_the_settings_look_for_it() -> None:
     """The one place that it may write to is the default of store.url."""
     assert f"/var/lib/{SERVICE['StateDirectory'][0]}" == STATE

@@ -47,7 +47,7 @@ def send(machine: Machine, number: int) -> None:
 def test_keys_move_and_rows_stay(machine: Machine) -> None:
     """The new store begins empty, tokens are those of before, and the old store can be read."""
     shell = PageShell(machine.home, machine.environment, {"systemctl": machine.systemctl})
-    move, look = blocks(PAGE, "sh")
+    move, _units, look = blocks(PAGE, "sh")
     shell.run("systemctl start millworth")
     send(machine, 1)
     await_rows(machine, "SELECT count() FROM otel_traces", 1)
