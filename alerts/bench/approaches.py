@@ -102,6 +102,7 @@ def _series(of: Class, value_factor: float) -> Series:
             loss_squared=of.loss_squared * value_factor**2,
             basis={"revenue": of.requests},
             slope_source={"estimate": of.requests},
+            unknown=np.zeros_like(of.requests),
         ),
     )
 

@@ -25,6 +25,7 @@ class Steps:
     Args:
         basis: decisions of known value by the basis of the value.
         slope_source: the same by the source of the slope.
+        unknown: value of late decisions of which nobody knows what lateness costs.
     """
 
     decisions: Ints
@@ -35,6 +36,7 @@ class Steps:
     loss_squared: Floats  # USD^2
     basis: Mapping[str, Ints]
     slope_source: Mapping[str, Ints]
+    unknown: Ints
 
 
 class Series:
@@ -56,6 +58,7 @@ class Series:
         self.loss_squared = _summed(steps.loss_squared)
         self._basis = {label: _summed(each) for label, each in steps.basis.items()}
         self._source = {label: _summed(each) for label, each in steps.slope_source.items()}
+        self._unknown = _summed(steps.unknown)
         newest = np.where(steps.decisions > 0, starts_ns, 0)
         self._newest_ns = np.maximum.accumulate(np.concatenate([[0], newest]))
 
@@ -78,6 +81,7 @@ class Series:
             basis=_labels(self._basis, first, last),
             slope_source=_labels(self._source, first, last),
             newest_ns=newest_ns if newest_ns >= begin_ns else 0,
+            unknown_usd=_usd(self._unknown[last] - self._unknown[first]),
         )
 
     def newest_ns(self, end_ns: Ints) -> Ints:

@@ -183,6 +183,7 @@ def _series(table: pa.Table) -> Series:
             loss_squared=np.asarray(table["loss_squared"].to_numpy(), np.float64),
             basis=_by_label(table["basis"], valued),
             slope_source=_by_label(table["slope_source"], valued),
+            unknown=ints("unknown"),
         ),
     )
 

@@ -253,7 +253,7 @@ def _judge(
     ratio = (injection.line.se / allowed) ** 2
     if ratio > 1:
         more = at_most(n * (ratio - 1))
-        return Status.NOT_YET, f"not yet identified, {more:,} more decisions needed", more
+        return Status.NOT_YET, f"{more:,} more decisions needed", more
     return Status.IDENTIFIED, "precise enough, by delays drawn at random alone", 0
 
 

@@ -52,15 +52,16 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Calendars:
     return Calendars(configs)
 
 
-Stretches = list[tuple[int, int, float, int]]
+Stretches = list[tuple[int, int, float, int, bool]]
 # Stretches of steps in which a class decides so much, knows the value of so much of it, and loses
-# so much of a step.
+# so much of a step; or nobody knows what it loses of so much.
 STRETCHES = st.lists(
     st.tuples(
         st.integers(1, 60),
         st.sampled_from([0, 1, 20]),
         st.sampled_from([1.0, 1.0, 0.5, 0.0]),
         st.sampled_from([0, 0, 0, 150_000, 1_500_000, 20_000_000, 60_000_000]),
+        st.sampled_from([True, True, False]),
     ),
     min_size=1,
     max_size=14,
@@ -86,12 +87,12 @@ RULES = st.builds(
 
 def series(stretches: Stretches) -> Series:
     """Return losses by step; what is beyond the stretches is silence."""
-    decisions, unvalued, loss = (np.zeros(STEPS, np.int64) for _ in range(3))
+    decisions, unvalued, loss, unknown = (np.zeros(STEPS, np.int64) for _ in range(4))
     at = 0
-    for length, count, known, lost in stretches:
+    for length, count, known, lost, has_slope in stretches:
         part = slice(at, at + length)
         decisions[part], unvalued[part] = count, count - round(count * known)
-        loss[part] = lost if count and known else 0
+        (loss if has_slope else unknown)[part] = lost if count and known else 0
         at += length
     valued = decisions - unvalued
     steps = Steps(
@@ -102,7 +103,11 @@ def series(stretches: Stretches) -> Series:
         loss_high=loss * 2,
         loss_squared=(loss / 1e6) ** 2 / np.maximum(valued, 1),
         basis={"margin": valued},
-        slope_source={"prior": valued},
+        slope_source={
+            "prior": np.where(unknown > 0, 0, valued),
+            "unknown": np.where(unknown > 0, valued, 0),
+        },
+        unknown=unknown,
     )
     return Series(START_NS + STEP_S * NS_PER_S * np.arange(STEPS, dtype=np.int64), steps)
 

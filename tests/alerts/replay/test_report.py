@@ -36,6 +36,7 @@ def series(loss: list[int]) -> Series:
             loss_squared=(lost / 1e6) ** 2 / 100,
             basis={"margin": some},
             slope_source={"estimate": some},
+            unknown=np.zeros_like(lost),
         ),
     )
 

@@ -32,6 +32,7 @@ def losses(by_second: dict[int, float]) -> Losses:
     steps = Steps(
         decisions=ones, unvalued=ones * 0, loss=micro, loss_low=micro, loss_high=micro,
         loss_squared=micro / 1e6, basis={"margin": ones}, slope_source={"prior": ones},
+        unknown=ones * 0,
     )  # fmt: skip
     ends = np.array([at(second) for second in range(10, 2 * HOUR_S + 1, 10)], np.int64)
     found = Instants(ends, ends, 300 * NS_PER_S)

@@ -17,7 +17,7 @@ def of_steps(**changes: Ints) -> Steps:
     fields = {
         "decisions": one, "unvalued": none, "loss": none, "loss_low": none, "loss_high": none,
         "loss_squared": none.astype(np.float64), "basis": {"margin": one},
-        "slope_source": {"prior": one}, **changes,
+        "slope_source": {"prior": one}, "unknown": none, **changes,
     }  # fmt: skip
     return Steps(**fields)  # type: ignore[arg-type]  # fields by name
 
