@@ -23,7 +23,7 @@ def test_service_of_another_version_is_named_and_not_a_stack() -> None:
     """A field that it does not know yet, or no longer, at any depth."""
     told = client_of({"rows": [{"name": "a"}]}).get("/api/v1/thing")
 
-    with pytest.raises(InputError, match="without 'since_ns'.*different versions; restart"):
+    with pytest.raises(InputError, match=r"without 'since_ns'.*different versions; restart"):
         told["since_ns"]
     with pytest.raises(InputError, match="without 'loss_usd'"):
         told["rows"][0]["loss_usd"]
