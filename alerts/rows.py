@@ -93,7 +93,7 @@ class CaptureRequest:
 
 @dataclass(frozen=True, slots=True)
 class Dollars:
-    """A loss at the median slope, and at the 5 % and the 95 % slope."""
+    """A loss at the median slope, and the ends of its 90 % interval, of slope and value."""
 
     usd: Decimal = Decimal(0)
     low_usd: Decimal = Decimal(0)

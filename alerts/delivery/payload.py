@@ -47,7 +47,7 @@ def body(
     """Return the JSON of one message; the same event gives the same bytes.
 
     Money is a number in USD, null where nobody knows it, for example of data that stopped. `low`
-    and `high` are the loss at the 5 % and the 95 % slope. Of two messages of an episode the later
+    and `high` are the ends of its 90 % interval. Of two messages of an episode the later
     one has the larger `seq`.
 
     Args:

@@ -227,7 +227,7 @@ class _Sums:
 
     seconds: int
     loss: Ints  # millionths of USD
-    loss_low: Ints  # ... at the 5 % slope
+    loss_low: Ints  # ... the low end of it
     loss_squared: Floats  # USD^2
     valued: Ints  # decisions of known value
 

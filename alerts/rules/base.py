@@ -167,8 +167,8 @@ class Cost:
     """What a subject costs, with the interval of the slope. The default: nobody knows."""
 
     loss_usd: Decimal = _NOTHING  # in the rule's window
-    loss_low_usd: Decimal = _NOTHING  # at the 5 % slope
-    loss_high_usd: Decimal = _NOTHING  # at the 95 % slope
+    loss_low_usd: Decimal = _NOTHING  # ends of the 90 % interval
+    loss_high_usd: Decimal = _NOTHING
     risk_usd_per_h: Decimal = _NOTHING
     burn: float = 0.0  # multiple of the budget's own rate
     basis: str = UNKNOWN  # margin, revenue, expected, joined by +; unknown: no dollars are known

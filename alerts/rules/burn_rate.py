@@ -29,8 +29,8 @@ class Window:
     decisions: int
     unvalued: int  # of unknown value: in no dollar figure
     loss_usd: Decimal  # at the median slope
-    loss_low_usd: Decimal  # at the 5 % slope
-    loss_high_usd: Decimal  # at the 95 % slope
+    loss_low_usd: Decimal  # ends of the 90 % interval, of slope and value
+    loss_high_usd: Decimal
     loss_squared: float  # sum of squared losses, USD^2
     basis: str  # margin, revenue, expected; joined by + where they are mixed
     slope_source: str  # prior, estimate or unknown
@@ -220,16 +220,15 @@ def lower_bound(window: Window, z: float) -> Decimal:
     """Return the bound that the loss exceeds, at z standard deviations.
 
     Two things vary: which decisions came (compound Poisson, relative variance sum l^2 / (sum l)^2)
-    and the slope that turns lateness into dollars (log-normal, its deviation from the 5 % slope).
-    They add up on the log scale: a literature prior is so wide that on the linear scale the bound
-    is below zero for every loss. With many events and z = 1.645 it is the loss at the 5 % slope,
-    at which `loss_low_usd` is stated.
+    and what turns them into dollars, slope and value (log-normal, its deviation from the low end of
+    the loss). They add up on the log scale: a literature prior is so wide that on the linear scale
+    the bound is below zero for every loss. With many events and z = 1.645 it is `loss_low_usd`.
     """
     events = effective_events(window)
     if events == 0 or window.loss_low_usd <= 0:
         return _ZERO
-    slope_deviation = max(0.0, math.log(window.loss_usd / window.loss_low_usd) / Z90)
-    deviation = math.sqrt(1 / events + slope_deviation**2)
+    stated_deviation = max(0.0, math.log(window.loss_usd / window.loss_low_usd) / Z90)
+    deviation = math.sqrt(1 / events + stated_deviation**2)
     return (window.loss_usd * Decimal(math.exp(-z * deviation))).quantize(MICRO_USD)
 
 

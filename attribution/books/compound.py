@@ -18,7 +18,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from attribution.revenue.loss import Floats
+from attribution.revenue.sums import Floats
 
 DRAWS = 51
 _GRID = 801

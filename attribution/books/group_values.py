@@ -17,7 +17,7 @@ from attribution.path.spans import Bools, Ints
 from attribution.read.parts import parts_of
 from attribution.read.reader import asked
 from attribution.revenue import earned
-from attribution.revenue.loss import (
+from attribution.revenue.sums import (
     BASES,
     EXPECTED,
     MARGIN,

@@ -24,7 +24,7 @@ from attribution.experiments.report import Loss, Measured, loss_of, measured
 from attribution.experiments.rules import check
 from attribution.path.columns import Table, ints, micros_in_halves
 from attribution.read.reader import Reader
-from attribution.revenue.loss import MICROS
+from attribution.revenue.sums import MICROS
 from attribution.revenue.window import whole
 from attribution.sensitivity.cells import SlopeCells
 from attribution.sensitivity.estimate import Demands, SlopeEstimate, estimate_slope

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from attribution.path.columns import Table, ints
-from attribution.revenue.loss import Floats
+from attribution.revenue.sums import Floats
 from attribution.sensitivity.estimate import SlopeEstimate
 from attribution.sensitivity.instruments import Instrument
 from attribution.sensitivity.registered import (

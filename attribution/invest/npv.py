@@ -19,7 +19,7 @@ from statistics import NormalDist
 import numpy as np
 
 from attribution.core.slo import Z90
-from attribution.revenue.loss import Floats
+from attribution.revenue.sums import Floats
 from collector.core.errors import InputError
 
 CENT = Decimal("0.01")

@@ -32,10 +32,8 @@ from attribution.path.spans import NONE, Ints, lookup
 from attribution.read.outcomes import AROUND_NS
 from attribution.read.reader import Reader
 from attribution.revenue.loss import (
-    BASES,
     Cells,
     Decisions,
-    Earned,
     Values,
     replace_seconds,
     sum_cells,
@@ -43,6 +41,7 @@ from attribution.revenue.loss import (
 )
 from attribution.revenue.matching import Named, match_outcomes
 from attribution.revenue.outcomes import Outcomes, earned_by_decision
+from attribution.revenue.sums import BASES, EarnedInCells
 from attribution.revenue.window import earned_in_window, halves
 from attribution.sensitivity.job import read_book
 from attribution.sensitivity.versions import SlopeBook
@@ -281,22 +280,23 @@ class CellWriter:
         places = [NONE if each is None else at.get(each, NONE) for each in matched]
         return _outcomes(table, np.array(places, np.int64), ends_ns)
 
-    def _window(self, cells: Cells, from_ns: int, to_ns: int, groups: _Groups) -> Earned:
+    def _window(self, cells: Cells, from_ns: int, to_ns: int, groups: _Groups) -> EarnedInCells:
         opens_ns = from_ns - self._window_ns + NS_PER_S
         before_table = self._earned.between(opens_ns, from_ns)
-        leaving_table = self._reader.cells(opens_ns, min(to_ns - self._window_ns, from_ns))
+        leaving = _stored_cells(
+            self._reader.cells(opens_ns, min(to_ns - self._window_ns, from_ns)), groups
+        )
         before_group = groups.codes(before_table)
-        leaving_group = groups.codes(leaving_table)
-        before = np.zeros((len(groups.names), len(fields(Earned)), 2), np.int64)
+        before = np.zeros((len(groups.names), len(fields(EarnedInCells)), 2), np.int64)
         np.add.at(before, before_group, _earned_in_halves(before_table))
         # Of a piece longer than the window its own first cells leave it again.
         own = cells.second_ns < to_ns - self._window_ns
         return earned_in_window(
             cells,
             before,
-            np.concatenate([ints(leaving_table["second_ns"]), cells.second_ns[own]]),
-            np.concatenate([leaving_group, cells.group[own]]),
-            np.concatenate([_earned(leaving_table).matrix(), cells.earned.matrix()[own]]),
+            np.concatenate([leaving.second_ns, cells.second_ns[own]]),
+            np.concatenate([leaving.group, cells.group[own]]),
+            np.concatenate([leaving.earned.matrix(), cells.earned.matrix()[own]]),
             self._window_ns,
         )
 
@@ -329,18 +329,14 @@ def _outcomes(table: Table, matched: Ints, ends_ns: Ints) -> Outcomes:
     )
 
 
-def _earned(table: Table) -> Earned:
-    return Earned(*(_column(table, each.name) for each in fields(Earned)))
-
-
 def _earned_in_halves(table: Table) -> Ints:
-    """Return `Earned.matrix()` of sums that may be beyond 64 bits, in halves."""
+    """Return `matrix()` of sums that may be beyond 64 bits, in halves."""
     return np.stack(
         [
             micros_in_halves(table[_stored_name(each.name)])
             if each.name.endswith("_micros")
             else halves(ints(table[each.name]))
-            for each in fields(Earned)
+            for each in fields(EarnedInCells)
         ],
         axis=1,
     )

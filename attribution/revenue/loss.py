@@ -12,6 +12,9 @@ others; where fewer than half are known, that mean is no value. Nor is nothing t
 a class without a sale would lose is unknown, or an alert about it would end for want of sales. The
 value of a group is 0 then, over all of its decisions (`group_values`).
 
+Nor is it known well what few sales say (`EarnedInCells.ends`): that error is in the ends of a loss,
+beside that of the slope.
+
 Money is whole millionths of a dollar, so sums are exact and no order changes them. A sum that no
 column can hold is unknown.
 """
@@ -22,24 +25,28 @@ import math
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from attribution.core.config import SlopePrior
 from attribution.path.spans import Bools, Ints
+from attribution.revenue.sums import (
+    EXPECTED,
+    MICROS,
+    PPB,
+    REVENUE,
+    UNKNOWN,
+    Column,
+    Earned,
+    EarnedInCells,
+    Floats,
+    squared,
+)
 from collector.core.clock import NS_PER_MS, NS_PER_S
 
-Floats = npt.NDArray[np.float64]
-Column = Ints | Floats | Bools
-
-MICROS = 1_000_000
-_PPB = 1_000_000_000
 # Decimal(18, 6) ends at 10^18 millionths; the rest leaves room for the rounding of floats.
 SUM_MAX = 9 * 10**17
 # Where a value is told from what late decisions earned: experiments delay by seconds at most.
 _LATE_MAX_NS = 10 * NS_PER_S
 _KEPT_MIN = 0.01
-BASES = ("margin", "revenue", "expected", "unknown")
-MARGIN, REVENUE, EXPECTED, UNKNOWN = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,60 +65,6 @@ class Slopes:
     median: Floats
     low: Floats
     high: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Earned:
-    """What decisions earned, one row a decision or the sums of many.
-
-    Whole numbers, and floats for a window, whose sums may be beyond 64 bits.
-    """
-
-    decisions: Ints | Floats
-    known: Ints | Floats  # what they earned is known, be it nothing
-    kept_ppb: Ints | Floats  # ... the share of its value that each kept, in billionths
-    converted: Ints | Floats  # ... that earned something, or should have
-    margins: Ints | Floats  # ... whose margin is known
-    margin_micros: Ints | Floats
-    revenues: Ints | Floats
-    revenue_micros: Ints | Floats
-
-    def matrix(self) -> Ints:
-        """Return the columns side by side."""
-        return np.stack([getattr(self, field.name) for field in fields(self)], axis=1)
-
-    @classmethod
-    def from_matrix(cls, matrix: Ints | Floats) -> Earned:
-        """Return the columns of `matrix()`."""
-        return cls(*(matrix[:, at] for at in range(matrix.shape[1])))
-
-    def a_decision(self) -> tuple[Ints, Floats]:
-        """Return what a known decision earned: the index into BASES, and millionths of a dollar.
-
-        MARGIN, REVENUE or UNKNOWN; 0 where it is unknown.
-        """
-        return self._over(np.asarray(self.known, np.float64))
-
-    def a_sound_one(self) -> tuple[Ints, Floats]:
-        """Return the same of a decision that neither fails nor is late."""
-        return self._over(np.asarray(self.kept_ppb, np.float64) / _PPB)
-
-    def _over(self, shared_by: Floats) -> tuple[Ints, Floats]:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            by_margin, by_revenue = (
-                amount / count * self.converted / shared_by
-                for amount, count in (
-                    (self.margin_micros, self.margins),
-                    (self.revenue_micros, self.revenues),
-                )
-            )
-        by_what = [
-            (shared_by > 0) & (amounts > 0) & (2 * amounts >= self.converted)
-            for amounts in (self.margins, self.revenues)
-        ]
-        basis = np.select(by_what, [MARGIN, REVENUE], UNKNOWN)
-        mean = np.select([basis == MARGIN, basis == REVENUE], [by_margin, by_revenue], 0.0)
-        return basis.astype(np.int64), mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +125,13 @@ class Cells:
         )
 
     @property
-    def earned(self) -> Earned:
+    def earned(self) -> EarnedInCells:
         """Return what the decisions of each cell earned."""
-        return Earned(*(getattr(self, each.name) for each in fields(Earned)))
+        return EarnedInCells(
+            **{each.name: getattr(self, each.name) for each in fields(Earned)},
+            margin_squared_micros=squared(self.margin_micros),
+            revenue_squared_micros=squared(self.revenue_micros),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +230,7 @@ def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Ce
         stated_loss_high_micros=stated_loss(high),
         stated_loss_squared=np.where(stated > 0, summed((median * at_risk / MICROS) ** 2), 0.0),
         known=exact(is_known),
-        kept_ppb=exact(np.where(is_known, np.rint(kept * _PPB), 0)),
+        kept_ppb=exact(np.where(is_known, np.rint(kept * PPB), 0)),
         converted=exact(earned.converted),
         margins=margins,
         margin_micros=margin_micros,
@@ -300,19 +257,28 @@ def replace_seconds(stored: Cells, fresh: Cells, seconds_ns: Ints) -> Cells:
     return both.take(order[first])
 
 
-def value_cells(cells: Cells, window: Earned) -> Values:
+def value_cells(cells: Cells, window: EarnedInCells) -> Values:
     """Value each cell by what its class earned in its window, else by what decisions state."""
     basis, mean = window.a_sound_one()
+    low, high = window.ends(basis)
+    basis, mean = np.where(np.isnan(low), UNKNOWN, basis), np.where(np.isnan(low), 0.0, mean)
     basis = np.where((basis == UNKNOWN) & (cells.stated > 0), EXPECTED, basis)
     earned = window.a_decision()[1] * cells.decisions
     is_held = (np.abs(mean * cells.decisions) <= SUM_MAX) & (np.abs(earned) <= SUM_MAX)
     basis, mean = np.where(is_held, basis, UNKNOWN), np.where(is_held, mean, 0.0)
-    # Losing a decision that costs money is no loss; its value stays as it is.
+    # Losing a decision that surely costs money is no loss; its value stays as it is.
     at_risk = np.maximum(mean, 0.0)
     by_class, stated = basis <= REVENUE, basis == EXPECTED
 
     def loss(share: Floats, stated_micros: Ints) -> Ints:
         return np.where(stated, stated_micros, _rounded(np.where(by_class, at_risk * share, 0.0)))
+
+    def end(share: Floats, of_value: Floats) -> Floats:
+        """Return an end of the lost share times the value: both are uncertain, and independent."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            by_slope, by_sales = np.log(share / cells.lost_share), np.log(of_value)
+            factor = np.exp(np.copysign(np.hypot(by_slope, by_sales), by_sales + by_slope))
+        return np.where((cells.lost_share > 0) & by_class, cells.lost_share * factor, share)
 
     return Values(
         basis=basis,
@@ -329,8 +295,8 @@ def value_cells(cells: Cells, window: Earned) -> Values:
             0,
         ),
         loss_micros=loss(cells.lost_share, cells.stated_loss_micros),
-        loss_low_micros=loss(cells.lost_share_low, cells.stated_loss_low_micros),
-        loss_high_micros=loss(cells.lost_share_high, cells.stated_loss_high_micros),
+        loss_low_micros=loss(end(cells.lost_share_low, low), cells.stated_loss_low_micros),
+        loss_high_micros=loss(end(cells.lost_share_high, high), cells.stated_loss_high_micros),
         loss_squared=np.select(
             [by_class, stated],
             [(at_risk / MICROS) ** 2 * cells.lost_share_squared, cells.stated_loss_squared],

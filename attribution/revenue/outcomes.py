@@ -15,7 +15,8 @@ from typing import Self
 import numpy as np
 
 from attribution.path.spans import Bools, Ints
-from attribution.revenue.loss import SUM_MAX, Earned, Floats
+from attribution.revenue.loss import SUM_MAX
+from attribution.revenue.sums import Earned, Floats
 
 
 @dataclass(frozen=True, slots=True)

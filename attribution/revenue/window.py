@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from attribution.path.spans import Ints
-from attribution.revenue.loss import Cells, Earned, Floats
+from attribution.revenue.loss import Cells
+from attribution.revenue.sums import EarnedInCells, Floats
 
 _HALF_BITS = 32
 
@@ -21,7 +22,7 @@ def earned_in_window(
     leaving_group: Ints,
     leaving: Ints,
     window_ns: int,
-) -> Earned:
+) -> EarnedInCells:
     """Return what each cell's class earned in the window that ends with the cell's second.
 
     Args:
@@ -44,7 +45,7 @@ def earned_in_window(
     running = running - running[first] + change[order][first] + before[sorted_group]
     result = np.empty_like(running)
     result[order] = running
-    return Earned.from_matrix(whole(result[len(leaving) :]))
+    return EarnedInCells.from_matrix(whole(result[len(leaving) :]))
 
 
 def halves(values: Ints) -> Ints:

@@ -15,7 +15,7 @@ import numpy as np
 
 from attribution.core.slo import Z95, wilson
 from attribution.path.spans import Bools, Ints
-from attribution.revenue.loss import Floats
+from attribution.revenue.sums import Floats
 from attribution.whatif.answers import Latencies, latencies_of
 from collector.core.clock import NS_PER_MS
 

@@ -17,7 +17,7 @@ from attribution.books.group_values import NOTHING, GroupValue, read_group_value
 from attribution.books.spend import Spend, read_spend
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import CALIBRATION_ACTION, Selection
-from attribution.revenue.loss import BASES, MARGIN
+from attribution.revenue.sums import BASES, MARGIN
 from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.config import HorizonDays
 from collector.core.sql import sql

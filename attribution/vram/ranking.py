@@ -25,7 +25,8 @@ from attribution.compact.trees import CompactTrees
 from attribution.core.segments import SEGMENTS
 from attribution.core.slo import Z90
 from attribution.path.spans import Bools, Ints
-from attribution.revenue.loss import Floats, Slope
+from attribution.revenue.loss import Slope
+from attribution.revenue.sums import Floats
 from attribution.whatif.replay import Change, Replay
 from attribution.whatif.shapley import shapley
 from collector.core.clock import NS_PER_MS

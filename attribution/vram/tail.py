@@ -19,7 +19,8 @@ from itertools import pairwise
 import numpy as np
 
 from attribution.path.spans import Ints
-from attribution.revenue.loss import Floats, Slope
+from attribution.revenue.loss import Slope
+from attribution.revenue.sums import Floats
 from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError
 

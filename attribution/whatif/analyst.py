@@ -20,7 +20,8 @@ from attribution.path.spans import Ints
 from attribution.path.split import Attributed
 from attribution.read.compared import compared_count, compared_rows
 from attribution.read.reader import Reader
-from attribution.revenue.loss import BASES, UNKNOWN, Floats, Slope
+from attribution.revenue.loss import Slope
+from attribution.revenue.sums import BASES, UNKNOWN, Floats
 from attribution.sensitivity.job import read_book
 from attribution.whatif.answers import (
     BudgetStanding,

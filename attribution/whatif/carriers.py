@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from attribution.path.spans import Ints
-from attribution.revenue.loss import Floats
+from attribution.revenue.sums import Floats
 from attribution.whatif.compare import (
     DECISIONS_MIN,
     FALSE_DISCOVERIES_MAX,

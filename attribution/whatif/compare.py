@@ -16,7 +16,7 @@ import numpy as np
 
 from attribution.core.segments import SEGMENTS
 from attribution.path.spans import Ints
-from attribution.revenue.loss import Floats
+from attribution.revenue.sums import Floats
 from collector.core.intervals import Z95
 
 # Below this many decisions in a population, the mean of a skewed latency is not yet normal.

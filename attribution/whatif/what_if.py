@@ -10,7 +10,8 @@ import numpy as np
 from attribution.compact.trees import CompactTrees
 from attribution.core.segments import SEGMENTS
 from attribution.path.spans import Bools, Ints
-from attribution.revenue.loss import Floats, Slope
+from attribution.revenue.loss import Slope
+from attribution.revenue.sums import Floats
 from attribution.whatif.replay import Change, Replay
 from attribution.whatif.shapley import is_exact, shapley
 

@@ -77,7 +77,8 @@ def lost_card(
 def _slope_badge(sources: Collection[str], prior_basis: str) -> list[Note]:
     if "unknown" in sources:
         why = "your own experiment contradicts the prior; see millworth vram slope"
-        return [html.Span("failures alone, lateness unknown", className="badge", title=why)]
+        words = "failures alone" if len(sources) == 1 else "in part failures alone"
+        return [html.Span(f"{words}, lateness unknown", className="badge", title=why)]
     if "prior" in sources:
         return [html.Span("assumed rate", className="badge", title=prior_basis)]
     return []

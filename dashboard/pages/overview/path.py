@@ -148,8 +148,7 @@ def _path_note(found: PathRead) -> str:
     if found.modes:
         parts.append("mode " + " and ".join(found.modes))
     if found.lost is not None and found.lost.is_known:
-        each = found.lost.loss_usd / found.lost.decisions
-        parts.append(f"loses {usd(each)} a decision")
+        parts.append(_loss_of_each(found.lost))
     elsewhere = " in any region" if found.reference_of.region != found.path_of.region else ""
     if found.reference is not None:
         normal = count(found.reference.decisions)
@@ -160,6 +159,15 @@ def _path_note(found: PathRead) -> str:
     elif found.observed is not None:
         parts.append("no decision met its target: no reference")
     return " · ".join(parts)
+
+
+def _loss_of_each(lost: Loss) -> str:
+    text = f"loses {usd(lost.loss_usd / lost.decisions)} a decision"
+    if "unknown" not in lost.slope_sources:
+        return text
+    if not lost.loss_usd:
+        return "what lateness costs is unknown"
+    return f"{text}, without lateness of unknown cost"
 
 
 def _path_table(observed: SegmentMeans | None, reference: SegmentMeans | None) -> Component:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.books.compound import DRAWS, GroupSum, dominated, following_usd, interval, likely
-from attribution.revenue.loss import Floats
+from attribution.revenue.sums import Floats
 
 Draw = Callable[[np.random.Generator, int], Floats]
 

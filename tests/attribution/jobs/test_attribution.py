@@ -223,8 +223,13 @@ def test_cell_by_hand(store: Connections) -> None:
     assert (cell["basis"], cell["value_usd"]) == ("margin", round(Decimal(2 * each), 6))
     assert cell["value_usd"] - cell["loss_usd"] == Decimal(8)
     assert (cell["known"], cell["kept_ppb"]) == (2, round((1 + KEPT) * 1e9))
-    assert cell["loss_low_usd"] == round(Decimal(each * (1 - 0.9985**0.2)), 6)
-    assert cell["loss_high_usd"] == round(Decimal(each * (1 - 0.983**0.2)), 6)
+    # Slopes of 0.15 and 1.7 %; two sales of one second, which may be one, and a second one that
+    # is twice as large.
+    for end, per_100ms, of_value in (("low", 0.9985, 0.039514), ("high", 0.983, 7.3318)):
+        by_slope, by_sales = math.log((1 - per_100ms**0.2) / (1 - KEPT)), math.log(of_value)
+        factor = math.exp(math.copysign(math.hypot(by_slope, by_sales), by_sales))
+        lost = pytest.approx(each * (1 - KEPT) * factor, rel=1e-4, abs=1e-6)
+        assert float(cell[f"loss_{end}_usd"]) == lost
     assert cell["slope_source"] == "prior"
     assert (cell["margin_usd"], cell["revenue_usd"]) == (Decimal("8"), Decimal("30"))
 

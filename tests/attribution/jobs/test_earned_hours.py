@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from decimal import Decimal
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from attribution.jobs.earned_hours import EarnedHours
 from attribution.read.reader import Reader
+from attribution.revenue.sums import squared
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
@@ -109,3 +112,23 @@ def test_a_day_is_read_once(store: Connections) -> None:
     assert at_first >= 86_400
     assert later < 40_000
     assert sum(found["decisions"].to_pylist()) == 86_399
+
+
+def test_squares_of_hours_are_those_of_the_cells(store: Connections) -> None:
+    """Those that enter and leave a window are of cells, and what is left has to be nothing."""
+    amounts = [0, 1_999, -1_999, 7_000_001, -50_000_000_000, 999_999_999_999_999_999, 12_345_678]
+    rows = [
+        {
+            "second_ns": NOON_NS + at * NS_PER_S, "action": "offer", "region": "eu", "revision": 1,
+            "decisions": 1, "margin_usd": Decimal(micros) / 10**6,
+            "revenue_usd": Decimal(-micros) / 10**6,
+        }
+        for at, micros in enumerate(amounts)
+    ]  # fmt: skip
+    store.client().insert("revenue_cells", [[*row.values()] for row in rows], list(rows[0]))
+    reader = Reader(store, AttributesConfig())
+    [row] = EarnedHours(reader).between(NOON_NS, NOON_NS + NS_PER_HOUR).to_pylist()
+
+    expected = Decimal(sum(squared(np.array(amounts)).tolist())) / 10**6
+    assert (row["margin_squared_usd"], row["revenue_squared_usd"]) == (expected, expected)
+    assert expected > 9 * 10**12

@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 
 from attribution.core.config import SlopePrior
 from attribution.revenue.loss import (
-    BASES,
     SUM_MAX,
     Cells,
     Decisions,
-    Earned,
     Slope,
     Values,
     lost_shares,
@@ -25,6 +23,7 @@ from attribution.revenue.loss import (
     value_cells,
 )
 from attribution.revenue.outcomes import Outcome, Outcomes, earned_by_decision
+from attribution.revenue.sums import BASES, EarnedInCells
 from attribution.revenue.window import earned_in_window, halves, whole
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from tests.support.examples import examples
@@ -67,9 +66,10 @@ def valued(own: Decisions, outcomes: list[Outcome], window_s: int = 60) -> tuple
     none = np.empty(0, np.int64)
     groups = int(cells.group.max(initial=0)) + 1
     window = earned_in_window(
-        cells, np.zeros((groups, len(fields(Earned)), 2), np.int64), cells.second_ns, cells.group,
+        cells, np.zeros((groups, len(fields(EarnedInCells)), 2), np.int64), cells.second_ns,
+        cells.group,
         cells.earned.matrix(), window_s * NS_PER_S,
-    ) if len(cells) else Earned(*[none] * len(fields(Earned)))  # fmt: skip
+    ) if len(cells) else EarnedInCells(*[none] * len(fields(EarnedInCells)))  # fmt: skip
     return cells, value_cells(cells, window)
 
 
@@ -111,8 +111,12 @@ def test_value_is_the_mean_margin_of_the_class() -> None:
     assert values.value_micros.tolist() == [16_080_402]
     assert (values.value_micros - values.loss_micros).tolist() == [16_000_000]
     assert values.loss_micros.tolist() == [80_402]
-    assert values.loss_low_micros.tolist() == [24_121]
-    assert values.loss_high_micros.tolist() == [273_367]
+    # Slopes of 0.3 and 3.4 times the median; sales in one second, which may be one and a second
+    # one that is twice as large: 0.0396 and 7.33 times the value.
+    logs = np.log([24_121 / 80_402, 273_367 / 80_402]), np.log([0.0396, 7.332])
+    low, high = 80_402 * np.exp([-1, 1] * np.hypot(*logs))
+    assert values.loss_low_micros == pytest.approx(low, rel=0.01)
+    assert values.loss_high_micros == pytest.approx(high, rel=0.01)
     assert values.loss_squared[0] == pytest.approx(4 * 0.0201005**2)
 
 
@@ -165,14 +169,17 @@ def test_decision_without_an_outcome_is_not_known_where_all_are_sent() -> None:
 
 
 def test_failed_decision_loses_its_whole_value() -> None:
-    """At every slope alike: what failed would have earned what the other did, and counts once."""
+    """What failed would have earned what the other did, and counts once.
+
+    At every slope alike, so that what one sale says of its value is all that is unknown.
+    """
     own = decisions((5, 0, 20, True, None), (5, 0, 20, False, None))
     cells, values = valued(own, [sale(6_000_000, decision=1)])
     assert cells.failed.tolist() == [1]
     assert values.value_micros.tolist() == [12_000_000]
-    assert [values.loss_micros[0], values.loss_low_micros[0], values.loss_high_micros[0]] == [
-        6_000_000
-    ] * 3
+    assert values.loss_micros.tolist() == [6_000_000]
+    assert values.loss_low_micros == pytest.approx(6_000_000 * 0.0396, rel=0.01)
+    assert values.loss_high_micros == pytest.approx(6_000_000 * 4.728, rel=0.01)
 
 
 def test_where_all_failed_what_they_would_have_earned_is_unknown() -> None:
@@ -233,10 +240,21 @@ def test_unknown_value_is_unknown() -> None:
 
 def test_class_that_costs_money_is_no_loss_to_lose() -> None:
     """Its value stays negative; losing it is not revenue at risk."""
-    own = decisions((5, 0, 20, True, None), (5, 0, 20, False, None))
-    _, values = valued(own, [sale(-2_000_000, decision=1)])
-    assert values.value_micros.tolist() == [-4_000_000]
-    assert values.loss_micros.tolist() == [0]
+    own = decisions(*[(at, 0, 20, at == 5, None) for at in range(6)])
+    sales = [sale(-2_000_000, decision=at) for at in range(5)]
+    _, values = valued(own, sales)
+    assert values.value_micros.tolist()[-1] == -2_000_000
+    assert values.loss_micros.tolist() == [0] * 6
+
+
+def test_one_large_loss_does_not_say_that_a_class_costs_money() -> None:
+    """Of 600 orders of $50 one took back $50,000: what one that fails had earned is unknown."""
+    own = decisions(*[(at, 0, 20, at == 600, None) for at in range(601)])
+    sales = [sale(50_000_000, decision=at) for at in range(599)]
+    _, values = valued(own, [*sales, sale(-50_000_000_000, decision=599)], window_s=900)
+    assert BASES[values.basis[598]] == "margin"
+    assert BASES[values.basis[600]] == "unknown"
+    assert (values.unvalued[600], values.loss_micros[600]) == (1, 0)
 
 
 def test_classes_and_seconds_do_not_mix() -> None:

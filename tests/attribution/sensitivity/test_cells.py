@@ -13,9 +13,9 @@ import pytest
 from attribution.core.config import AttributionConfig, ChannelConfig
 from attribution.core.segments import SEGMENTS
 from attribution.path.spans import NONE
-from attribution.revenue.loss import MICROS
 from attribution.revenue.matching import Named, match_outcomes
 from attribution.revenue.outcomes import Outcome, Outcomes, earned_by_decision
+from attribution.revenue.sums import MICROS
 from attribution.sensitivity.cells import read_slope_cells
 from attribution.sensitivity.registered import WRONG_SHARES, Arm, Experiment, with_control
 from attribution.sensitivity.registry import write_experiment

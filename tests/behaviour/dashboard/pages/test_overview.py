@@ -6,6 +6,7 @@ import dataclasses
 import json
 import random
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -238,3 +239,19 @@ def test_row_that_is_pointed_at_has_its_own_path(
     note = str(path.show(dataclasses.replace(found, reference=sampled))[path.OUTPUTS[-1]])
     assert "on target in 24 h · in a sample of 500,000 of 2,400,000 dec" in note
     assert path.read(context, scope, top, "gone").path_of.region == "eu-west"
+
+
+def test_path_does_not_say_that_lateness_of_unknown_cost_loses_nothing(
+    context: PageContext,
+) -> None:
+    """It said $0.00 a decision, all of them late, after an experiment contradicted the slope."""
+    top = overview.read(context, "").top
+    found = path.read(context, parse_scope("?region=us-east"), top)
+    assert found.lost is not None
+    for usd, words in ((0, "· what lateness costs is unknown ·"), (9, "without lateness of unkn")):
+        lost = dataclasses.replace(
+            found.lost, slope_sources=frozenset({"unknown"}), loss_usd=Decimal(usd)
+        )
+        note = str(path.show(dataclasses.replace(found, lost=lost))["overview-path-note.children"])
+        assert words in note
+        assert "$0.00" not in note

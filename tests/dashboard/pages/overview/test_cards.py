@@ -83,12 +83,16 @@ def test_range_that_ends_at_midnight_is_of_the_day_that_ends_then(name: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("source", "badge"),
-    [("prior", "assumed rate"), ("unknown", "failures alone, lateness unknown")],
+    ("sources", "badge"),
+    [
+        ({"prior"}, "assumed rate"),
+        ({"unknown"}, "failures alone, lateness unknown"),
+        ({"prior", "unknown"}, "in part failures alone, lateness unknown"),
+    ],
 )
-def test_loss_says_what_its_slope_is(source: str, badge: str) -> None:
+def test_loss_says_what_its_slope_is(sources: set[str], badge: str) -> None:
     """Where the prior is contradicted, what is shown is what failed, and says so."""
-    lost = Loss(9, 1, Decimal(10), Decimal(4), Decimal(30), frozenset({source}))
+    lost = Loss(9, 1, Decimal(10), Decimal(4), Decimal(30), frozenset(sources))
     figure, note = lost_card(lost, (0, 3_600_000_000_000), Zone(), "a paper")
     assert figure == "$10.00"
     assert note[1] == "90 %: $4.00 to $30.00 · 00:00 to 01:00 UTC "

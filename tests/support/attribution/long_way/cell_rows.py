@@ -6,7 +6,7 @@ import numpy as np
 
 from attribution.bench.simulator import Draw
 from attribution.path.spans import Ints
-from attribution.revenue.loss import Floats
+from attribution.revenue.sums import Floats
 from attribution.sensitivity.sums import LATENCY, OUTCOME, VARIABLES, CellSums
 
 
