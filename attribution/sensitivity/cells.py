@@ -53,6 +53,11 @@ class SlopeCells:
         """Return the experiments that the decisions are of."""
         return tuple(sorted(set(self.experiment) - {""}))
 
+    @property
+    def in_experiments(self) -> int:
+        """Return how many of the decisions are in one, delayed or not."""
+        return int(self.cells.n[np.array(self.experiment, object) != ""].sum())
+
     def groups(self, by: str) -> dict[str, CellSums]:
         """Return the cells of each region, cohort, action, channel or offer type, by name."""
         names = getattr(self, by) if by in ("region", "cohort", "action") else self.part
