@@ -93,7 +93,8 @@ class SegmentDifference:
 class ValueDifference:
     """What one value of a dimension carries of the difference, beyond its share of `before`.
 
-    The excesses of the values of one dimension sum to 0.
+    The excesses of the values of one dimension sum to 0, and so do the dollars: what its decisions
+    lose, each at the price of its class, less its share of what all lose.
     """
 
     dimension: str  # action, region, channel, cohort or service

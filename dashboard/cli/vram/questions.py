@@ -318,7 +318,8 @@ def _values_table(values: list[dict[str, Any]]) -> Table:
     """Return what each value carries beyond its share, the dearest; the rest is in --json."""
     table = Table(
         box=box.SIMPLE,
-        caption="beyond its share of the decisions before; those of a dimension sum to 0",
+        caption="beyond its share of the decisions before, of time and of dollars at the price of "
+        "each one's action and region; those of a dimension sum to 0",
     )
     shown = values[:_VALUES_SHOWN]
     names = [f"{each['dimension']} {each['value'] or '(empty)'}" for each in shown]
