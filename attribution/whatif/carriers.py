@@ -128,7 +128,8 @@ def _of_dimension(
     excess = np.where(np.abs(excess) < _ROUNDING_NS, 0.0, excess)
     variance = _variance_after(after, share) + _variance_before(before, after, share, change)
     spread = np.maximum(variance, _pooled(before_ns, after_ns, dimension))
-    usd = _dollars(before_ns - mean, after_ns - mean, dimension, share, usd_per_ns)
+    beyond: list[Floats] = [each.astype(np.float64) - mean for each in (before_ns, after_ns)]
+    usd = _dollars(beyond[0], beyond[1], dimension, share, usd_per_ns)
     rows = []
     for at in np.flatnonzero(before.count + after.count).tolist():
         width = Z95 * math.sqrt(spread[at])
