@@ -113,7 +113,11 @@ class ValueDifference:
 
 @dataclass(frozen=True, slots=True)
 class CompareAnswer:
-    """Where two populations differ. `mix_ms` and the changes of all segments sum to `change_ms`."""
+    """Where two populations differ. `mix_ms` and the changes of all segments sum to `change_ms`.
+
+    The mix is that of actions and regions; what another mix of channels or cohorts changed is among
+    the segments.
+    """
 
     verdict: str  # "different", "no difference found" or "n too small"
     decisions_before: int

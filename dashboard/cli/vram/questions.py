@@ -287,7 +287,8 @@ def _render_compare(out: Console, found: dict[str, Any]) -> None:
     table = Table(
         box=box.SIMPLE,
         caption=f"mean {found['before']['mean_ms']:,.3f} -> {found['after']['mean_ms']:,.3f} ms; "
-        f"of {found['change_ms']:+,.3f} ms, {found['mix_ms']:+,.3f} by the mix of decisions",
+        f"of {found['change_ms']:+,.3f} ms, {found['mix_ms']:+,.3f} by the mix of actions "
+        "and regions; another mix of channels or cohorts is in the segments",
     )
     # On a narrow terminal the interval is broken, and never the name.
     table.add_column("segment", min_width=max(len(each["segment"]) for each in found["segments"]))
