@@ -117,7 +117,7 @@ def read_slope_cells(
         name: np.array([word for table in tables for word in table[name].to_pylist()], object)
         for name in texts
     }
-    cells = cells_from_columns(columns)
+    cells = cells_from_columns(columns, words["experiment"] != "")
     draws = read_draws(store, registered, (from_ns, to_ns), drawn_alone=True, experiment=experiment)
     wrong = [
         each.name
