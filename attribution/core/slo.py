@@ -3,10 +3,15 @@
 A budget promises that half of the decisions take at most `p50_ms` and nineteen of twenty at most
 `p95_ms`. What is judged is the share of decisions over each; with its interval, so that a handful
 of decisions neither keeps nor breaks a promise.
+
+Decisions that are late come together, as in a pause, and thirty of one pause say as much as one. So
+the interval has the dispersion of the share between minutes, and is never narrower than that of
+decisions which are late one by one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,13 +20,16 @@ from collector.core.intervals import Z90 as Z90
 from collector.core.intervals import Z95 as Z95
 from collector.core.intervals import wilson as wilson
 
+# Of fewer minutes nobody can tell how much late decisions come together.
+_MINUTES_MIN = 10
+
 
 class Verdict(StrEnum):
     """What the decisions of a window say of one promise."""
 
     MET = "met"
     MISSED = "missed"
-    UNCLEAR = "unclear"  # too few decisions, or too near the line
+    UNCLEAR = "unclear"  # too few decisions, minutes or pauses, or too near the line
     NO_DATA = "no decisions"
 
 
@@ -34,6 +42,10 @@ class Measured:
     p95_ns: int
     over_p50: int  # decisions over what is promised to half of them
     over_p95: int
+    # By minute that has any, in one order: decisions, and those over what is promised.
+    minutes: Sequence[int] = ()
+    minutes_over_p50: Sequence[int] = ()
+    minutes_over_p95: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +64,20 @@ class Promise:
 def promises(p50_ms: float | None, p95_ms: float | None, measured: Measured) -> list[Promise]:
     """Judge the promises that a budget makes."""
     found = []
-    for quantile, target_ms, got_ns, over in (
-        (0.5, p50_ms, measured.p50_ns, measured.over_p50),
-        (0.95, p95_ms, measured.p95_ns, measured.over_p95),
+    for quantile, target_ms, got_ns, over, each in (
+        (0.5, p50_ms, measured.p50_ns, measured.over_p50, measured.minutes_over_p50),
+        (0.95, p95_ms, measured.p95_ns, measured.over_p95, measured.minutes_over_p95),
     ):
         if target_ms is None:
             continue
         if measured.decisions == 0:
             found.append(Promise(quantile, target_ms, None, None, None, None, Verdict.NO_DATA))
             continue
-        low, high = wilson(over, measured.decisions)
+        low, high = share_interval(over, measured.decisions, each, measured.minutes)
         allowed = 1 - quantile
-        verdict = (
-            Verdict.MISSED if low > allowed else Verdict.MET if high <= allowed else Verdict.UNCLEAR
-        )
+        verdict = Verdict.MET if high <= allowed else Verdict.UNCLEAR
+        if low > allowed and len(measured.minutes) >= _MINUTES_MIN:
+            verdict = Verdict.MISSED
         found.append(
             Promise(
                 quantile,
@@ -78,6 +90,38 @@ def promises(p50_ms: float | None, p95_ms: float | None, measured: Measured) -> 
             )
         )
     return found
+
+
+def share_interval(
+    over: int, decisions: int, each_over: Sequence[int], each: Sequence[int]
+) -> tuple[float, float]:
+    """Return the 95 % interval of a share of decisions, of which some are late together.
+
+    By the effective number of decisions: as many as would vary so much from minute to minute, were
+    they late one by one. Where they come together beyond chance, one of the pauses that they amount
+    to tells how large a pause is, and not how many there are.
+
+    Args:
+        over: decisions that are.
+        decisions: all of them, at least one.
+        each_over: by minute, those that are.
+        each: by minute, all of them.
+    """
+    low, high = wilson(over, decisions)
+    if over in (0, decisions) or len(each) < 2:
+        return low, high
+    share, freedom = over / decisions, len(each) - 1
+    squares = sum((o - share * n) ** 2 for o, n in zip(each_over, each, strict=True))
+    alone = share * (1 - share) * decisions
+    together = max(squares * len(each) / freedom / alone, 1.0)
+    effective = decisions / together
+    if together > 1 + Z95 * math.sqrt(2 / freedom):
+        pauses = share * effective
+        effective *= (pauses - 1) / pauses
+    if effective <= 0:
+        return 0.0, 1.0
+    wide = wilson(share * effective, effective)
+    return min(low, wide[0]), max(high, wide[1])
 
 
 def worst(all_: Sequence[Promise]) -> Verdict:

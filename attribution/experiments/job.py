@@ -195,13 +195,14 @@ class ExperimentJob:
     def propose(self, now_ns: int) -> Proposal:
         """Return the experiment that would identify the slope, by the decisions of the last day."""
         book = read_book(self._store, self._config)
-        slope = book.slope(now_ns)
+        # Neither the prior nor the experiment that contradicts it says what to expect.
+        expected = None if book.refusal(now_ns) else float(book.slope(now_ns).median)
         return propose(
             self._last_day({}, now_ns),
             self._config.experiments,
             demands_of(self._config),
             days_max=self._config.slope_window_days,
-            per_ns=(float(slope.median), book.cautious(now_ns)),
+            per_ns=(expected, book.cautious(now_ns)),
         )
 
     def _last_day(self, targets: Mapping[str, Sequence[str]], now_ns: int) -> Traffic:

@@ -49,9 +49,14 @@ class Traffic:
         inside = variance_delay_ms2 * self.free / self.n
         return round(power_decisions(self.variance, effect, inside, demands.level))
 
-    def cost_usd(self, arms: Sequence[Arm], decisions: float, per_ns: float) -> Decimal | None:
-        """Return what the delays cost at a relative loss per ns; None where it is not money."""
-        if self.outcome == "converted" or not self.mean:
+    def cost_usd(
+        self, arms: Sequence[Arm], decisions: float, per_ns: float | None
+    ) -> Decimal | None:
+        """Return what the delays cost at a relative loss per ns.
+
+        None where the loss is unknown, or it is not money.
+        """
+        if per_ns is None or self.outcome == "converted" or not self.mean:
             return None
         share = sum(arm.share * per_ns * arm.delay_ms * NS_PER_MS for arm in arms)
         return Decimal(decisions * share * self.mean).quantize(_CENT)
@@ -65,7 +70,7 @@ class Proposal:
     decisions_needed: int | None
     days: int  # as long as it lasts
     is_enough: bool  # at the decisions of the last day
-    cost_usd: Decimal | None  # expected, at the median of the slope
+    cost_usd: Decimal | None  # expected, at the median of the slope; None while that is unknown
     at_risk_usd: Decimal | None  # at its high end
     command: str
     reason: str  # what it rests on, or why it is not enough
@@ -77,7 +82,7 @@ def propose(
     demands: Demands,
     *,
     days_max: int,
-    per_ns: tuple[float, float],
+    per_ns: tuple[float | None, float],
 ) -> Proposal:
     """Return the experiment to register.
 
@@ -86,7 +91,7 @@ def propose(
         limits: of this service.
         demands: what has to hold before a slope is shown.
         days_max: decisions older than that are in no estimate.
-        per_ns: relative loss, as it is expected and at most.
+        per_ns: relative loss, as it is expected, None where that is unknown, and at most.
     """
     longest = min(_DELAY_MS, limits.delay_ms_max)
     days_max = int(min(days_max, limits.days_max))

@@ -283,7 +283,8 @@ class Reader(OutcomeReader):
             target_p50_ns=round((budget.p50_ms or 0.0) * NS_PER_MS),
             target_p95_ns=round((budget.p95_ms or 0.0) * NS_PER_MS),
         )[0]
-        return Measured(*(int(each) for each in row))
+        decisions, p50_ns, p95_ns, over_p50, over_p95 = (int(each) for each in row[:5])
+        return Measured(decisions, p50_ns, p95_ns, over_p50, over_p95, *row[6:])
 
     def attributions_between(self, from_ns: int, to_ns: int) -> Table:
         """Return what was written for the decisions in [from, to)."""

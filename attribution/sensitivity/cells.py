@@ -53,6 +53,11 @@ class SlopeCells:
         """Return the experiments that the decisions are of."""
         return tuple(sorted(set(self.experiment) - {""}))
 
+    @property
+    def in_experiments(self) -> int:
+        """Return how many of the decisions are in one, delayed or not."""
+        return int(self.cells.n[np.array(self.experiment, object) != ""].sum())
+
     def groups(self, by: str) -> dict[str, CellSums]:
         """Return the cells of each region, cohort, action, channel or offer type, by name."""
         names = getattr(self, by) if by in ("region", "cohort", "action") else self.part
@@ -112,7 +117,7 @@ def read_slope_cells(
         name: np.array([word for table in tables for word in table[name].to_pylist()], object)
         for name in texts
     }
-    cells = cells_from_columns(columns)
+    cells = cells_from_columns(columns, words["experiment"] != "")
     draws = read_draws(store, registered, (from_ns, to_ns), drawn_alone=True, experiment=experiment)
     wrong = [
         each.name

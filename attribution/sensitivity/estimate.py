@@ -2,8 +2,8 @@
 
 Minute x region x cohort cells absorb what moves latency and intent together from outside. Inside a
 cell only the delay that Millworth drew is known to be random, so what is shown rests on it alone:
-the outcome's change with the delay over the latency's. Errors are clustered by minute, and never
-below those of single decisions.
+the outcome's change with the delay over the latency's, as a share of what the cells earn in which a
+delay varies. Errors are clustered by minute, and never below those of single decisions.
 
 A line through the arms gives the mean effect of the delays injected. What the next millisecond does
 differs from it as far as the effect bends; the interval that is shown has both the error of the
@@ -34,9 +34,9 @@ from attribution.sensitivity.arms import (
     missing_amounts,
 )
 from attribution.sensitivity.clusters import sequential_quantile, student_quantile
-from attribution.sensitivity.instruments import ROUNDING, Fits, Instrument, fits_of, relative
+from attribution.sensitivity.instruments import Fits, Instrument, fits_of, relative
 from attribution.sensitivity.power import at_most, multiplier
-from attribution.sensitivity.sums import INJECTED, OUTCOME, CellSums
+from attribution.sensitivity.sums import INJECTED, CellSums
 
 # A clustered error of fewer minutes is not known well enough to weigh a cohort by: it is normal for
 # the pooling, and with two to four minutes the intervals of such cohorts held the truth in 85 %.
@@ -81,7 +81,7 @@ class SlopeEstimate:
     high: float | None
     n: int
     minutes: int
-    mean_outcome: float
+    mean_outcome: float  # of the decisions that it was measured on, as the delays weigh them
     basis: str
     injection: Instrument | None  # the line through the arms; None where no delay varies
     next_ms: Instrument | None  # with what the arms leave open: what is shown, once it may be
@@ -113,11 +113,12 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
     """
     cells = rows.cells()
     n, minutes = int(cells.n.sum()), len(np.unique(cells.minute))
-    mean, fits = _mean_outcome(cells), fits_of(cells, demands.level, demands.minutes_min)
+    fits = fits_of(cells, demands.level, demands.minutes_min)
+    mean = fits.mean_outcome
     bend, lost = bend_of(rows, demands.level), lost_outcomes(rows)
     next_ms, at_any_look = _next_ms(rows, fits, demands)
     against = _against(rows, bend, lost, fits, mean)
-    status, reason, needed = _judge(fits, n, mean, demands, against)
+    status, reason, needed = _judge(fits, demands, against)
     saved = fits.injection.saved if fits.injection else 0.0
     if status in (Status.IDENTIFIED, Status.NOT_YET):
         reason += _said_of(saved, rows.cut_off)
@@ -157,7 +158,8 @@ def relative_slope(rows: CellSums, level: float = 0.95) -> Instrument | None:
     (`arms.left_open`) is left out too: it is alike in all groups, and no mean of them takes it off.
     """
     cells = rows.cells()
-    mean, injection = _mean_outcome(cells), fits_of(cells, level, POOLED_MINUTES_MIN).injection
+    fits = fits_of(cells, level, POOLED_MINUTES_MIN)
+    mean, injection = fits.mean_outcome, fits.injection
     if injection is None or injection.minutes < POOLED_MINUTES_MIN or injection.is_exact:
         return None
     return relative(injection.line, mean) if mean else None
@@ -211,21 +213,20 @@ def _against(
 
 def _judge(
     fits: Fits,
-    n: int,
-    mean: float,
     demands: Demands,
     against: tuple[Status, str] | None,
 ) -> tuple[Status, str, int | None]:
     """Return status, reason and how many more decisions are needed.
 
     Precision is judged by the error alone, never by the estimate: to show what is significant would
-    show what is exaggerated.
+    show what is exaggerated. What is missing is decisions of minutes in which delays are drawn.
     """
     delayed, injection = fits.delayed_minutes, fits.injection
+    n, mean = fits.delayed_decisions, fits.mean_outcome
     if not delayed:
         return Status.UNCONFIRMED, "no delay was injected at random in this window", None
     if delayed < demands.minutes_min:
-        more = at_most(fits.delayed_decisions * (demands.minutes_min / delayed - 1))
+        more = at_most(n * (demands.minutes_min / delayed - 1))
         reason = (
             f"injected delays amount to {delayed} full minutes, {demands.minutes_min} are needed; "
             f"about {more:,} more decisions needed"
@@ -275,11 +276,3 @@ def _delay_max_ms(rows: CellSums) -> float:
     # Of whole cells the longest is not known; the mean delay of those that were delayed is less.
     total = float(rows.sums[:, INJECTED].sum())
     return float(rows.products[:, INJECTED, INJECTED].sum()) / total if total else 0.0
-
-
-def _mean_outcome(cells: CellSums) -> float:
-    """Return the mean outcome; 0 where what was earned and what was lost leave rounding errors."""
-    n = int(cells.n.sum())
-    mean = float(cells.sums[:, OUTCOME].sum() / max(n, 1))
-    size = math.sqrt(float(cells.products[:, OUTCOME, OUTCOME].sum()) / max(n, 1))
-    return mean if abs(mean) > ROUNDING * size else 0.0

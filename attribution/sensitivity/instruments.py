@@ -63,6 +63,9 @@ class Fits:
 
     delayed_minutes: int  # as `spread` counts those that may be alike
     delayed_decisions: int  # of the minutes in which the delay varies
+    # Of the decisions that the slope is measured on, as the delays weigh them: what the slope is a
+    # share of. Of all decisions where no delay varies.
+    mean_outcome: float
     injection: Fit | None = None
     backend: Fit | None = None
 
@@ -80,19 +83,24 @@ class Fits:
 def fits_of(cells: CellSums, level: float, minutes_min: int) -> Fits:
     """Return what each instrument says; one that does not vary inside cells says nothing.
 
-    Nor does the jitter of a few minutes: with so few clusters no gap to the injection is seen.
+    Where a delay varies, all of it is of those cells alone: what the others earn says nothing of
+    what a delay does. Jitter of a few minutes says nothing either: with so few clusters no gap to
+    the injection is seen.
     """
-    own, minute = cells.within(), _minute_codes(cells.minute)
-    total = own.sum(axis=0)
+    own = cells.within()
+    strength = own[:, INJECTED, INJECTED]
+    is_delayed = strength > ROUNDING * np.maximum(cells.products[:, INJECTED, INJECTED], 1e-300)
+    delayed, among = 0, 0
+    if is_delayed.any():
+        among = int(cells.n[np.isin(cells.minute, cells.minute[is_delayed])].sum())
+        cells, own, strength = cells.take(is_delayed), own[is_delayed], strength[is_delayed]
+        delayed = spread(_minute_codes(cells.minute), strength, alike=True)
+    minute, total = _minute_codes(cells.minute), own.sum(axis=0)
+    mean = _mean_outcome(cells, strength if among else cells.n.astype(np.float64))
     scale = np.diagonal(cells.products.sum(axis=0))
     varies = np.diagonal(total) > ROUNDING * np.maximum(scale, 1e-300)
-    delayed, among = 0, 0
-    if varies[INJECTED]:
-        strength = own[:, INJECTED, INJECTED]
-        delayed = spread(minute, strength, alike=True)
-        among = int(cells.n[np.bincount(minute, weights=strength)[minute] > 0].sum())
     if not (varies[LATENCY] and varies[OUTCOME]):
-        return Fits(delayed, among)
+        return Fits(delayed, among, mean)
     injection = backend = None
     jitter = _UNIT[BACKEND].copy()
     if varies[INJECTED]:
@@ -102,7 +110,20 @@ def fits_of(cells: CellSums, level: float, minutes_min: int) -> Fits:
     left = float(jitter @ total @ jitter)
     if varies[BACKEND] and left > ROUNDING * total[BACKEND, BACKEND]:
         backend = _with_error(own, minute, jitter, level, cells.n, minutes_min)
-    return Fits(delayed, among, injection, backend)
+    return Fits(delayed, among, mean, injection, backend)
+
+
+def _mean_outcome(cells: CellSums, weight: Floats) -> float:
+    """Return the mean outcome of cells of such weights.
+
+    0 where what was earned and what was lost leave rounding errors.
+    """
+    each, whole = np.maximum(cells.n, 1), float(weight.sum())
+    if not whole:
+        return 0.0
+    mean = float(weight @ (cells.sums[:, OUTCOME] / each)) / whole
+    square = float(weight @ (cells.products[:, OUTCOME, OUTCOME] / each)) / whole
+    return mean if abs(mean) > ROUNDING * math.sqrt(square) else 0.0
 
 
 def _with_error(

@@ -79,6 +79,13 @@ class SlopeJob:
             experiments=list(found.experiments),
             config_hash=config_hash(config),
         )
+        if 0 < found.in_experiments < fresh.decisions:
+            told = (
+                f"measured on {found.in_experiments:,} of {fresh.decisions:,} decisions, those in "
+                "experiments, and assumed of the others"
+            )
+            reason = f"{fresh.reason}; {told}"
+            fresh = replace(fresh, reason=reason, decisions=found.in_experiments)
         book = read_book(self._store, config)
         last, identified = book.last, book.identified
         if fresh.source == PRIOR and identified is not None:

@@ -106,10 +106,22 @@ class CellSums:
         return centred
 
 
-def cells_from_columns(columns: Mapping[str, npt.NDArray[np.generic]]) -> CellSums:
-    """Return the answer of `sql/slope_cells.sql` as sums."""
-    counted = float(columns["sum_outcome"].sum())
-    earned = counted + float(columns["beyond"].sum())
+def cells_from_columns(
+    columns: Mapping[str, npt.NDArray[np.generic]], is_measured: Bools | None = None
+) -> CellSums:
+    """Return the answer of `sql/slope_cells.sql` as sums.
+
+    Args:
+        columns: of the answer.
+        is_measured: rows of decisions among which delays are drawn: of their amounts it is told how
+            much is beyond the limit. By default, and where none is, of all.
+    """
+    if is_measured is None or not is_measured.any():
+        is_measured = np.ones(len(columns["n"]), bool)
+    counted, beyond, beyond_size = (
+        float(columns[name][is_measured].sum()) for name in ("sum_outcome", "beyond", "beyond_size")
+    )
+    earned = counted + beyond
     sums = np.stack([columns[f"sum_{name}"] for name in VARIABLES], axis=1)
     products = np.empty((len(sums), len(VARIABLES), len(VARIABLES)))
     for row, first in enumerate(VARIABLES):
@@ -132,6 +144,6 @@ def cells_from_columns(columns: Mapping[str, npt.NDArray[np.generic]]) -> CellSu
             columns["earning"].astype(np.int64),
             columns["unknown"].astype(np.int64),
         ),
-        float(columns["beyond_size"].sum()) / earned if earned > 0 else 0.0,
+        beyond_size / earned if earned > 0 else 0.0,
         earned / counted if earned > 0 and counted > 0 else 1.0,
     )

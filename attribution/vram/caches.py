@@ -3,7 +3,8 @@
 A decision is a miss of a cache where one of its lookups missed. Within each action and region the
 variance of latency is split into what lies between hits and misses and what lies within them; the
 first over the sum is what the cache explains. What another hit ratio would give is a mixture of
-the same two populations: it holds only if what would hit then is like what hits now.
+the same two populations, within each action and region too: it holds only if what would hit then is
+like what hits there now. An action and region that hardly ever hits stays as it is.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from collector.core.clock import NS_PER_MS
 
 DECISIONS_MIN = 30
 TAIL = 0.95
+# One hit, or one miss, of an action and region says nothing of what others would take.
+_SIDE_MIN = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,11 @@ class Asked:
 class AtTarget:
     """What latency would spread like if fewer decisions, or more, missed."""
 
-    hit_ratio: float  # of decisions, not of lookups
+    hit_ratio: float  # of decisions, not of lookups: as asked
+    reached_ratio: float  # less, or more, where some stay as they are
+    # Decisions of an action and region that hardly ever hits, where more are to hit, or misses,
+    # where fewer are: what they would take then nobody knows.
+    left: int
     sd_ms: float
     variance_ratio: float  # over that of now
     p95_ms: float
@@ -82,7 +89,7 @@ def spread(cache: str, asked: Asked, target: float) -> CacheSpread:
     missed = int(is_missed.sum())
     is_enough = min(missed, len(ms) - missed) >= DECISIONS_MIN
     adds = _added(asked.group, ms, is_missed) if is_enough else None
-    at_target = _at_target(ms, is_missed, target) if is_enough else None
+    at_target = _at_target(asked.group, ms, is_missed, target) if is_enough else None
     tail = ms >= np.quantile(ms, TAIL)
     return CacheSpread(
         cache=cache,
@@ -111,7 +118,7 @@ def _added(group: Ints, ms: Floats, is_missed: Bools) -> tuple[float, float] | N
     for code in np.unique(group).tolist():
         own = group == code
         missed, hit = ms[own & is_missed], ms[own & ~is_missed]
-        if len(missed) < 2 or len(hit) < 2:
+        if len(missed) < _SIDE_MIN or len(hit) < _SIDE_MIN:
             continue
         n, m = len(missed), len(hit)
         compared += n
@@ -137,9 +144,24 @@ def _explained(group: Ints, ms: Floats, is_missed: Bools) -> float:
     return 1.0 - rest / whole if whole else 0.0
 
 
-def _at_target(ms: Floats, is_missed: Bools, target: float) -> AtTarget:
-    """Weigh hits and misses as they would be at another share, and measure them again."""
-    weight = np.where(is_missed, (1 - target) / is_missed.sum(), target / (~is_missed).sum())
+def _at_target(group: Ints, ms: Floats, is_missed: Bools, target: float) -> AtTarget:
+    """Weigh the hits and the misses of each group as they would be at another share.
+
+    Where more are to hit, misses become fewer by one factor in all groups; where fewer, hits do.
+    """
+    is_rarer = is_missed if target >= 1 - is_missed.mean() else ~is_missed
+    share = 1 - target if is_rarer is is_missed else target
+    factor = share / float(is_rarer.mean())
+    weight, left = np.ones(len(ms)), 0
+    for code in np.unique(group).tolist():
+        own = group == code
+        rarer, others = own & is_rarer, own & ~is_rarer
+        few, many = int(rarer.sum()), int(others.sum())
+        if few and many < _SIDE_MIN:
+            left += few + many
+        elif few:
+            weight[rarer], weight[others] = factor, 1 + (1 - factor) * few / many
+    weight /= weight.sum()
     mean = float((weight * ms).sum())
     variance = float((weight * (ms - mean) ** 2).sum())
     order = np.argsort(ms, kind="stable")
@@ -152,6 +174,8 @@ def _at_target(ms: Floats, is_missed: Bools, target: float) -> AtTarget:
     now = float(ms.var())
     return AtTarget(
         hit_ratio=target,
+        reached_ratio=float(weight[~is_missed].sum()),
+        left=left,
         sd_ms=math.sqrt(variance),
         variance_ratio=variance / now if now else 1.0,
         p95_ms=quantile(0.95),

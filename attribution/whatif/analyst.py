@@ -30,7 +30,7 @@ from attribution.whatif.answers import (
     compare_answer,
     what_if_answer,
 )
-from attribution.whatif.carriers import Dimension, carriers
+from attribution.whatif.carriers import Dimension, carriers, prices
 from attribution.whatif.compare import Population, compare
 from attribution.whatif.recovery import REFERENCE_REGION
 from attribution.whatif.replay import Change
@@ -120,12 +120,12 @@ class Analyst:
         beta = math.nan if unknown else book.slope(after.of.to_ns).median
         earned, _, counted_s = self._earned(after.of, names)
         price: Floats = np.maximum(earned, 0.0) / MICROS * beta
-        cost: Floats = price[second.group]
+        costs = prices(price, first.group, second.group)
         price[np.bincount(second.group, minlength=len(names)) == 0] = math.nan
         found = compare(first, second, price.tolist())
         totals = (ints(tables[0]["total_ns"]), ints(tables[1]["total_ns"]))
         return compare_answer(
-            (found, carriers(*totals, dimensions, cost)),
+            (found, carriers(*totals, dimensions, costs)),
             totals,
             counted_s,
             (every[0], every[1]),

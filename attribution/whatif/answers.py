@@ -93,7 +93,8 @@ class SegmentDifference:
 class ValueDifference:
     """What one value of a dimension carries of the difference, beyond its share of `before`.
 
-    The excesses of the values of one dimension sum to 0.
+    The excesses of the values of one dimension sum to 0, and so do the dollars: what its decisions
+    lose, each at the price of its class, less its share of what all lose.
     """
 
     dimension: str  # action, region, channel, cohort or service
@@ -112,7 +113,11 @@ class ValueDifference:
 
 @dataclass(frozen=True, slots=True)
 class CompareAnswer:
-    """Where two populations differ. `mix_ms` and the changes of all segments sum to `change_ms`."""
+    """Where two populations differ. `mix_ms` and the changes of all segments sum to `change_ms`.
+
+    The mix is that of actions and regions; what another mix of channels or cohorts changed is among
+    the segments.
+    """
 
     verdict: str  # "different", "no difference found" or "n too small"
     decisions_before: int

@@ -6,6 +6,10 @@ it has of the first population. What it carries beyond that share is its excess:
 where its decisions got slower than the others, and where it has more decisions among the slow than
 elsewhere. The excesses of the values of one dimension sum to 0.
 
+Dollars are shared out alike: each decision's time beyond that mean at the price of its own class,
+and of each value what its decisions lose beyond its share of what all lose. So a dear value whose
+decisions got slower carries dollars though others got slower still, and less time than its share.
+
 A value counts as different when the excess is far enough from 0 by the delta method, after control
 of the false discoveries among all values of all dimensions.
 """
@@ -57,7 +61,7 @@ class Carrier:
     p: float  # chance of such an excess, had the value no part in the difference
     q: float  # share of false discoveries, if this one and all with less p are called different
     is_different: bool
-    usd_per_decision: float | None  # cost of the excess; None where the worth is unknown
+    usd_per_decision: float | None  # beyond the share of this value; None where it is unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def carriers(
     before_ns: Ints,
     after_ns: Ints,
     dimensions: Sequence[Dimension],
-    usd_per_ns: Floats | None = None,
+    usd_per_ns: tuple[Floats, Floats] | None = None,
 ) -> tuple[Carrier, ...]:
     """Return what each value carries, the dearest first; of dimensions of one value nothing.
 
@@ -85,8 +89,8 @@ def carriers(
         before_ns: latency of each decision of what is compared with.
         after_ns: of each decision of what is explained.
         dimensions: by which both are told apart.
-        usd_per_ns: by decision of the second population, what a nanosecond more costs; NaN where it
-            is unknown. None where nothing is known.
+        usd_per_ns: by decision of each, what a nanosecond more costs (`prices`); NaN where it is
+            unknown. None where nothing is known.
     """
     if not len(before_ns) or not len(after_ns):
         return ()
@@ -108,7 +112,10 @@ def carriers(
 
 
 def _of_dimension(
-    before_ns: Ints, after_ns: Ints, dimension: Dimension, usd_per_ns: Floats | None
+    before_ns: Ints,
+    after_ns: Ints,
+    dimension: Dimension,
+    usd_per_ns: tuple[Floats, Floats] | None,
 ) -> list[Carrier]:
     """Return what each value carries, as if it were the only test: q is p, nothing is different."""
     size = len(dimension.values)
@@ -121,7 +128,8 @@ def _of_dimension(
     excess = np.where(np.abs(excess) < _ROUNDING_NS, 0.0, excess)
     variance = _variance_after(after, share) + _variance_before(before, after, share, change)
     spread = np.maximum(variance, _pooled(before_ns, after_ns, dimension))
-    price = _prices(dimension.after, size, usd_per_ns)
+    beyond: list[Floats] = [each.astype(np.float64) - mean for each in (before_ns, after_ns)]
+    usd = _dollars(beyond[0], beyond[1], dimension, share, usd_per_ns)
     rows = []
     for at in np.flatnonzero(before.count + after.count).tolist():
         width = Z95 * math.sqrt(spread[at])
@@ -140,7 +148,7 @@ def _of_dimension(
                 p=p,
                 q=p,
                 is_different=False,
-                usd_per_decision=None if math.isnan(price[at]) else float(excess[at] * price[at]),
+                usd_per_decision=None if math.isnan(usd[at]) else float(usd[at]),
             )
         )
     return rows
@@ -194,20 +202,56 @@ def _pooled(before_ns: Ints, after_ns: Ints, dimension: Dimension) -> Floats:
     return variance
 
 
-def _prices(code: Ints, size: int, usd_per_ns: Floats | None) -> Floats:
-    """Return by value what a nanosecond more costs, NaN where of none of its decisions it is known.
+def _dollars(
+    before: Floats,
+    after: Floats,
+    dimension: Dimension,
+    share: Floats,
+    usd_per_ns: tuple[Floats, Floats] | None,
+) -> Floats:
+    """Return by value the dollars that it carries beyond its share, of a decision of the second.
 
-    It is the mean of all decisions that are known, so that the dollars of a dimension sum to 0 as
-    the excesses do: of a value with one decision its own price would be chance.
+    NaN where of none of its decisions the price is known. Else a decision of unknown price has the
+    mean of those that are known, so that the dollars of a dimension sum to 0 as the excesses do.
+
+    Args:
+        before: time of each decision beyond the mean of the first population, ns.
+        after: of the second.
+        dimension: that tells them apart.
+        share: of each value among the decisions of the first.
+        usd_per_ns: by decision of each.
     """
-    prices: Floats = np.full(size, math.nan)
-    if usd_per_ns is None:
-        return prices
-    known = ~np.isnan(usd_per_ns)
-    if known.any():
-        here, priced = (np.bincount(each, minlength=size) for each in (code, code[known]))
-        prices[(here == 0) | (priced > 0)] = float(usd_per_ns[known].mean())
-    return prices
+    size = len(share)
+    unknown: Floats = np.full(size, math.nan)
+    if usd_per_ns is None or np.isnan(usd_per_ns[1]).all():
+        return unknown
+    is_known = ~np.isnan(usd_per_ns[1])
+    mean = float(usd_per_ns[1][is_known].mean())
+    first, second = (np.where(np.isnan(each), mean, each) for each in usd_per_ns)
+    own = np.bincount(dimension.after, second * after, size) / len(after)
+    own -= np.bincount(dimension.before, first * before, size) / len(before)
+    here, known = (
+        np.bincount(each, minlength=size) for each in (dimension.after, dimension.after[is_known])
+    )
+    found: Floats = np.where((here > 0) & (known == 0), math.nan, own - share * own.sum())
+    return found
+
+
+def prices(usd_per_ns: Floats, before: Ints, after: Ints) -> tuple[Floats, Floats]:
+    """Return by decision of both populations what a nanosecond more costs.
+
+    The price of a class of few decisions is chance: it has the mean of all that are known.
+
+    Args:
+        usd_per_ns: by class, as the second population earned; NaN where it is unknown.
+        before: class of each decision of the first population.
+        after: of the second.
+    """
+    own = usd_per_ns[after]
+    mean = float(own[~np.isnan(own)].mean()) if not np.isnan(own).all() else math.nan
+    is_few = np.bincount(after, minlength=len(usd_per_ns)) < DECISIONS_MIN
+    priced = np.where(is_few & ~np.isnan(usd_per_ns), mean, usd_per_ns)
+    return priced[before], priced[after]
 
 
 def _two_sided(excess_ns: float, variance: float) -> float:

@@ -1,7 +1,8 @@
 """Pure: two populations of decisions, before and after or fast and slow, and where they differ.
 
-The difference of the means is split exactly: into what changed the mix of decisions (more of a
-slow action is no slower action), and, within each action and region, into the segments. A segment
+The difference of the means is split exactly: into what changed the mix of actions and regions (more
+of a slow action is no slower action), and, within each action and region, into the segments. What
+the mix of channels or cohorts changed is among the segments. A segment
 counts as different when Welch's test says so after control of the false discoveries among all
 segments (Benjamini and Hochberg); with few decisions nothing is said.
 """

@@ -32,8 +32,11 @@ def overlap(intervals: Iterable[tuple[int, int]], begin: int, end: int) -> int:
     return sum(each for each in inside if each > 0)
 
 
-def wilson(count: float, total: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share. Source: Wilson (1927)."""
+def wilson(count: float, total: float) -> tuple[float, float]:
+    """Return the 95 % interval of a share; effective numbers need not be whole.
+
+    Source: Wilson (1927).
+    """
     share, z2 = count / total, Z95**2
     centre = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = Z95 / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total**2))

@@ -73,7 +73,8 @@ def caches(
 
     Calls of a cache say whether they hit by cache.hit; an answer 304 is a hit. The variance is
     split within each action and region. What another hit ratio would give holds only if what
-    would hit then is like what hits now.
+    would hit then is like what hits there now; of an action and region that hardly ever hits
+    nothing is known, and it stays as it is.
     """
     from dashboard.cli.client import ApiClient
 
@@ -147,8 +148,16 @@ def _render_cache(out: Console, cache: dict[str, Any]) -> None:
     out.print(
         f"  if {at['hit_ratio']:.1%} of decisions had no miss: {at['variance_ratio']:.2f} times "
         f"the variance, sd {at['sd_ms']:,.1f} ms (now {cache['sd_ms']:,.1f}), "
-        f"p95 {at['p95_ms']:,.1f}, p99 {at['p99_ms']:,.1f} ms"
+        f"p95 {at['p95_ms']:,.1f}, p99 {at['p99_ms']:,.1f} ms; as what hits, and what misses, now "
+        "in the same action and region"
     )
+    if at["left"]:
+        other = "hit" if at["reached_ratio"] < at["hit_ratio"] else "miss"
+        out.print(
+            f"  {at['left']:,} decisions are of an action and region that hardly ever {other}s: "
+            f"what a {other} would take there is unknown, so that they stay as they are, and "
+            f"{at['reached_ratio']:.1%} are reached"
+        )
 
 
 def _interval(told: dict[str, float], unit: str) -> str:

@@ -287,7 +287,8 @@ def _render_compare(out: Console, found: dict[str, Any]) -> None:
     table = Table(
         box=box.SIMPLE,
         caption=f"mean {found['before']['mean_ms']:,.3f} -> {found['after']['mean_ms']:,.3f} ms; "
-        f"of {found['change_ms']:+,.3f} ms, {found['mix_ms']:+,.3f} by the mix of decisions",
+        f"of {found['change_ms']:+,.3f} ms, {found['mix_ms']:+,.3f} by the mix of actions "
+        "and regions; another mix of channels or cohorts is in the segments",
     )
     # On a narrow terminal the interval is broken, and never the name.
     table.add_column("segment", min_width=max(len(each["segment"]) for each in found["segments"]))
@@ -318,7 +319,8 @@ def _values_table(values: list[dict[str, Any]]) -> Table:
     """Return what each value carries beyond its share, the dearest; the rest is in --json."""
     table = Table(
         box=box.SIMPLE,
-        caption="beyond its share of the decisions before; those of a dimension sum to 0",
+        caption="beyond its share of the decisions before, of time and of dollars at the price of "
+        "each one's action and region; those of a dimension sum to 0",
     )
     shown = values[:_VALUES_SHOWN]
     names = [f"{each['dimension']} {each['value'] or '(empty)'}" for each in shown]

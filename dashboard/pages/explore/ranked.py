@@ -38,6 +38,11 @@ class Row:
     is_different: bool
     note: str
 
+    @property
+    def is_more(self) -> bool:
+        """Return whether it costs more, by its dollars where they are known: it is ranked by."""
+        return (self.ms if self.usd_per_hour is None else self.usd_per_hour) >= 0
+
 
 def rows_of_values(found: CompareAnswer, other: str) -> list[Row]:
     """Return the values, dearest first; `other` names what is compared with."""
@@ -60,7 +65,7 @@ def sentence(found: CompareAnswer) -> str:
             f"Too few to tell: {DECISIONS_MIN} decisions on either side are the least. "
             "Make the box or the range larger."
         )
-    value = next((v for v in found.values if v.is_different and v.excess_ms > 0), None)
+    value = next((v for v in found.values if v.is_different and _costs(v) > 0), None)
     segment = next((s for s in found.segments if s.is_different and s.change_ms > 0), None)
     if value is None and segment is None:
         return "No difference found that chance does not explain."
@@ -186,7 +191,7 @@ def _item(row: Row, scope: Scope, brush: Brush, seen: tuple[int, int], widest: f
             ),
             html.Div(links, className="ranked-links"),
         ],
-        className="ranked-more" if row.ms >= 0 else "ranked-less",
+        className="ranked-more" if row.is_more else "ranked-less",
     )
 
 
@@ -239,6 +244,11 @@ def _segment_row(each: SegmentDifference) -> Row:
         each.is_different,
         f"{each.before_ms:,.1f} → {each.after_ms:,.1f} ms a decision",
     )
+
+
+def _costs(each: ValueDifference) -> float | Decimal:
+    """Return dollars, or the time where those are unknown."""
+    return each.excess_ms if each.usd_per_hour is None else each.usd_per_hour
 
 
 def _decisions(number: int, one_in: int) -> str:

@@ -9,6 +9,7 @@ import pytest
 from attribution.core.config import AttributionConfig, ExperimentLimits
 from attribution.experiments.job import GUARD, ExperimentJob
 from attribution.jobs.attribution import AttributionJob
+from attribution.sensitivity.job import SlopeJob
 from attribution.sensitivity.registered import Arm, Experiment, with_control
 from collector.audit.log import check_audit, read_audit
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
@@ -16,6 +17,7 @@ from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.store.connect import Connections
 from tests.support.attribution.drawn import unit_in
+from tests.support.attribution.slopes import halving
 from tests.support.attribution.stored import (
     BASE_NS,
     MS,
@@ -219,3 +221,19 @@ def test_plan_tells_what_it_takes_before_anything_is_delayed(store: Connections)
     beta = 0.017145 / 100
     assert float(plan.at_risk_usd) == pytest.approx(240 * 0.5 * 50 * beta * 10, abs=0.01)
     assert job.all() == []
+
+
+def test_cost_of_a_proposal_is_unknown_while_the_slope_is(store: Connections) -> None:
+    """Nothing is expected of delays that nobody knows the price of, and that is not 0 USD."""
+    job = ExperimentJob(CONFIG, store)
+    run_decisions(store, ["control"] * 160, is_enrolled=False)
+    expected = job.propose(END_NS)
+    assert expected.cost_usd is not None
+    assert expected.cost_usd > 0
+    slopes = SlopeJob(CONFIG, store)
+    slopes.store(halving("unknown", "the prior is contradicted", effective_ns=END_NS - 1))
+    found = job.propose(END_NS)
+    assert found.cost_usd is None
+    assert found.at_risk_usd is not None
+    assert expected.at_risk_usd is not None
+    assert found.at_risk_usd > expected.at_risk_usd

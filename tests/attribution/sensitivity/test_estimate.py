@@ -305,6 +305,14 @@ def test_columns_of_the_store_become_the_same_cells() -> None:
     assert again.answers.delay_ms.tolist() == list(range(count))
     total = cells.sums[:, OUTCOME].sum()
     assert again.cut_off == pytest.approx(1.5 * cells.n.sum() / (total + 0.5 * cells.n.sum()))
+    # What others earn beyond the limit leaves nothing open of what was measured.
+    columns["beyond"][1:] = columns["beyond_size"][1:] = 0.0
+    is_first = np.arange(count) == 0
+    first = cells_from_columns(columns, is_first)
+    counted, n = float(cells.sums[0, OUTCOME]), int(cells.n[0])
+    assert first.cut_off == pytest.approx(1.5 * n / (counted + 0.5 * n))
+    assert first.whole == pytest.approx((counted + 0.5 * n) / counted)
+    assert cells_from_columns(columns, ~is_first).cut_off == 0.0
 
 
 @given(

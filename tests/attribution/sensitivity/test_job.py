@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from attribution.core.config import AttributionConfig
 from attribution.sensitivity.job import SlopeJob
-from collector.core.clock import NS_PER_HOUR, NS_PER_S
+from attribution.sensitivity.registered import Arm, Experiment, with_control
+from attribution.sensitivity.registry import write_experiment
+from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
+from tests.support.attribution.drawn import unit_in
+from tests.support.attribution.stored import BASE_NS, MS
 
 
 def test_restart_estimates_no_slope_that_is_younger_than_an_hour(store: Connections) -> None:
@@ -53,3 +58,35 @@ def test_slope_that_its_window_has_left_is_not_forgotten_in_silence(store: Conne
     assert "; version 2 was identified on decisions until 2033-05-18, and the last 28 days" in (
         report.model.reason
     )
+
+
+def test_slope_of_a_part_of_the_decisions_says_of_which(store: Connections) -> None:
+    """An experiment in one region measures that one: of the other its slope is an assumption."""
+    end_ns = BASE_NS + 40 * NS_PER_MINUTE
+    half = Experiment(
+        name="half", owner="ana", purpose="", arms=with_control([Arm("slow", 0.5, 50.0)]),
+        targets={"region": ("eu",)}, from_ns=BASE_NS, to_ns=end_ns, budget_usd=Decimal(1),
+        registered_ns=BASE_NS - 1,
+    )  # fmt: skip
+    decisions, attributions = [], []
+    for at in range(400):
+        start_ns = BASE_NS + at // 10 * NS_PER_MINUTE + at % 10 * NS_PER_S
+        arm = ("slow", "control")[at % 2] if at % 10 < 4 else ""
+        unit = unit_in(half, arm, start_ns, str(at)) if arm else ""
+        experiment, region = ("half", "eu") if arm else ("", "us")
+        delay_ns = 50 * MS * (arm == "slow")
+        same = [start_ns, f"d{at}", region]
+        decisions.append([*same, start_ns, start_ns, experiment, arm, unit, delay_ns])
+        attributions.append([*same, 1, 100 * MS + delay_ns])
+    keys = ["ingress_ns", "decision_id", "region"]
+    names = ["end_ns", "received_ns", "experiment", "arm", "unit", "injected_delay_ns"]
+    store.client().insert("decisions", decisions, column_names=[*keys, *names])
+    store.client().insert(
+        "attributions", attributions, column_names=[*keys, "revision", "total_ns"]
+    )
+    write_experiment(store, half, 1)
+    model = SlopeJob(AttributionConfig(outcome_delay_s=0), store).run_once(end_ns).model
+    assert "measured on 160 of 400 decisions, those in experiments, and assumed of the others" in (
+        model.reason
+    )
+    assert (model.decisions, model.experiments) == (160, ["half"])

@@ -64,6 +64,38 @@ def test_a_slow_region_that_misses_more_is_not_blamed_on_its_misses() -> None:
     assert got.verdict == "no difference found"
 
 
+def test_another_hit_ratio_makes_no_far_region_near() -> None:
+    """A near one hits, a far one misses, and a miss costs nothing: nothing would change."""
+    rng = np.random.default_rng(1)
+    near, far = rng.normal(40, 5, 4_000), rng.normal(300, 15, 1_800)
+    both = beside(
+        asked(near[80:].tolist(), near[:80].tolist()),
+        asked(far[:90].tolist(), far[90:].tolist(), group=1),
+    )
+    got = spread("c", both, 0.99).at_target
+    assert got is not None
+    assert got.variance_ratio == pytest.approx(1.0, abs=0.03)
+    assert got.p95_ms == pytest.approx(float(np.quantile([*near, *far], 0.95)), abs=3)
+    assert got.left == 0
+    assert got.reached_ratio == pytest.approx(0.99)
+
+
+@pytest.mark.parametrize("target", [0.99, 0.1])
+def test_a_region_that_never_does_otherwise_stays_as_it_is(target: float) -> None:
+    """Of a region that cannot hit, or always does, nobody knows what the other would take."""
+    moved = asked([10, 12] * 50, [50, 52] * 50)
+    stays = asked([], [90.0] * 200, 1) if target > 0.5 else asked([90.0] * 200, [], 1)
+    got = spread("c", beside(moved, stays), target).at_target
+    assert got is not None
+    assert got.left == 200
+    # Half hit in the region that may change; misses, or hits, are fewer by the factor of all.
+    now = 0.25 if target > 0.5 else 0.75
+    factor = (1 - target) / (1 - now) if target > 0.5 else target / now
+    changed = 0.5 * factor * 0.5
+    expected = 0.5 - changed if target > 0.5 else 0.5 + changed
+    assert got.reached_ratio == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("few", ["misses", "hits"])
 def test_misses_of_no_effect_have_none_where_decisions_are_slow_now_and_then(few: str) -> None:
     """30 misses seldom hold one of the 0.5 % that take 30 s: 55 of 100 were said to be faster."""

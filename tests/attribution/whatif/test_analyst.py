@@ -242,7 +242,7 @@ def test_budgets_are_judged_by_their_own_decisions(store: Connections) -> None:
     """By action, region and segment; what calibrates is in none, and is shown beside them."""
     put_spans(
         store,
-        [each for at in range(40) for each in decision(f"a{at}", 1_000 * at, 70 + at % 5)]
+        [each for at in range(40) for each in decision(f"a{at}", 20_000 * at, 70 + at % 5)]
         + decision("us", 0, 500, decision__region="us")
         + [
             each

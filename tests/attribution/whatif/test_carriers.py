@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.path.spans import Ints
-from attribution.whatif.carriers import Carrier, Dimension, carriers
+from attribution.whatif.carriers import Carrier, Dimension, carriers, prices
 
 MS = 1_000_000
 REGIONS = ("eu-west", "us-east", "ap-south")
@@ -41,7 +41,7 @@ def test_the_region_that_got_slower_carries_the_difference() -> None:
         latencies(3, before, [50, 50, 50]),
         latencies(4, after, [100, 50, 50]),
         [Dimension("region", REGIONS, before, after)],
-        np.full(900, 1e-9),
+        (np.full(3000, 1e-9), np.full(900, 1e-9)),
     )
     first = got[0]
     assert (first.value, first.is_different) == ("eu-west", True)
@@ -131,18 +131,41 @@ def test_a_worth_that_nobody_knows_is_unknown_and_not_zero() -> None:
             latencies(3, before, [1, 1]),
             latencies(4, after, [5, 1]),
             [Dimension("region", REGIONS[:2], before, after)],
-            price,
+            (np.full(300, 2e-9), price),
         )
     )
     assert got["eu-west"].usd_per_decision is None
     assert got["us-east"].usd_per_decision == pytest.approx(got["us-east"].excess_ns * 2e-9)
 
 
+def test_the_dear_region_carries_the_dollars_though_the_cheap_one_got_slower_still() -> None:
+    """A tenth of the decisions, at a thousand times the price, 20 ms slower; the others 30 ms.
+
+    At the mean price of all the dear one would seem to save what the cheap one loses.
+    """
+    before, after = drawn_codes(1, 20_000, [9, 1]), drawn_codes(2, 20_000, [9, 1])
+    got = by_value(
+        carriers(
+            latencies(3, before, [50, 50]),
+            latencies(4, after, [80, 70]),
+            [Dimension("region", REGIONS[:2], before, after)],
+            prices(np.array([1e-12, 1e-9]), before, after),
+        )
+    )
+    cheap, dear = got["eu-west"], got["us-east"]
+    assert cheap.excess_ns > 0 > dear.excess_ns
+    assert dear.usd_per_decision is not None
+    assert cheap.usd_per_decision is not None
+    # What it loses itself, and nine tenths of that are beyond its share.
+    assert dear.usd_per_decision == pytest.approx(0.9 * 0.1 * 20 * MS * 1e-9, rel=0.2)
+    assert cheap.usd_per_decision == pytest.approx(-dear.usd_per_decision)
+
+
 def test_a_value_of_one_dear_decision_is_priced_as_all_are() -> None:
     """One sale of a thousand dollars would put its region before the one that got slower."""
     before, after = drawn_codes(1, 900, [1, 1, 1]), drawn_codes(2, 300, [1, 1, 0])
     after[0] = 2
-    price = np.where(after == 2, 1e-6, 1e-9)
+    price = prices(np.array([1e-9, 1e-9, 1e-6]), before, after)
     got = carriers(
         latencies(3, before, [10, 10, 10]),
         latencies(4, after, [90, 10, 10]),

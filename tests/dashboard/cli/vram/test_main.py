@@ -93,6 +93,15 @@ def test_figures_of_rank_are_whole_at_80_columns(run: Run, traded: Connections) 
         assert max(map(len, figures)) <= 80
 
 
+def test_compare_says_what_the_mix_is_of(run: Run, traded: Connections) -> None:
+    """Only action and region are held: more of a slow channel is in the segments, and no mix."""
+    assert traded
+    shown = " ".join(run("compare", *WINDOW, "--slow-ms", "120").stdout.split())
+    assert "by the mix of actions and regions; another mix of channels or cohorts is in the" in (
+        shown
+    )
+
+
 def test_group_that_is_none_is_refused_with_those_there_are(run: Run, traded: Connections) -> None:
     """One line, exit 2."""
     assert traded

@@ -18,8 +18,13 @@ from tests.support.dashboard.seed import TODAY_NS
 def standing(
     name: str, decisions: int, over_p95: int, *, segment: str = "all", p95_ms: float = 212.0
 ) -> BudgetStanding:
-    """Return a budget of 80 and 150 ms as so many decisions over 150 ms leave it."""
-    measured = Measured(decisions, 41_000_000, round(p95_ms * 1e6), 0, over_p95)
+    """Return a budget of 80 and 150 ms as so many decisions over 150 ms leave it.
+
+    They are spread over twenty minutes alike.
+    """
+    each, none = [decisions // 20] * 20, [0] * 20
+    over = [over_p95 * (at + 1) // 20 - over_p95 * at // 20 for at in range(20)]
+    measured = Measured(decisions, 41_000_000, round(p95_ms * 1e6), 0, over_p95, each, none, over)
     judged = promises(80.0, 150.0, measured)
     return BudgetStanding(
         name, "offer", "eu-west", "web", segment, 3600, decisions, worst(judged), judged, None, 31.0

@@ -74,6 +74,17 @@ def test_the_sentence_names_who_where_and_what_it_costs() -> None:
     assert sentence(replace(FOUND, after=None)).startswith("No decision in the box")
 
 
+def test_what_costs_more_is_red_though_it_took_less_than_its_share_of_the_time() -> None:
+    """The dear region loses dollars while the cheap one loses time: whom to look at is the dear."""
+    dear = replace(EU, value="us-east", excess_ms=-0.9, low_ms=-1.0, high_ms=-0.8)
+    cheap = replace(EU, excess_ms=0.9, low_ms=0.8, high_ms=1.0, usd_per_hour=Decimal("-412.5"))
+    found = replace(FOUND, values=[cheap, dear])
+    assert sentence(found) == "region us-east, in decision/store: +$412.50 / h"
+    unknown = replace(dear, usd_per_hour=None)
+    rows = rows_of_values(replace(FOUND, values=[dear, cheap, unknown]), "the others")
+    assert [row.is_more for row in rows] == [True, False, False]
+
+
 def test_both_sides_are_said_with_n_and_how_many_stand_for_one() -> None:
     """A sample is said to be one."""
     assert populations(FOUND, "The rest") == (
