@@ -359,7 +359,7 @@ def _require_room(path: Path) -> None:
 def _explain(error: Exception, config: StoreConfig) -> Exception:
     text = str(error)
     if _OTHER_PATH in text:
-        return StoreInUseError(
+        return InputError(
             f"this process has already opened another store than {config.embedded_path}; "
             "one process owns one embedded store"
         )
@@ -389,6 +389,6 @@ def _closed_to_us(path: Path) -> Path | None:
 
 def _in_use(path: Path) -> StoreInUseError:
     return StoreInUseError(
-        f"store {path} is in use by another process; stop that one, or give this one its own with "
-        "MILLWORTH__STORE__URL=chdb:///PATH"
+        f"store {path} is held by another process, a service or a command; one has it at a time: "
+        "try again when that one has ended"
     )

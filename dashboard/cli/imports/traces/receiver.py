@@ -173,7 +173,6 @@ def receiving(settings: Settings, url: str | None) -> Iterator[Receiver]:
 
     Raises:
         StoreUnavailableError: a receiver was named and does not answer.
-        StoreInUseError: none answers, and yet another process holds the store.
         MillworthError: the store cannot be used.
     """
     base_url = (url or _receiver_url(settings)).rstrip("/")
