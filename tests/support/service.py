@@ -13,6 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+# Before a command: root reads and writes every file, unless it lays down the right to.
+_RIGHTS: Final = "-dac_override,-dac_read_search"
+LAY_DOWN: Final = (
+    ("setpriv", f"--bounding-set={_RIGHTS}", f"--inh-caps={_RIGHTS}") if os.geteuid() == 0 else ()
+)
 _TRIES: Final = 2_000
 
 
