@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from collector.core.disk import unusable
+from collector.core.disk import may_use, unusable
 from collector.core.errors import InputError, MillworthError, TransientError
 
 # What passes without a change of settings, and what a person does about it meanwhile.
@@ -209,6 +208,19 @@ def open_state(path: Path, *, bring_up: bool = True) -> sqlite3.Connection:
     return db
 
 
+def look_at_state(path: Path) -> None:
+    """Look at a file of the state that is there, as opening it does, and change nothing in it.
+
+    Raises:
+        InputError: this user may not use it, it holds something else, or it is of a newer program.
+        TransientError: its disk is full, or what else passes by itself.
+    """
+    closed = _closed_to_us(path)
+    if closed is not None:
+        raise _closed(f"alerts.state_path {path}", closed)
+    open_state(path, bring_up=False).close()
+
+
 def is_made(path: Path) -> bool:
     """Return whether a file has its tables, or something is wrong with it that opening tells."""
     try:
@@ -231,6 +243,10 @@ def _refused(path: Path, error: sqlite3.DatabaseError) -> MillworthError:
     closed = _closed_to_us(path)
     if closed is None:
         return InputError(f"{said}; let this user write it, and its directory")
+    return _closed(said, closed)
+
+
+def _closed(said: str, closed: Path) -> InputError:
     return InputError(
         f"{said}: this user cannot use {closed}; give it to the user of the service: "
         f"`chown USER: {closed}`"
@@ -238,10 +254,8 @@ def _refused(path: Path, error: sqlite3.DatabaseError) -> MillworthError:
 
 
 def _closed_to_us(path: Path) -> Path | None:
-    """Return the directory of a file, the file, or a log of it that this user may not write."""
-    if not os.access(path.parent, os.W_OK | os.X_OK):
+    """Return the directory of a file of the state, it, or a log of it that this user cannot use."""
+    logs = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
+    if not may_use(path.parent):
         return path.parent
-    for each in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
-        if each.exists() and not os.access(each, os.R_OK | os.W_OK):
-            return each
-    return None
+    return next((each for each in (path, *logs) if each.exists() and not may_use(each)), None)

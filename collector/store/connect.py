@@ -25,7 +25,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.audit.seal import AuditSeal
 from collector.core.config import StoreConfig
-from collector.core.disk import unusable
+from collector.core.disk import closed_to_us, unusable
 from collector.core.errors import (
     InputError,
     StoreInUseError,
@@ -367,24 +367,13 @@ def _explain(error: Exception, config: StoreConfig) -> Exception:
         return _in_use(config.embedded_path)
     if config.embedded_path is None:
         return explain(error, config.place)
-    closed = _closed_to_us(config.embedded_path)
+    closed = closed_to_us(config.embedded_path)
     if closed is not None:
         return InputError(
             f"store {config.embedded_path} did not open: this user cannot use {closed}; give all "
             f"of it to the user of the service: `chown -R USER: {config.embedded_path}`"
         )
     return StoreUnavailableError(f"store {config.embedded_path} did not open: {first_line(error)}")
-
-
-def _closed_to_us(path: Path) -> Path | None:
-    """Return a file or directory in a store that this user may not use, which the engine hides."""
-    for place, directories, files in os.walk(path):
-        for name in (*directories, *files):
-            found = Path(place, name)
-            needs = os.R_OK | os.W_OK | (os.X_OK if name in directories else 0)
-            if not found.is_symlink() and not os.access(found, needs):
-                return found
-    return None
 
 
 def _in_use(path: Path) -> StoreInUseError:

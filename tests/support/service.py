@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -30,8 +30,21 @@ def ended_within(pidfd: int, seconds: float) -> bool:
 
 def millworth(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run one command in a process of its own, as a person would."""
+    return _run((), arguments, environment)
+
+
+def millworth_without_rights(
+    *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run one command that may not use what the modes of files do not let it use."""
+    return _run(LAY_DOWN, arguments, environment)
+
+
+def _run(
+    wrapper: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "dashboard.cli.main", *arguments],
+        [*wrapper, sys.executable, "-m", "dashboard.cli.main", *arguments],
         capture_output=True,
         text=True,
         timeout=120,

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import Authority
-from tests.support.service import LAY_DOWN, RunningService, millworth
+from tests.support.service import RunningService, millworth, millworth_without_rights
 
 pytestmark = pytest.mark.integration
 
@@ -198,15 +198,7 @@ def test_file_without_read_permission_is_named(tmp_path: Path) -> None:
     path.write_text("[store]\n")
     path.chmod(0)
 
-    result = subprocess.run(
-        [
-            *LAY_DOWN,
-            *(sys.executable, "-m", "dashboard.cli.main", "config", "check", "--config", str(path)),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = millworth_without_rights("config", "check", "--config", str(path))
 
     assert_one_line(result, str(path), "cannot be read: Permission denied")
 
