@@ -20,6 +20,7 @@ from alerts.config import AlertsConfig
 from attribution.core.config import AttributionConfig, ChannelConfig
 from collector.auth.tokens import AccessConfig
 from collector.core.config import (
+    Address,
     AttributesConfig,
     CollectorConfig,
     DecisionsConfig,
@@ -52,7 +53,7 @@ class ReferenceConfig(Section):
 
     seed: int = Field(default=20261125, ge=0, description="Seed of the world and of the traffic")
     rate_per_s: float = Field(default=60.0, gt=0, le=1000, description="Decisions a second")
-    redis_url: str | None = Field(
+    redis_url: Address | None = Field(
         default=None,
         pattern=r"^(redis|rediss|valkey|unix)://.+",
         description="A Valkey or Redis, as redis://HOST:6379; by default an embedded one",
