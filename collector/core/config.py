@@ -47,8 +47,8 @@ def _address(url: str) -> str:
     has_host = not re.search(r"\s", host) if host else scheme in {"redis", "rediss", "valkey"}
     if host == "" or not has_host or port == 0:
         raise ValueError(
-            f"no address: write {scheme}://HOST:PORT, with a port of 1 to 65535, an IPv6 address in "
-            "brackets, and / ? # @ and : of a user or a password as %2F %3F %23 %40 and %3A"
+            f"no address: write {scheme}://HOST:PORT, with a port of 1 to 65535, an IPv6 address "
+            "in brackets, and / ? # @ and : of a user or a password as %2F %3F %23 %40 and %3A"
         )
     return url
 
