@@ -33,6 +33,13 @@ def millworth(*arguments: str, **environment: str) -> subprocess.CompletedProces
     return _run((), arguments, environment)
 
 
+def millworth_in(
+    directory: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run one command in a process of its own, given in a directory."""
+    return _run(("env", f"--chdir={directory}"), arguments, environment)
+
+
 def millworth_without_rights(
     *arguments: str, **environment: str
 ) -> subprocess.CompletedProcess[str]:

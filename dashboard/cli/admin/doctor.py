@@ -23,7 +23,8 @@ from collector.core.disk import Disk, closed_to_us, may_use
 from collector.core.errors import ConfigError, InputError, MillworthError
 from collector.core.http.address import authority
 from collector.otlp.native.spans import IS_THERE
-from collector.store.connect import STATE_DIR, Connections
+from collector.store.client.directory import STATE_DIR
+from collector.store.connect import Connections
 from collector.store.grants import excess_rights
 from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
 from collector.wal.directory import claim_directory

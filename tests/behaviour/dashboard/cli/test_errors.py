@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import Authority
-from tests.support.service import RunningService, millworth, millworth_without_rights
+from tests.support.service import RunningService, millworth, millworth_in, millworth_without_rights
 
 pytestmark = pytest.mark.integration
 
@@ -132,6 +132,32 @@ def test_server_that_is_away_is_one_line_with_the_reason(
     assert line.startswith(f"millworth: store {url} does not answer; start that server")
     assert "Connection refused" in line
     assert "max_execution_time" not in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this is <not xml",
+        "<clickhouse><users_config>nope.xml</users_config></clickhouse>",
+        "<clickhouse><path>{}/other/</path></clickhouse>",
+    ],
+)
+def test_file_of_the_working_directory_is_not_the_engines(tmp_path: Path, text: str) -> None:
+    """In `/tmp` anybody decides what is in `config.xml`; a command ended in a stack of Python."""
+    store, elsewhere = tmp_path / "store", tmp_path / "elsewhere"
+    environment = {
+        "MILLWORTH__STORE__URL": f"chdb://{store}",
+        "MILLWORTH__DASHBOARD__PORT": "1",
+        "PYTHONPATH": str(Path.cwd()),
+    }
+    assert millworth("migrate", **environment).returncode == 0
+    elsewhere.mkdir()
+    config = elsewhere / "config.xml"
+    config.write_text(text.format(elsewhere))
+    asked = millworth_in(elsewhere, "query", "SELECT 42 AS answer", **environment)
+    assert (asked.returncode, asked.stdout) == (0, '{"answer": 42}\n'), asked.stderr
+    assert asked.stderr == ""
+    assert list(elsewhere.iterdir()) == [config]
 
 
 @pytest.mark.parametrize("key", ["COLLECTOR__GRPC_PORT", "COLLECTOR__HTTP_PORT", "DASHBOARD__PORT"])
