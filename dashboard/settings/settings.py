@@ -46,6 +46,7 @@ _SECRET_KEY: Final = re.compile(
     r"alerts\.webhooks\.\d+\.(?:previous_)?secret|(?:identifiers|encryption)\.keys|access\.token"
 )
 _PASSWORD: Final = re.compile(r"://[^/@\s:]*:[^/@\s]+@")  # in an address
+_TOO_DEEP: Final = "{}: is nested too deep; no setting is: remove brackets, or dots in its keys"
 
 
 class ReferenceConfig(Section):
@@ -254,9 +255,12 @@ def _read_file(path: Path) -> dict[str, Any]:
         ) from error
     try:
         tree = tomllib.loads(text.removeprefix("\ufeff"))
+        secrets = list(_secrets(tree, ""))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}; correct that line") from error
-    for key in _secrets(tree, ""):
+    except RecursionError as error:
+        raise ConfigError(_TOO_DEEP.format(path)) from error
+    for key in secrets:
         require_secret_mode(path, mode, f"{key} is a secret")
     return tree
 
@@ -282,7 +286,11 @@ def _merge_environment(
         if not name.startswith(ENV_PREFIX):
             continue
         keys = [key.lower() for key in name.removeprefix(ENV_PREFIX).split("__")]
-        _set(tree, keys, _env_value(environment[name]), name)
+        try:
+            value = _env_value(environment[name])
+        except RecursionError as error:
+            raise ConfigError(_TOO_DEEP.format(name)) from error
+        _set(tree, keys, value, name)
         origins[".".join(keys)] = name
 
 
