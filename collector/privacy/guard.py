@@ -37,6 +37,10 @@ _LOG = get_logger("collector")
 KEPT_NS = 31 * NS_PER_DAY  # the TTL of the tables, and a day for the parts that wait for it
 # Of a file of keys, for messages.
 KEY_PURPOSE = "the key of [identifiers]"
+_TABLES_THERE = """
+SELECT name FROM system.tables
+WHERE database = currentDatabase() AND name IN {names:Array(String)}
+"""
 _TOKEN_TABLES = ("otel_traces", "otel_logs", "decisions", "outcomes")
 
 
@@ -258,15 +262,10 @@ def check_keys(identifiers: IdentifiersConfig, encryption: EncryptionConfig) -> 
 def _has_rows(store: Connections) -> bool:
     """Return whether anything is stored that may hold a token."""
     client = store.client()
-    there = [
-        table
-        for table in _TOKEN_TABLES
-        if client.query(f"EXISTS TABLE {table}").result_rows[0][0]  # not in a store without schema
-    ]
-    return any(
-        client.query(f"SELECT 1 FROM {table} LIMIT 1").result_rows  # noqa: S608 - names of ours
-        for table in there
-    )
+    found = client.query(_TABLES_THERE, parameters={"names": list(_TOKEN_TABLES)})
+    there = [row[0] for row in found.result_rows]  # none in a store without schema
+    look = " UNION ALL ".join(f"(SELECT 1 FROM {table} LIMIT 1)" for table in there)  # noqa: S608 - names of ours
+    return bool(there) and bool(client.query(look).result_rows)
 
 
 def _configured(config: IdentifiersConfig | EncryptionConfig, section: str) -> tuple[Key, ...]:

@@ -225,7 +225,7 @@ def _log(directory: Path) -> str:
 
 
 def _personal(settings: Settings) -> str:
-    """Say what becomes of personal data; its keys are read as a start reads them."""
+    """Return what becomes of personal data; its keys are read as a start reads them."""
     path, store = settings.store.embedded_path, None
     if path is not None and path.exists():
         # A role that receives nothing has no key, and which one runs over a server nobody says.
