@@ -20,7 +20,7 @@ from alerts.rules.base import RuleConfig
 from alerts.rules.dead_man import DeadManConfig
 from alerts.rules.kinds import KINDS, parse_rule
 from alerts.signature import key_of
-from collector.core.config import LocalPath, Section
+from collector.core.config import Address, LocalPath, Section
 from collector.core.errors import DecodeError
 
 DEAD_MAN = "dead-man"  # the rule that dead_man_seconds makes
@@ -44,7 +44,7 @@ class WebhookConfig(Section):
         max_length=64,
         description="Name of the receiver: a to z, 0 to 9 and -",
     )
-    url: str = Field(pattern=r"^https?://", description="Where to POST, as https://HOST/PATH")
+    url: Address = Field(pattern=r"^https?://", description="Where to POST, as https://HOST/PATH")
     secret: SecretStr = Field(
         default=SecretStr(""),
         description="whsec_ and base64 of 24 to 64 bytes; from the environment, not from this file",
@@ -71,7 +71,7 @@ class WebhookConfig(Section):
 class AlertmanagerConfig(Section):
     """One Alertmanager. Name every peer of a cluster: each is sent every alert."""
 
-    url: str = Field(
+    url: Address = Field(
         pattern=r"^https?://[^\s?#]+$",
         description="Address of its API, as http://HOST:9093, without /api/v2/alerts; may hold a "
         "user and a password",

@@ -11,7 +11,7 @@ from collector.core.clock import NS_PER_S, Clock, RisingClock
 from collector.core.config import AttributesConfig, CollectorConfig, DecisionsConfig
 from collector.core.counters import Counters
 from collector.core.disk import Disk
-from collector.core.errors import AddressInUseError, ConfigError, MillworthError
+from collector.core.errors import MillworthError
 from collector.core.log import get_logger
 from collector.core.worker import Worker
 from collector.otlp.check import Signal
@@ -181,7 +181,8 @@ class CollectorService:
         """Have the directory of the log alone: before anything is written that goes by it.
 
         Raises:
-            InputError: it cannot be used, or another process has it.
+            InputError: it cannot be used.
+            LogInUseError: another process has it.
         """
         if self._claim is None:
             self._claim = claim_directory(self._wal_dir, self._disk)
@@ -338,7 +339,7 @@ class CollectorService:
         try:
             self._grpc.bind()
             self._http.bind()
-        except (AddressInUseError, ConfigError):
+        except MillworthError:
             self._grpc.stop(0)
             self._release()
             raise

@@ -49,6 +49,10 @@ class Routing:
             return f"rule {event.rule} is in shadow until it is promoted"
         return self.better(event) or self._silences.hidden(event, now_ns)
 
+    def as_it_ended(self, reason: str) -> str:
+        """Return what hid an alert, as `reason` said it, with the end that it had."""
+        return self._silences.as_it_ended(reason)
+
     def better(self, event: AlertEvent) -> str:
         """Return the alerts that say the same better, "" where none does."""
         return self._inhibited(event) or self.explained(event)
@@ -78,7 +82,10 @@ class Routing:
         held = self._held.of(event.episode_id)
         if held is None or (held.is_overdue(now_ns) and event.to_state != Phase.COOLING):
             return ""
-        return f"held back until it is evaluated once more; before that: {held.reason}"
+        return (
+            f"held back until it is evaluated once more; before that: "
+            f"{self.as_it_ended(held.reason)}"
+        )
 
     def _inhibited(self, event: AlertEvent) -> str:
         """Return that the page of the same entry and subject fires, which says the same sooner."""

@@ -22,7 +22,7 @@ from alerts.read.reader import AlertReader
 from alerts.rows import AlertEvent, CaptureRequest
 from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig
 from alerts.state.held import Held, HeldAlerts
-from alerts.state.routed import OpenAlert, open_alerts, was_told
+from alerts.state.routed import OpenAlert, open_alerts, waits_to_be_told, was_told
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import FIRED, AlertState, Phase, Status, Transition
@@ -154,6 +154,10 @@ class Telling:
         """Return how an alert is held back now, None where it is not."""
         now_ns, reason = moment.now_ns, self._routing.reason(alert.last, moment.now_ns)
         if reason:
+            # What every receiver knows is not held back by a silence that came later.
+            is_known = not waits_to_be_told(self._memory, alert.episode_id)
+            if before is None and is_known and not self._routing.better(alert.last):
+                return None
             held = before or Held(alert.episode_id, True, reason, now_ns, now_ns, 0)
             if self._routing.better(alert.last):
                 held = replace(held, grace_ns=self._grace_ns(alert))
@@ -207,7 +211,10 @@ class Telling:
         evaluation = rule.evaluate(facts[state.rule], judged)
         transition = Transition.while_firing(state, moment.end_ns)
         told = self.of(rule, facts[state.rule], judged, transition, evaluation, moment)
-        event = held_back(told.event, held.reason, moment.now_ns - held.since_ns)
+        event = told.event
+        if waits_to_be_told(self._memory, state.episode_id):
+            why = self._routing.as_it_ended(held.reason)
+            event = held_back(event, why, moment.now_ns - held.since_ns)
         if was_told(self._memory, state.episode_id):
             event = replace(event, incident_id=alert.last.incident_id)
         after = replace(state, seq=transition.seq)

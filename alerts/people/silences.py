@@ -7,6 +7,7 @@ ever, and goes to no receiver; what fires still when the silence ends goes out t
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,11 @@ _READ: Final = """
 SELECT id, matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by
 FROM silences WHERE ends_ns > ? ORDER BY id
 """
+_ONE: Final = """
+SELECT id, matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by
+FROM silences WHERE id = ?
+"""
+_SAID: Final = re.compile(r"silence (\d+) of ")  # as a silence says itself
 _MAKE: Final = """
 INSERT INTO silences (matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by)
 VALUES (?, ?, ?, ?, ?, ?, '')
@@ -127,6 +133,12 @@ class Silences:
         """Return why an alert is hidden now, "" where it is not."""
         found = self.hiding(event, now_ns)
         return str(max(found, key=lambda silence: silence.ends_ns)) if found else ""
+
+    def as_it_ended(self, said: str) -> str:
+        """Return what `hidden` said, with the end that its silence had: one may be ended early."""
+        match = _SAID.match(said)
+        rows = self._memory.rows(_ONE, (int(match[1]),)) if match else []
+        return str(_silence(rows[0])) if rows else said
 
     def preview(self, matchers: Sequence[Matcher], now_ns: int) -> Preview:
         """Return what matchers hide now, and would have hidden in the last seven days."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from alerts.rows import AlertEvent, event_from_json
 from alerts.state.sqlite import AlertStore
 from alerts.state.subject import Subject
-from alerts.state.transitions import ALIGHT
+from alerts.state.transitions import ALIGHT, FIRED
 
 _OPEN = """
 SELECT states.episode_id, states.started_ns, events.row
@@ -60,6 +60,15 @@ def was_told(memory: AlertStore, episode_id: str) -> bool:
         " UNION ALL SELECT 1 FROM routed WHERE episode_id = ?1"
     )
     return bool(memory.rows(query, (episode_id,)))
+
+
+def waits_to_be_told(memory: AlertStore, episode_id: str) -> bool:
+    """Return whether a message that an alert fires waits, or nobody was told that it does."""
+    query = (
+        "SELECT 1 FROM deliveries WHERE episode_id = ? AND kind = ?"
+        " AND status IN ('held', 'pending')"
+    )
+    return bool(memory.rows(query, (episode_id, FIRED))) or not was_told(memory, episode_id)
 
 
 class RoutedAlerts:

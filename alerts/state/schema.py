@@ -1,8 +1,30 @@
-"""Pure: the tables of the alert state, and how an older file gets them."""
+"""I/O: the file of the alert state is opened: its tables, and how an older file gets them."""
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Final
+
+from collector.core.disk import may_use, unusable
+from collector.core.errors import InputError, MillworthError, TransientError
+
+# What passes without a change of settings, and what a person does about it meanwhile.
+_PASSING: Final = {
+    sqlite3.SQLITE_BUSY: "try again when the process that writes it has ended",
+    sqlite3.SQLITE_FULL: "free space on its disk",
+    sqlite3.SQLITE_IOERR: "repair its disk",
+    sqlite3.SQLITE_NOMEM: "free memory of this machine",
+}
+# It may be good, and it may be that of a running service: it is not to be moved away.
+_NOT_OURS: Final = (
+    sqlite3.SQLITE_AUTH,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+)
+_PRIMARY: Final = 0xFF  # of an error code of SQLite, whose other bits are details
 
 _FIRST: Final = """
 CREATE TABLE states (
@@ -138,3 +160,102 @@ STEPS: Final = (
     _EDITIONS,
 )
 SCHEMA_VERSION: Final = len(STEPS)
+
+
+def open_state(path: Path, *, bring_up: bool = True) -> sqlite3.Connection:
+    """Open the file of the alert state, and make it where it is not there.
+
+    Args:
+        path: of the file.
+        bring_up: whether an older file gets the tables that it lacks; without it nothing in a
+            file is changed.
+
+    Raises:
+        InputError: this user may not use it, it holds something else, or it is of a newer program.
+        TransientError: its disk is full, or what else passes by itself.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        remedy = "name a file in a directory that can be written"
+        raise unusable(f"alerts.state_path {path}", error, remedy) from error
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except sqlite3.OperationalError as error:
+        raise _refused(path, error) from error
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        # FULL: a transition that was acted upon survives a power cut, not only a kill.
+        db.execute("PRAGMA synchronous = FULL")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        # One that can be read alone says so now and not at each pass; BEGIN alone tells nothing.
+        db.execute("BEGIN IMMEDIATE")
+        db.execute(f"PRAGMA user_version = {version:d}")
+        db.execute("ROLLBACK")
+        if version < SCHEMA_VERSION and bring_up:
+            steps = " ".join(STEPS[version:])
+            db.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    except sqlite3.DatabaseError as error:
+        refused = _refused(path, error)  # before the end of this removes a log of it
+        db.close()
+        raise refused from error
+    if version > SCHEMA_VERSION:
+        db.close()
+        raise InputError(
+            f"alerts.state_path {path} was written by a newer Millworth (schema {version}); run "
+            "that one, or name another file"
+        )
+    return db
+
+
+def look_at_state(path: Path) -> None:
+    """Look at a file of the state that is there, as opening it does, and change nothing in it.
+
+    Raises:
+        InputError: this user may not use it, it holds something else, or it is of a newer program.
+        TransientError: its disk is full, or what else passes by itself.
+    """
+    closed = _closed_to_us(path)
+    if closed is not None:
+        raise _closed(f"alerts.state_path {path}", closed)
+    open_state(path, bring_up=False).close()
+
+
+def is_made(path: Path) -> bool:
+    """Return whether a file has its tables, or something is wrong with it that opening tells."""
+    try:
+        with closing(sqlite3.connect(path)) as db:
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        return True
+    return bool(version)
+
+
+def _refused(path: Path, error: sqlite3.DatabaseError) -> MillworthError:
+    """Return the error of ours where SQLite refuses a file."""
+    said, code = f"alerts.state_path {path}: {error}", error.sqlite_errorcode & _PRIMARY
+    if code in _PASSING:
+        return TransientError(f"{said}; {_PASSING[code]}")
+    if code not in _NOT_OURS:
+        return InputError(f"{said}; move the file away to start without its state")
+    if path.is_dir():
+        return InputError(f"{said}; it is a directory: name a file in a directory")
+    closed = _closed_to_us(path)
+    if closed is None:
+        return InputError(f"{said}; let this user write it, and its directory")
+    return _closed(said, closed)
+
+
+def _closed(said: str, closed: Path) -> InputError:
+    return InputError(
+        f"{said}: this user cannot use {closed}; give it to the user of the service: "
+        f"`chown USER: {closed}`"
+    )
+
+
+def _closed_to_us(path: Path) -> Path | None:
+    """Return the directory of a file of the state, it, or a log of it that this user cannot use."""
+    logs = (path.with_name(path.name + end) for end in ("-wal", "-shm"))
+    if not may_use(path.parent):
+        return path.parent
+    return next((each for each in (path, *logs) if each.exists() and not may_use(each)), None)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -24,11 +24,9 @@ from alerts.rows import (
     to_json,
 )
 from alerts.state.retry import DeliveryStatus
-from alerts.state.schema import SCHEMA_VERSION, STEPS
+from alerts.state.schema import is_made, open_state
 from alerts.state.subject import Subject
 from alerts.state.transitions import FIRED, AlertState, Phase
-from collector.core.disk import unusable
-from collector.core.errors import InputError, TransientError
 
 # Messages of one endpoint that may wait: at 20 kB each, 20 MB. What comes on top is kept as dead.
 PENDING_MAX = 1_000
@@ -69,12 +67,12 @@ class AlertStore:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.Lock()
-        self._db = _open(path)
+        self._db = open_state(path)
 
     @classmethod
     def there(cls, path: Path) -> Self | None:
         """Open a file that is there; None where this machine has none, or it is being made."""
-        return cls(path) if path.exists() and _is_made(path) else None
+        return cls(path) if path.exists() and is_made(path) else None
 
     def states(self) -> dict[tuple[str, Subject], AlertState]:
         """Return every state by rule and subject."""
@@ -240,53 +238,6 @@ class AlertStore:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    except OSError as error:
-        remedy = "name a file in a directory that can be written"
-        raise unusable(f"alerts.state_path {path}", error, remedy) from error
-    except sqlite3.OperationalError as error:
-        raise InputError(
-            f"alerts.state_path {path}: {error}; name a file in a directory that can be written"
-        ) from error
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        # FULL: a transition that was acted upon survives a power cut, not only a kill.
-        db.execute("PRAGMA synchronous = FULL")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        if version < SCHEMA_VERSION:
-            steps = " ".join(STEPS[version:])
-            db.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    except sqlite3.DatabaseError as error:
-        db.close()
-        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-            raise TransientError(
-                f"alerts.state_path {path}: {error}; free space on its disk"
-            ) from error
-        raise InputError(
-            f"alerts.state_path {path}: {error}; move the file away to start without its state"
-        ) from error
-    if version > SCHEMA_VERSION:
-        db.close()
-        raise InputError(
-            f"alerts.state_path {path} was written by a newer Millworth (schema {version}); run "
-            "that one, or name another file"
-        )
-    return db
-
-
-def _is_made(path: Path) -> bool:
-    """Return whether a file has its tables, or something is wrong with it that `_open` tells."""
-    try:
-        with closing(sqlite3.connect(path)) as db:
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-    except sqlite3.Error:
-        return True
-    return bool(version)
 
 
 def _drop_state(db: sqlite3.Connection, state: AlertState) -> None:

@@ -17,10 +17,12 @@ from dataclasses import astuple, dataclass, fields, replace
 from clickhouse_connect.driver.client import Client
 
 from collector.audit.seal import AuditSeal, Head
+from collector.core.log import get_logger
 from collector.core.sql import sql
 
 FIRST_PREV_HASH = "0" * 64
 _ALL = 2**62
+_log = get_logger("collector")
 _APPENDING = threading.Lock()
 _AFTER = sql("audit_after", __file__)
 _LAST_ACT = sql("last_act", __file__)
@@ -70,6 +72,8 @@ def append_audit(
         if head is None:
             stored = [AuditRow(*values) for values in client.query(_LAST).result_rows]
             last = (stored[0].seq, stored[0].hash) if stored else (0, FIRST_PREV_HASH)
+            if seal is not None and _is_sealed(last[1]):
+                _log.warning("audit_head_missing", begun_anew_behind_row=last[0])
         else:
             last = head.seq, head.hash
         row = AuditRow(last[0] + 1, at_ns, actor, action, detail, last[1], "")
@@ -135,6 +139,12 @@ def check_audit(rows: Iterable[AuditRow], seal: AuditSeal | None = None) -> Audi
     if head is not None and last.seq < head.seq:
         reason = f"rows up to {head.seq} are not here: the end was cut, or a backup was put back"
         return AuditState(count, last.seq, last.seq + 1, reason)
+    if seal is not None and head is None and _is_sealed(last.hash):
+        reason = (
+            f"{seal.head_path} is not here, which says what row is the last, so whether the end "
+            "was cut cannot be told; put it back from your backup: the next act begins another"
+        )
+        return AuditState(count, last.seq, last.seq + 1, reason)
     return AuditState(count, last.seq, None, "")
 
 
@@ -146,7 +156,7 @@ def _problem(row: AuditRow, last: AuditRow, seal: AuditSeal | None, head: Head |
         return _GONE
     if row.seq <= last.seq:
         return "its number is there twice"
-    is_sealed = ":" in row.hash
+    is_sealed = _is_sealed(row.hash)
     if head is not None and row.seq >= head.first_seq and not is_sealed:
         return "no key sealed it"
     if is_sealed and seal is None:
@@ -156,6 +166,10 @@ def _problem(row: AuditRow, last: AuditRow, seal: AuditSeal | None, head: Head |
     if not is_sealed and row.hash != row_hash(row):
         return "it was changed"
     return "" if row.prev_hash == last.hash else "it does not follow the row before it"
+
+
+def _is_sealed(said: str) -> bool:
+    return ":" in said
 
 
 def _covered(row: AuditRow) -> bytes:

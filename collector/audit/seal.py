@@ -45,12 +45,12 @@ class AuditSeal:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._path = directory / HEAD_FILE
+        self.head_path = directory / HEAD_FILE
         key = directory / KEY_FILE
-        if self._path.exists() and not key.exists():
+        if self.head_path.exists() and not key.exists():
             raise ConfigError(
                 f"{key} is gone, which sealed the audit: put it back from your backup; without "
-                f"it, remove {self._path} as well, and `millworth verify audit` will say so"
+                f"it, remove {self.head_path} as well, and `millworth verify audit` will say so"
             )
         self._keys: dict[str, Key] = {
             each.kid: each for each in made_keys_file(key, "the key of the audit")
@@ -80,22 +80,22 @@ class AuditSeal:
             ConfigError: its file is not as it was written.
         """
         try:
-            text = self._path.read_text(encoding="utf-8")
+            text = self.head_path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
         try:
             return Head(**json.loads(text))
         except (ValueError, TypeError) as error:
             raise ConfigError(
-                f"{self._path}: not as it was written; put it back from your backup, or remove it, "
-                "and `millworth verify audit` cannot tell a cut end"
+                f"{self.head_path}: not as it was written; put it back from your backup, or "
+                "remove it, and `millworth verify audit` cannot tell a cut end"
             ) from error
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Have the chain alone, among all processes of this machine."""
         lock = os.open(
-            self._path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600
+            self.head_path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600
         )
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -105,14 +105,14 @@ class AuditSeal:
 
     def move(self, head: Head) -> None:
         """Write the head down; it is on disk when this returns."""
-        draft = self._path.with_suffix(".new")
+        draft = self.head_path.with_suffix(".new")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
             os.write(descriptor, json.dumps(asdict(head)).encode())
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        draft.replace(self._path)
+        draft.replace(self.head_path)
 
 
 def _mac(key: Key, covered: bytes) -> str:

@@ -6,6 +6,7 @@ import difflib
 import re
 from pathlib import Path
 from typing import Annotated, Literal, get_args
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +30,33 @@ HorizonDays = Literal[30, 90, 365]
 LocalPath = Annotated[Path, AfterValidator(Path.absolute)]
 
 
+def _address(url: str) -> str:
+    """Return an address as it is; raise ValueError where nothing can have its host or port.
+
+    The text shows no part of it: of a password with a slash the parser takes a part for the port.
+    """
+    scheme = url.partition("://")[0]
+    if scheme not in {"http", "https", "redis", "rediss", "valkey"}:
+        return url
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port = "", None
+    # Without one, Redis is on this machine.
+    has_host = not re.search(r"\s", host) if host else scheme in {"redis", "rediss", "valkey"}
+    if host == "" or not has_host or port == 0:
+        raise ValueError(
+            f"no address: write {scheme}://HOST:PORT, with a port of 1 to 65535, an IPv6 address "
+            "in brackets, and / ? # @ and : of a user or a password as %2F %3F %23 %40 and %3A"
+        )
+    return url
+
+
+# An address of the settings; one that nothing can have would end a start in a stack of Python.
+Address = Annotated[str, AfterValidator(_address)]
+
+
 class Section(BaseModel):
     """One section of millworth.toml: frozen, and a key it does not know is an error."""
 
@@ -47,12 +75,12 @@ class Section(BaseModel):
 class StoreConfig(Section):
     """Where ClickHouse is: in this process over one directory, or a server."""
 
-    url: str = Field(
+    url: Address = Field(
         default="chdb:///var/lib/millworth/store",
         pattern=r"^(chdb:///|https?://).+",
         description="chdb:///PATH for the embedded engine, or http(s)://user:password@host:port",
     )
-    query_url: str = Field(
+    query_url: Address = Field(
         default="",
         pattern=r"^(https?://.+)?$",
         description="The same server, as http(s)://user:password@host:port, with the user for SQL "
@@ -106,6 +134,18 @@ class StoreConfig(Section):
         if path is not None:
             return str(path)
         return re.sub(r"//[^/]*@", "//", self.url).partition("?")[0]
+
+    @model_validator(mode="after")
+    def _path_is_the_engines(self) -> StoreConfig:
+        # It ends a path there: the tables of two stores would be in one directory, and the log and
+        # the keys in others.
+        path = self.embedded_path
+        if path is not None and set("?#") & set(str(path)):
+            raise ValueError(
+                f"store.url is {self.url!r}, and the engine takes what is behind ? or # for "
+                "options; name a directory without them"
+            )
+        return self
 
     @model_validator(mode="after")
     def _database_is_ours(self) -> StoreConfig:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import stat
 from pathlib import Path
 from typing import Final
 
@@ -64,6 +65,44 @@ def unusable(
     if error.errno in _PASSING:
         return TransientError(f"{what}: {why}; {_PASSING[error.errno]}")
     return kind(f"{what}: {why}; {remedy}")
+
+
+def closed_to_us(path: Path) -> Path | None:
+    """Return the first of a file or a directory, and all in it, that this user may not use.
+
+    To use is to read and to write, and a directory to enter; a key is only read.
+    """
+    if not may_use(path):
+        return path
+    for place, directories, files in os.walk(path):
+        for name in (*directories, *files):
+            found = Path(place, name)
+            if not found.is_symlink() and not may_use(found):
+                return found
+    return None
+
+
+def may_use(path: Path) -> bool:
+    """Return whether the machine lets this user use a path, and its mode does.
+
+    Root that became the user of a store keeps its rights, and would find all of it open.
+    """
+    needs = os.R_OK | os.W_OK
+    if path.suffix == ".key":
+        needs = os.R_OK
+    try:
+        found, user = path.stat(), os.geteuid()
+        needs |= os.X_OK if stat.S_ISDIR(found.st_mode) else 0
+    except FileNotFoundError:  # removed meanwhile
+        return True
+    except OSError:
+        return False
+    if found.st_uid == user:
+        bits = found.st_mode >> 6
+    else:
+        is_of_group = found.st_gid in (os.getegid(), *os.getgroups())
+        bits = found.st_mode >> 3 if is_of_group else found.st_mode
+    return os.access(path, needs) and (user == 0 or bits & needs == needs)
 
 
 def require_files() -> None:

@@ -3,6 +3,9 @@
 MillworthError
 ├── TransientError           the same call may succeed later: retry, bounded and jittered; exit 75
 │   ├── StoreUnavailableError
+│   ├── StoreInUseError      another process has the embedded store open, which may be a command
+│   ├── LogInUseError        another process has the directory of the log
+│   ├── AddressInUseError    a port is taken
 │   ├── SchemaMissingError   another process has not made the tables yet
 │   ├── LogFullError         the write-ahead log holds all it may: the sender has to wait
 │   ├── LogWriteError        the write-ahead log could not be written or synced
@@ -11,17 +14,14 @@ MillworthError
 │   └── BusyError            as many requests wait as may
 └── PermanentError           the same input fails again
     ├── ConfigError          a key or value in millworth.toml; ends the start with exit 2
-    ├── StoreInUseError      another process owns the embedded store; exit 2
     ├── StoreRefusedError    the store answers and will refuse again: rights, names, version; exit 2
-    ├── AddressInUseError    a port is taken; exit 2
     ├── MigrationError       an edited or unknown migration; exit 2
     ├── RequestTooLargeError a request that is larger than what may ever be taken
     ├── DecodeError          bytes from outside that are not what they claim to be
     ├── UnauthenticatedError a request without a token, or with one that is not good
     ├── PermissionDeniedError  a token that may not do this
     ├── InputError           a file, row or request that a person has to correct
-    │   ├── NotFoundError    it names what is not there
-    │   └── LogInUseError    another process has the directory of the log
+    │   └── NotFoundError    it names what is not there
     └── CaptureError         packets cannot be captured here; the service runs on without
 """
 
@@ -57,6 +57,18 @@ class TransientError(MillworthError):
 
 class StoreUnavailableError(TransientError):
     """The store did not answer."""
+
+
+class StoreInUseError(TransientError):
+    """Another process owns the embedded store's directory."""
+
+
+class LogInUseError(TransientError):
+    """Another process has the directory of the write-ahead log."""
+
+
+class AddressInUseError(TransientError):
+    """A port that the service listens on is taken."""
 
 
 class SchemaMissingError(TransientError):
@@ -99,16 +111,8 @@ class ConfigError(PermanentError):
     """A key or a value in millworth.toml is wrong."""
 
 
-class StoreInUseError(PermanentError):
-    """Another process owns the embedded store's directory."""
-
-
 class StoreRefusedError(PermanentError):
     """The store answers, and will refuse the same call again: rights, names or its version."""
-
-
-class AddressInUseError(PermanentError):
-    """A port that the service listens on is taken."""
 
 
 class MigrationError(PermanentError):
@@ -133,10 +137,6 @@ class PermissionDeniedError(PermanentError):
 
 class InputError(PermanentError):
     """A file, a row or a request that a person has to correct."""
-
-
-class LogInUseError(InputError):
-    """Another process has the directory of the write-ahead log."""
 
 
 class NotFoundError(InputError):

@@ -35,6 +35,12 @@ from collector.wal.frames import TRAILER_BYTES, Frame, request_start
 
 _LOG = get_logger("collector")
 KEPT_NS = 31 * NS_PER_DAY  # the TTL of the tables, and a day for the parts that wait for it
+# Of a file of keys, for messages.
+KEY_PURPOSE = "the key of [identifiers]"
+_TABLES_THERE = """
+SELECT name FROM system.tables
+WHERE database = currentDatabase() AND name IN {names:Array(String)}
+"""
 _TOKEN_TABLES = ("otel_traces", "otel_logs", "decisions", "outcomes")
 
 
@@ -90,7 +96,7 @@ class Protection:
             self._require_key_or_nothing_stored(directory / KEYS_FILE)
             if not (directory / KEYS_FILE).exists():
                 (directory / KIDS_FILE).unlink(missing_ok=True)  # nothing has their tokens
-            tokens = made_keys_file(directory / KEYS_FILE, "the key of [identifiers]")
+            tokens = made_keys_file(directory / KEYS_FILE, KEY_PURPOSE)
         check_known(directory, tokens)
         if not self._is_late:
             if tokens and (without := missing(directory, tokens)):
@@ -118,7 +124,7 @@ class Protection:
         may_be_made = not self._is_late if self._store is None else not _has_rows(self._store)
         if not may_be_made:
             raise ConfigError(
-                f"the key of [identifiers]: {path} is not there, and with another one nothing that "
+                f"{KEY_PURPOSE}: {path} is not there, and with another one nothing that "
                 "comes has the tokens of what is stored; put it back from a backup, name your "
                 "keys in identifiers.keys or keys_path, or, where it is lost for good or nothing "
                 f'is stored yet, make one: (umask 077; echo "b1:$(openssl rand -hex 32)" > {path})'
@@ -134,7 +140,10 @@ class Protection:
         path = directory / KEYS_FILE
         made = f"{path}" if path.exists() else f"{path}, which is not there yet"
         own = _configured(self._config, "identifiers")
-        check_known(directory, own)
+        if self._config.enabled and not own:
+            self._require_key_or_nothing_stored(path)
+        is_made = self._config.enabled and not own and path.exists()
+        check_known(directory, read_keys_file(path, KEY_PURPOSE) if is_made else own)
         keys = "your keys" if own else made
         if own and (without := missing(directory, own)):
             keys += f", WITHOUT {', '.join(without)}, which made tokens before"
@@ -252,8 +261,11 @@ def check_keys(identifiers: IdentifiersConfig, encryption: EncryptionConfig) -> 
 
 def _has_rows(store: Connections) -> bool:
     """Return whether anything is stored that may hold a token."""
-    look = " UNION ALL ".join(f"(SELECT 1 FROM {table} LIMIT 1)" for table in _TOKEN_TABLES)  # noqa: S608 - names of ours
-    return bool(store.client().query(look).result_rows)
+    client = store.client()
+    found = client.query(_TABLES_THERE, parameters={"names": list(_TOKEN_TABLES)})
+    there = [row[0] for row in found.result_rows]  # none in a store without schema
+    look = " UNION ALL ".join(f"(SELECT 1 FROM {table} LIMIT 1)" for table in there)  # noqa: S608 - names of ours
+    return bool(there) and bool(client.query(look).result_rows)
 
 
 def _configured(config: IdentifiersConfig | EncryptionConfig, section: str) -> tuple[Key, ...]:

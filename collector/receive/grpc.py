@@ -34,7 +34,7 @@ from collector.core.errors import (
     RequestTooLargeError,
     UnauthenticatedError,
 )
-from collector.core.http.address import authority
+from collector.core.http.address import authority, not_ours
 from collector.core.worker import Worker
 from collector.otlp.check import Signal
 from collector.otlp.outcomes import carries_outcome
@@ -120,7 +120,8 @@ class GrpcReceiver:
 
         Raises:
             AddressInUseError: another process has it.
-            ConfigError: strangers would be let in, or a certificate is not good.
+            ConfigError: it is not ours to take, strangers would be let in, or a certificate is not
+                good.
         """
         config = self._config
         open_listener("OTLP/gRPC", "collector.host", config.host, config.tls, asks=self._gate.asks)
@@ -136,10 +137,12 @@ class GrpcReceiver:
                 if credentials is None
                 else self._server.add_secure_port(address, credentials)
             )
-        except (OSError, RuntimeError) as error:
+        except OSError as error:
+            raise not_ours(config.host, self._port, "collector.grpc_port", error) from error
+        except RuntimeError as error:
             raise AddressInUseError(
-                f"{address} is taken or not ours to take; stop what "
-                "listens there, or set collector.grpc_port (or collector.host) to another"
+                f"{address} is taken; stop what listens there, or set collector.grpc_port (or "
+                "collector.host) to another"
             ) from error
 
     def _try_port(self) -> None:

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import logging
 import math
-import os
-import shutil
 import threading
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -25,14 +22,14 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.audit.seal import AuditSeal
 from collector.core.config import StoreConfig
-from collector.core.disk import unusable
+from collector.core.disk import closed_to_us
 from collector.core.errors import (
     InputError,
     StoreInUseError,
     StoreUnavailableError,
-    TransientError,
     first_line,
 )
+from collector.store.client.directory import inside, prepare_directory, require_room
 from collector.store.client.guarded import unspoilt
 from collector.store.client.held import held_s
 from collector.store.client.long_lists import with_long_lists
@@ -54,8 +51,6 @@ common.set_setting("max_error_size", 16 * 1024)
 _ENGINE_CONFIG = Path(__file__).parent / "embedded.xml"
 
 _CONNECT_SECONDS = 10
-# The schema of a first start, and the 1 MiB that the engine reserves for each part it writes.
-_START_BYTES_MIN = 16 * 1024 * 1024
 OUTSIDE_ARRAY_MAX = 5_000_000
 
 # What a cluster needs of every request (docs/adr/006): an insert returns when the shards have it; a
@@ -79,18 +74,6 @@ _NO_MERGES: Final[dict[str, int | str]] = {
     "merge_tree.max_bytes_to_merge_at_max_space_in_pool": 1,
     "merge_tree.max_bytes_to_merge_at_min_space_in_pool": 1,
 }
-
-# The engine reads this in the working directory; an option that comes with the connection is too
-# late for it. Where there are no cgroups, as in a namespace, it would write a stack of 30 lines at
-# each start; with them it would take what all processes of the container use for its own.
-_ENGINE_FILE = Path("config.xml")
-_ENGINE_SETTINGS = """<clickhouse>
-    <memory_worker_use_cgroup>0</memory_worker_use_cgroup>
-</clickhouse>
-"""
-
-# Ours by the default settings, so its missing parents are made.
-STATE_DIR: Final = Path("/var/lib/millworth")
 
 
 class Connections:
@@ -233,9 +216,9 @@ def connect(config: StoreConfig, *, merges: bool = True) -> Client:
     if path is not None:
         if held_s(path) is not None:
             raise _in_use(path)
-        _prepare_directory(path)
+        prepare_directory(path)
         if not (path / "metadata" / f"{config.database}.sql").exists():
-            _require_room(path)
+            require_room(path)
     try:
         client = _open(config, _CLUSTER_SETTINGS if config.cluster else {}, merges=merges)
         if path is not None:
@@ -250,40 +233,21 @@ def connect(config: StoreConfig, *, merges: bool = True) -> Client:
     return client
 
 
-def enter_directory(config: StoreConfig) -> None:
-    """Make the directory of the embedded engine the working directory, before it is opened.
-
-    The engine reads its own settings there, and keeps the schemas that it is handed.
-
-    Raises:
-        InputError: the directory cannot be made or entered.
-        TransientError: its disk is full.
-    """
-    path = config.embedded_path
-    if path is None:
-        return
-    _prepare_directory(path)
-    _require_room(path)
-    try:
-        os.chdir(path)
-    except OSError as error:
-        remedy = "let this user enter it with `chown`, or name another with MILLWORTH__STORE__URL=chdb:///PATH"
-        what = f"store.url: cannot enter the directory {path}"
-        raise unusable(what, error, remedy) from error
-    with suppress(OSError):  # without it the engine says more, and that is all
-        draft = _ENGINE_FILE.with_suffix(".new")  # nor is there half of it, on a full disk
-        draft.write_text(_ENGINE_SETTINGS, encoding="utf-8")
-        draft.replace(_ENGINE_FILE)
-
-
 def _open(config: StoreConfig, settings: dict[str, int | str], *, merges: bool = True) -> Client:
     path = config.embedded_path
     if path is not None:
-        # Loaded by whoever has the engine: it is not there beside a server.
-        from collector.store.client.embedded import open_embedded
-
         options = {**_engine_options(config), **({} if merges else _NO_MERGES)}
-        return open_embedded(path.absolute(), options)
+        try:
+            with inside(path):
+                # Loaded by whoever has the engine: it is not there beside a server. It is opened,
+                # over no directory, as it is loaded.
+                from collector.store.client.embedded import open_embedded
+
+                return open_embedded(path, options)
+        except ValueError as error:  # of the engine, where its own settings are not good
+            raise StoreUnavailableError(
+                f"store {path} did not open: {first_line(error)}"
+            ) from error
     client = clickhouse_connect.get_client(
         dsn=config.url,
         settings=settings,
@@ -328,38 +292,10 @@ def _engine_options(config: StoreConfig) -> dict[str, int | str]:
     }
 
 
-def _prepare_directory(path: Path) -> None:
-    """Make the directory, but not its parents: a missing parent is most often a typing error."""
-    try:
-        path.mkdir(parents=path.is_relative_to(STATE_DIR), exist_ok=True)
-    except FileNotFoundError as error:
-        raise InputError(
-            f"store.url: the directory {path.parent} does not exist; make it, "
-            "or name another with MILLWORTH__STORE__URL=chdb:///PATH"
-        ) from error
-    except OSError as error:
-        remedy = "make it yourself, or name another with MILLWORTH__STORE__URL=chdb:///PATH"
-        what = f"store.url: cannot make the directory {path}"
-        raise unusable(what, error, remedy) from error
-
-
-def _require_room(path: Path) -> None:
-    """Raise TransientError where the disk is full: of a database that it begins half is made.
-
-    No later start gets past that half.
-    """
-    disk = shutil.disk_usage(path)
-    if disk.free < _START_BYTES_MIN and disk.total > 0:  # some file systems tell neither
-        raise TransientError(
-            f"store.url: {path} has {disk.free:,} bytes free on its disk, and a start needs "
-            f"{_START_BYTES_MIN:,}; free space there"
-        )
-
-
 def _explain(error: Exception, config: StoreConfig) -> Exception:
     text = str(error)
     if _OTHER_PATH in text:
-        return StoreInUseError(
+        return InputError(
             f"this process has already opened another store than {config.embedded_path}; "
             "one process owns one embedded store"
         )
@@ -367,7 +303,7 @@ def _explain(error: Exception, config: StoreConfig) -> Exception:
         return _in_use(config.embedded_path)
     if config.embedded_path is None:
         return explain(error, config.place)
-    closed = _closed_to_us(config.embedded_path)
+    closed = closed_to_us(config.embedded_path)
     if closed is not None:
         return InputError(
             f"store {config.embedded_path} did not open: this user cannot use {closed}; give all "
@@ -376,19 +312,8 @@ def _explain(error: Exception, config: StoreConfig) -> Exception:
     return StoreUnavailableError(f"store {config.embedded_path} did not open: {first_line(error)}")
 
 
-def _closed_to_us(path: Path) -> Path | None:
-    """Return a file or directory in a store that this user may not use, which the engine hides."""
-    for place, directories, files in os.walk(path):
-        for name in (*directories, *files):
-            found = Path(place, name)
-            needs = os.R_OK | os.W_OK | (os.X_OK if name in directories else 0)
-            if not found.is_symlink() and not os.access(found, needs):
-                return found
-    return None
-
-
 def _in_use(path: Path) -> StoreInUseError:
     return StoreInUseError(
-        f"store {path} is in use by another process; stop that one, or give this one its own with "
-        "MILLWORTH__STORE__URL=chdb:///PATH"
+        f"store {path} is held by another process, a service or a command; one has it at a time: "
+        "try again when that one has ended"
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final
 
 from pydantic import Field
@@ -175,8 +176,8 @@ def checked_hold(hold: Hold, existing: Iterable[Hold], tables: Sequence[str]) ->
         raise InputError(f"hold {hold.name}: say why, with --reason; an auditor will ask")
     if not 0 <= hold.from_ns < hold.to_ns <= (HELD_UNTIL_S - 1) * NS_PER_S:
         raise InputError(
-            f"hold {hold.name}: from {hold.from_ns} to {hold.to_ns} is no time; from lies before "
-            "to, and both before 2100"
+            f"hold {hold.name}: from {_utc(hold.from_ns)} to {_utc(hold.to_ns)} is no time; from "
+            "lies before to, and both before 2100"
         )
     if not hold.tables or (ALL_TABLES in hold.tables and len(hold.tables) > 1):
         raise InputError(f"hold {hold.name}: name tables, or {ALL_TABLES} alone for all of them")
@@ -190,6 +191,14 @@ def checked_hold(hold: Hold, existing: Iterable[Hold], tables: Sequence[str]) ->
             f"hold {hold.name} is there, or was once; a name is used once, so take another"
         )
     return hold
+
+
+def _utc(ns: int) -> str:
+    """Return an instant as UTC; one that no calendar has as the nanoseconds that were given."""
+    try:
+        return f"{datetime.fromtimestamp(ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    except (ValueError, OverflowError, OSError):
+        return str(ns)
 
 
 def ttl_expression(event: str, interval: str, holds: Sequence[Hold]) -> str:

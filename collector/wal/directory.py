@@ -35,8 +35,8 @@ def claim_directory(directory: Path, disk: Disk) -> int:
     except OSError as error:
         os.close(descriptor)
         raise LogInUseError(
-            f"collector.wal_dir: {directory} is in use by another process; stop that one, or "
-            f"{remedy}"
+            f"collector.wal_dir: {directory} is in use by another process; try again when that "
+            f"one has ended, or, if it is of another store, {remedy}"
         ) from error
     return descriptor
 

@@ -74,9 +74,9 @@ class ApiClient:
         """Find the service.
 
         Raises:
-            InputError: what was named is no address.
+            InputError: what was named is no address; or no service answers, and yet another process
+                has held the store for long.
             StoreUnavailableError: a service was named and does not answer, or one is starting.
-            StoreInUseError: no service answers, and yet another process holds the store.
         """
         base_url = (_checked(url) or service_url(settings)).rstrip("/")
         if answers(base_url, trust(settings, base_url)):

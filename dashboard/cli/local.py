@@ -35,8 +35,7 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
 
     Raises:
         InputError: there is no store, it lacks a table of this program, or the directory of the log
-            cannot be used.
-        StoreInUseError: another process holds the store.
+            cannot be used, or another process has held the store for long.
         StoreUnavailableError: it has done so for a short time, as a service that starts.
     """
     path = settings.store.embedded_path

@@ -1,7 +1,8 @@
 """I/O: where `millworth` begins: each command is imported when it is run.
 
 Exit status: 0 done, 1 found something, 2 bad usage or configuration, 75 what is needed does not
-answer now. An error is one line on standard error that names the thing and the remedy.
+answer now, or another process has it. An error is one line on standard error that names the thing
+and the remedy.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ the store themselves, with the settings of `millworth.toml` in the working direc
 | 0 | done |
 | 1 | found something: a check failed, a row was refused, a budget was missed, a seal is wrong |
 | 2 | bad usage or configuration, in one line that names the thing and the remedy |
-| 75 | what is needed does not answer now, as what `--url` names: try it again later |
+| 75 | what is needed does not answer now, or another process has it: try it again later |
 
 This page is written by `make example`.
 

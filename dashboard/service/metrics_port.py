@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -11,7 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from collector.core.errors import AddressInUseError
+from collector.core.errors import AddressInUseError, ConfigError
 from dashboard.health.readiness import Answer
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class MetricsPort:
 
     Raises:
         AddressInUseError: the port is taken.
+        ConfigError: it is not ours to take.
     """
 
     def __init__(self, port: int, registry: CollectorRegistry, ready: Callable[[], Answer]) -> None:
@@ -38,7 +40,8 @@ class MetricsPort:
                 "127.0.0.1", port, self._answer, ThreadingWSGIServer, _SilentHandler
             )
         except OSError as error:
-            raise AddressInUseError(
+            kind = AddressInUseError if error.errno == errno.EADDRINUSE else ConfigError
+            raise kind(
                 f"--metrics-port {port} is taken ({error.strerror}); give another"
             ) from error
         self.port: int = self._server.server_port

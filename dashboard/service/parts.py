@@ -11,7 +11,8 @@ from collector.core.clock import Clock, RisingClock, SystemClock
 from collector.core.counters import Counters
 from collector.core.errors import ConfigError
 from collector.service import CollectorService
-from collector.store.connect import Connections, enter_directory
+from collector.store.client.directory import enter_directory
+from collector.store.connect import Connections
 from dashboard.health.elsewhere import CollectorCursor, Elsewhere
 from dashboard.health.store_clock import StoreClock
 from dashboard.service.role import ALL, Role

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import Field
 
-from collector.core.config import CollectorConfig, Section, TlsConfig
+from collector.core.config import Address, CollectorConfig, Section, TlsConfig
 from collector.core.http.address import authority
 
 # Of one file of outcomes, costs or rates that is sent to be imported.
@@ -24,7 +24,7 @@ class DashboardConfig(Section):
     refresh_s: float = Field(
         default=5.0, ge=1, le=3600, description="Time between two readings of an open page"
     )
-    public_url: str = Field(
+    public_url: Address = Field(
         default="",
         pattern=r"^(|https?://[^/\s]+)/?$",
         description="Address by which browsers reach the pages, as https://millworth.example.com; "

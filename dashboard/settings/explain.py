@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from typing import Final, get_args
 
@@ -40,7 +41,7 @@ def explain(
     value = first.get("input")
     # The value of a section would show the secrets in it.
     whole = ":" if first["type"] == "value_error" else ""  # what is said of a section
-    shown = f" is {value!r}:" if _may_be_shown(key, value) else whole
+    shown = f" is {_without_user(value)!r}:" if _may_be_shown(key, value) else whole
     said = complaint(first)
     if first["type"] == "tuple_type":
         said = "has a list of entries; write each as it is in the file, or all of them as JSON"
@@ -73,6 +74,11 @@ def _may_be_shown(key: str, value: object) -> bool:
         and not key.startswith("access.")
         and not key.endswith(".keys")
     )
+
+
+def _without_user(value: object) -> object:
+    """Return a value; of an address without user and password, however wrong it is."""
+    return re.sub("//.*@", "//**********@", value) if isinstance(value, str) else value
 
 
 def _did_you_mean(model: type[BaseModel], location: list[int | str]) -> str | None:

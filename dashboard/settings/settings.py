@@ -20,6 +20,7 @@ from alerts.config import AlertsConfig
 from attribution.core.config import AttributionConfig, ChannelConfig
 from collector.auth.tokens import AccessConfig
 from collector.core.config import (
+    Address,
     AttributesConfig,
     CollectorConfig,
     DecisionsConfig,
@@ -45,6 +46,7 @@ _SECRET_KEY: Final = re.compile(
     r"alerts\.webhooks\.\d+\.(?:previous_)?secret|(?:identifiers|encryption)\.keys|access\.token"
 )
 _PASSWORD: Final = re.compile(r"://[^/@\s:]*:[^/@\s]+@")  # in an address
+_TOO_DEEP: Final = "{}: is nested too deep; no setting is: remove brackets, or dots in its keys"
 
 
 class ReferenceConfig(Section):
@@ -52,7 +54,7 @@ class ReferenceConfig(Section):
 
     seed: int = Field(default=20261125, ge=0, description="Seed of the world and of the traffic")
     rate_per_s: float = Field(default=60.0, gt=0, le=1000, description="Decisions a second")
-    redis_url: str | None = Field(
+    redis_url: Address | None = Field(
         default=None,
         pattern=r"^(redis|rediss|valkey|unix)://.+",
         description="A Valkey or Redis, as redis://HOST:6379; by default an embedded one",
@@ -253,9 +255,12 @@ def _read_file(path: Path) -> dict[str, Any]:
         ) from error
     try:
         tree = tomllib.loads(text.removeprefix("\ufeff"))
+        secrets = list(_secrets(tree, ""))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}; correct that line") from error
-    for key in _secrets(tree, ""):
+    except RecursionError as error:
+        raise ConfigError(_TOO_DEEP.format(path)) from error
+    for key in secrets:
         require_secret_mode(path, mode, f"{key} is a secret")
     return tree
 
@@ -281,7 +286,11 @@ def _merge_environment(
         if not name.startswith(ENV_PREFIX):
             continue
         keys = [key.lower() for key in name.removeprefix(ENV_PREFIX).split("__")]
-        _set(tree, keys, _env_value(environment[name]), name)
+        try:
+            value = _env_value(environment[name])
+        except RecursionError as error:
+            raise ConfigError(_TOO_DEEP.format(name)) from error
+        _set(tree, keys, value, name)
         origins[".".join(keys)] = name
 
 

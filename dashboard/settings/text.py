@@ -219,8 +219,11 @@ def _value(value: object, *, mask: bool = True) -> str:
         return json.dumps(value)
     if isinstance(value, tuple):
         return f"[{', '.join(_value(item, mask=mask) for item in value)}]"
+    if isinstance(value, BaseModel):  # a section in a list; TOML has no null
+        there = ((name, getattr(value, name)) for name in type(value).model_fields)
+        return _value({name: each for name, each in there if each is not None}, mask=mask)
     if isinstance(value, Mapping):
-        pairs = ((_value(k, mask=mask), _value(v, mask=mask)) for k, v in value.items())
+        pairs = ((_key(str(k)), _value(v, mask=mask)) for k, v in value.items())
         inner = ", ".join(f"{name} = {item}" for name, item in pairs)
         return f"{{{inner}}}"
     # A TOML basic string escapes as JSON does.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_start_that_is_refused_leaves_the_chain_of_the_running_service_whole(
         assert millworth("migrate", **other).returncode == 0
         before = contents(tmp_path / "wal")
         refused = millworth("up", **other)
-        assert refused.returncode == 2
+        assert refused.returncode == os.EX_TEMPFAIL
         assert "collector.wal_dir: " in refused.stderr
         assert "is in use by another process" in refused.stderr
         # What a command does over the other store has its row there, and no head here.

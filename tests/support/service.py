@@ -8,11 +8,16 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+# Before a command: root reads and writes every file, unless it lays down the right to.
+_RIGHTS: Final = "-dac_override,-dac_read_search"
+LAY_DOWN: Final = (
+    ("setpriv", f"--bounding-set={_RIGHTS}", f"--inh-caps={_RIGHTS}") if os.geteuid() == 0 else ()
+)
 _TRIES: Final = 2_000
 
 
@@ -25,8 +30,28 @@ def ended_within(pidfd: int, seconds: float) -> bool:
 
 def millworth(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run one command in a process of its own, as a person would."""
+    return _run((), arguments, environment)
+
+
+def millworth_in(
+    directory: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run one command in a process of its own, given in a directory."""
+    return _run(("env", f"--chdir={directory}"), arguments, environment)
+
+
+def millworth_without_rights(
+    *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run one command that may not use what the modes of files do not let it use."""
+    return _run(LAY_DOWN, arguments, environment)
+
+
+def _run(
+    wrapper: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "dashboard.cli.main", *arguments],
+        [*wrapper, sys.executable, "-m", "dashboard.cli.main", *arguments],
         capture_output=True,
         text=True,
         timeout=120,

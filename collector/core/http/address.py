@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 
-from collector.core.errors import AddressInUseError
+from collector.core.errors import AddressInUseError, ConfigError, MillworthError
 
 # Connections that wait to be taken: more than a start under load leaves.
 _BACKLOG = 2048
@@ -19,14 +20,23 @@ def listen(host: str, port: int, key: str) -> socket.socket:
     """Listen on an address; port 0 takes any that is free.
 
     Raises:
-        AddressInUseError: it cannot be had; `key`, such as dashboard.port, is what the text names.
+        AddressInUseError: another process has it; `key`, such as dashboard.port, is what the text
+            names.
+        ConfigError: it cannot be had whoever asks again.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
-        section = key.partition(".")[0]
-        raise AddressInUseError(
-            f"{authority(host, port)} cannot be listened on ({error.strerror}); stop what listens "
-            f"there, or set {key} (or {section}.host) to another"
-        ) from error
+        raise not_ours(host, port, key, error) from error
+
+
+def not_ours(host: str, port: int, key: str, error: OSError) -> MillworthError:
+    """Return the error of ours where the machine refuses an address that a setting names."""
+    what = f"{authority(host, port)} cannot be listened on ({error.strerror})"
+    section = key.partition(".")[0]
+    if error.errno == errno.EADDRINUSE:  # until what has it ends
+        return AddressInUseError(
+            f"{what}; stop what listens there, or set {key} (or {section}.host) to another"
+        )
+    return ConfigError(f"{what}; set {key} (or {section}.host) to another")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.core.clock import NS_PER_S, SystemClock
-from collector.core.errors import MillworthError, StoreInUseError, StoreUnavailableError
+from collector.core.errors import InputError, MillworthError, StoreUnavailableError
 
 # The engine has it locked while it runs.
 LOCK_FILE: Final = "status"
@@ -63,7 +63,7 @@ def held_elsewhere(path: Path | None, base_url: str, part: str = "") -> Millwort
             f"{base_url} yet: it is starting (`millworth ready` says when it has), or is another "
             "command; try again then. If it serves elsewhere, name its address with --url"
         )
-    return StoreInUseError(
+    return InputError(
         f"{held} whose {part or 'service'} does not answer at {base_url}; name its address with "
         "--url, and if that is its address see its log: it may hang"
     )

@@ -14,16 +14,20 @@ from pathlib import Path
 import typer
 from rich.text import Text
 
+from alerts.state.schema import look_at_state
 from collector.audit.log import AuditState
 from collector.auth.gate import require_doors
 from collector.core.clock import NS_PER_S, SystemClock
 from collector.core.config import StoreConfig
+from collector.core.disk import Disk, closed_to_us, may_use
 from collector.core.errors import ConfigError, InputError, MillworthError
 from collector.core.http.address import authority
 from collector.otlp.native.spans import IS_THERE
-from collector.store.connect import STATE_DIR, Connections
+from collector.store.client.directory import STATE_DIR
+from collector.store.connect import Connections
 from collector.store.grants import excess_rights
 from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
+from collector.wal.directory import claim_directory
 from dashboard.cli.client import ApiClient, answers, service_url, trust
 from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
@@ -79,8 +83,9 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             if settings.store.embedded_path is None:
                 yield _tried("SQL from outside", lambda: _outside_rights(settings))
             yield from _ports(settings)
-            personal = protection_of(settings)
-            yield _tried("personal data", lambda: personal.describe(settings.wal_dir))
+            yield _tried("log", lambda: _log(settings.wal_dir))
+            yield _tried("personal data", lambda: _personal(settings))
+            yield _tried("alert state", lambda: _alert_state(settings.alerts_path))
     yield _tried("access", lambda: _access(settings))
     yield Finding("spans", True, _span_reader(settings))
     reason = recording_available(settings.packet)
@@ -202,6 +207,42 @@ def _no_store(path: Path) -> str:
             f"give {path.parent} to the user of the service with `chown`"
         )
     return f"the first start makes {path}"
+
+
+def _log(directory: Path) -> str:
+    """Say that the directory of the log can be written, and nobody has it; make none."""
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    closed = closed_to_us(directory) if existing == directory else existing
+    if closed is not None and not may_use(closed):
+        raise InputError(
+            f"collector.wal_dir: this user cannot use {closed}; give it to the user of the "
+            f"service: `chown -R USER: {closed}`"
+        )
+    if existing != directory:
+        return f"the first start makes {directory}"
+    os.close(claim_directory(directory, Disk()))
+    return f"can be written in {directory}"
+
+
+def _personal(settings: Settings) -> str:
+    """Return what becomes of personal data; its keys are read as a start reads them."""
+    path, store = settings.store.embedded_path, None
+    if path is not None and path.exists():
+        # A role that receives nothing has no key, and which one runs over a server nobody says.
+        store = Connections(settings.store, merges=False)
+    try:
+        return protection_of(settings, None, store).describe(settings.wal_dir)
+    finally:
+        if store is not None:
+            store.close()
+
+
+def _alert_state(path: Path) -> str:
+    """Say that the state of alerts can be used, where there is one."""
+    if not path.exists():
+        return f"the first start makes {path}"
+    look_at_state(path)
+    return f"can be used, at {path}"
 
 
 def _audit(settings: Settings) -> str:

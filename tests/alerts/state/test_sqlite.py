@@ -22,6 +22,7 @@ from tests.conftest import NOW_NS
 from tests.support.alerts.builders import event, message
 from tests.support.alerts.state_machine import SCRIPTS, observations, run
 from tests.support.examples import examples
+from tests.support.service import LAY_DOWN
 
 CHECKOUT = Subject("checkout", "eu-west")
 STATE = first_state("burn", CHECKOUT, NOW_NS)
@@ -163,6 +164,37 @@ def test_file_that_cannot_be_used_is_named(
 
     with pytest.raises(InputError, match=message):
         AlertStore(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "named"),
+    [
+        pytest.param("alerts.sqlite", 0o444, "alerts.sqlite", id="it can be read alone"),
+        pytest.param("alerts.sqlite", 0, "alerts.sqlite", id="it cannot be read"),
+        pytest.param(".", 0o555, "", id="its directory"),
+    ],
+)
+def test_file_of_another_user_is_named_with_chown(
+    tmp_path: Path, name: str, mode: int, named: str
+) -> None:
+    """A start ran on and judged nothing, or said to move good state away: silences were lost."""
+    path = tmp_path / "alerts.sqlite"
+    AlertStore(path).close()
+    (tmp_path / name).chmod(mode)
+    code = "import sys; from pathlib import Path; from alerts.state.sqlite import AlertStore"
+    opened = subprocess.run(
+        [*LAY_DOWN, sys.executable, "-c", f"{code}; AlertStore(Path(sys.argv[1]))", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (tmp_path / name).chmod(0o700)
+    said = opened.stderr.splitlines()[-1]
+    what = tmp_path / named if named else tmp_path
+    assert said.startswith("collector.core.errors.InputError: alerts.state_path "), opened.stderr
+    assert f"this user cannot use {what}; " in said
+    assert f"`chown USER: {what}`" in said
+    assert "move" not in said
 
 
 @settings(max_examples=examples(25), suppress_health_check=[HealthCheck.function_scoped_fixture])

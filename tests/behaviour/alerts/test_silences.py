@@ -13,6 +13,7 @@ from alerts.people.silences import Silences
 from alerts.people.window import Window
 from alerts.state.acts import Act
 from alerts.state.deliveries import Deliveries
+from alerts.state.routed import open_alerts
 from alerts.state.transitions import Phase
 from collector.audit.log import read_audit
 from collector.core.clock import NS_PER_S
@@ -107,6 +108,34 @@ def test_end_of_an_alert_that_was_sent_is_sent_through_a_silence(scene: Scene) -
         step(scene, slow_ms=0)
 
     assert received(scene) == ["alert.firing", "alert.resolved"]
+
+
+def test_alert_that_was_sent_before_its_silence_was_not_held_back(scene: Scene) -> None:
+    """Its history said that nobody was told for as long, though a receiver had it all the time."""
+    while received(scene) != ["alert.firing"]:
+        step(scene)
+    silence(scene, 1_000)
+    step(scene)
+    Silences(scene.job.state).end(1, Act("anna", scene.clock.ns), "done")
+    for _ in range(4):
+        step(scene)
+
+    assert received(scene) == ["alert.firing"]
+    assert scene.events() == ["firing"]
+
+
+def test_silence_that_was_ended_early_is_said_to_have_ended_then(scene: Scene) -> None:
+    """The history named the end that was planned, as if it lasted still."""
+    silence(scene, 1_000)
+    for _ in range(5):
+        step(scene)
+    ended = Silences(scene.job.state).end(1, Act("anna", scene.clock.ns), "done")
+    for _ in range(4):
+        step(scene)
+
+    assert received(scene) == ["alert.firing"]
+    [alert] = open_alerts(scene.job.state)
+    assert f"({ended}); " in alert.last.reason
 
 
 def test_maintenance_window_hides_nothing_before_it_begins(scene: Scene) -> None:

@@ -19,7 +19,7 @@ from collector.audit.log import (
     read_audit,
     row_hash,
 )
-from collector.audit.seal import HEAD_FILE, KEY_FILE, AuditSeal
+from collector.audit.seal import HEAD_FILE, KEY_FILE, AuditSeal, Head
 from collector.core.errors import ConfigError
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
@@ -155,6 +155,21 @@ def test_stop_between_the_row_and_the_head_accuses_nobody(
     assert state(store, sealed) == (None, "")
 
 
+def test_end_without_a_head_is_not_said_to_hold(
+    store: Connections, sealed: AuditSeal, tmp_path: Path
+) -> None:
+    """Who takes the head away can cut the end: all rows were said to hold."""
+    (tmp_path / HEAD_FILE).unlink()
+    delete(store, "seq >= 4")
+    broken, reason = state(store, sealed)
+    assert broken == 4
+    assert reason.startswith(f"{tmp_path / HEAD_FILE} is not here, ")
+    assert "whether the end was cut cannot be told" in reason
+    # A service that starts goes on behind what is there.
+    assert act(store, sealed, "next").seq == 4
+    assert state(store, sealed) == (None, "")
+
+
 def test_key_that_is_gone_is_not_replaced_without_a_word(
     store: Connections, sealed: AuditSeal, tmp_path: Path
 ) -> None:
@@ -186,6 +201,7 @@ def test_no_byte_of_any_row_changes_unseen(
         row = AuditRow(number + 1, NOW_NS, "ada", "held", f"act {number}", prev, "")
         covered = f'["{prev}", {number + 1}, {NOW_NS}, "ada", "held", "act {number}"]'
         rows.append(replace(row, hash=seal.seal(covered.encode())))
+    seal.move(Head(COUNT, rows[-1].hash, 1))
     assert check_audit(rows, seal).broken_seq is None
     before = getattr(rows[at], column)
     kind = st.integers(0, 2**63) if isinstance(before, int) else st.text(max_size=80)

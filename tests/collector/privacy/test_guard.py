@@ -125,6 +125,8 @@ def test_key_that_is_gone_beside_what_is_stored_stops_the_start(
     for _ in range(2):
         with pytest.raises(ConfigError, match=r"identifiers.key is not there.*put it back from"):
             start()
+        with pytest.raises(ConfigError, match=r"identifiers.key is not there"):
+            Protection(store=store).describe(tmp_path)  # `doctor` said that all is well
     assert not path.exists()
     kept.rename(path)
     assert start() == token

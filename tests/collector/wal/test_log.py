@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge
 
 from collector.core.disk import Disk
-from collector.core.errors import InputError, LogFullError, LogWriteError
+from collector.core.errors import InputError, LogFullError, LogInUseError, LogWriteError
 from collector.wal.directory import claim_directory
 from collector.wal.frames import encode_frame, scan, segment_created_ns
 from collector.wal.log import Budget, Log
@@ -302,7 +302,7 @@ def test_directory_has_one_owner(tmp_path: Path) -> None:
     """Two processes would store each other's segments and truncate each other's tails."""
     claim_directory(tmp_path / "wal", Disk())
 
-    with pytest.raises(InputError, match=r"wal is in use by another process; .*WAL_DIR=PATH"):
+    with pytest.raises(LogInUseError, match=r"wal is in use by another process; .*WAL_DIR=PATH"):
         claim_directory(tmp_path / "wal", Disk())
 
 

@@ -49,6 +49,35 @@ def test_map_of_a_name_that_is_not_ours_is_refused(tmp_path: Path, line: str, sa
 
 
 @pytest.mark.parametrize(
+    "key",
+    [
+        "[store]\nurl",
+        "[store]\nquery_url",
+        "[dashboard]\npublic_url",
+        "[reference]\nredis_url",
+        '[[alerts.webhooks]]\nname = "router"\nurl',
+        "[[alerts.alertmanagers]]\nurl",
+    ],
+)
+@pytest.mark.parametrize("place", ["h:99999", "h:0", "h:abc", "[::1", "u:p/w@h:8123"])
+def test_address_that_nothing_can_have_is_refused(tmp_path: Path, key: str, place: str) -> None:
+    """`config check` called it good, and `up` ended in a stack of Python, for ever anew."""
+    scheme = "redis" if key.endswith("redis_url") else "http"
+    refused = refusal(tmp_path, f'{key} = "{scheme}://{place}"\n')
+    assert f"write {scheme}://HOST:PORT, with a port of 1 to 65535" in refused or (
+        "public_url" in key and "expected Address by which browsers reach the pages" in refused
+    )
+    assert "p/w" not in refused  # a password stays out of the journal
+
+
+@pytest.mark.parametrize("path", ["/srv/st?a", "/srv/st#a"])
+def test_store_in_a_directory_that_the_engine_cuts_is_refused(tmp_path: Path, path: str) -> None:
+    """Its tables were in `/srv/st`, where another store has its own, and its log was elsewhere."""
+    refused = refusal(tmp_path, f'[store]\nurl = "chdb://{path}"\n')
+    assert f"store.url is 'chdb://{path}', and the engine takes what is behind ? or #" in refused
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("[dashboard]\nport = true\n", "dashboard.port is True: a number is expected"),

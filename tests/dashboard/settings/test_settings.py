@@ -164,6 +164,29 @@ def test_directory_in_place_of_a_file_is_an_error(tmp_path: Path) -> None:
         load(tmp_path, environment={})
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(f"a = {'[' * 5_000}{']' * 5_000}\n", id="brackets"),
+        pytest.param(f"a = {'{a = ' * 5_000}1{'}' * 5_000}\n", id="braces"),
+        pytest.param(f"{'a.' * 5_000}a = 1\n", id="dots"),
+    ],
+)
+def test_file_that_is_nested_without_end_is_an_error(tmp_path: Path, text: str) -> None:
+    """It was a stack of Python; no setting is as deep."""
+    path = tmp_path / "millworth.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"millworth.toml: is nested too deep; no setting"):
+        load(path, environment={})
+
+
+def test_variable_that_is_nested_without_end_is_an_error() -> None:
+    """Its value is read as JSON."""
+    deep = "[" * 50_000 + "]" * 50_000
+    with pytest.raises(ConfigError, match="MILLWORTH__STORE__URL: is nested too deep; no setting"):
+        load(None, environment={"MILLWORTH__STORE__URL": deep})
+
+
 def test_example_holds_every_key_and_runs_as_it_is(tmp_path: Path) -> None:
     """It is the reference of the settings: a key that is missing there does not exist for users."""
     text = settings_text.example()

@@ -35,8 +35,9 @@ from collector.receive.http_app import PROTOBUF
 from collector.receive.once import HEADER, TWICE_HEADER
 from collector.receive.status import status_text
 from collector.service import CollectorService
+from collector.store.client.directory import enter_directory
 from collector.store.client.held import held_elsewhere
-from collector.store.connect import Connections, enter_directory
+from collector.store.connect import Connections
 from collector.store.cursors import furthest_cursor
 from dashboard.cli.client import TIMEOUT_S, trust
 from dashboard.service.schema import require_clock, require_schema
@@ -173,7 +174,6 @@ def receiving(settings: Settings, url: str | None) -> Iterator[Receiver]:
 
     Raises:
         StoreUnavailableError: a receiver was named and does not answer.
-        StoreInUseError: none answers, and yet another process holds the store.
         MillworthError: the store cannot be used.
     """
     base_url = (url or _receiver_url(settings)).rstrip("/")

@@ -1,4 +1,7 @@
-"""Whatever is wrong at a start ends in one line that names it and the remedy, with exit 2."""
+"""Whatever is wrong at a start ends in one line that names it and the remedy, with exit 2.
+
+What passes by itself ends with 75, so that systemd tries again.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,24 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import Authority
-from tests.support.service import RunningService, millworth
+from tests.support.service import RunningService, millworth, millworth_in, millworth_without_rights
 
 pytestmark = pytest.mark.integration
 
+# What a command does with a store while it is at work.
+OPEN = """
+import sys
+from collector.core.config import StoreConfig
+from collector.store.connect import Connections
+Connections(StoreConfig(url=sys.argv[1])).client()
+print("open", flush=True)
+sys.stdin.read()
+"""
 
-def assert_one_line(result: subprocess.CompletedProcess[str], *parts: str) -> None:
-    """Assert exit 2 and one line on standard error that holds every part."""
-    assert result.returncode == 2, result.stderr
+
+def assert_one_line(result: subprocess.CompletedProcess[str], *parts: str, status: int = 2) -> None:
+    """Assert the exit status and one line on standard error that holds every part."""
+    assert result.returncode == status, result.stderr
     lines = [line for line in result.stderr.splitlines() if line.startswith("millworth: ")]
     assert len(lines) == 1, result.stderr
     assert "Traceback" not in result.stderr
@@ -40,9 +53,31 @@ def taken_port() -> Iterator[int]:
 def test_second_service_on_one_directory_is_refused(tmp_path: Path) -> None:
     """Two owners of one embedded store would destroy it."""
     with RunningService(tmp_path) as first:
-        assert_one_line(
-            millworth("up", **first.environment), str(first.store_path), "another process"
-        )
+        second = millworth("up", **first.environment)
+    assert_one_line(
+        second,
+        f"store {first.store_path} is held by another process",
+        "try again when that one has ended",
+        status=os.EX_TEMPFAIL,
+    )
+
+
+def test_service_that_meets_a_command_at_work_is_tried_again(tmp_path: Path) -> None:
+    """With exit 2 systemd left it down for good; its remedy would have begun an empty store."""
+    environment = RunningService(tmp_path).environment
+    url = environment["MILLWORTH__STORE__URL"]
+    assert millworth("migrate", **environment).returncode == 0
+    with subprocess.Popen(
+        [sys.executable, "-c", OPEN, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"open\n"
+        refused = millworth("up", **environment)
+        holder.communicate()
+    assert_one_line(refused, "try again", status=os.EX_TEMPFAIL)
+    assert "MILLWORTH__STORE__URL" not in refused.stderr
+    with RunningService(tmp_path):
+        pass
 
 
 def test_command_beside_a_service_that_starts_says_so_in_a_line(tmp_path: Path) -> None:
@@ -99,6 +134,32 @@ def test_server_that_is_away_is_one_line_with_the_reason(
     assert "max_execution_time" not in line
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this is <not xml",
+        "<clickhouse><users_config>nope.xml</users_config></clickhouse>",
+        "<clickhouse><path>{}/other/</path></clickhouse>",
+    ],
+)
+def test_file_of_the_working_directory_is_not_the_engines(tmp_path: Path, text: str) -> None:
+    """In `/tmp` anybody decides what is in `config.xml`; a command ended in a stack of Python."""
+    store, elsewhere = tmp_path / "store", tmp_path / "elsewhere"
+    environment = {
+        "MILLWORTH__STORE__URL": f"chdb://{store}",
+        "MILLWORTH__DASHBOARD__PORT": "1",
+        "PYTHONPATH": str(Path.cwd()),
+    }
+    assert millworth("migrate", **environment).returncode == 0
+    elsewhere.mkdir()
+    config = elsewhere / "config.xml"
+    config.write_text(text.format(elsewhere))
+    asked = millworth_in(elsewhere, "query", "SELECT 42 AS answer", **environment)
+    assert (asked.returncode, asked.stdout) == (0, '{"answer": 42}\n'), asked.stderr
+    assert asked.stderr == ""
+    assert list(elsewhere.iterdir()) == [config]
+
+
 @pytest.mark.parametrize("key", ["COLLECTOR__GRPC_PORT", "COLLECTOR__HTTP_PORT", "DASHBOARD__PORT"])
 def test_taken_port_names_the_port_and_the_key(tmp_path: Path, taken_port: int, key: str) -> None:
     """An operator has to know which of the three ports, and which key moves it."""
@@ -112,7 +173,12 @@ def test_taken_port_names_the_port_and_the_key(tmp_path: Path, taken_port: int, 
 
     result = millworth("up", **environment)
 
-    assert_one_line(result, f"127.0.0.1:{taken_port}", key.lower().replace("__", "."))
+    assert_one_line(
+        result,
+        f"127.0.0.1:{taken_port}",
+        key.lower().replace("__", "."),
+        status=os.EX_TEMPFAIL,
+    )
     assert "add_port" not in result.stderr  # a library's own words beside ours
 
 
@@ -153,22 +219,12 @@ def test_missing_directory_is_named(tmp_path: Path) -> None:
 
 
 def test_file_without_read_permission_is_named(tmp_path: Path) -> None:
-    """Root reads every file, unless it lays down the right to."""
+    """The line names it, and what the machine says."""
     path = tmp_path / "millworth.toml"
     path.write_text("[store]\n")
     path.chmod(0)
-    rights = "-dac_override,-dac_read_search"
-    lay_down = ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
 
-    result = subprocess.run(
-        [
-            *(lay_down if os.geteuid() == 0 else []),
-            *(sys.executable, "-m", "dashboard.cli.main", "config", "check", "--config", str(path)),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = millworth_without_rights("config", "check", "--config", str(path))
 
     assert_one_line(result, str(path), "cannot be read: Permission denied")
 
