@@ -34,9 +34,9 @@ def listen(host: str, port: int, key: str) -> socket.socket:
 def not_ours(host: str, port: int, key: str, error: OSError) -> MillworthError:
     """Return the error of ours where the machine refuses an address that a setting names."""
     what = f"{authority(host, port)} cannot be listened on ({error.strerror})"
-    section = key.partition(".")[0]
-    if error.errno == errno.EADDRINUSE:  # until what has it ends
-        return AddressInUseError(
-            f"{what}; stop what listens there, or set {key} (or {section}.host) to another"
-        )
-    return ConfigError(f"{what}; set {key} (or {section}.host) to another")
+    change = f"set {key} (or {key.partition('.')[0]}.host) to another"
+    if error.errno == errno.EADDRINUSE:
+        return AddressInUseError(f"{what}; stop what listens there, or {change}")
+    if error.errno == errno.EADDRNOTAVAIL:  # an interface may come up after the service
+        return AddressInUseError(f"{what}; give this machine that address, or {change}")
+    return ConfigError(f"{what}; {change}")

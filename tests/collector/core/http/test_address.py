@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
-from collector.core.errors import ConfigError
-from collector.core.http.address import authority, listen
+from collector.core.errors import AddressInUseError, ConfigError
+from collector.core.http.address import authority, listen, not_ours
 
 
 @pytest.mark.parametrize(
@@ -21,7 +23,13 @@ def test_address_of_each_kind(host: str, expected: str) -> None:
     assert authority(host, 4317) == expected
 
 
-def test_address_of_no_machine_of_ours_is_a_wrong_setting() -> None:
-    """A taken port passes by itself; this one a person has to change."""
-    with pytest.raises(ConfigError, match=r"192\.0\.2\.1:4317 .*; set collector\.grpc_port"):
+def test_address_that_the_machine_may_get_is_waited_for() -> None:
+    """An interface comes up after the service; what may not be had is a wrong setting."""
+    with pytest.raises(AddressInUseError, match=r"192\.0\.2\.1:4317 .*; give this machine that"):
         listen("192.0.2.1", 4317, "collector.grpc_port")
+    denied = not_ours("127.0.0.1", 43, "dashboard.port", PermissionError(errno.EACCES, "denied"))
+    assert isinstance(denied, ConfigError)
+    assert str(denied) == (
+        "127.0.0.1:43 cannot be listened on (denied); set dashboard.port (or dashboard.host) to "
+        "another"
+    )
