@@ -22,7 +22,7 @@ from alerts.read.reader import AlertReader
 from alerts.rows import AlertEvent, CaptureRequest
 from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig
 from alerts.state.held import Held, HeldAlerts
-from alerts.state.routed import OpenAlert, open_alerts, waits_to_be_told, was_told
+from alerts.state.routed import OpenAlert, open_alerts, waits_to_be_told, was_known, was_told
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import FIRED, AlertState, Phase, Status, Transition
@@ -139,7 +139,10 @@ class Telling:
                 failed.append(error)
                 self._held.write([known[held.episode_id]])
                 continue
-            self._memory.record([update], now_ns=moment.now_ns)
+            if update is None:
+                self._held.write([], [held.episode_id])
+            else:
+                self._memory.record([update], now_ns=moment.now_ns)
         if failed:
             raise failed[0]
 
@@ -154,10 +157,6 @@ class Telling:
         """Return how an alert is held back now, None where it is not."""
         now_ns, reason = moment.now_ns, self._routing.reason(alert.last, moment.now_ns)
         if reason:
-            # What every receiver knows is not held back by a silence that came later.
-            is_known = not waits_to_be_told(self._memory, alert.episode_id)
-            if before is None and is_known and not self._routing.better(alert.last):
-                return None
             held = before or Held(alert.episode_id, True, reason, now_ns, now_ns, 0)
             if self._routing.better(alert.last):
                 held = replace(held, grace_ns=self._grace_ns(alert))
@@ -202,9 +201,14 @@ class Telling:
         held: Held,
         facts: Mapping[str, Any],
         moment: Moment,
-    ) -> Update:
-        """Return what tells of an alert now."""
-        rule = self._rules[state.rule]
+    ) -> Update | None:
+        """Return what tells of an alert now, None where every receiver knew of it before."""
+        rule, is_new = self._rules[state.rule], waits_to_be_told(self._memory, state.episode_id)
+        # What every receiver knew is not held back by a silence that came later.
+        if not (is_new or held.grace_ns or held.from_ns) and was_known(
+            self._memory, state.episode_id, held.since_ns
+        ):
+            return None
         if state.shown is Phase.UNKNOWN:  # nobody knows more than that
             return Update(state, told=self._body(rule, state, Told(alert.last)))
         judged = _after(state, held)
@@ -212,7 +216,7 @@ class Telling:
         transition = Transition.while_firing(state, moment.end_ns)
         told = self.of(rule, facts[state.rule], judged, transition, evaluation, moment)
         event = told.event
-        if waits_to_be_told(self._memory, state.episode_id):
+        if is_new:
             why = self._routing.as_it_ended(held.reason)
             event = held_back(event, why, moment.now_ns - held.since_ns)
         if was_told(self._memory, state.episode_id):

@@ -62,6 +62,15 @@ def was_told(memory: AlertStore, episode_id: str) -> bool:
     return bool(memory.rows(query, (episode_id,)))
 
 
+def was_known(memory: AlertStore, episode_id: str, at_ns: int) -> bool:
+    """Return whether a receiver knew that an alert fires before it was hidden at an instant."""
+    query = (
+        "SELECT 1 FROM deliveries WHERE episode_id = ?1 AND kind = ?2 AND tried_ns BETWEEN 1 AND ?3"
+        " UNION ALL SELECT 1 FROM routed WHERE episode_id = ?1 AND ended_ns IS NOT NULL"
+    )
+    return bool(memory.rows(query, (episode_id, FIRED, at_ns)))
+
+
 def waits_to_be_told(memory: AlertStore, episode_id: str) -> bool:
     """Return whether a message that an alert fires waits, or nobody was told that it does."""
     query = (

@@ -193,8 +193,7 @@ def open_state(path: Path, *, bring_up: bool = True) -> sqlite3.Connection:
         db.execute(f"PRAGMA user_version = {version:d}")
         db.execute("ROLLBACK")
         if version < SCHEMA_VERSION and bring_up:
-            steps = " ".join(STEPS[version:])
-            db.executescript(f"BEGIN; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            version = _bring_up(db, version)
     except sqlite3.DatabaseError as error:
         refused = _refused(path, error)  # before the end of this removes a log of it
         db.close()
@@ -206,6 +205,22 @@ def open_state(path: Path, *, bring_up: bool = True) -> sqlite3.Connection:
             "that one, or name another file"
         )
     return db
+
+
+def _bring_up(db: sqlite3.Connection, version: int) -> int:
+    """Give an older file the tables that it lacks; another role may do the same meanwhile."""
+    steps = " ".join(STEPS[version:])
+    try:
+        db.executescript(
+            f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        )
+    except sqlite3.OperationalError:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        (now,) = db.execute("PRAGMA user_version").fetchone()
+        if now != SCHEMA_VERSION:
+            raise
+    return SCHEMA_VERSION
 
 
 def look_at_state(path: Path) -> None:

@@ -20,8 +20,9 @@ from collector.core.intervals import Z90 as Z90
 from collector.core.intervals import Z95 as Z95
 from collector.core.intervals import wilson as wilson
 
-# Of fewer minutes nobody can tell how much late decisions come together.
-_MINUTES_MIN = 10
+# Of fewer minutes nobody can tell how much late decisions come together: a pause may be in several,
+# and is in each of so many the less likely.
+_MINUTES_MIN, _MINUTES_EACH = 10, 3
 
 
 class Verdict(StrEnum):
@@ -76,7 +77,7 @@ def promises(p50_ms: float | None, p95_ms: float | None, measured: Measured) -> 
         low, high = share_interval(over, measured.decisions, each, measured.minutes)
         allowed = 1 - quantile
         verdict = Verdict.MET if high <= allowed else Verdict.UNCLEAR
-        if low > allowed and len(measured.minutes) >= _MINUTES_MIN:
+        if low > allowed and _is_told(each, measured.minutes, allowed):
             verdict = Verdict.MISSED
         found.append(
             Promise(
@@ -90,6 +91,14 @@ def promises(p50_ms: float | None, p95_ms: float | None, measured: Measured) -> 
             )
         )
     return found
+
+
+def _is_told(each_over: Sequence[int], each: Sequence[int], allowed: float) -> bool:
+    """Return whether minutes tell of more than one pause: many do, and a few that are all over."""
+    if len(each) >= _MINUTES_MIN:
+        return True
+    lows = [wilson(over, n)[0] for over, n in zip(each_over, each, strict=True) if n]
+    return len(lows) >= _MINUTES_EACH and min(lows) > allowed
 
 
 def share_interval(

@@ -333,10 +333,8 @@ def _earned_in_halves(table: Table) -> Ints:
     """Return `matrix()` of sums that may be beyond 64 bits, in halves."""
     return np.stack(
         [
-            micros_in_halves(table[_stored_name(each.name)])
-            if each.name.endswith("_micros")
-            else halves(ints(table[each.name]))
-            for each in fields(EarnedInCells)
+            micros_in_halves(column) if pa.types.is_decimal(column.type) else halves(ints(column))
+            for column in (table[_stored_name(each.name)] for each in fields(EarnedInCells))
         ],
         axis=1,
     )

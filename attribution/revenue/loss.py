@@ -38,7 +38,7 @@ from attribution.revenue.sums import (
     Earned,
     EarnedInCells,
     Floats,
-    squared,
+    squares,
 )
 from collector.core.clock import NS_PER_MS, NS_PER_S
 
@@ -127,10 +127,14 @@ class Cells:
     @property
     def earned(self) -> EarnedInCells:
         """Return what the decisions of each cell earned."""
+        margins, large_margins = squares(self.margin_micros)
+        revenues, large_revenues = squares(self.revenue_micros)
         return EarnedInCells(
             **{each.name: getattr(self, each.name) for each in fields(Earned)},
-            margin_squared_micros=squared(self.margin_micros),
-            revenue_squared_micros=squared(self.revenue_micros),
+            margin_squares=margins,
+            margin_large_squares=large_margins,
+            revenue_squares=revenues,
+            revenue_large_squares=large_revenues,
         )
 
 

@@ -24,10 +24,13 @@ MICROS = 1_000_000
 PPB = 1_000_000_000
 BASES = ("margin", "revenue", "expected", "unknown")
 MARGIN, REVENUE, EXPECTED, UNKNOWN = range(4)
-# A cell that earned more counts as so many thousandths of a dollar in a sum of squares.
-_THOUSANDTHS_MAX = 3 * 10**9
+# Squares are whole numbers, so that what entered a window can leave it: of hundred-thousandths of a
+# dollar, and of what is larger than 64 bits of squares hold, of so many times as much.
+_MICROS_OF_ONE, _LARGE_BITS, _LARGE_FROM = 10, 26, 2**31
+_SQUARE_USD = (_MICROS_OF_ONE / MICROS) ** 2
 # One more sale may be so many times as large, where amounts are as unlike as of a heavy tail.
 _LARGER = 3.0
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +89,16 @@ class Earned:
 
 @dataclass(frozen=True, slots=True)
 class EarnedInCells(Earned):
-    """The same with the squares of what each cell earned, in millionths of USD^2.
+    """The same with the squares of what each cell earned, as `squares` counts them.
 
     A cell is a second of a class, and of few sales hardly one has two. Where it has many, they may
     have come together, so that they are one in what they say.
     """
 
-    margin_squared_micros: Ints | Floats
-    revenue_squared_micros: Ints | Floats
+    margin_squares: Ints | Floats
+    margin_large_squares: Ints | Floats
+    revenue_squares: Ints | Floats
+    revenue_large_squares: Ints | Floats
 
     def ends(self, basis: Ints) -> tuple[Floats, Floats]:
         """Return the 90 % interval of a value as multiples of it: what chance leaves unknown.
@@ -111,7 +116,10 @@ class EarnedInCells(Earned):
             for pair in (
                 (self.margins, self.revenues),
                 (self.margin_micros / MICROS, self.revenue_micros / MICROS),
-                (self.margin_squared_micros / MICROS, self.revenue_squared_micros / MICROS),
+                (
+                    _usd_squared(self.margin_squares, self.margin_large_squares),
+                    _usd_squared(self.revenue_squares, self.revenue_large_squares),
+                ),
             )
         )
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -119,11 +127,11 @@ class EarnedInCells(Earned):
             # The next sale, over the sum: where amounts are unlike it may be larger than these.
             following = (_LARGER - (_LARGER - 1) * np.minimum(n / sales, 1.0)) / n
             mean, variance = 1 + following, 1 / n + following**2
-            low, high = _gamma_end(n, -Z90), mean * _gamma_end(mean**2 / variance, Z90)
-            # Of one sign they are 1 or more: fewer are sums of what was sold and taken back.
-            is_either = n < 1
-            low = np.where(is_either, 0.0, np.clip(low, 0.0, 1.0))
-            high = np.where(is_either, 1 + Z90 / np.sqrt(n), high)
+            high = mean * _gamma_end(mean**2 / variance, Z90)
+            # Of one sign they are 1 or more: fewer are sums of what was sold and taken back, which
+            # may be one order of which nobody knows more, and never nothing: it would mute alerts.
+            low = np.clip(_gamma_end(np.maximum(n, 1.0), -Z90), 0.0, 1.0)
+            high = np.where(n < 1 - _ROUNDING, 1 + Z90 / np.sqrt(n), high)
         is_unclear = (squared > 0) & (total <= 0) & (total + Z90 * np.sqrt(squared) > 0)
         return np.where(is_unclear, np.nan, low), np.where(is_unclear, np.nan, high)
 
@@ -133,7 +141,16 @@ def _gamma_end(shape: Floats, z: float) -> Floats:
     return np.asarray((1 - 1 / (9 * shape) + z / (3 * np.sqrt(shape))) ** 3)
 
 
-def squared(micros: Ints) -> Ints:
-    """Return squares in millionths of USD^2, of whole thousandths of a dollar."""
-    thousandths = np.minimum(np.abs(micros) // 1_000, _THOUSANDTHS_MAX)
-    return np.asarray(thousandths * thousandths)
+def squares(micros: Ints) -> tuple[Ints, Ints]:
+    """Return squares of hundred-thousandths of a dollar, and those of 2**26 times as much.
+
+    Each amount is in one of the two, and nothing in the other; a large one is short of 3 % at most.
+    """
+    ones = np.abs(micros) // _MICROS_OF_ONE
+    is_large = ones >= _LARGE_FROM
+    small, large = np.where(is_large, 0, ones), np.where(is_large, ones >> _LARGE_BITS, 0)
+    return small * small, large * large
+
+
+def _usd_squared(small: Ints | Floats, large: Ints | Floats) -> Floats:
+    return np.asarray((small + large * 4.0**_LARGE_BITS) * _SQUARE_USD)

@@ -75,6 +75,8 @@ def closed_to_us(path: Path) -> Path | None:
     if not may_use(path):
         return path
     for place, directories, files in os.walk(path):
+        if "lost+found" in directories:  # of the file system, where the directory is one
+            directories.remove("lost+found")
         for name in (*directories, *files):
             found = Path(place, name)
             if not found.is_symlink() and not may_use(found):

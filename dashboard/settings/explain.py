@@ -77,8 +77,10 @@ def _may_be_shown(key: str, value: object) -> bool:
 
 
 def _without_user(value: object) -> object:
-    """Return a value; of an address without user and password, however wrong it is."""
-    return re.sub("//.*@", "//**********@", value) if isinstance(value, str) else value
+    """Return a value; of an address without user, password and query, however wrong it is."""
+    if not isinstance(value, str) or "://" not in value:
+        return value
+    return re.sub(r"\?.*", "?**********", re.sub("//.*@", "//**********@", value), flags=re.DOTALL)
 
 
 def _did_you_mean(model: type[BaseModel], location: list[int | str]) -> str | None:

@@ -72,10 +72,18 @@ def inside(path: Path) -> Iterator[None]:
     A command is given in any directory, and the engine would take a `config.xml` there for its own.
     """
     with _ENTERING:
-        if Path().samefile(path):
+        try:
+            before = os.open(".", os.O_PATH | os.O_CLOEXEC)
+            is_there = Path().samefile(path)
+        except OSError as error:
+            raise InputError(
+                f"the working directory cannot be used ({error.strerror}); run the command in one "
+                "that is there and that this user may enter"
+            ) from error
+        if is_there:
+            os.close(before)
             yield
             return
-        before = os.open(".", os.O_PATH | os.O_CLOEXEC)
         try:
             with suppress(OSError):  # what this user may not enter, the engine cannot open: it says
                 os.chdir(path)

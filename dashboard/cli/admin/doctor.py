@@ -220,7 +220,8 @@ def _log(directory: Path) -> str:
         )
     if existing != directory:
         return f"the first start makes {directory}"
-    os.close(claim_directory(directory, Disk()))
+    if (directory / "lock").exists():  # made here it would be of this user
+        os.close(claim_directory(directory, Disk()))
     return f"can be written in {directory}"
 
 

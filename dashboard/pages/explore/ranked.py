@@ -65,7 +65,10 @@ def sentence(found: CompareAnswer) -> str:
             f"Too few to tell: {DECISIONS_MIN} decisions on either side are the least. "
             "Make the box or the range larger."
         )
-    value = next((v for v in found.values if v.is_different and _costs(v) > 0), None)
+    different = [v for v in found.values if v.is_different]
+    dear = (v for v in different if v.usd_per_hour is not None and v.usd_per_hour > 0)
+    slow = (v for v in different if v.excess_ms > 0 and not v.usd_per_hour)
+    value = next(dear, next(slow, None))
     segment = next((s for s in found.segments if s.is_different and s.change_ms > 0), None)
     if value is None and segment is None:
         return "No difference found that chance does not explain."
@@ -244,11 +247,6 @@ def _segment_row(each: SegmentDifference) -> Row:
         each.is_different,
         f"{each.before_ms:,.1f} → {each.after_ms:,.1f} ms a decision",
     )
-
-
-def _costs(each: ValueDifference) -> float | Decimal:
-    """Return dollars, or the time where those are unknown."""
-    return each.excess_ms if each.usd_per_hour is None else each.usd_per_hour
 
 
 def _decisions(number: int, one_in: int) -> str:

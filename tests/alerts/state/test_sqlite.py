@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import itertools
 import signal
+import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from alerts.rows import CaptureRequest
 from alerts.state.deliveries import Deliveries
 from alerts.state.retry import DeliveryStatus, Step
+from alerts.state.schema import SCHEMA_VERSION, STEPS, open_state
 from alerts.state.sqlite import PENDING_MAX, AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, first_state
@@ -246,3 +250,16 @@ def assert_whole(memory: AlertStore, state: AlertState) -> None:
     sequence = list(range(1, state.seq + 1))
     assert sorted(event.seq for event in memory.unmirrored_events(100_000)) == sequence
     assert memory.backlog().deliveries.get("pending", 0) == min(state.seq, PENDING_MAX)
+
+
+def test_roles_that_start_together_bring_an_older_file_up_once(tmp_path: Path) -> None:
+    """One of two ended with exit 2 and the advice to move the state away."""
+    for number in range(5):
+        path = tmp_path / f"{number}.sqlite"
+        with closing(sqlite3.connect(path)) as db:
+            db.executescript(f"{' '.join(STEPS[:3])} PRAGMA user_version = 3;")
+        with ThreadPoolExecutor(8) as pool:
+            opened = [pool.submit(open_state, path) for _ in range(8)]
+            for each in opened:
+                with closing(each.result()) as db:
+                    assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)

@@ -123,7 +123,22 @@ def test_one_pause_is_unclear_and_an_outage_is_not() -> None:
 def test_few_minutes_cannot_tell_a_pause_from_a_promise_that_is_missed() -> None:
     """They may be of one pause: unclear, and kept where so many are in time all the same."""
     every = [30] * 9
-    late = Measured(270, 0, 0, 0, 90, every, [0] * 9, [10] * 9)
+    late = Measured(270, 0, 0, 0, 90, every, [0] * 9, [30, 30, 30, 0, 0, 0, 0, 0, 0])
     assert promises(None, 100.0, late)[0].verdict is Verdict.UNCLEAR
     kept = Measured(270, 0, 0, 0, 0, every, [0] * 9, [0] * 9)
     assert promises(None, 100.0, kept)[0].verdict is Verdict.MET
+
+
+def test_few_minutes_miss_a_promise_only_where_each_of_them_does() -> None:
+    """Nine minutes in which all decisions were late were unclear; one pause is in one or two."""
+
+    def verdict(each_over: list[int]) -> Verdict:
+        n = [1_000] * len(each_over)
+        over = sum(each_over)
+        measured = Measured(sum(n), 10**6, 10**6, over, over, n, each_over, each_over)
+        [found] = promises(None, 1.0, measured)
+        return found.verdict
+
+    assert verdict([1_000] * 9) is Verdict.MISSED
+    assert verdict([1_000] * 2) is Verdict.UNCLEAR
+    assert verdict([1_000, 1_000, 10, 1_000, 1_000]) is Verdict.UNCLEAR

@@ -13,7 +13,7 @@ import pytest
 
 from attribution.jobs.earned_hours import EarnedHours
 from attribution.read.reader import Reader
-from attribution.revenue.sums import squared
+from attribution.revenue.sums import squares
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
@@ -129,6 +129,7 @@ def test_squares_of_hours_are_those_of_the_cells(store: Connections) -> None:
     reader = Reader(store, AttributesConfig())
     [row] = EarnedHours(reader).between(NOON_NS, NOON_NS + NS_PER_HOUR).to_pylist()
 
-    expected = Decimal(sum(squared(np.array(amounts)).tolist())) / 10**6
-    assert (row["margin_squared_usd"], row["revenue_squared_usd"]) == (expected, expected)
-    assert expected > 9 * 10**12
+    small, large = (sum(each.tolist()) for each in squares(np.array(amounts)))
+    assert (row["margin_squares"], row["margin_large_squares"]) == (small, large)
+    assert (row["revenue_squares"], row["revenue_large_squares"]) == (small, large)
+    assert min(small, large) > 10**11

@@ -7,18 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.revenue.sums import MARGIN, REVENUE, UNKNOWN, EarnedInCells, squared
+from attribution.revenue.sums import MARGIN, REVENUE, UNKNOWN, EarnedInCells, squares
 
 
 def window(cells_usd: list[float]) -> EarnedInCells:
     """Return a window of one class whose cells earned so much, in margin; one decision each."""
     micros = np.rint(np.array(cells_usd) * 1e6).astype(np.int64)
+    small, large = (np.array([each.sum(dtype=np.float64)]) for each in squares(micros))
     n, none = np.array([len(micros)]), np.zeros(1, np.int64)
     return EarnedInCells(
         decisions=n, known=n, kept_ppb=n * 10**9, converted=n, margins=n,
         margin_micros=np.array([micros.sum()]), revenues=none, revenue_micros=none,
-        margin_squared_micros=np.array([float(squared(micros).sum(dtype=np.float64))]),
-        revenue_squared_micros=none,
+        margin_squares=small, margin_large_squares=large,
+        revenue_squares=none, revenue_large_squares=none,
     )  # fmt: skip
 
 
@@ -38,6 +39,19 @@ def test_ends_of_equal_sales_are_those_of_garwood(n: int, low: float, high: floa
     assert ends([7.0] * n) == pytest.approx((low, high), abs=0.02)
 
 
+@pytest.mark.parametrize("amount", [0.0001, 1.0, 21_474.0, 50_000.0, 3e7, 8e11])
+def test_size_of_the_amounts_changes_nothing(amount: float) -> None:
+    """Impressions are thousandths of a dollar, and orders in rupiah tens of millions."""
+    assert ends([amount]) == pytest.approx((0.0395, 4.728), rel=0.06)
+
+
+def test_what_was_sold_and_taken_back_leaves_a_low_end() -> None:
+    """A low end of nothing muted each alert of the class for a day."""
+    low, high = ends([50.0] * 3_000 + [200_000.0, -199_960.0])
+    assert low == pytest.approx(0.0395, abs=0.001)
+    assert 4.0 < high < 6.0
+
+
 def test_many_sales_are_sure_and_one_large_among_them_is_not() -> None:
     """One of $50,000 among 60 of $50 is about one sale."""
     low, high = ends([50.0] * 10_000)
@@ -48,10 +62,10 @@ def test_many_sales_are_sure_and_one_large_among_them_is_not() -> None:
 
 
 def test_what_is_stated_or_unknown_has_no_error_of_sales() -> None:
-    """Nor has what earned less than a thousandth of a dollar in each second."""
+    """Nor has what earned less than a hundred-thousandth of a dollar in each second."""
     assert ends([7.0] * 3, UNKNOWN) == (1.0, 1.0)
     assert ends([7.0] * 3, REVENUE) == (1.0, 1.0)
-    assert ends([0.0005] * 3) == (1.0, 1.0)
+    assert ends([0.000005] * 3) == (1.0, 1.0)
 
 
 def test_sum_that_is_not_above_zero_by_chance_alone_has_no_ends() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from collector.core.disk import closed_to_us
 
 _ASK = (
     "from collector.core.disk import require_files; import resource; require_files();"
@@ -21,3 +25,13 @@ def test_as_many_files_are_opened_as_are_allowed(limit: str) -> None:
     begin = ["bash", "-c", f'ulimit {limit} -n 700; exec "$0" "$@"', sys.executable, "-c", _ASK]
     done = subprocess.run(begin, capture_output=True, text=True, check=True)
     assert int(done.stdout) == (700 if "-H" in limit else most)
+
+
+def test_what_a_file_system_has_of_its_own_is_not_looked_at(tmp_path: Path) -> None:
+    """A log on a file system of its own has `lost+found`, which is of root and closed."""
+    (tmp_path / "lost+found").mkdir(mode=0)
+    (tmp_path / "1.segment").touch()
+    assert closed_to_us(tmp_path) is None
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "key").touch(mode=0)
+    assert closed_to_us(tmp_path) == (None if os.geteuid() == 0 else tmp_path / "deep" / "key")

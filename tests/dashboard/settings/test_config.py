@@ -70,6 +70,13 @@ def test_address_that_nothing_can_have_is_refused(tmp_path: Path, key: str, plac
     assert "p/w" not in refused  # a password stays out of the journal
 
 
+def test_wrong_address_is_shown_without_what_it_asks_with(tmp_path: Path) -> None:
+    """A password may be in the query of an address too."""
+    refused = refusal(tmp_path, '[store]\nurl = "http://h:99999/?user=me&password=p-w"\n')
+    assert "store.url is 'http://h:99999/?**********'" in refused
+    assert "p-w" not in refused
+
+
 @pytest.mark.parametrize("path", ["/srv/st?a", "/srv/st#a"])
 def test_store_in_a_directory_that_the_engine_cuts_is_refused(tmp_path: Path, path: str) -> None:
     """Its tables were in `/srv/st`, where another store has its own, and its log was elsewhere."""

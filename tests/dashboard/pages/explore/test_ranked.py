@@ -125,3 +125,13 @@ def test_a_segment_is_a_filter_too_and_what_chance_explains_is_folded() -> None:
     assert "1 that chance explains" in text
     assert "unknown" in text
     assert "$0.00" not in text
+
+
+def test_slower_value_that_costs_nothing_is_a_difference() -> None:
+    """Its dollars are 0 where its class earned nothing: it was no difference at all then."""
+    free = replace(EU, usd_per_hour=Decimal(0))
+    text = sentence(replace(FOUND, values=[free], segments=[]))
+    assert text.startswith("region eu-west")
+    cheap = replace(EU, value="eu", usd_per_hour=Decimal(-358))
+    dear = replace(EU, value="us", excess_ms=-0.8, usd_per_hour=Decimal(358))
+    assert sentence(replace(FOUND, values=[cheap, dear], segments=[])).startswith("region us")
