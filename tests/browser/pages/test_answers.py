@@ -26,9 +26,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 T = TypeVar("T")
 
-# By page how its answer begins over the small world, and over a store without a row.
+# By page what its answer says over the small world, and over a store without a row.
 ANSWERS = {
-    "budgets": ("The latency budget ", "Nothing can be judged"),
+    "budgets": ("1 cannot be told from chance yet", "Nothing can be judged"),
     "velocity": (
         "What a millisecond is worth is unknown",
         "What a millisecond is worth is unknown",
@@ -91,7 +91,7 @@ def test_figures_are_those_that_the_api_answers(
     page, until = visit.page, f"{utc_iso(TODAY_NS)}Z"
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
         told = answered(f"{pages.url}/api/v1/budgets")["budgets"][0]
-        open_page(page, pages.url, "budgets", "The latency budget ")
+        open_page(page, pages.url, "budgets", "1 cannot be told from chance yet")
         row = page.locator("#budgets-list .ag-row").first
         worst = max(told["promises"], key=lambda each: each["measured_ms"] / each["target_ms"])
         expect(row).to_contain_text(f"{worst['measured_ms']:,.1f} of {worst['target_ms']:g} ms")
@@ -180,7 +180,10 @@ def test_panel_that_cannot_be_read_keeps_its_figures_and_is_tried_again(
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
         # A range that stands still is read when somebody asks.
         open_page(
-            page, f"{pages.url}", f"budgets?until={utc_iso(TODAY_NS)}Z", "The latency budget "
+            page,
+            f"{pages.url}",
+            f"budgets?until={utc_iso(TODAY_NS)}Z",
+            "1 cannot be told from chance yet",
         )
         state = page.locator("#budgets-list-state")
         expect(state).to_have_text("")
