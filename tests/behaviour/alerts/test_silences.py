@@ -124,6 +124,24 @@ def test_alert_that_was_sent_before_its_silence_was_not_held_back(scene: Scene) 
     assert scene.events() == ["firing"]
 
 
+def test_alert_that_cools_when_its_silence_ends_is_not_begun_anew(
+    scene: Scene, alertmanager: ScriptedReceiver
+) -> None:
+    """It may be over: an Alertmanager was told its end, and paged once more for the cooling."""
+    scene.restart(alertmanagers=[{"url": alertmanager.url.removesuffix("/hook")}])
+    while not pushed(alertmanager):
+        step(scene)
+    silence(scene, 1_000)
+    while scene.events() != ["firing", "cooling"]:
+        step(scene, slow_ms=0)
+    before = pushed(alertmanager)
+    Silences(scene.job.state).end(1, Act("anna", scene.clock.ns), "done")
+    step(scene, slow_ms=0)
+
+    assert scene.events() == ["firing", "cooling"]
+    assert pushed(alertmanager) == before
+
+
 def test_silence_that_was_ended_early_is_said_to_have_ended_then(scene: Scene) -> None:
     """The history named the end that was planned, as if it lasted still."""
     silence(scene, 1_000)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.service import RunningService, millworth_without_rights
+from tests.support.service import RunningService, millworth, millworth_without_rights
 
 pytestmark = pytest.mark.integration
 
@@ -77,3 +77,16 @@ def _contents(directory: Path) -> dict[str, bytes]:
 def _look(environment: dict[str, str]) -> dict[str, dict[str, Any]]:
     ran = millworth_without_rights("doctor", "--json", **environment)
     return {each["check"]: each for each in json.loads(ran.stdout)}
+
+
+def test_nothing_is_made_before_the_first_start(tmp_path: Path) -> None:
+    """The lock of the log, made by root, kept the service of another user from starting."""
+    log = tmp_path / "wal"
+    log.mkdir()
+    environment = {
+        "MILLWORTH__STORE__URL": f"chdb://{tmp_path / 'store'}",
+        "MILLWORTH__COLLECTOR__WAL_DIR": str(log),
+    }
+    looked = millworth("doctor", **environment)
+    assert f"can be written in {log}" in looked.stdout
+    assert list(tmp_path.rglob("*")) == [log]
