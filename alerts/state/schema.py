@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,8 @@ _NOT_OURS: Final = (
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_READONLY,
 )
+# As long as SQLite waits for a lock elsewhere.
+_LOG_RETRY_S, _LOG_TRIES = 0.01, 500
 _PRIMARY: Final = 0xFF  # of an error code of SQLite, whose other bits are details
 
 _FIRST: Final = """
@@ -184,16 +187,19 @@ def open_state(path: Path, *, bring_up: bool = True) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         raise _refused(path, error) from error
     try:
-        db.execute("PRAGMA journal_mode = WAL")
+        if bring_up:
+            _keep_a_log(db)
         # FULL: a transition that was acted upon survives a power cut, not only a kill.
         db.execute("PRAGMA synchronous = FULL")
-        (version,) = db.execute("PRAGMA user_version").fetchone()
-        # One that can be read alone says so now and not at each pass; BEGIN alone tells nothing.
+        # Read under the lock: another role may bring the file up at the same time.
         db.execute("BEGIN IMMEDIATE")
-        db.execute(f"PRAGMA user_version = {version:d}")
-        db.execute("ROLLBACK")
-        if version < SCHEMA_VERSION and bring_up:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        is_older = version < SCHEMA_VERSION and bring_up
+        if is_older:
             version = _bring_up(db, version)
+        # One that can be read alone says so now and not at each pass; BEGIN alone tells nothing.
+        db.execute(f"PRAGMA user_version = {version:d}")
+        db.execute("COMMIT" if is_older else "ROLLBACK")
     except sqlite3.DatabaseError as error:
         refused = _refused(path, error)  # before the end of this removes a log of it
         db.close()
@@ -207,19 +213,24 @@ def open_state(path: Path, *, bring_up: bool = True) -> sqlite3.Connection:
     return db
 
 
+def _keep_a_log(db: sqlite3.Connection) -> None:
+    """Have a new file keep a write-ahead log: here alone SQLite does not wait for another."""
+    for tries_left in reversed(range(_LOG_TRIES)):
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if not tries_left or error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(_LOG_RETRY_S)
+        else:
+            return
+
+
 def _bring_up(db: sqlite3.Connection, version: int) -> int:
-    """Give an older file the tables that it lacks; another role may do the same meanwhile."""
-    steps = " ".join(STEPS[version:])
-    try:
-        db.executescript(
-            f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
-    except sqlite3.OperationalError:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        (now,) = db.execute("PRAGMA user_version").fetchone()
-        if now != SCHEMA_VERSION:
-            raise
+    """Make the tables that an older file lacks, in the transaction that is begun."""
+    # Not executescript, which ends that transaction. No statement holds a semicolon.
+    for statement in " ".join(STEPS[version:]).split(";"):
+        db.execute(statement)
     return SCHEMA_VERSION
 
 

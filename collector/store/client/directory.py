@@ -51,7 +51,10 @@ def enter_directory(config: StoreConfig) -> None:
     try:
         os.chdir(path)
     except OSError as error:
-        remedy = "let this user enter it with `chown`, or name another with MILLWORTH__STORE__URL=chdb:///PATH"
+        remedy = (
+            "let this user enter it with `chown`, or name another with "
+            "MILLWORTH__STORE__URL=chdb:///PATH"
+        )
         what = f"store.url: cannot enter the directory {path}"
         raise unusable(what, error, remedy) from error
     _write_engine_file()

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from alerts.rows import CaptureRequest
 from alerts.state.deliveries import Deliveries
 from alerts.state.retry import DeliveryStatus, Step
-from alerts.state.schema import SCHEMA_VERSION, STEPS, open_state
+from alerts.state.schema import SCHEMA_VERSION, STEPS, look_at_state, open_state
 from alerts.state.sqlite import PENDING_MAX, AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, first_state
@@ -263,3 +263,15 @@ def test_roles_that_start_together_bring_an_older_file_up_once(tmp_path: Path) -
             for each in opened:
                 with closing(each.result()) as db:
                     assert db.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+
+
+def test_look_at_the_state_changes_nothing_in_it(tmp_path: Path) -> None:
+    """Of an older file, of an empty one, and of one that somebody copied out of its mode."""
+    older, empty = tmp_path / "older.sqlite", tmp_path / "empty.sqlite"
+    with closing(sqlite3.connect(older)) as db:
+        db.executescript(f"{' '.join(STEPS[:3])} PRAGMA user_version = 3;")
+    empty.touch()
+    before = [path.read_bytes() for path in (older, empty)]
+    for path in (older, empty):
+        look_at_state(path)
+    assert [path.read_bytes() for path in (older, empty)] == before
