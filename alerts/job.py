@@ -164,7 +164,7 @@ class AlertsJob:
         except (ClickHouseError, StoreUnavailableError) as error:
             _log.warning("held_alert_not_told", reason=first_line(error))
             failed.append(error)
-        self.last_pass = Pass(now_ns, moment.end_ns, len(failed))
+        self.last_pass = Pass(now_ns, moment.known_ns, len(failed))
         mirror(self._memory, self._store)
         self._prune(now_ns)
         if failed:

@@ -22,7 +22,7 @@ _LAST: Final = (
 )
 _LAG: Final = (
     "millworth_alerts_evaluation_lag_seconds",
-    "Age of the end of the windows that were evaluated last",
+    "Age of the instant before which all was attributed when the rules were evaluated last",
 )
 _RULES: Final = ("millworth_alerts_rules", "Rules that are loaded")
 _FAILED: Final = (
@@ -54,7 +54,7 @@ class Pass:
     """The last pass over all rules."""
 
     now_ns: int
-    end_ns: int  # of every window
+    known_ns: int  # what is older had arrived and was attributed
     failed: int  # rules that could not be read
 
 
@@ -82,7 +82,7 @@ class AlertMetrics(Collector):
         now_ns, last, state = self._now_ns(), self._job.last_pass, self._job.state
         if last is not None:
             yield GaugeMetricFamily(*_LAST, value=last.now_ns / NS_PER_S)
-            yield GaugeMetricFamily(*_LAG, value=(now_ns - last.end_ns) / NS_PER_S)
+            yield GaugeMetricFamily(*_LAG, value=(now_ns - last.known_ns) / NS_PER_S)
             yield GaugeMetricFamily(*_FAILED, value=last.failed)
         yield GaugeMetricFamily(*_RULES, value=self._job.rules_loaded)
         yield GaugeMetricFamily(*_FIRING, value=len(open_alerts(state)))

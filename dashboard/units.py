@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from attribution.core.money import amount
 from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.core.times import time_zone
 
@@ -25,13 +26,13 @@ def signed_ms(ns: float) -> str:
 
 
 def usd(value: Decimal | float) -> str:
-    """Return dollars with as many digits as matter: `$38,120`, `$412.50`, `$0.0031`, `$120.5 M`."""
+    """Return an amount with as many digits as matter: `$38,120`, `$0.0031`, `120.5 M EUR`."""
     size, unit = abs(float(value)), ""
     if size >= _MANY_USD:
         size, unit = size / 1e6, " M"
     digits = 1 if unit else 0 if size >= 1000 else 2 if size >= 0.1 or size == 0 else 4
     sign = "−" if value < 0 else ""  # noqa: RUF001  a true minus sign
-    return f"{sign}${size:,.{digits}f}{unit}"
+    return f"{sign}{amount(f'{size:,.{digits}f}{unit}')}"
 
 
 def percent(share: float, places: int = 1) -> str:

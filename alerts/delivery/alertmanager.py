@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from alerts.rows import AlertEvent
 from alerts.rules.base import Wording
+from attribution.core.money import amount
 from collector.core.clock import NS_PER_S, NS_PER_US
 
 _LABEL_MAX = 200
@@ -116,14 +117,15 @@ def _summary(event: AlertEvent) -> str:
 def _usd_per_h(event: AlertEvent) -> str:
     if not event.is_priced:
         return ""
-    return f"${event.revenue_at_risk_usd_per_h:,.2f}/h at risk"
+    return f"{amount(f'{event.revenue_at_risk_usd_per_h:,.2f}')}/h at risk"
 
 
 def _range(event: AlertEvent) -> str:
     if not event.is_priced:
         return ""
-    low, high = event.loss_low_usd, event.loss_high_usd
-    return f"${event.loss_usd:,.2f} in {event.window_s:,} s (${low:,.2f} to ${high:,.2f})"
+    found = (event.loss_usd, event.loss_low_usd, event.loss_high_usd)
+    loss, low, high = (amount(f"{each:,.2f}") for each in found)
+    return f"{loss} in {event.window_s:,} s ({low} to {high})"
 
 
 def _clean(text: str, chars_max: int) -> str:

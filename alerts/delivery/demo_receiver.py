@@ -13,6 +13,7 @@ from typing import Any
 
 from alerts.delivery.payload import BODY_BYTES_MAX
 from alerts.signature import SECRET_PREFIX, verify
+from attribution.core.money import amount
 from collector.core.clock import Clock, SystemClock
 from collector.core.errors import DecodeError, InputError
 
@@ -126,7 +127,7 @@ def describe(message: dict[str, Any]) -> str:
     where = f"{data['action']}/{data['region']}"
     if message["type"] != "alert.firing":
         return f"signature verified, {message['type']} {where}: would send it home again"
-    cost = f"${data['revenue_at_risk_usd_per_h']:,.0f}/h at risk"
+    cost = f"{amount(format(data['revenue_at_risk_usd_per_h'], ',.0f'))}/h at risk"
     suspect = data["blamed_segment"] or "no segment stands out"
     proposal = data["reroute"]
     if proposal is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 
 
 class Lanes:
@@ -20,7 +21,7 @@ class Lanes:
     def begin(self, name: str, work: Callable[[], int]) -> None:
         """Begin the work of a name that is free."""
         assert self.is_free(name)
-        self._running[name] = self._threads.submit(work)
+        self._running[name] = self._threads.submit(copy_context().run, work)
 
     def gather(self, wait_s: float | None) -> int:
         """Return the sum of what has ended; raise what the first of them raised.

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from alerts.evidence.suspect import PathNow
 from alerts.rows import AlertEvent
 from alerts.rules.base import Move, Wording
+from attribution.core.money import currency
 from attribution.core.segments import STAGES
 from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 
@@ -46,9 +47,9 @@ def body(
 ) -> bytes:
     """Return the JSON of one message; the same event gives the same bytes.
 
-    Money is a number in USD, null where nobody knows it, for example of data that stopped. `low`
-    and `high` are the ends of its 90 % interval. Of two messages of an episode the later
-    one has the larger `seq`.
+    Money is a number in `attribution.currency`, null where nobody knows it, for example of data
+    that stopped. `low` and `high` are the ends of its 90 % interval. Of two messages of an episode
+    the later one has the larger `seq`.
 
     Args:
         notification: alert.firing or alert.resolved.
@@ -70,6 +71,7 @@ def body(
             "region": event.region[:_TEXT_MAX],
             "started_at": _iso(event.started_ns),
             "revenue_at_risk_usd_per_h": _usd(event, event.revenue_at_risk_usd_per_h),
+            "currency": currency(),
             "loss_usd": _usd(event, event.loss_usd),
             "low": _usd(event, event.loss_low_usd),
             "high": _usd(event, event.loss_high_usd),

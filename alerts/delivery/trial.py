@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -86,7 +87,8 @@ class Receivers:
 
         try:
             with ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="trial") as threads:
-                found = list(threads.map(tried, wanted))
+                contexts = [copy_context() for _ in wanted]
+                found = list(threads.map(lambda of, name: of.run(tried, name), contexts, wanted))
         finally:
             client.close()
         with self._memory.transaction() as db:

@@ -12,6 +12,7 @@ from alerts.rows import MICRO_USD, UNKNOWN, Dollars
 from alerts.rules.base import Cost, attributed_s, duration_text, is_much, missing_s, share_text
 from alerts.rules.tiers import DollarBurnConfig, Tier
 from alerts.state.transitions import Status
+from attribution.core import money
 from collector.core.intervals import Z90
 
 _S_PER_DAY = 86_400
@@ -362,4 +363,4 @@ def _unvalued(window: Window) -> str:
 
 
 def _usd(amount: Decimal) -> str:
-    return f"${amount:,.0f}" if amount >= 1_000 else f"${amount:,.2f}"
+    return money.amount(f"{amount:,.0f}" if amount >= 1_000 else f"{amount:,.2f}")

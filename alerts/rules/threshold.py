@@ -27,6 +27,7 @@ from alerts.rules.base import (
 )
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Observation, Phase, Status
+from attribution.core.money import currency
 from collector.core.clock import NS_PER_MS, NS_PER_S
 
 _S_PER_H = 3_600
@@ -54,7 +55,7 @@ class Figure:
         subject: of a row.
         value: of a row and the length of the window in seconds; of columns likewise.
         of: what one subject is, for people.
-        unit: after the value, "" for none.
+        unit: after the value, "" for none; `{currency}` in it is the one of amounts.
         counted: what the figure is a mean of, "" where it is a count itself. Without any it says
             nothing.
         is_prompt: whether they come as they happen, so that none for a time is a silence.
@@ -142,7 +143,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "late_ratio": _of_decisions("class_figures", _share(3)),
     "failed_ratio": _of_decisions("class_figures", _share(4)),
     "unvalued_ratio": _of_decisions("class_figures", _share(5)),
-    "loss_usd_per_h": _of_decisions("class_figures", _per_hour, " USD/h", is_ratio=False),
+    "loss_usd_per_h": _of_decisions("class_figures", _per_hour, " {currency}/h", is_ratio=False),
     "decisions_per_s": _of_decisions(
         "class_figures",
         lambda row, s: (row[2] + row[-2]) / s,
@@ -319,7 +320,8 @@ class Threshold(Rule[ThresholdConfig, Readings]):
         if reading.count is not None and reading.count < figure.least(config.decisions_min):
             few = f"{reading.count:,} {figure.counted} in {during}"
             return Status.NO_DATA, f"{few}, fewer than {figure.least(config.decisions_min):,}"
-        value = f"{config.figure} {reading.value:,.6g}{figure.unit} in {during}"
+        unit = figure.unit.format(currency=currency())
+        value = f"{config.figure} {reading.value:,.6g}{unit} in {during}"
         of = f" of {reading.count:,} {figure.counted}" if reading.count is not None else ""
         is_beyond, limit = self._limit(reading.value)
         return (Status.BREACHED if is_beyond else Status.OK), f"{value}{of}, {limit}"

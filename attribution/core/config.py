@@ -138,11 +138,14 @@ class AttributionConfig(Section):
     currency: str = Field(
         default="USD",
         pattern=r"^[A-Z]{3}$",
-        description="As USD; amounts in others are converted by `millworth import rates`, else "
-        "unknown",
+        description="As USD: of every amount that is shown, and that these settings, rules and "
+        "investments state; amounts in others are converted by `millworth import rates`, else "
+        "unknown. A store keeps the one that it began with: another one is refused",
     )
     cost_per_decision_max: float = Field(
-        default=0.0025, gt=0, description="Target of the blended cost of a decision"
+        default=0.0025,
+        gt=0,
+        description="Target of the blended cost of a decision, in the currency",
     )
     reserve_share: float = Field(
         default=0.1, ge=0, le=1, description="Share of a budget that an allocation keeps back"

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from attribution.core.config import AttributionConfig
+from attribution.core.money import currency
 from attribution.core.selection import Selection
 from attribution.experiments.proposal import (
     OUTCOMES_CAME,
@@ -148,8 +149,8 @@ class ExperimentJob:
                 loss = self._found(each, now_ns)[1]
                 if loss is not None and loss.low_usd >= each.budget_usd:
                     reason = (
-                        f"the arms prove a loss of {loss.usd} USD, at least {loss.low_usd}, with "
-                        f"a budget of {each.budget_usd}"
+                        f"the arms prove a loss of {loss.usd} {currency()}, at least "
+                        f"{loss.low_usd}, with a budget of {each.budget_usd}"
                     )
             if reason:
                 self.stop(each.name, GUARD, reason, now_ns)
@@ -258,15 +259,8 @@ class ExperimentJob:
                 "beta": book.cautious(now_ns),
             },
         )
-        draws = read_draws(
-            self._store,
-            [found],
-            (found.from_ns, to_ns),
-            drawn_alone=False,
-            experiment=found.name,
-        )
-        values = self._values(found.from_ns, to_ns)
-        return measured(found, minutes, values, draws.get(found.name, {}))
+        draws = read_draws(self._store, found.name, (found.from_ns, to_ns))
+        return measured(found, minutes, self._values(found.from_ns, to_ns), draws)
 
     def _values(self, from_ns: int, to_ns: int) -> Mapping[tuple[str, str], float]:
         """Return the value of a decision by action and region, since a day before it began."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from attribution.core.config import ExperimentLimits
+from attribution.core.money import currency
 from attribution.sensitivity.estimate import Demands
 from attribution.sensitivity.power import power_decisions
 from attribution.sensitivity.registered import Arm, variance_ms2, with_control
@@ -110,7 +111,7 @@ def propose(
         # Each weekday as often as the others.
         days = min(max(-(-int(needed / seen.per_day + 1) // 7) * 7, 7), days_max)
     cost, risk = (seen.cost_usd(arms, seen.per_day * days, each) for each in per_ns)
-    budget = "USD" if risk is None else f"{max(risk, _CENT)}"
+    budget = currency() if risk is None else f"{max(risk, _CENT)}"
     options = " ".join(
         f"--arm {arm.name}={arm.share * 100:g}%:{arm.delay_ms:g}ms" for arm in arms if arm.delay_ms
     )

@@ -10,9 +10,10 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 
+from attribution.core.money import currency
 from attribution.path.columns import Table, ints
 from attribution.revenue.sums import Floats
-from attribution.sensitivity.estimate import SlopeEstimate
+from attribution.sensitivity.estimate import SlopeEstimate, Status
 from attribution.sensitivity.instruments import Instrument
 from attribution.sensitivity.registered import (
     UNREGISTERED_ARM,
@@ -65,12 +66,13 @@ class Measured:
             return f"{ratio.unregistered} of {every} decisions {UNREGISTERED_ARM}"
         if ratio.is_wrong:
             return f"{WRONG_SHARES}: chi-square {ratio.chi2:.1f}, p {ratio.p_value:.1e}"
+        budget = f"{budget_usd} {currency()}"
         if self.at_risk_usd >= budget_usd:
-            return f"the budget is spent: {self.at_risk_usd} of {budget_usd} USD were at risk"
+            return f"the budget is spent: {self.at_risk_usd} of {budget} were at risk"
         # Until every service has heard of it, a stopped experiment goes on for some seconds.
         if self.at_risk_usd + self.at_risk_usd_per_minute >= budget_usd:
             return (
-                f"another minute would overspend: {self.at_risk_usd} of {budget_usd} USD were at "
+                f"another minute would overspend: {self.at_risk_usd} of {budget} were at "
                 f"risk, and {self.at_risk_usd_per_minute} more each minute"
             )
         unvalued_max = max(UNVALUED_MIN, UNVALUED_SHARE_MAX * self.delayed)
@@ -140,7 +142,9 @@ def measured(
 
 
 def loss_of(estimate: SlopeEstimate, cells: CellSums, outcome: str) -> Loss | None:
-    """Return what the injected milliseconds cost; None where it is not money.
+    """Return what the injected milliseconds cost.
+
+    None where it is not money, or delays change how many decisions there are to count.
 
     Args:
         estimate: of these cells.
@@ -149,7 +153,7 @@ def loss_of(estimate: SlopeEstimate, cells: CellSums, outcome: str) -> Loss | No
         outcome: that is summed in them.
     """
     by_arms: Instrument | None = estimate.injection
-    if by_arms is None or outcome == "converted":
+    if by_arms is None or outcome == "converted" or estimate.status is Status.DECIDED_AGAIN:
         return None
     delay_ms = float(cells.sums[:, INJECTED].sum()) * cells.whole
     usd, reach = -by_arms.estimate * delay_ms, (by_arms.high - by_arms.estimate) * delay_ms

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from attribution.core.config import ExperimentLimits
+from attribution.core.money import currency
 from attribution.sensitivity.registered import RUNNING, SCHEDULED, Arm, Experiment
 from collector.core.clock import NS_PER_DAY, NS_PER_MS
 from collector.core.errors import InputError
@@ -38,7 +39,9 @@ def check(
             f"{days:.1f} days are over attribution.experiments.days_max = {limits.days_max:g}"
         )
     if fresh.budget_usd <= 0:
-        raise InputError(f"budget {fresh.budget_usd} USD: give what may be at risk, above 0")
+        raise InputError(
+            f"budget {fresh.budget_usd} {currency()}: give what may be at risk, above 0"
+        )
     for each in others:
         if each.name == fresh.name:
             raise InputError(f"experiment {fresh.name} was registered before; a name is used once")

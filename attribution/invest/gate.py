@@ -17,6 +17,7 @@ from decimal import Decimal, localcontext
 from enum import StrEnum
 from typing import Any
 
+from attribution.core.money import currency
 from attribution.invest.npv import Driver, Option, Range, cents, factors, product
 from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError
@@ -125,14 +126,15 @@ def judge(option: Option, evidence: Evidence, demand: Demand) -> Verdict:
     multiple = (gain_low / cost_usd).quantize(Decimal("0.0001")) if cost_usd > 0 else None
     if why:
         return Verdict(Ruling.REFUSE, why, gain_low, cost_usd, multiple)
+    unit = currency()
     if multiple is None:
         is_funded = gain_low >= cost_usd
-        reason = f"it costs nothing ({cost_usd} USD) and brings {gain_low} USD"
+        reason = f"it costs nothing ({cost_usd} {unit}) and brings {gain_low} {unit}"
     else:
         is_funded = gain_low >= demand.multiple * cost_usd
         reason = (
-            f"with a probability of {demand.probability} the gain is at least {gain_low} USD, "
-            f"{multiple} times the cost of {cost_usd} USD; {demand.multiple} times is asked for"
+            f"with a probability of {demand.probability} the gain is at least {gain_low} {unit}, "
+            f"{multiple} times the cost of {cost_usd} {unit}; {demand.multiple} times is asked for"
         )
     ruling = Ruling.FUND if is_funded else Ruling.REJECT
     return Verdict(ruling, reason, gain_low, cost_usd, multiple)

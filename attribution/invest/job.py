@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from attribution.core.config import AttributionConfig
+from attribution.core.money import currency
 from attribution.core.segments import SEGMENTS
 from attribution.core.selection import Selection
 from attribution.experiments.job import ExperimentJob
@@ -159,7 +160,7 @@ class InvestJob:
         for name in ("low", "median", "high"):
             was, amount = Decimal(before["saved_usd"][name]), getattr(now.saved, name)
             if was != amount:
-                wrong.append(f"saved, {name}: {was} USD then, {amount} USD now")
+                wrong.append(f"saved, {name}: {was} {currency()} then, {amount} {currency()} now")
         return wrong
 
     def option(
@@ -191,8 +192,9 @@ class InvestJob:
         most = None if money is None else money.high_usd * quarters
         if most is None or option.gain.median > most:
             reason = (
-                f"the file states a gain of {option.gain.median} USD a quarter; all the latency "
-                f"of this window costs {'an unknown amount' if most is None else f'{most:.2f} USD'}"
+                f"the file states a gain of {option.gain.median} {currency()} a quarter; all the "
+                "latency of this window costs "
+                f"{'an unknown amount' if most is None else f'{most:.2f} {currency()}'}"
                 " at most: give saves, which is replayed"
             )
             return replace(evidence, reason=reason)

@@ -18,6 +18,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from attribution.core.money import currency
 from attribution.core.slo import Z90
 from attribution.revenue.sums import Floats
 from collector.core.errors import InputError
@@ -304,7 +305,9 @@ def cents(amount: Decimal) -> Decimal:
         try:
             return amount.quantize(CENT, ROUND_HALF_EVEN)
         except InvalidOperation as error:
-            raise InputError(f"{amount:.3g} USD is not told to the cent; give less") from error
+            raise InputError(
+                f"{amount:.3g} {currency()} is not told to the cent; give less"
+            ) from error
 
 
 def _share(option: Option, quarter: int) -> Decimal:

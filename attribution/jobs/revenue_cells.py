@@ -306,7 +306,8 @@ def _pairs(table: Table) -> list[tuple[int, str]]:
 
 
 def _named(table: Table) -> list[Named]:
-    columns = [table[name].to_pylist() for name in ("decision_id", "outcome_key", "event_ns")]
+    names = ("decision_id", "outcome_key", "event_ns", "received_ns")
+    columns = [table[name].to_pylist() for name in names]
     flags = pc.equal(table["kind"], "refund").to_pylist(), table["is_sale"].to_pylist()
     return [Named(*each) for each in zip(*columns, *flags, strict=True)]
 

@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+from collector.core.clock import (
+    NS_PER_DAY,
+    NS_PER_HOUR,
+    NS_PER_MINUTE,
+    NS_PER_MS,
+    NS_PER_S,
+    NS_PER_US,
+)
+
+# In which times are written, the longest first; nobody writes the hour alone.
+_UNITS_NS: Final = (NS_PER_DAY, NS_PER_MINUTE, NS_PER_S, NS_PER_MS, NS_PER_US)
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +26,24 @@ class Named:
     decision_id: str
     key: str  # counts where the id is empty
     event_ns: int
+    received_ns: int
     is_refund: bool
     is_sale: bool  # it earns something and is no refund
+
+
+def latest_begin_ns(event_ns: int, received_ns: int) -> int:
+    """Return when the decision of an outcome that names it by key began at the latest, in ns.
+
+    A time names an interval that is as long as the last unit that it is written in: an order of
+    10:00:00 was taken before 10:00:01. One that was taken was not received before that, but clocks
+    differ: what began more than an hour after it came counts by the time that is written alone.
+
+    Args:
+        event_ns: when the outcome happened, as it is written.
+        received_ns: when it came.
+    """
+    unit_ns = next((each for each in _UNITS_NS if event_ns % each == 0), 1)
+    return max(event_ns, min(event_ns + unit_ns - 1, received_ns + NS_PER_HOUR))
 
 
 def match_outcomes(
@@ -23,8 +52,8 @@ def match_outcomes(
     """Return ingress and id of the decision of each outcome, None where there is none.
 
     By id: the earliest of the decisions that share it. By key: the last decision that carries it
-    and began before the outcome happened; a refund is of the last of them that has a sale, and of
-    the last where none has.
+    and began by `latest_begin_ns`; a refund is of the last of them that has a sale, and of the last
+    where none has.
 
     Args:
         named: the outcomes.
@@ -37,8 +66,9 @@ def match_outcomes(
         by_key.setdefault(key, []).append((ingress_ns, decision_id))
 
     def last(each: Named, among: Container[tuple[int, str]] | None) -> tuple[int, str] | None:
+        until_ns = latest_begin_ns(each.event_ns, each.received_ns)
         for found in reversed(by_key.get(each.key, ())):
-            if found[0] <= each.event_ns and (among is None or found in among):
+            if found[0] <= until_ns and (among is None or found in among):
                 return found
         return None
 

@@ -3,6 +3,9 @@
 Inside a cell the arms differ in nothing but their delay. So the outcomes that are known have to be
 the same share of the decisions in every arm, and what an arm does beyond a line through all of them
 is how the effect changes with the delay.
+
+What is drawn is a unit in a minute, not a decision: so the arms have to make equally many decisions
+of a draw, too.
 """
 
 from __future__ import annotations
@@ -25,8 +28,10 @@ _OPEN_PER_100MS = 0.2
 TEST_LEVEL = 0.99
 # Outcomes that come less often when slow are a finding from this share of them per 100 ms on.
 _LOST_PER_100MS = 0.01
-# A delay that makes decisions fail is a finding from this part of what it costs on.
-_FAILING_PART = 0.1
+# A delay that makes decisions fail, or be made again, is a finding from this part of what it costs,
+# and the latter from this part of the error of that.
+_FINDING_PART = 0.1
+_ERROR_PART = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +149,45 @@ def failing(rows: CellSums, lost_per_ms: float) -> str:
     n = told.enrolled.astype(np.float64)
     dz = _deviations(cell, n, told.delay_ms)
     by_delay, reach = _line(minute, dz * told.failed, n * dz**2, n * dz**2)
-    if by_delay <= reach or by_delay < _FAILING_PART * abs(lost_per_ms):
+    if by_delay <= reach or by_delay < _FINDING_PART * abs(lost_per_ms):
         return ""
     return (
         f"with 100 ms of delay {100 * by_delay:.2%} more of the decisions fail (chance reaches "
         f"{100 * reach:.2%}): they have a deadline, and a line says nothing of one; register "
         "delays that stay below it"
+    )
+
+
+def decided_again(rows: CellSums, lost_per_ms: float, error_per_ms: float) -> str:
+    """Return in words how a delay changes how many decisions units make, "" where it does not.
+
+    People reload what is slow, clients ask again after a timeout, and who waits leaves before the
+    next decision. What a decision earns is then another thing than what a delay costs: of visits
+    that are reloaded, and of which none is lost, the decisions earn less.
+
+    Args:
+        rows: with the draws of their experiments.
+        lost_per_ms: share of the outcome that a ms of delay costs in all.
+        error_per_ms: one standard deviation of it. A change of the number that is a small part of
+            either changes nothing.
+    """
+    found = rows.draws
+    if found is None or not found.again.any():
+        return ""
+    n, cell = found.draws.astype(np.float64), _codes(found.cell)
+    dz = _deviations(cell, n, found.delay_ms)
+    strength = n * dz**2
+    by_delay, reach = _line(_codes(found.minute), dz * found.again, strength, strength)
+    each = 1 + float(found.again.sum()) / float(n.sum())
+    small = max(_FINDING_PART * abs(lost_per_ms), _ERROR_PART * error_per_ms)
+    if abs(by_delay) <= reach or abs(by_delay) / each < small:
+        return ""
+    more = "more" if by_delay > 0 else "fewer"
+    return (
+        f"with 100 ms of delay the same units make {abs(100 * by_delay / each):.1%} {more} "
+        f"decisions in their minute (chance reaches {100 * reach / each:.1%}): they ask again, or "
+        "leave, and what a decision earns says nothing of what that costs; register shorter "
+        "delays, or give what is asked again no decision of its own"
     )
 
 

@@ -6,8 +6,9 @@ latency and in intent, and only inside it was the delay drawn at random.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -18,17 +19,23 @@ from attribution.revenue import earned
 from attribution.sensitivity.registered import sample_ratio
 from attribution.sensitivity.registry import (
     draw_parameters,
-    read_draws,
     read_experiments,
     with_draw,
 )
-from attribution.sensitivity.sums import COUNTED_WHOLE, CellSums, cells_from_columns
+from attribution.sensitivity.sums import (
+    AGAIN_MAX,
+    COUNTED_WHOLE,
+    CellSums,
+    Draws,
+    cells_from_columns,
+)
 from collector.core.sql import sql
 from collector.store.connect import Connections
 
 Outcome = Literal["margin", "revenue", "converted"]
 _SQL = with_draw(earned.statement("slope_cells", __file__))
 _COUNTED_WHOLE = earned.statement("counted_whole", __file__)
+_DRAWS_AGAIN = with_draw(sql("draws_again", __file__))
 _UNITS = sql("units", __file__)
 _CELL = ("region", "cohort", "action", "experiment", "part")
 
@@ -118,19 +125,65 @@ def read_slope_cells(
         for name in texts
     }
     cells = cells_from_columns(columns, words["experiment"] != "")
-    draws = read_draws(store, registered, (from_ns, to_ns), drawn_alone=True, experiment=experiment)
+    drawn = _read_drawn(store, asked, from_ns, to_ns)
     wrong = [
         each.name
         for each in registered
-        if sample_ratio(each.arms, draws.get(each.name, {})).is_wrong
+        if sample_ratio(each.arms, _by_arm(drawn, each.name)).is_wrong
     ]
     keep = ~np.isin(words["experiment"], wrong)
     left_out = columns["not_randomised"].sum() + cells.answers.enrolled[~keep].sum()
     return SlopeCells(
-        cells=cells.take(keep),
+        cells=replace(
+            cells.take(keep), draws=_draws([row for row in drawn if row.experiment not in wrong])
+        ),
         **{name: tuple(words[name][keep].tolist()) for name in _CELL},
         not_randomised=int(left_out),
         wrong_shares=tuple(sorted(wrong)),
+    )
+
+
+class _Drawn(NamedTuple):
+    """A row of `sql/draws_again.sql`."""
+
+    minute_ns: int
+    experiment: str
+    arm: str
+    delay_ms: float
+    draws: int
+    again: int
+
+
+def _read_drawn(
+    store: Connections, asked: dict[str, object], from_ns: int, to_ns: int
+) -> list[_Drawn]:
+    """Return what the draws of the window are of, read a part of it at a time."""
+    found: list[_Drawn] = []
+    for begin_ns, end_ns in parts_of(store, from_ns, to_ns):
+        window = {"from_ns": begin_ns, "to_ns": end_ns, "again_max": AGAIN_MAX}
+        answer = store.client().query(_DRAWS_AGAIN, parameters={**asked, **window})
+        found += [_Drawn(*row) for row in answer.result_rows]
+    return found
+
+
+def _by_arm(drawn: Sequence[_Drawn], experiment: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for row in drawn:
+        if row.experiment == experiment:
+            found[row.arm] = found.get(row.arm, 0) + row.draws
+    return found
+
+
+def _draws(drawn: Sequence[_Drawn]) -> Draws:
+    cells: dict[tuple[int, str], int] = {}
+    for row in drawn:
+        cells.setdefault((row.minute_ns, row.experiment), len(cells))
+    return Draws(
+        minute=np.array([row.minute_ns for row in drawn], np.int64),
+        cell=np.array([cells[row.minute_ns, row.experiment] for row in drawn], np.int64),
+        delay_ms=np.array([row.delay_ms for row in drawn], np.float64),
+        draws=np.array([row.draws for row in drawn], np.int64),
+        again=np.array([row.again for row in drawn], np.int64),
     )
 
 

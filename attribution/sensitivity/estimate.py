@@ -27,6 +27,7 @@ from attribution.sensitivity.arms import (
     Bend,
     LostOutcomes,
     bend_of,
+    decided_again,
     failing,
     latencies_ms,
     left_open,
@@ -55,6 +56,7 @@ class Status(StrEnum):
     NOT_APPLIED = "the delay does not reach the latency"
     NOT_LINEAR = "the arms disagree with a line"
     LOST = "outcomes are lost more often when slow"
+    DECIDED_AGAIN = "delays change how many decisions are made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +204,15 @@ def _against(
         return Status.LOST, lost.reason
     if missing := missing_amounts(rows):
         return Status.LOST, missing
-    if bend is not None and bend.is_seen:
-        return Status.NOT_LINEAR, bend.reason
+    bent = (Status.NOT_LINEAR, bend.reason) if bend is not None and bend.is_seen else None
     if fits.injection is None or not mean:
-        return None
-    injection = fits.injection
-    reason = failing(rows, injection.line.estimate * injection.reach / mean)
-    return (Status.NOT_LINEAR, reason) if reason else None
+        return bent
+    share = fits.injection.reach / mean
+    lost_per_ms = fits.injection.line.estimate * share
+    if reason := decided_again(rows, lost_per_ms, abs(fits.injection.line.se * share)):
+        return Status.DECIDED_AGAIN, reason
+    reason = failing(rows, lost_per_ms)
+    return bent or ((Status.NOT_LINEAR, reason) if reason else None)
 
 
 def _judge(

@@ -25,7 +25,7 @@ def with_draw(statement: str) -> str:
     return statement.replace("\n${is_drawn}\n", f"\n{_IS_DRAWN}")
 
 
-_DRAWS = with_draw(sql("draws", __file__))
+_DRAWS = sql("draws", __file__)
 
 
 def read_experiments(store: Connections) -> list[Experiment]:
@@ -65,33 +65,19 @@ def draw_parameters(registered: Sequence[Experiment]) -> dict[str, object]:
     }
 
 
-def read_draws(
-    store: Connections,
-    registered: Sequence[Experiment],
-    window: tuple[int, int],
-    *,
-    drawn_alone: bool,
-    experiment: str = "",
-) -> dict[str, dict[str, int]]:
-    """Return how many units were drawn by experiment and arm, each counted once a minute.
+def read_draws(store: Connections, experiment: str, window: tuple[int, int]) -> dict[str, int]:
+    """Return how many units were drawn by arm of an experiment, each counted once a minute.
 
     Args:
         store: to read from.
-        registered: every experiment.
+        experiment: its name; whatever its decisions claim counts.
         window: of the decisions, in ns.
-        drawn_alone: without what was not drawn as it claims.
-        experiment: of this one alone; by default of all.
     """
-    asked = draw_parameters(registered) | {
-        "experiment": experiment,
-        "drawn_alone": int(drawn_alone),
-    }
-    found: dict[str, dict[str, int]] = {}
+    found: dict[str, int] = {}
     # Parts begin with a minute, so that no draw is in two of them.
     from_ns = window[0] // NS_PER_MINUTE * NS_PER_MINUTE
     for begin_ns, end_ns in parts_of(store, from_ns, window[1]):
-        within = {"from_ns": begin_ns, "to_ns": end_ns}
-        for name, arm, draws in store.client().query(_DRAWS, parameters=asked | within).result_rows:
-            own = found.setdefault(name, {})
-            own[arm] = own.get(arm, 0) + draws
+        asked = {"from_ns": begin_ns, "to_ns": end_ns, "experiment": experiment}
+        for arm, draws in store.client().query(_DRAWS, parameters=asked).result_rows:
+            found[arm] = found.get(arm, 0) + draws
     return found

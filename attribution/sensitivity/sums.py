@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ Floats = npt.NDArray[np.float64]
 # Sales whose amount counts whole; of each of the others so much as of the largest of these. A few
 # sales that hold much of the money make a mean that nobody knows well.
 COUNTED_WHOLE = 0.995
+
+# Further decisions of one draw that are counted: what a batch of thousands does, no delay does.
+AGAIN_MAX = 19
 
 # Of a decision: what it earned, its latency, the part of the back end, the delay that was drawn,
 # and how often its unit bought on earlier days.
@@ -47,6 +50,17 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
+class Draws:
+    """What units did in the minutes in which they were drawn, a row a minute and arm."""
+
+    minute: Ints
+    cell: Ints  # minute and experiment, inside which arms are compared
+    delay_ms: Floats  # of the arm
+    draws: Ints
+    again: Ints  # decisions after the first, of a draw AGAIN_MAX at most
+
+
+@dataclass(frozen=True, slots=True)
 class CellSums:
     """Sums of the VARIABLES over the decisions of each row whose outcome is known.
 
@@ -63,6 +77,7 @@ class CellSums:
     # sales and what was taken back both add to it, so that it may be more than all.
     cut_off: float = 0.0
     whole: float = 1.0  # all that was earned over what is in the sums
+    draws: Draws | None = None  # of the experiments that delay some of the decisions
 
     def __len__(self) -> int:
         return len(self.n)
@@ -74,14 +89,13 @@ class CellSums:
 
     def take(self, rows: Ints | Bools) -> CellSums:
         """Return these rows, in this order."""
-        return CellSums(
-            self.minute[rows],
-            self.n[rows],
-            self.sums[rows],
-            self.products[rows],
-            self.answers.take(rows),
-            self.cut_off,
-            self.whole,
+        return replace(
+            self,
+            minute=self.minute[rows],
+            n=self.n[rows],
+            sums=self.sums[rows],
+            products=self.products[rows],
+            answers=self.answers.take(rows),
         )
 
     def cells(self) -> CellSums:
@@ -95,8 +109,8 @@ class CellSums:
         products = np.zeros((len(first), *self.products.shape[1:]))
         np.add.at(sums, cell, self.sums)
         np.add.at(products, cell, self.products)
-        return CellSums(
-            self.minute[first], n, sums, products, cut_off=self.cut_off, whole=self.whole
+        return replace(
+            self, minute=self.minute[first], n=n, sums=sums, products=products, answers=Answers()
         )
 
     def within(self) -> Floats:

@@ -34,7 +34,9 @@ _TO_90 = Z90 / Z95
 _NEWS = 0.25
 _NEEDED_NEWS = 0.1
 # These say nothing of the effect, neither for the prior nor against it.
-_UNUSABLE = (Status.UNCONFIRMED, Status.NOT_APPLIED, Status.LOST)
+_UNUSABLE = (Status.UNCONFIRMED, Status.NOT_APPLIED, Status.LOST, Status.DECIDED_AGAIN)
+# More of the same decisions would mend none of these.
+_REFUSED = (Status.NOT_APPLIED, Status.NOT_LINEAR, Status.LOST, Status.DECIDED_AGAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,11 @@ class SlopeModel:
     not_randomised: int  # decisions whose delay Millworth did not draw: in no figure
     experiments: list[str]  # that it rests on
     config_hash: str
+
+    @property
+    def is_refused(self) -> bool:
+        """Return whether the arms speak against any slope: another experiment like it would too."""
+        return self.status in _REFUSED
 
     @property
     def slope(self) -> Slope:

@@ -21,6 +21,7 @@ from attribution.books.group_values import (
     still_to_come,
     sums_by_name,
 )
+from attribution.books.unmatched import unmatched_outcomes
 from attribution.compact.rows import trees_from_rows
 from attribution.compact.trees import no_trees
 from attribution.core.config import AttributionConfig
@@ -73,6 +74,10 @@ class VramJob:
             The document with its version and instant; those of an equal one that is stored.
         """
         fresh = self.made(selection, dimension, now_ns, annualise=annualise)
+        window = selection.from_ns, selection.to_ns
+        fresh["lineage"]["warnings"] += unmatched_outcomes(
+            self._store, window, now_ns, self._config.outcome_delay_s
+        )
         name = content_hash(fresh)
         stored = self.versions()
         twin = next((each for each in reversed(stored) if each[2] == name), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from attribution.books.group_values import contradictions, read_group_values
+from attribution.books.unmatched import unmatched_outcomes
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
 from collector.core.clock import NS_PER_HOUR
@@ -25,9 +26,13 @@ class OutcomeModeJob:
         self._config = config
         self._store = store
         self.found: list[str] = []  # contradictions of the last run, in words
+        self.unmatched: list[str] = []  # whether outcomes are of no decision that is known
 
     def run_once(self, now_ns: int) -> list[str]:
         """Return in words what contradicts the mode, none where nothing does."""
+        config = self._config
+        hours = now_ns - 2 * _WINDOW_NS, now_ns
+        self.unmatched = unmatched_outcomes(self._store, hours, now_ns, config.outcome_delay_s)
         to_ns = max(self._config.due_ns(now_ns), 0)
         window = Selection(max(to_ns - _WINDOW_NS, 0), to_ns)
         values = read_group_values(self._store, self._config, window, "channel")

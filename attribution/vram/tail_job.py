@@ -86,7 +86,8 @@ class TailJob:
             why = "it was never estimated; say `millworth vram slope`" if last is None else ""
             why = why or (last.reason if last is not None else "")
             refusal = f"the slope is not identified: {why}"
-            proposal = ExperimentJob(self._config, self._store).propose(now_ns)
+            if last is None or not last.is_refused:
+                proposal = ExperimentJob(self._config, self._store).propose(now_ns)
         answer = TailAnswer(
             refusal, proposal, basis, count, 0, days, sum(each.earned_usd for each in known), None
         )

@@ -28,8 +28,8 @@ from dashboard.api.alerts.progress import Steps
 from dashboard.api.alerts.receivers import receivers_router
 from dashboard.api.alerts.report import report_router
 from dashboard.api.alerts.rules import rules_router
+from dashboard.api.amounts import ContradictedDollars
 from dashboard.api.context import AppContext
-from dashboard.api.contradicted import ContradictedDollars
 from dashboard.api.errors import add_error_handlers, require_known, require_text
 from dashboard.api.evidence.decisions import decisions_router
 from dashboard.api.evidence.heatmap import heatmap_router
@@ -53,7 +53,7 @@ from dashboard.api.vram.invest import invest_routers
 from dashboard.api.vram.main import vram_router
 from dashboard.api.vram.questions import questions_router, recompute_router
 from dashboard.health.items import HealthItem, HealthSource, Status
-from dashboard.health.readiness import readiness
+from dashboard.health.readiness import HEALTHZ, readiness
 from dashboard.read.adhoc.reader import OutsideReader
 from dashboard.read.alerts.counts import Counts, count_alerts
 from dashboard.read.alerts.listing import (
@@ -194,8 +194,7 @@ def create_api(
         dependencies=[Depends(require_text), Depends(require_known)],
     )
     add_error_handlers(app)
-    workers = workers or Workers(4, "api")
-    questions = questions or question_workers()
+    workers, questions = workers or Workers(4, "api"), questions or question_workers()
     store, reader, clock, attribution = of.store, of.reader, of.clock, of.attribution
     app.include_router(query_router(OutsideReader(store), workers, store, clock))
     app.include_router(_data_router(reader, workers, clock))
@@ -295,7 +294,7 @@ def _probe_router(
 
     @router.get("/healthz")
     async def healthz() -> Response:
-        return PlainTextResponse("ok\n")
+        return PlainTextResponse(HEALTHZ)
 
     @router.get("/readyz")
     async def readyz() -> Response:

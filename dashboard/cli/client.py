@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from attribution.core.money import USD, state_in
 from collector.core.errors import ConfigError, InputError, StoreUnavailableError
 from collector.core.http.address import authority
 from collector.core.key_files import read_secret
 from dashboard.cli.console import warn
-from dashboard.health.items import WARNING_HEADER
+from dashboard.health.items import CURRENCY_HEADER, WARNING_HEADER
 from dashboard.health.readiness import PAGES_LOADING, RETRY_S
 from dashboard.settings.settings import Settings, load
 
@@ -83,8 +84,9 @@ class ApiClient:
             return cls(base_url, None, None, settings)
         if url is not None:
             raise StoreUnavailableError(
-                f"no Millworth answers at {base_url}; start it with `millworth up`, or leave --url "
-                "away to read the store directly"
+                f"no Millworth answers at {base_url}; start it with `millworth up`, give the "
+                "address behind a proxy that wants a sign-in, or leave --url away to read the "
+                "store directly"
             )
         # The service's own side takes as long to load as all else that a command does.
         from dashboard.cli.local import open_store
@@ -130,7 +132,13 @@ class ApiClient:
 
     def _call(self, method: str, path: str, arguments: dict[str, Any] | None) -> dict[str, Any]:
         response = self._answer(method, path, arguments)
-        answer: dict[str, Any] = response.json(object_hook=_Answer)
+        try:
+            answer: dict[str, Any] = response.json(object_hook=_Answer)
+        except ValueError as error:
+            raise InputError(
+                f"{response.url} answers with a page, as a proxy does that wants a sign-in: name "
+                "in --url the address of the service itself, or let the proxy pass /api/v1"
+            ) from error
         return answer
 
     def _answer(self, method: str, path: str, arguments: dict[str, Any] | None) -> httpx.Response:
@@ -141,6 +149,7 @@ class ApiClient:
                 f"{self._base_url} did not answer: {error or type(error).__name__}; "
                 "look at its log, and try again"
             ) from error
+        state_in(response.headers.get(CURRENCY_HEADER, USD))
         if warning := response.headers.get(WARNING_HEADER):
             warn(warning)
         if response.is_success:
@@ -243,15 +252,13 @@ def trust(settings: Settings, base_url: str) -> ssl.SSLContext | bool:
 
 
 def answers(base_url: str, verify: ssl.SSLContext | bool = True) -> bool:
-    """Return whether a service answers there.
+    """Return whether a service answers there; a page of whoever else listens is no answer.
 
     Raises:
         ConfigError: it does, and its certificate is not one that is trusted here.
     """
     try:
-        return httpx.get(
-            f"{base_url}/healthz", timeout=_ANSWER_S, verify=verify, trust_env=False
-        ).is_success
+        answer = httpx.get(f"{base_url}/healthz", timeout=_ANSWER_S, verify=verify, trust_env=False)
     except httpx.HTTPError as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise ConfigError(
@@ -265,6 +272,7 @@ def answers(base_url: str, verify: ssl.SSLContext | bool = True) -> bool:
                 "and access.client_key_file"
             ) from error
         return False
+    return answer.is_success and not _is_page(answer)
 
 
 def readiness(settings: Settings, url: str | None) -> tuple[bool, str]:
@@ -287,6 +295,11 @@ def _reason(error: httpx.HTTPError) -> str:
     return str(error).partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
 
 
+def _is_page(response: httpx.Response) -> bool:
+    """Return whether it is for browsers, as of a proxy, and no answer of a service."""
+    return str(response.headers.get("content-type", "")).startswith("text/html")
+
+
 def _error_text(response: httpx.Response) -> str:
     if response.status_code == HTTPStatus.UNAUTHORIZED:
         return (
@@ -296,4 +309,15 @@ def _error_text(response: httpx.Response) -> str:
     try:
         return str(response.json()["detail"])
     except (ValueError, KeyError, TypeError):
-        return f"HTTP {response.status_code}: {response.text[:300]}"
+        pass
+    said = f"HTTP {response.status_code}"
+    if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return (
+            f"{said}: a proxy before {response.url.host} takes no request of so many bytes; raise "
+            "its limit, or send less at a time"
+        )
+    return (
+        f"{said} {response.reason_phrase}"
+        if _is_page(response)
+        else f"{said}: {response.text[:300]}"
+    )

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from alerts.state.sqlite import AlertStore
 from attribution.jobs.attribution import AttributionJob
+from attribution.revenue.currency import require_currency
 from collector.core.clock import SystemClock
 from collector.core.counters import Counters
 from collector.core.disk import Disk
@@ -19,6 +20,7 @@ from collector.store.connect import Connections
 from collector.store.cursors import read_cursors, whole_ns
 from collector.store.schema.migrate import pending_statements
 from collector.wal.directory import claim_directory, segments_left
+from dashboard.api.amounts import StatedAmounts
 from dashboard.api.app import create_api
 from dashboard.api.context import AppContext
 from dashboard.cli.console import warn
@@ -36,6 +38,7 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
     Raises:
         InputError: there is no store, it lacks a table of this program, or the directory of the log
             cannot be used, or another process has held the store for long.
+        ConfigError: its amounts are in another currency than the one configured.
         StoreUnavailableError: it has done so for a short time, as a service that starts.
     """
     path = settings.store.embedded_path
@@ -54,6 +57,7 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
     opened.callback(store.close)
     with opened:  # until all is there
         _refuse_old_schema(settings, store, base_url)
+        require_currency(store.client(), settings.attribution.currency)
         if settings.wal_dir.is_dir():
             with suppress(LogInUseError):  # the head in it is of the store of that process
                 if path is not None:
@@ -70,7 +74,9 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
     held.callback(protection.close)
     if alerts is not None:
         held.callback(alerts.close)
-    return create_api(context), held
+    api = create_api(context)
+    api.add_middleware(StatedAmounts, currency=settings.attribution.currency)
+    return api, held
 
 
 def warn_of_log(directory: Path, store: Connections) -> None:

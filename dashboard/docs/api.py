@@ -30,7 +30,9 @@ _HEAD: Final = """# API
   or a duration; read them as 64-bit integers, not as floating numbers.
 - **Probes**: `/healthz` and `/readyz` on the same port need no token; `/metrics` needs `viewer`:
   [metrics](metrics.md).
-- **Money** is a decimal string in USD where it is exact, a number where it is an estimate.
+- **Money** is a decimal string where it is exact, a number where it is an estimate, in
+  `attribution.currency`: the header `millworth-currency` of each answer names it. Fields named
+  `_usd` are amounts in it too, whichever it is.
 - **Errors** are problem details of RFC 9457, `application/problem+json`: `type` (`about:blank`: the
   status is the kind), `title`, `status`, `detail` (the value that is wrong, and what to do) and
   `instance` (the path). 400 for what the question is, a query parameter that an operation has not

@@ -53,7 +53,7 @@ _UNITS: Final = {
     "hours": "h",
     "days": "days",
     "years": "years",
-    "usd": "USD",
+    "usd": "`attribution.currency`",
     "ratio": "ratio",
     "share": "ratio",
 }

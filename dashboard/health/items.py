@@ -8,8 +8,11 @@ from typing import Final, Literal, Protocol
 
 KEY_RING: Final = "key_ring"  # an item that is there while the ring cannot be read
 OUTCOMES: Final = "outcomes.complete"  # an item that is there while the data contradict the mode
+UNMATCHED: Final = "outcomes.matched"  # while many outcomes are of no decision that is known
 # Of an answer with dollars: what contradicts them.
 WARNING_HEADER: Final = "millworth-warning"
+# Of every answer: in which currency its amounts are, ISO 4217.
+CURRENCY_HEADER: Final = "millworth-currency"
 Status = Literal["ok", "warn", "bad"]
 
 

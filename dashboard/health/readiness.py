@@ -23,6 +23,7 @@ _PAGES_LATER: Final = "pages: not ready: they are being loaded\n"
 RETRY_S: Final = 1
 # By which an open page asks how the service is.
 PULSE_PATH: Final = "/pulse"
+HEALTHZ: Final = "ok\n"
 STOPPING: Final = "not ready\nthe service is stopping\n"
 PAGES_LOADING: Final = "the pages are being loaded; ask again\n"
 _API: Final = "/api/"
@@ -103,7 +104,7 @@ class FrontDoor:
             await self.pages(scope, receive, send)
             return
         if path == "/healthz":
-            status, text = 200, "ok\n"
+            status, text = 200, HEALTHZ
         elif path == PULSE_PATH:
             # A browser writes every other status to its console as an error.
             text = STOPPING if self.is_stopping else (await self._shared())[1]

@@ -33,9 +33,13 @@ class RunningJob(Protocol):
 
     name: str
     interval_s: float
-    last_success_ns: int  # 0 before the first run that came through
     last_error: str  # of the last run, "" if it came through
     worker: Worker
+
+    @property
+    def age_s(self) -> float | None:
+        """Return since when the last run that came through is over; None before the first."""
+        ...
 
 
 class KnownDelays(Protocol):

@@ -6,13 +6,13 @@ import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from collector.core.clock import NS_PER_HOUR, NS_PER_S
+from collector.core.clock import NS_PER_HOUR
 from collector.core.errors import CaptureError
 from collector.core.event_schema import BUDGET_BYTES
 from collector.core.log import lines_lost
 from dashboard.health.access import access_items
 from dashboard.health.clocks import clock_items
-from dashboard.health.items import KEY_RING, OUTCOMES, HealthItem, Status, judged
+from dashboard.health.items import KEY_RING, OUTCOMES, UNMATCHED, HealthItem, Status, judged
 from dashboard.health.pipeline import Stages, put_off_items, signal_items, stage_items
 from dashboard.health.readiness import must_be_ready
 from dashboard.health.reads import read_items
@@ -121,6 +121,9 @@ class ServiceHealth:
     def _outcomes(self) -> Iterator[HealthItem]:
         if said := self.contradiction():
             yield judged(OUTCOMES, "contradicted", bad=said)
+        if "attribute" in self._service.roles:
+            for warning in self._service.outcome_mode.unmatched:
+                yield judged(UNMATCHED, "many are not", warn=warning)
 
     def _retention(self) -> Iterator[HealthItem]:
         if ahead_ns := self._service.retention.ahead_ns:
@@ -167,9 +170,7 @@ class ServiceHealth:
             yield judged("audit", "broken", bad=detail)
 
     def _jobs(self) -> Iterator[HealthItem]:
-        now_ns = self._service.clock.now_ns()
-        for loop in self._service.loops:
-            yield _job_item(loop, now_ns)
+        yield from map(_job_item, self._service.loops)
 
     def _packets(self) -> Iterator[HealthItem]:
         recorder = self._service.recorder
@@ -245,15 +246,14 @@ def _worker_items(workers: Mapping[str, Iterable[Worker]]) -> Iterator[HealthIte
     yield _zero("log.lost", lines_lost(), "lines", untaken)
 
 
-def _job_item(loop: RunningJob, now_ns: int) -> HealthItem:
+def _job_item(loop: RunningJob) -> HealthItem:
     name = f"job.{loop.name}"
     if loop.worker.is_down:
         return judged(name, "died", bad=f"begins again; {loop.worker.last_error}")
     if loop.last_error:
         return judged(name, "failed", bad=loop.last_error)
-    if loop.last_success_ns == 0:
+    if (age_s := loop.age_s) is None:
         return HealthItem(name, None, "s ago", "ok", "its first run is not over yet")
-    age_s = (now_ns - loop.last_success_ns) / NS_PER_S
     late = age_s > loop.interval_s * _LATE_INTERVALS
     detail = "the last run is long ago: this machine does not keep up" if late else ""
     return judged(name, round(age_s, 1), "s ago", warn=detail)

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from attribution.core.money import currency
 from collector.core.clock import Clock
 from dashboard.mcp.tools import Offer, offers, question
 from dashboard.units import utc_iso
@@ -85,7 +86,7 @@ class Endpoint:
         return Server(
             "millworth",
             title="Millworth",
-            instructions=_INSTRUCTIONS,
+            instructions=f"{_INSTRUCTIONS} Fields named `usd` are amounts in {currency()}.",
             on_list_tools=self._list,
             on_call_tool=self._call,
         )

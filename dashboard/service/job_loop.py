@@ -44,7 +44,7 @@ class JobLoop:
         keeps_pace: bool = False,
     ) -> None:
         self.name = name
-        self.last_success_ns = 0
+        self._over_ns: int | None = None  # the last run that came through, by a clock without steps
         self.done_ns: int | None = None  # up to which the last run that came through did its work
         self.last_error = ""
         self.interval_s = interval_s
@@ -56,6 +56,12 @@ class JobLoop:
         self._stopping = threading.Event()
         self._is_in_doubt = False  # an insert may have failed, and be taken for done
         self.worker = Worker(f"job-{name}", self._loop, counters, clock)
+
+    @property
+    def age_s(self) -> float | None:
+        """Return since when the last run that came through is over; None before the first."""
+        over_ns = self._over_ns
+        return None if over_ns is None else (self._clock.monotonic_ns() - over_ns) / NS_PER_S
 
     def start(self) -> None:
         """Begin with a first run at once."""
@@ -94,7 +100,7 @@ class JobLoop:
             _log.error("job_failed", job=self.name, error=self.last_error, exc_info=True)
             self._is_in_doubt = True
         else:
-            self.last_success_ns = self._clock.now_ns()
+            self._over_ns = self._clock.monotonic_ns()
             self.done_ns = done.cursor_ns if isinstance(done, Advanced) else now_ns
             self.last_error = ""
             self._counters.job_runs.labels(self.name, "done").inc()

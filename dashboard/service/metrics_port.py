@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.exposition import ThreadingWSGIServer
 
 from collector.core.errors import AddressInUseError, ConfigError
-from dashboard.health.readiness import Answer
+from dashboard.health.readiness import HEALTHZ, Answer
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -62,7 +62,7 @@ class MetricsPort:
         if path == "/readyz":
             status, text = self._ready()
         elif path == "/healthz":
-            status, text = 200, "ok\n"
+            status, text = 200, HEALTHZ
         else:
             status, text = 404, "there are /metrics, /readyz and /healthz\n"
         headers = [("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store")]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from attribution.core.money import state_all_in
 from collector.audit.log import AuditState
 from collector.core.clock import NS_PER_S, Clock
 from collector.core.errors import CaptureError, MillworthError
@@ -32,7 +33,7 @@ from dashboard.service.job_loop import JobLoop
 from dashboard.service.metrics_port import MetricsPort
 from dashboard.service.parts import Parts
 from dashboard.service.role import ALL, Role
-from dashboard.service.schema import bring_up, require_schema
+from dashboard.service.schema import prepare_store
 from dashboard.settings.settings import Settings
 from dashboard.web.server import DashboardServer
 
@@ -113,15 +114,12 @@ class Service(Parts):
             MillworthError: a line that names what is in the way. Whatever was started is stopped,
                 at any other error too.
         """
+        state_all_in(self.settings.attribution.currency)
         try:
             now_ns = self.clock.now_ns()
             if self._collector is not None:
                 self._collector.claim()  # first: what is refused has written nothing
-            if Role.COLLECT in self.roles:
-                bring_up(self.store, self.settings, now_ns)
-            else:
-                writes = self.roles != {Role.SERVE}
-                require_schema(self.store, self.settings, writes=writes)
+            prepare_store(self.store, self.settings, self.roles, now_ns)
             if self._metrics_port is not None:
                 self._metrics = MetricsPort(
                     self._metrics_port, self.counters.registry, self._role_readiness

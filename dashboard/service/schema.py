@@ -1,11 +1,13 @@
-"""I/O: the schema of the store at a start: brought up by who receives, checked by the others."""
+"""I/O: the store at a start: its schema brought up by who receives, else checked; its currency."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from attribution.revenue.currency import claim_currency, require_currency
 from collector.core.clock import NS_PER_DAY, known_ns
 from collector.core.errors import SchemaMissingError, TransientError
 from collector.core.log import get_logger
@@ -13,6 +15,7 @@ from collector.store.connect import Connections
 from collector.store.errors import explain
 from collector.store.retention import begin_retention
 from collector.store.schema.migrate import apply_views, migrate, pending_statements
+from dashboard.service.role import Role
 from dashboard.settings.settings import Settings
 
 # What a role that writes does at last; without rows it leaves nothing.
@@ -41,6 +44,25 @@ def require_clock(settings: Settings, now_ns: int) -> None:
             f"rows lapse after {settings.retention.days_least}: set it right; if it is, copy "
             f"{settings.store.place} if you need what is in it, and remove {file}"
         )
+
+
+def prepare_store(
+    store: Connections, settings: Settings, roles: Collection[Role], now_ns: int
+) -> None:
+    """Bring the schema up or check it, and check that the amounts are in the configured currency.
+
+    Raises:
+        MillworthError: a line that names what is in the way.
+    """
+    if Role.COLLECT in roles:
+        bring_up(store, settings, now_ns)
+    else:
+        require_schema(store, settings, writes=set(roles) != {Role.SERVE})
+    client, currency = store.client(), settings.attribution.currency
+    if Role.ATTRIBUTE in roles:
+        claim_currency(client, currency)
+    elif not {Role.COLLECT, Role.CAPTURE}.issuperset(roles):
+        require_currency(client, currency)  # the other two know of no money
 
 
 def bring_up(store: Connections, settings: Settings, now_ns: int) -> None:

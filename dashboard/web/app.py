@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from attribution.invest.job import InvestJob
 from collector.core.errors import MillworthError, first_line
 from collector.core.log import get_logger
+from dashboard.api.amounts import StatedAmounts
 from dashboard.api.app import create_api, decision_list, question_workers, reference_of
 from dashboard.api.caller import current
 from dashboard.api.context import AppContext
@@ -75,7 +76,7 @@ _INDEX = """<!DOCTYPE html>
         {%css%}
         <link rel="stylesheet" href="__STYLES__">
     </head>
-    <body>
+    <body data-currency="__CURRENCY__">
         <a class="skip" href="#page">Skip to the page</a>
         <div id="pulse" role="alert" hidden>
             <span></span> <button type="button" hidden>Try again</button>
@@ -123,7 +124,7 @@ def create_app(of: AppContext) -> Dash:
     server = create_api(of, workers, questions, in_menu)
     serve_tools(server, of.clock)
     serve_sign_in(server)
-    app = _dash(server)
+    app = _dash(server, of.attribution.currency)
     # Otherwise each page opens a WebSocket beside the requests that its callbacks make.
     app.backend.websocket_capability = False
     app.layout = _shell()
@@ -143,13 +144,16 @@ def create_app(of: AppContext) -> Dash:
     server.add_middleware(RequestGuard, public_url=of.dashboard.public_url, host=of.dashboard.host)
     server.add_middleware(SecurityHeaders, policy=policy)
     server.add_middleware(Asker, pages=frozenset(_paths()), seconds=of.counters.request_seconds)
+    # Around all, since what an opened page begins is read in the context that it finds.
+    server.add_middleware(StatedAmounts, currency=of.attribution.currency)
     return app
 
 
-def _dash(server: FastAPI) -> Dash:
+def _dash(server: FastAPI, currency: str) -> Dash:
     scripts, styles = bundle("js"), bundle("css")
     serve_bundles(server, scripts, styles)
     index = _INDEX.replace("__SCRIPTS__", scripts.href).replace("__STYLES__", styles.href)
+    index = index.replace("__CURRENCY__", currency)
     return Dash(
         "dashboard",
         server=server,

@@ -85,6 +85,18 @@ def test_lag_grows_while_nothing_is_evaluated(scene: Scene) -> None:
     assert value(registry, "alerts_evaluation_lag_seconds") == 110
 
 
+def test_lag_does_not_grow_while_no_decisions_come(scene: Scene) -> None:
+    """A shop with quiet nights was paged that its alerts were not evaluated."""
+    registry = CollectorRegistry()
+    registry.register(AlertMetrics(scene.job, scene.clock.now_ns))
+    scene.go_on(INCIDENT_S)
+    scene.judge()
+    scene.go_on(400, regions=())
+    scene.judge()
+
+    assert value(registry, "alerts_evaluation_lag_seconds") == 10
+
+
 def test_rule_that_cannot_be_read_is_counted(scene: Scene) -> None:
     """The others are evaluated all the same."""
     registry = CollectorRegistry()

@@ -33,11 +33,11 @@ SELECT
         r.rate > 0 AND o.event_ns - r.day_ns < ({rate_days:UInt64} + 1) * 86400000000000,
         accurateCastOrNull(round(toDecimal128(o.margin, 6) * r.rate, 6), 'Decimal(18, 6)'), NULL) AS margin,
     o.currency AS currency, o.revenue AS own_revenue, o.margin AS own_margin,
-    toInt64(o.event_ns) AS event_ns
+    toInt64(o.event_ns) AS event_ns, toInt64(o.received_ns) AS received_ns
 FROM
 (
     SELECT outcome_id, decision_id, outcome_key, kind, is_sale, toString(currency) AS currency,
-        revenue, margin, event_ns
+        revenue, margin, event_ns, received_ns
     FROM outcomes FINAL
     -- What an outcome says last has to name one of them too. Asked by name once more, each name would be planned
     -- and read once more.

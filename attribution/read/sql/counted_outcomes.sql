@@ -8,6 +8,11 @@
 --   amount Nullable(Decimal), a refund's below 0; is_nothing UInt8: it says that nothing was sold; of UInt64, a hash of its
 --   decision, of its name where none or several are known, of itself where it has no name.
 -- Only of a refund is it asked whether something was sold before, of whatever day.
+-- When the decision of an outcome by key began at the latest. A time is as long as the last unit that it is written in, as in `latest_begin_ns`.
+(event_ns, received_ns) -> greatest(event_ns, least(received_ns + 3600000000000, event_ns + multiIf(
+    event_ns % 86400000000000 = 0, 86399999999999, event_ns % 60000000000 = 0, 59999999999,
+    event_ns % 1000000000 = 0, 999999999, event_ns % 1000000 = 0, 999999, event_ns % 1000 = 0, 999, 0)))
+AS latest_begin_ns,
 back AS
 (
     SELECT decision_id AS id, outcome_key AS key FROM outcomes
@@ -25,7 +30,7 @@ given AS
 ),
 sales AS
 (
-    SELECT outcome_id, decision_id AS id, outcome_key AS key, event_ns FROM outcomes FINAL
+    SELECT outcome_id, decision_id AS id, outcome_key AS key, event_ns, received_ns FROM outcomes FINAL
     WHERE is_sale AND outcome_id IN
     (
         SELECT outcome_id FROM outcomes
@@ -38,14 +43,14 @@ sales AS
 sold_by_key AS
 (
     SELECT max((g.ingress_ns, g.id)) AS decision FROM sales AS s INNER JOIN given AS g ON s.key = g.key
-    WHERE s.id = '' AND s.key != '' AND g.ingress_ns <= s.event_ns
+    WHERE s.id = '' AND s.key != '' AND g.ingress_ns <= latest_begin_ns(s.event_ns, s.received_ns)
     GROUP BY s.outcome_id
 ),
 rates AS (SELECT toString(currency) AS currency, day_ns, rate FROM currency_rates FINAL),
 told AS
 (
     SELECT
-        o.outcome_id AS outcome_id, o.event_ns AS event_ns,
+        o.outcome_id AS outcome_id, latest_begin_ns(o.event_ns, o.received_ns) AS until_ns,
         o.kind = 'refund' AS is_refund,
         -- What is sold under a name of which no decision is known.
         is_refund AND if(o.decision_id != '', o.decision_id IN (SELECT id FROM sales),
@@ -61,7 +66,7 @@ told AS
     FROM
     (
         SELECT outcome_id, decision_id, outcome_key, toString(kind) AS kind, is_sale,
-            toString(currency) AS currency, revenue, event_ns
+            toString(currency) AS currency, revenue, event_ns, received_ns
         FROM outcomes FINAL
         WHERE event_ns >= {from_ns:UInt64} AND event_ns < {to_ns:UInt64}
     ) AS o
@@ -109,7 +114,7 @@ counted AS
             t.outcome_id AS outcome_id, t.day_ns AS day_ns, t.amount AS amount, t.is_refund AS is_refund,
             t.has_sale AS has_sale, t.is_by_key AS is_by_key, t.is_nothing AS is_nothing, c.ingress_ns AS ingress_ns,
             c.node AS node, c.is_sold AS is_sold, c.is_sold_by_key AS is_sold_by_key, t.name AS name, c.decision AS decision,
-            c.ingress_ns > 0 AND (NOT t.is_by_key OR c.ingress_ns <= t.event_ns) AS is_before
+            c.ingress_ns > 0 AND (NOT t.is_by_key OR c.ingress_ns <= t.until_ns) AS is_before
         FROM told AS t
         LEFT JOIN named AS c ON t.is_by_key = c.is_by_key AND t.name = c.name
     ) AS m

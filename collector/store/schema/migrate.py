@@ -390,7 +390,7 @@ def _refuse_drift(migrations: Sequence[Migration], applied: dict[str, str], clus
         if name not in by_name:
             raise MigrationError(
                 f"the store has migration {name}, which this program does not know; "
-                "run the newer Millworth that wrote it"
+                "run the build of Millworth that wrote it, newer or older"
             )
         if by_name[name].sha256 != digest:
             raise MigrationError(

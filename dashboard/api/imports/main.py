@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
+from attribution.books.unmatched import unmatched_outcomes
 from collector.imports.channels import import_channels
 from collector.imports.outcomes import KEPT_DAYS, ImportReport, import_outcomes
 from collector.imports.rates import LEDGER, RATES, import_dated
 from dashboard.api.caller import audit
 from dashboard.api.context import AppContext
 from dashboard.api.imports.body import BYTES_MAX, body_of
+from dashboard.health.items import WARNING_HEADER
 from dashboard.read.workers import Workers
 from dashboard.settings.config import IMPORT_BYTES_MAX
 
@@ -26,19 +28,27 @@ def imports_router(of: AppContext, workers: Workers, questions: Workers) -> APIR
     store, clock = of.store, of.clock
 
     @router.post("/outcomes")
-    async def upload_outcomes(request: Request, name: str = "outcomes.csv") -> ImportReport:
-        """Import a file of outcomes, CSV, Parquet or JSON; the same file twice changes nothing."""
+    async def upload_outcomes(
+        request: Request, response: Response, name: str = "outcomes.csv"
+    ) -> ImportReport:
+        """Import a file of outcomes, CSV, Parquet or JSON; the same file twice changes nothing.
+
+        Where many are of no decision that is known the header `millworth-warning` says so.
+        """
         content = await body_of(request, name, IMPORT_BYTES_MAX)
         replace = of.protection.replace if of.protection is not None else None
 
         def run() -> ImportReport:
             client = store.client()
+            began_ns = clock.now_ns()
             kept_days = of.retention.days("outcomes", f"{KEPT_DAYS} DAY")
             report = import_outcomes(
                 client, name, content, of.outcomes.currency, clock, replace, kept_days
             )
             detail = f"{name}: {report.imported} imported, {len(report.refused)} refused"
             audit(store, clock.now_ns(), "outcomes_imported", detail)
+            for said in unmatched_outcomes(store, (0, began_ns), began_ns, 0, began_ns):
+                response.headers[WARNING_HEADER] = said
             return report
 
         return await workers.run(run)

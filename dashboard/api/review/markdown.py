@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from attribution.core.money import currency
+
 _MARKS = re.compile(r"([\\`*_\[\]<>|#~])")
 _UNKNOWN = "unknown"
 
@@ -104,7 +106,7 @@ def _channels(of: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _ranking(of: Mapping[str, Any]) -> Iterator[str]:
-    yield "## What the next millisecond is worth, USD an hour, by channel"
+    yield f"## What the next millisecond is worth, {currency()} an hour, by channel"
     yield ""
     told = of["ranking"]
     if told is None:
@@ -115,7 +117,8 @@ def _ranking(of: Mapping[str, Any]) -> Iterator[str]:
     yield f"Rests on: {_text(lineage['slope'])}. Value over {_text(lineage['denominator'])}."
     yield ""
     yield from _table(
-        ("channel", "kind", "decisions", "known", "sampled", "USD a second", "per ms", "90 %"),
+        ("channel", "kind", "decisions", "known", "sampled", f"{currency()} a second", "per ms",
+         "90 %"),
         [
             (each["name"] or "(none)", each["kind"] or "not said", _n(each["decisions"]),
              _n(each["known"]), _n(each["sampled"]), f"{each['erv_usd_per_s']['median']:.4g}",

@@ -106,14 +106,15 @@ def vram_router(
     async def estimate_slope() -> dict[str, Any]:
         """Estimate the slope now; a version that is news is stored and in force from now on.
 
-        Where it is not identified, `proposal` is the experiment that would decide it.
+        Where it is not identified, `proposal` is the experiment that would decide it; null where
+        the arms of one speak against any slope, and another like it would be refused too.
         """
 
         def run() -> dict[str, Any]:
             now_ns = clock.now_ns()
             report = slope.run_once(now_ns)
-            is_known = report.model.source == ESTIMATE
-            proposal = None if is_known else experiments.propose(now_ns)
+            is_settled = report.model.source == ESTIMATE or report.model.is_refused
+            proposal = None if is_settled else experiments.propose(now_ns)
             return {
                 "stored_version": report.stored,
                 "model": report.model,

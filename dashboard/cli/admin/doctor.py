@@ -15,6 +15,8 @@ import typer
 from rich.text import Text
 
 from alerts.state.schema import look_at_state
+from attribution.core.money import currency
+from attribution.revenue.currency import read_currency, require_currency
 from collector.audit.log import AuditState
 from collector.auth.gate import require_doors
 from collector.core.clock import NS_PER_S, SystemClock
@@ -27,6 +29,7 @@ from collector.store.client.directory import STATE_DIR
 from collector.store.connect import Connections
 from collector.store.grants import excess_rights
 from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
+from collector.store.schema.migrate import migrate
 from collector.wal.directory import claim_directory
 from dashboard.cli.client import ApiClient, answers, service_url, trust
 from dashboard.cli.console import OUT
@@ -79,6 +82,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         else:
             become_owner(settings)
             yield _tried("store", lambda: _store(settings))
+            yield _tried("currency", lambda: _currency(settings))
             yield _tried("audit", lambda: _audit(settings))
             if settings.store.embedded_path is None:
                 yield _tried("SQL from outside", lambda: _outside_rights(settings))
@@ -147,8 +151,17 @@ def _service(settings: Settings) -> Iterator[Finding]:
     with ApiClient.open(settings, url) as api:
         items = api.get("/api/v1/health")["items"]
         audit = AuditState(**api.get("/api/v1/audit/check"))
+        stated, configured = currency(), settings.attribution.currency
     bad = [item for item in items if item["status"] == "bad"]
     yield Finding("service", True, f"runs at {url}, and holds store and ports")
+    said = f"amounts are in {stated}"
+    if stated != configured:
+        said = (
+            f"the service states amounts in {stated} and attribution.currency is {configured}: "
+            f"its next start is refused where amounts are stored; set it back to {stated}, or name "
+            "another store in store.url"
+        )
+    yield Finding("currency", stated == configured, said)
     yield Finding("audit", audit.broken_seq is None, _said_of(audit))
     for item in bad:
         yield Finding(item["name"], False, f"{item['value']} {item['unit']}: {item['detail']}")
@@ -189,6 +202,7 @@ def _store(settings: Settings) -> str:
         return _no_store(path)
     store = Connections(settings.store, merges=False)
     version = store.client().query("SELECT version()").result_rows[0][0]
+    migrate(store.client(), 0, cluster=settings.store.cluster, dry_run=True)
     if path is not None:
         from dashboard.cli.local import warn_of_log  # it loads what a service has
 
@@ -244,6 +258,25 @@ def _alert_state(path: Path) -> str:
         return f"the first start makes {path}"
     look_at_state(path)
     return f"can be used, at {path}"
+
+
+def _currency(settings: Settings) -> str:
+    """Say that a start takes the configured currency, and whether the store has noted one."""
+    path, configured = settings.store.embedded_path, settings.attribution.currency
+    taken = f"the first start takes {configured}"
+    if path is not None and not path.exists():
+        return taken
+    store = Connections(settings.store, merges=False)
+    try:
+        client = store.client()
+        is_there = client.query("EXISTS TABLE value_currencies").result_rows[0][0]
+        noted = read_currency(client) if is_there else ""
+        if not noted:
+            return f"not noted yet; {taken}"
+        require_currency(client, configured)
+    finally:
+        store.close()
+    return f"amounts are in {configured}"
 
 
 def _audit(settings: Settings) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from attribution.core.money import currency
 from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError
 from collector.provenance.checkpoint import Checkpoint
@@ -140,7 +141,7 @@ def show_verdicts(said: dict[str, Any], *, as_json: bool) -> bool:
     if out_of_sums["decisions"]:
         OUT.print(
             f"{out_of_sums['decisions']:,} decisions are in no sum; "
-            f"they say they were worth {Decimal(out_of_sums['value_usd']):,.2f} USD"
+            f"they say they were worth {Decimal(out_of_sums['value_usd']):,.2f} {currency()}"
         )
     if out_of_sums["outcomes"]:
         OUT.print(f"{out_of_sums['outcomes']:,} records of outcomes are in no sum")

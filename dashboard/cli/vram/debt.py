@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from attribution.core.money import currency
 from attribution.invest.file import InvestFile
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import AnnualiseOption, ConfigOption, JsonOption, UntilOption, UrlOption
@@ -60,15 +61,15 @@ def _render(out: Console, found: dict[str, Any]) -> None:
     for priced in found["items"]:
         item, loss = priced["item"], priced["loss_usd_per_year"]
         at_least = "at least " if priced["is_partial"] else ""
-        cost = f"{at_least}{_range(loss)} USD a year" if loss else "unknown"
+        cost = f"{at_least}{_range(loss)} {currency()} a year" if loss else "unknown"
         out.print(f"{item['id']}: {item['what']}")
         out.print(f"  costs {cost}; rests on {', '.join(priced['bases']) or 'nothing yet'}")
         if priced["npv_usd"] is not None:
             ratio = priced["npv_per_fix_usd"]
             each = f", {ratio} for a dollar" if ratio is not None else ""
             out.print(
-                f"  mending for {_range(priced['fix_usd'])} USD is worth "
-                f"{_dollars(priced['npv_usd'])} USD over {found['years']} years "
+                f"  mending for {_range(priced['fix_usd'])} {currency()} is worth "
+                f"{_dollars(priced['npv_usd'])} {currency()} over {found['years']} years "
                 f"({_dollars(priced['npv_low_usd'])} to {_dollars(priced['npv_high_usd'])}){each}"
             )
         evidence = ", ".join(f"{name} {value}" for name, value in item["evidence"].items())
@@ -78,7 +79,7 @@ def _render(out: Console, found: dict[str, Any]) -> None:
     if not found["items"]:
         out.print("nothing is owed that telemetry shows, and no entry says more")
     loss = found["loss_usd_per_year"]
-    known = f"{_range(loss)} USD a year" if loss else "unknown"
+    known = f"{_range(loss)} {currency()} a year" if loss else "unknown"
     out.print(f"in all: {known}; {found['unpriced']} items of unknown cost are in no sum")
     out.print(f"what time is worth: {found['worth']['told']}")
     for line in found["runtimes_unknown"]:

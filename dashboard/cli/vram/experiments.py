@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from attribution.core.money import currency
 from collector.core.errors import InputError
 from collector.core.http.path import path_part
 from dashboard.cli.console import print_table
@@ -44,7 +45,7 @@ def register(
         ),
     ],
     budget: Annotated[
-        str, typer.Option(help="USD that may be at risk in all; then it is stopped.")
+        str, typer.Option(help="Amount that may be at risk in all; then it is stopped.")
     ],
     owner: Annotated[str, typer.Option(help="Who answers for it.")],
     lasts: Annotated[str, typer.Option(help="Its length: a number and m, h or d.")] = "14d",
@@ -187,7 +188,7 @@ def _line(state: str, each: dict[str, Any]) -> str:
     targets = "; ".join(f"{k} {', '.join(v)}" for k, v in each["targets"].items()) or "everybody"
     line = (
         f"{each['name']}: {state}; {arms}; {targets}; {utc_iso(each['from_ns'])} to "
-        f"{utc_iso(each['to_ns'])}; budget {_usd(each['budget_usd'])} USD; {each['owner']}"
+        f"{utc_iso(each['to_ns'])}; budget {_usd(each['budget_usd'])} {currency()}; {each['owner']}"
     )
     if each["stopped_ns"]:
         line += (
@@ -207,8 +208,9 @@ def _render_plan(out: Console, found: dict[str, Any]) -> None:
         f"{'' if days is None else f', in about {span_of_time(days * 86_400e9)}'}"
     )
     out.print(
-        f"at risk over its whole time, at most: {'unknown' if risk is None else f'{risk} USD'}, "
-        f"with a budget of {_usd(found['experiment']['budget_usd'])} USD"
+        "at risk over its whole time, at most: "
+        f"{'unknown' if risk is None else f'{risk} {currency()}'}, "
+        f"with a budget of {_usd(found['experiment']['budget_usd'])} {currency()}"
     )
     out.print(f"by: {plan['basis']}")
 
@@ -246,7 +248,7 @@ def _render(out: Console, found: dict[str, Any], *, is_wrong: bool) -> None:
         )
     out.print(
         f"at risk so far: {_usd(measured['at_risk_usd'])} of "
-        f"{_usd(found['experiment']['budget_usd'])} USD ({found['at_risk_basis']})"
+        f"{_usd(found['experiment']['budget_usd'])} {currency()} ({found['at_risk_basis']})"
     )
     if measured["unvalued"]:
         out.print(f"delayed decisions of unknown value, in no dollar: {measured['unvalued']:,}")
@@ -258,10 +260,10 @@ def _render(out: Console, found: dict[str, Any], *, is_wrong: bool) -> None:
         )
         return
     if loss is None:
-        out.print("what the delays cost: the arms cannot tell yet")
+        out.print("what the delays cost: the arms cannot tell")
     else:
         out.print(
-            f"what the delays cost, by its arms alone: {_usd(loss['usd'])} USD, 95 % "
+            f"what the delays cost, by its arms alone: {_usd(loss['usd'])} {currency()}, 95 % "
             f"{_usd(loss['low_usd'])} to {_usd(loss['high_usd'])}, in {loss['outcome']} of "
             f"{loss['decisions']:,} decisions"
         )

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from attribution.core.money import currency
 from dashboard.cli.client import asked, asking
 from dashboard.cli.console import print_table
 from dashboard.cli.json_output import print_json
@@ -182,8 +183,8 @@ def _render_tail(out: Console, found: dict[str, Any]) -> None:
         soft_wrap=True,
     )
     out.print(f"within {of['target_ms']:g} ms today: {of['within']:.2%} of {found['sampled']:,}")
-    shown = Table(box=box.SIMPLE, title="USD a year", title_justify="left", title_style="bold",
-                  padding=0, pad_edge=False, collapse_padding=True)  # fmt: skip
+    shown = Table(box=box.SIMPLE, title=f"{currency()} a year", title_justify="left",
+                  title_style="bold", padding=0, pad_edge=False, collapse_padding=True)  # fmt: skip
     shown.add_column("percentile", no_wrap=True)
     for name in ("ms today", "gain", "cost", "this step", "costs"):
         shown.add_column(name, justify="right", no_wrap=True)
@@ -220,8 +221,8 @@ def render_proposal(out: Console, proposal: dict[str, Any]) -> None:
     cost, risk = proposal["cost_usd"], proposal["at_risk_usd"]
     out.print(
         f"  {'unknown' if needed is None else f'{needed:,}'} decisions, {proposal['days']} days; "
-        f"expected to cost {'an unknown amount' if cost is None else f'{cost} USD'}, at most "
-        f"{'unknown' if risk is None else f'{risk} USD'}; {proposal['reason']}",
+        f"expected to cost {'an unknown amount' if cost is None else f'{cost} {currency()}'}, "
+        f"at most {'unknown' if risk is None else f'{risk} {currency()}'}; {proposal['reason']}",
         markup=False,
         soft_wrap=True,
     )

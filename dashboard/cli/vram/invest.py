@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from attribution.core.money import currency
 from attribution.invest.answers import compare_options
 from attribution.invest.file import InvestFile, parse_invest
 from attribution.invest.gate import Basis, Evidence, Ruling, digest, document
@@ -84,7 +85,8 @@ def tiers(file: FileArgument, as_json: JsonOption = False) -> None:
         print_json(dataclasses.asdict(table))
         return
     out = Console(highlight=False)
-    shown = Table(box=box.SIMPLE, caption="USD per ms and year")
+    money = load(None).settings.attribution.currency  # no service is asked
+    shown = Table(box=box.SIMPLE, caption=f"{money} per ms and year")
     for name in ("from ms", "to ms", "revenue", "cost", "pays"):
         shown.add_column(name, justify="right")
     for step in table.steps:
@@ -194,7 +196,8 @@ def verdicts(
         figures = (
             "no figure"
             if row["cost_usd"] is None
-            else f"gain at least {row['gain_low_usd']} USD for {row['cost_usd']} USD"
+            else f"gain at least {row['gain_low_usd']} {currency()} "
+            f"for {row['cost_usd']} {currency()}"
         )
         seal = "signed" if row["is_signed"] else "not signed"
         out.print(
@@ -320,7 +323,9 @@ def _verified(
 
 def _render_options(out: Console, found: dict[str, Any]) -> None:
     rate = float(found["rate"])
-    table = Table(box=box.SIMPLE, caption=f"USD, {found['years']} years at {rate:.4g} a year")
+    table = Table(
+        box=box.SIMPLE, caption=f"{currency()}, {found['years']} years at {rate:.4g} a year"
+    )
     table.add_column("option", overflow="fold")
     for name in ("NPV", "5 % to 95 %", "NPV > 0", "best", "payback"):
         table.add_column(name, justify="right")

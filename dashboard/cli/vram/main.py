@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from attribution.core.money import currency
 from attribution.core.slo import Z95
 from dashboard.cli.console import print_table
 from dashboard.cli.imports.reconcile import cost
@@ -60,14 +61,14 @@ ByOption = Annotated[
 
 
 BudgetOption = Annotated[
-    str | None, typer.Option(help="USD to share out among the groups, to the cent.")
+    str | None, typer.Option(help="Amount to share out among the groups, to the cent.")
 ]
 ReserveOption = Annotated[
     str | None,
     typer.Option(help="Share of the budget that is kept: 0.1; by default of the settings."),
 ]
 StepOption = Annotated[
-    str | None, typer.Option(help="The smallest USD worth giving; by default a hundredth.")
+    str | None, typer.Option(help="The smallest amount worth giving; by default a hundredth.")
 ]
 
 
@@ -105,9 +106,9 @@ def rank(
     _render_lineage(out, told)
     lineage = told["lineage"]
     unit = "year" if lineage["is_annualised"] else "hour"
-    table = _table(f"by {by}: USD that the next millisecond brings")
+    table = _table(f"by {by}: {currency()} that the next millisecond brings")
     table.add_column(by, overflow="fold")
-    for name in ("decisions", "USD/s", f"USD/ms/{unit}", "90 %", "-100 ms"):
+    for name in ("decisions", f"{currency()}/s", f"{currency()}/ms/{unit}", "90 %", "-100 ms"):
         table.add_column(name, justify="right", no_wrap=True)
     for group in told["groups"]:
         per_ms = group[f"marginal_usd_per_ms_{unit}"]
@@ -146,10 +147,10 @@ def rank(
 def _render_allocation(out: Console, told: dict[str, Any]) -> None:
     """Show who gets what of a budget; the parts sum to it."""
     found = told["allocation"]
-    shares = _table("a budget, USD")
+    shares = _table(f"a budget, {currency()}")
     shares.add_column("to", overflow="fold")
     shares.add_column("kind", no_wrap=True)
-    shares.add_column("USD", justify="right", no_wrap=True)
+    shares.add_column(currency(), justify="right", no_wrap=True)
     for each in found["shares"]:
         shares.add_row(escape(each["name"] or "(none)"), each["kind"], money(each["usd"]))
     for name in ("unallocated", "reserve", "budget"):
@@ -171,7 +172,7 @@ def _render_segments(out: Console, told: dict[str, Any]) -> None:
     unit, scale = ("a year", HOURS_A_YEAR) if is_year else ("an hour", 1.0)
     segments = _table(f"by segment: gain {unit}, each at its own 10 % quantile")
     segments.add_column("segment", no_wrap=True)
-    for name in ("weight", "of time", "floor ms", "gain USD", "90 %"):
+    for name in ("weight", "of time", "floor ms", f"gain {currency()}", "90 %"):
         segments.add_column(name, justify="right", no_wrap=True)
     for each in told["weights"]:
         low, gain, high = (
@@ -214,7 +215,13 @@ def curve(
     for group in told["groups"]:
         unit = "year" if told["lineage"]["is_annualised"] else "hour"
         table = _table(escape(group["name"] or "(none)"))
-        for name in ("shift ms", "USD/s", "90 %", f"USD/{unit} against now", "90 %"):
+        for name in (
+            "shift ms",
+            f"{currency()}/s",
+            "90 %",
+            f"{currency()}/{unit} against now",
+            "90 %",
+        ):
             table.add_column(name, justify="right", no_wrap=True)
         for point in group["curve"]:
             erv, change = point["erv_usd_per_s"], point[f"change_usd_per_{unit}"]
@@ -304,8 +311,9 @@ def _render_slope(out: Console, found: dict[str, Any]) -> None:
             f"not randomised: {model['not_randomised']:,} decisions claim a delay or an experiment "
             "that Millworth did not draw; they are in no figure"
         )
+    is_refused = model["source"] != "estimate" and found["proposal"] is None
     for name, what in (
-        ("injection", "randomised delay"),
+        ("injection", f"randomised delay{' (refused, used for nothing)' if is_refused else ''}"),
         ("backend", "jitter of the back end (observational, used for nothing)"),
     ):
         slope, error = model[f"{name}_per_ms"], model[f"{name}_se"]

@@ -13,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from attribution.core.money import currency, many
 from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError, complaint
 from collector.core.times import duration_ns, instant_ns
@@ -258,7 +259,7 @@ def _render_what_if(out: Console, found: dict[str, Any]) -> None:
         )
     print_table(out, latencies)
     parts = Table(box=box.SIMPLE, caption=f"shares over {found['shares_method']}")
-    for name in ("saved by", "ms a decision", "USD"):
+    for name in ("saved by", "ms a decision", currency()):
         parts.add_column(name, justify="left" if name == "saved by" else "right")
     for share in found["shares"]:
         usd = "unknown" if share["usd"] is None else share["usd"]
@@ -266,10 +267,10 @@ def _render_what_if(out: Console, found: dict[str, Any]) -> None:
     print_table(out, parts)
     money = found["money"]
     if money is None:
-        out.print("dollars: unknown, no decision of this window has a known value")
+        out.print(f"{many()}: unknown, no decision of this window has a known value")
         return
     out.print(
-        f"dollars in this window: {money['usd']} ({money['low_usd']} to {money['high_usd']}), "
+        f"{many()} in this window: {money['usd']} ({money['low_usd']} to {money['high_usd']}), "
         f"{money['usd_per_hour']} an hour; value by {', '.join(money['bases'])}; "
         f"{money['slope']}"
     )
@@ -292,7 +293,7 @@ def _render_compare(out: Console, found: dict[str, Any]) -> None:
     )
     # On a narrow terminal the interval is broken, and never the name.
     table.add_column("segment", min_width=max(len(each["segment"]) for each in found["segments"]))
-    for name in ("before ms", "after ms", "change ms", "95 %", "q", "USD/h"):
+    for name in ("before ms", "after ms", "change ms", "95 %", "q", f"{currency()}/h"):
         table.add_column(name, justify="right", min_width=0 if name == "95 %" else 9)
     for each in found["segments"]:
         if not each["before_ms"] and not each["after_ms"]:
@@ -310,7 +311,7 @@ def _render_compare(out: Console, found: dict[str, Any]) -> None:
     print_table(out, table)
     if found["values"]:
         print_table(out, _values_table(found["values"]))
-    out.print(f"* different; dollars rest on: {found['slope']}")
+    out.print(f"* different; {many()} rest on: {found['slope']}")
     if found["uncompared"]:
         out.print(f"of an action and region that was not there before: {found['uncompared']}")
 
@@ -325,7 +326,7 @@ def _values_table(values: list[dict[str, Any]]) -> Table:
     shown = values[:_VALUES_SHOWN]
     names = [f"{each['dimension']} {each['value'] or '(empty)'}" for each in shown]
     table.add_column("value", min_width=max(map(len, names)))
-    for name in ("n before", "n after", "carries ms", "95 %", "q", "USD/h"):
+    for name in ("n before", "n after", "carries ms", "95 %", "q", f"{currency()}/h"):
         table.add_column(name, justify="right")
     for name, each in zip(names, shown, strict=True):
         usd = "unknown" if each["usd_per_hour"] is None else each["usd_per_hour"]

@@ -8,6 +8,7 @@ from typing import Any
 
 from alerts.people.silences import Silence
 from alerts.state.external import ExternalAlert
+from attribution.core.money import mark
 from dashboard.pages.alerts.links import alert_href
 from dashboard.pages.charts.intervals import bar_places, interval_text
 from dashboard.pages.parts import Component, table
@@ -39,7 +40,6 @@ _DEAREST = ["desc", "asc", None]
 _PRICED: list[dict[str, Any]] = [
     {
         "field": "usd_per_h",
-        "headerName": "$ / h at risk",
         "width": 160,
         "sortingOrder": _DEAREST,
         "cellRenderer": "Interval",
@@ -56,7 +56,6 @@ _PRICED: list[dict[str, Any]] = [
         "cellClass": "dated",
     },
 ]
-ALERT_COLUMNS = [_PRICED[0], _WHAT, _PRICED[1], _STATE, _OWNER]
 # Of what nobody can judge there are no dollars to show.
 UNKNOWN_COLUMNS = [_WHAT, _STATE, _OWNER]
 EXTERNAL_COLUMNS = [
@@ -69,6 +68,12 @@ _TEXT_MAX = 300
 _NO_LOSS: dict[str, object] = {"lost_usd": None, "lost": UNKNOWN, "lost_from": ""}
 # Three lines of a cause on a telephone, and the rule under it.
 ROW_PX = 90
+
+
+def alert_columns() -> list[dict[str, Any]]:
+    """Return the columns of alerts, the dearest first."""
+    at_risk = {**_PRICED[0], "headerName": f"{mark()} / h at risk"}
+    return [at_risk, _WHAT, _PRICED[1], _STATE, _OWNER]
 
 
 def as_of(zone: Zone, now_ns: int, to_ns: int) -> str:

@@ -13,10 +13,10 @@ from alerts.people.silences import Silence, Silences
 from alerts.state.external import ExternalAlert, ExternalAlerts
 from collector.core.errors import InputError, StoreUnavailableError
 from dashboard.pages.alerts.lines import (
-    ALERT_COLUMNS,
     EXTERNAL_COLUMNS,
     ROW_PX,
     UNKNOWN_COLUMNS,
+    alert_columns,
     alert_lines,
     as_of,
     external_line,
@@ -96,7 +96,7 @@ def layout(query: str, context: PageContext) -> Component:
             "By dollars at risk, then lost",
             pickers,
             grid(
-                "alerts-list", zoned(ALERT_COLUMNS, scope.zone), 220,
+                "alerts-list", zoned(alert_columns(), scope.zone), 220,
                 "No alert is open, and none changed in this time. Widen it, clear the filters, or "
                 "look at Health for what arrives; before the first decision, at the Overview.",
                 label="Alerts by dollars at risk, then lost", options=tall,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
+from attribution.core.money import amount, mark
 from attribution.vram.document import Document
 from dashboard.pages.charts.intervals import bar_places
 from dashboard.pages.charts.theme import REFERENCE, RESPONSE, Figure, frame, message
@@ -114,14 +115,14 @@ def curve_figure(group: Mapping[str, Any] | None, frozen: str) -> Figure:
              "fillcolor": "rgba(86,180,233,.28)"},
             {"type": "scatter", "mode": "lines+markers", "x": shifts, "y": change["median"],
              "line": {"color": RESPONSE, "width": 2}, "showlegend": False,
-             "hovertemplate": "%{x:+} ms: $%{y:,.2f} / h<extra></extra>"},
+             "hovertemplate": f"%{{x:+}} ms: {amount('%{y:,.2f}')} / h<extra></extra>"},
         ],
         "layout": frame(
             f"curve {group['name']} {frozen}",
             margin={"l": 62, "r": 8, "t": 10, "b": 44},
             xaxis={"title": {"text": "ms slower (left: faster)"}, "zeroline": True,
                    "zerolinecolor": REFERENCE, "fixedrange": True},
-            yaxis={"title": {"text": "$ / h"}, "zeroline": True, "zerolinecolor": REFERENCE,
+            yaxis={"title": {"text": f"{mark()} / h"}, "zeroline": True, "zerolinecolor": REFERENCE,
                    "fixedrange": True},
         ),
     }  # fmt: skip

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Final
 
+from attribution.core.money import currency
 from collector.core.clock import NS_PER_MS
 from dashboard.pages.charts.figures import (
     BUCKETS_PER_OCTAVE,
@@ -28,7 +29,7 @@ from dashboard.units import UNKNOWN, Axis, count, counted, usd, utc_iso
 
 # As the address has them, and as the switch names them.
 MODES: Final = {"": "Count", "dollars": "Dollars lost", "late": "Late"}
-_UNITS: Final = {"": "decisions", "dollars": "USD lost", "late": "late"}
+_UNITS: Final = {"": "decisions", "late": "late"}
 _Grid = list[list[Any]]
 
 
@@ -110,7 +111,7 @@ def _trace(cells: Sequence[HeatCell], mode: str, step_ns: int, axis: Axis) -> Fi
         "zmin": low,
         "zmax": max(high, low + 0.5),
         "colorbar": {
-            "title": {"text": _UNITS[mode], "side": "right"},
+            "title": {"text": _UNITS.get(mode, f"{currency()} lost"), "side": "right"},
             "tickvals": list(powers),
             "ticktext": [usd(10.0**power) if money else f"{10**power:,}" for power in powers],
             "thickness": 10,

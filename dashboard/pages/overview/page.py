@@ -15,7 +15,7 @@ from dash.exceptions import PreventUpdate
 
 from attribution.core.segments import CLASSES
 from dashboard.health.items import OUTCOMES
-from dashboard.pages.alerts.lines import ALERT_COLUMNS, ROW_PX, alert_lines, as_of
+from dashboard.pages.alerts.lines import ROW_PX, alert_columns, alert_lines, as_of
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.overview import heat, path, start
 from dashboard.pages.overview.cards import (
@@ -100,7 +100,7 @@ def layout(query: str, context: PageContext) -> Component:
     )
     alerts = grid(
         "overview-alerts",
-        zoned(ALERT_COLUMNS, parse_scope(query).zone),
+        zoned(alert_columns(), parse_scope(query).zone),
         320,
         "No alert is open, and none changed in this window.",
         label="Incidents by revenue at risk",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from attribution.core.money import currency as reporting_currency
 from dashboard.read.rows import Outcome
 from dashboard.units import usd
 
@@ -32,4 +33,4 @@ def outcome_words(outcomes: Sequence[Outcome]) -> str:
 
 
 def _money(amount: Decimal, currency: str) -> str:
-    return usd(amount) if currency == "USD" else f"{amount:,.2f} {currency}"
+    return usd(amount) if currency == reporting_currency() else f"{amount:,.2f} {currency}"

@@ -76,6 +76,12 @@
     return then === day(wall(Date.now())) ? clock(ms) : then + " " + clock(ms);
   }
 
+  // An amount whose digits are these, as `amount` of the service: `$12`, `12 EUR`.
+  function amount(digits) {
+    const currency = document.body.dataset.currency;
+    return currency === "USD" ? "$" + digits : digits + " " + currency;
+  }
+
   // Of an instant of a figure, which is by the clock of its end.
   function instant(at, meta) {
     const ms = Date.parse(String(at).replace(" ", "T") + "Z");
@@ -120,7 +126,7 @@
   }
 
   // For the files beside this one.
-  window.millworth = { go, goTo, set, carried, wall, clock, dated, instant };
+  window.millworth = { go, goTo, set, carried, wall, clock, dated, instant, amount };
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     millworth: {

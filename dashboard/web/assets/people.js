@@ -24,7 +24,7 @@
 
   const at = (what) => () => what + " at " + window.millworth.clock(Date.now());
   const dollars = (value) =>
-    "$" + Number(value).toLocaleString("en", { maximumFractionDigits: 2 });
+    window.millworth.amount(Number(value).toLocaleString("en", { maximumFractionDigits: 2 }));
   const byWhom = (name) => ((name || "").trim() ? { actor: name.trim() } : {});
   const lines = (text) =>
     (text || "")

@@ -28,6 +28,7 @@ def test_body_of_an_alert_that_fires() -> None:
             "region": "eu-west",
             "started_at": "2033-05-18T03:33:20.000Z",
             "revenue_at_risk_usd_per_h": 7407.40734,
+            "currency": "USD",
             "loss_usd": 123.456789,
             "low": 37.0,
             "high": 420.0,

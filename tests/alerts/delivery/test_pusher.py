@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextvars
 import json
 import threading
 from collections.abc import Iterator
@@ -11,11 +12,14 @@ from typing import Any
 import pytest
 
 from alerts.config import AlertmanagerConfig, AlertsConfig
+from alerts.delivery.alertmanager import annotations_of
 from alerts.delivery.pinned import PinnedClient
 from alerts.delivery.pusher import Pusher
 from alerts.rows import AlertEvent
+from alerts.rules.base import NO_WORDING
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.transitions import Phase
+from attribution.core.money import state_in
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.counters import Counters
 from tests.conftest import NOW_NS
@@ -31,6 +35,19 @@ LABELS = {
     "blamed_class": "store",
     "incident": EPISODE,
 }
+
+
+def test_annotations_are_in_the_currency_of_the_amounts() -> None:
+    """Whoever is paged reads them, and yen were called dollars."""
+
+    def annotations() -> dict[str, str]:
+        state_in("JPY")
+        return annotations_of(event(), NO_WORDING)
+
+    said = contextvars.copy_context().run(annotations)
+    assert said["risk"].endswith(" JPY/h at risk")
+    assert "$" not in "".join(said.values())
+    assert annotations_of(event(), NO_WORDING)["risk"].startswith("$")
 
 
 class Post:

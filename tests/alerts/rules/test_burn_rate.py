@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextvars
 from dataclasses import replace
 from decimal import Decimal
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from alerts.rules.burn_rate import Losses, Window, burn_of, effective_events, lower_bound
 from alerts.state.transitions import Status
+from attribution.core.money import state_in
 from tests.support.alerts.builders import losses, rule, window
 
 NOTHING = window(decisions=0, basis="", slope_source="")
@@ -78,6 +80,18 @@ def test_burn_says_the_same_alert_three_ways() -> None:
     assert burn.reason.startswith(
         "$18,600/h at risk, 3.1% of the 30 d budget in 60 s, the rest of it gone in 28 min; "
     )
+
+
+def test_burn_is_told_in_the_currency_of_the_amounts() -> None:
+    """It said dollars of what were yen."""
+
+    def reason() -> str:
+        state_in("JPY")
+        return burn_of(rule(), losses(window("310"), window("310"))).reason
+
+    said = contextvars.copy_context().run(reason)
+    assert said.startswith("186,000 JPY/h at risk, ")
+    assert "$" not in said
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from attribution.sensitivity.registered import (
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.errors import InputError
 from tests.support.attribution.long_way.cell_rows import cell_sums
+from tests.support.attribution.long_way.visits import reloaded, visits
 from tests.support.attribution.stored import BASE_NS
 
 DAY_NS = 86_400 * NS_PER_S
@@ -253,3 +254,14 @@ def test_loss_is_what_the_arms_say_with_its_interval() -> None:
     line = 2 * (loss.high_usd - loss.usd)
     deviation = math.hypot(float(line), 2.02 * float(capped.usd) * 0.5 / math.sqrt(3))
     assert float(capped.high_usd - capped.usd) == pytest.approx(deviation, rel=0.02)
+
+
+def test_loss_is_unknown_where_slow_units_decide_again() -> None:
+    """The arms "proved" a loss of visits that were reloaded, and none of which was lost."""
+    dice = np.random.default_rng(3)
+    cells = reloaded(visits(dice), 0.25, dice).cells(dice)
+    assert loss_of(estimate_slope(cells, "", Demands(1e-3)), cells, "margin") is None
+    whole = replace(cells, draws=None)
+    loss = loss_of(estimate_slope(whole, "", Demands(1e-3)), whole, "margin")
+    assert loss is not None
+    assert loss.low_usd > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from attribution.bench.simulator import Draw, World, draw_cells, draw_world
 from attribution.sensitivity.arms import (
     bend_of,
+    decided_again,
     failing,
     latencies_ms,
     left_open,
@@ -17,7 +19,14 @@ from attribution.sensitivity.arms import (
     missing_amounts,
 )
 from attribution.sensitivity.estimate import Demands, Status, estimate_slope
-from attribution.sensitivity.sums import Answers, CellSums
+from attribution.sensitivity.sums import Answers, CellSums, Draws
+from tests.support.attribution.long_way.visits import (
+    Visits,
+    broken_off,
+    often,
+    reloaded,
+    visits,
+)
 
 STEEP = World(4e6, minutes=90, cohorts=3, conversion=0.1, relative_per_ms=1e-3, hidden=0.5)
 DEMANDS = Demands(STEEP.relative_per_ms)
@@ -184,3 +193,53 @@ def test_delay_that_nobody_waited_is_refused() -> None:
     found = estimate_slope(liar, "", Demands(1.0))
     assert (found.status, found.estimate) == (Status.NOT_APPLIED, None)
     assert "1 ms of delay moves the latency by 0.1" in found.reason
+
+
+def test_decisions_that_are_made_again_by_hand() -> None:
+    """A tenth of the slow draws, and nine in every other minute, are of two decisions."""
+    told = rows([[1.0, 1.0]] * 20, (0.0, 80.0))
+
+    def drawn(*again: int) -> CellSums:
+        delays_ms, minute = told.answers.delay_ms, told.minute
+        draws = Draws(minute, minute, delays_ms, np.full(40, 100), np.tile(again, 10))
+        return replace(told, draws=draws)
+
+    # 9.5 of 104.75 more by 80 ms, and half a hundredth each way.
+    said = decided_again(drawn(0, 10, 0, 9), 1e-5, 1e-5)
+    assert "the same units make 11.3% more decisions in their minute (chance reaches 0.4%)" in said
+    assert decided_again(drawn(10, 10, 9, 9), 1e-5, 1e-5) == ""
+    assert decided_again(drawn(0, 10, 9, 0), 1e-5, 1e-5) == ""
+    # A tenth of what the delay costs in all changes nothing, nor does half of the error of that.
+    assert decided_again(drawn(0, 10, 0, 9), 0.02, 1e-5) == ""
+    assert decided_again(drawn(0, 10, 0, 9), 1e-5, 0.003) == ""
+    assert decided_again(told, 1e-5, 1e-5) == ""
+
+
+def again_and_again(dice: np.random.Generator, share: float) -> Visits:
+    """Return visits that are made again when slow, and cost nothing."""
+    return reloaded(visits(dice), share, dice)
+
+
+def never_again(dice: np.random.Generator, share: float) -> Visits:
+    """Return visits of which slow ones leave before the decision that earns."""
+    return broken_off(visits(dice), share, dice)
+
+
+@pytest.mark.parametrize("world", [again_and_again, never_again])
+@pytest.mark.parametrize("share", [0.1, 0.25])
+def test_delay_that_changes_how_many_decisions_are_made_is_refused(
+    world: Callable[[np.random.Generator, float], Visits], share: float
+) -> None:
+    """A loss was proven that there is not, and one that there is was not seen.
+
+    Where units decide as often in every arm, however often, one in a hundred is refused.
+    """
+    refused, sound = 0, 0
+    for seed in range(20):
+        dice = np.random.default_rng(seed)
+        found = estimate_slope(world(dice, share).cells(dice), "", Demands(1e-3))
+        refused += (found.status, found.estimate) == (Status.DECIDED_AGAIN, None)
+        told = estimate_slope(often(visits(dice), dice).cells(dice), "", Demands(1e-3))
+        sound += told.status is Status.IDENTIFIED
+    assert refused == 20
+    assert sound >= 19

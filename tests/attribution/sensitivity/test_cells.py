@@ -176,7 +176,7 @@ def row_level(
             Named(
                 each["decision_id"],
                 each["outcome_key"],
-                each["event_ns"],
+                *(each["event_ns"], each["event_ns"]),  # when it happened, and came
                 each["kind"] == "refund",
                 is_sale(each),
             )

@@ -6,14 +6,16 @@ from dataclasses import replace
 from decimal import Decimal
 
 from attribution.core.config import AttributionConfig
+from attribution.core.selection import CALIBRATION_ACTION
+from attribution.sensitivity.cells import read_slope_cells
 from attribution.sensitivity.job import SlopeJob
 from attribution.sensitivity.registered import Arm, Experiment, with_control
-from attribution.sensitivity.registry import write_experiment
+from attribution.sensitivity.sums import AGAIN_MAX
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
-from tests.support.attribution.drawn import unit_in
-from tests.support.attribution.stored import BASE_NS, MS
+from tests.support.attribution.drawn import put_drawn, put_reloaded, unit_in
+from tests.support.attribution.stored import BASE_NS
 
 
 def test_restart_estimates_no_slope_that_is_younger_than_an_hour(store: Connections) -> None:
@@ -60,6 +62,35 @@ def test_slope_that_its_window_has_left_is_not_forgotten_in_silence(store: Conne
     )
 
 
+def test_draws_are_read_with_what_they_are_of(store: Connections) -> None:
+    """Slow ones decide twice; of a batch of the control nineteen further decisions count."""
+    twice = Experiment(
+        name="twice", owner="ana", purpose="", arms=with_control([Arm("slow", 0.5, 50.0)]),
+        targets={}, from_ns=BASE_NS, to_ns=BASE_NS + 9 * NS_PER_MINUTE, budget_usd=Decimal(1),
+        registered_ns=BASE_NS - 1,
+    )  # fmt: skip
+    told = []
+    for minute in range(2):
+        begin_ns = BASE_NS + minute * NS_PER_MINUTE
+        for arm in ("slow", "control"):
+            unit = unit_in(twice, arm, begin_ns, str(minute))
+            told.append((begin_ns, "price", arm, unit))
+            told.append((begin_ns + NS_PER_S, CALIBRATION_ACTION, arm, unit))
+            if arm == "slow":
+                told.append((begin_ns + 2 * NS_PER_S, "price", arm, unit))
+    unit = unit_in(twice, "control", BASE_NS, "batch")
+    told += [(BASE_NS + at, "price", "control", unit) for at in range(30)]
+    put_drawn(store, twice, told)
+    draws = read_slope_cells(
+        store, AttributionConfig(), BASE_NS, BASE_NS + 10 * NS_PER_MINUTE, "converted"
+    ).cells.draws
+    assert draws is not None
+    assert draws.delay_ms.tolist() == [0, 50, 0, 50]
+    assert draws.draws.tolist() == [2, 1, 1, 1]
+    assert draws.again.tolist() == [AGAIN_MAX, 1, 0, 1]
+    assert draws.cell.tolist() == [0, 0, 1, 1]
+
+
 def test_slope_of_a_part_of_the_decisions_says_of_which(store: Connections) -> None:
     """An experiment in one region measures that one: of the other its slope is an assumption."""
     end_ns = BASE_NS + 40 * NS_PER_MINUTE
@@ -68,25 +99,24 @@ def test_slope_of_a_part_of_the_decisions_says_of_which(store: Connections) -> N
         targets={"region": ("eu",)}, from_ns=BASE_NS, to_ns=end_ns, budget_usd=Decimal(1),
         registered_ns=BASE_NS - 1,
     )  # fmt: skip
-    decisions, attributions = [], []
+    decisions = []
     for at in range(400):
         start_ns = BASE_NS + at // 10 * NS_PER_MINUTE + at % 10 * NS_PER_S
         arm = ("slow", "control")[at % 2] if at % 10 < 4 else ""
         unit = unit_in(half, arm, start_ns, str(at)) if arm else ""
-        experiment, region = ("half", "eu") if arm else ("", "us")
-        delay_ns = 50 * MS * (arm == "slow")
-        same = [start_ns, f"d{at}", region]
-        decisions.append([*same, start_ns, start_ns, experiment, arm, unit, delay_ns])
-        attributions.append([*same, 1, 100 * MS + delay_ns])
-    keys = ["ingress_ns", "decision_id", "region"]
-    names = ["end_ns", "received_ns", "experiment", "arm", "unit", "injected_delay_ns"]
-    store.client().insert("decisions", decisions, column_names=[*keys, *names])
-    store.client().insert(
-        "attributions", attributions, column_names=[*keys, "revision", "total_ns"]
-    )
-    write_experiment(store, half, 1)
+        decisions.append((start_ns, "offer", arm, unit))
+    put_drawn(store, half, decisions)
     model = SlopeJob(AttributionConfig(outcome_delay_s=0), store).run_once(end_ns).model
     assert "measured on 160 of 400 decisions, those in experiments, and assumed of the others" in (
         model.reason
     )
     assert (model.decisions, model.experiments) == (160, ["half"])
+
+
+def test_experiment_whose_draws_decide_again_is_refused(store: Connections) -> None:
+    """Of visits that are reloaded, and sell as the others do, decisions earn half."""
+    end_ns = put_reloaded(store, BASE_NS)
+    model = SlopeJob(AttributionConfig(outcome_delay_s=0), store).run_once(end_ns).model
+    assert (model.source, model.status) == ("prior", "delays change how many decisions are made")
+    assert "the same units make 133.3% more decisions in their minute" in model.reason
+    assert model.is_refused

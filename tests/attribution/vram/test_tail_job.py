@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
 from attribution.jobs.attribution import AttributionJob
+from attribution.sensitivity.estimate import Status
 from attribution.sensitivity.job import SlopeJob
 from attribution.vram.tail import CostPoint
 from attribution.vram.tail_job import TailJob
@@ -72,6 +75,15 @@ def test_tail_is_refused_where_the_slope_is_not_identified(week: Connections, so
     assert found.tail is None
     assert found.proposal is not None
     assert found.proposal.command.startswith("millworth vram experiments register slope-1 --arm")
+
+
+def test_no_experiment_is_proposed_like_one_that_was_refused(week: Connections) -> None:
+    """It would cost as much, and be refused likewise."""
+    refused = replace(halving("prior", "they ask again"), status=str(Status.DECIDED_AGAIN))
+    SlopeJob(CONFIG, week).store(refused)
+    found = TailJob(CONFIG, week).tail(WEEK, POINTS, NOW_NS, target_ms=100)
+    assert found.refusal == "the slope is not identified: they ask again"
+    assert found.proposal is None
 
 
 def test_days_that_say_nothing_of_a_year_are_refused(week: Connections) -> None:

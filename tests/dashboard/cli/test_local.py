@@ -6,12 +6,14 @@ import fcntl
 import json
 from pathlib import Path
 
+from attribution.revenue.currency import claim_currency
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR
 from dashboard.units import utc_iso
 from tests.support.dashboard.fixtures import Run
 from tests.support.dashboard.seed import TODAY_NS
+from tests.support.dashboard.traded import UNTIL, trade
 
 
 def beside(tmp_path: Path, *names: str) -> Path:
@@ -68,3 +70,31 @@ def test_log_that_is_empty_or_that_a_service_drains_is_no_news(
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert run("trace", "d-12").stderr == ""
     assert "not in the store: 1; " in run("trace", "d-12").stderr
+
+
+def test_amounts_in_another_currency_are_refused(
+    run: Run, store: Connections, tmp_path: Path
+) -> None:
+    """One line names both currencies and what to do; doctor says when none is noted yet."""
+    trade(store)
+
+    def looked() -> dict[str, object]:
+        found = json.loads(run("doctor", "--json").stdout)
+        (currency,) = [each for each in found if each["check"] == "currency"]
+        return {"ok": currency["ok"], "detail": currency["detail"]}
+
+    rank = ("vram", "rank", "--json", "--window", "1h", "--until", UNTIL)
+    assert run(*rank).exit_code == 0
+    assert looked() == {"ok": True, "detail": "not noted yet; the first start takes USD"}
+    claim_currency(store.client(), "USD")
+    assert run(*rank).exit_code == 0
+    assert looked() == {"ok": True, "detail": "amounts are in USD"}
+    with (tmp_path / "millworth.toml").open("a") as settings:
+        settings.write('[attribution]\ncurrency = "JPY"\n')
+    said = "the stored amounts are in USD and attribution.currency is JPY: set it back to USD, or"
+    for command in (rank, ("alerts", "list"), ("query", "SELECT 1"), ("import", "rates", "r.csv")):
+        refused = run(*command)
+        assert str(refused.exception).startswith(said), refused.output
+    found = looked()
+    assert not found["ok"]
+    assert str(found["detail"]).startswith(said)

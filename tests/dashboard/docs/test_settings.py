@@ -35,7 +35,7 @@ def test_every_setting_is_explained() -> None:
         ("body_bytes_max", int, "bytes"),
         ("requests_per_s", float | None, "1/s"),
         ("bytes_per_s", float | None, "bytes/s"),
-        ("budget_usd", float, "USD"),
+        ("budget_usd", float, "`attribution.currency`"),
         ("budget_days", float, "days"),
         ("port", int, ""),
         ("currency", str, ""),

@@ -15,8 +15,13 @@ from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, ListToolsResult, TextContent
 
+from attribution.core.config import AttributionConfig
 from collector.audit.log import read_audit
+from collector.core.counters import Counters
 from collector.store.connect import Connections
+from dashboard.api.context import AppContext
+from dashboard.health.items import NoHealth
+from dashboard.web.app import create_app
 from tests.conftest import ManualClock
 from tests.support.dashboard.seed import TODAY_NS
 from tests.support.dashboard.served import Served, served
@@ -67,6 +72,28 @@ def text_of(result: CallToolResult) -> str:
     [content] = result.content
     assert isinstance(content, TextContent)
     return content.text
+
+
+def test_agents_are_told_what_amounts_are_in(world: Connections) -> None:
+    """Fields are named `usd` whichever currency it is, and an agent would say dollars."""
+    of = AppContext(world, NoHealth(), Counters(), attribution=AttributionConfig(currency="EUR"))
+    given = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "agent", "version": "1"},
+    }
+
+    async def asked() -> httpx.Response:
+        transport = httpx.ASGITransport(app=create_app(of).server)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            return await client.post(
+                "/mcp",
+                json={"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": given},
+                headers={"accept": "application/json, text/event-stream"},
+            )
+
+    said = asyncio.run(asked()).json()["result"]["instructions"]
+    assert said.endswith("Fields named `usd` are amounts in EUR.")
 
 
 @ERAS

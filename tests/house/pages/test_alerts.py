@@ -231,6 +231,13 @@ def free_port() -> int:
 
 
 @pytest.mark.integration
+def status_for_length(port: int, length: str) -> int:
+    """Return what is answered to whoever says that so much will come, and sends nothing."""
+    with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as connection:
+        connection.sendall(f"POST / HTTP/1.1\r\ncontent-length: {length}\r\n\r\n".encode())
+        return int(connection.makefile().readline().split()[1])
+
+
 def test_receiver_of_the_page_takes_a_real_delivery(tmp_path: Path) -> None:
     """A service whose data stopped sends `dead-man`, and the receiver verifies it."""
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -267,17 +274,35 @@ def test_receiver_of_the_page_takes_a_real_delivery(tmp_path: Path) -> None:
             readable, _, _ = select.select([receiver.stdout], [], [], WAIT_S)
             assert readable, "nothing was delivered"
             webhook_id, kind = receiver.stdout.readline().split()
-        forged = httpx.post(
-            f"http://127.0.0.1:{port}/",
-            content=b"{}",
-            headers={
-                "webhook-id": webhook_id, "webhook-timestamp": "1", "webhook-signature": "v1,AAAA",
-            },
-        )  # fmt: skip
+        signed = {
+            "webhook-id": webhook_id, "webhook-timestamp": "1", "webhook-signature": "v1,AAAA",
+        }  # fmt: skip
+        strange = [
+            {**signed},
+            {**signed, "webhook-timestamp": "soon"},
+            {**signed, "webhook-signature": "v1,\xe9"},
+            {"webhook-id": webhook_id},
+            {},
+        ]
+        # Somebody looks at the port, and says nothing.
+        with socket.create_connection(("127.0.0.1", port)):
+            answers = [
+                httpx.post(
+                    f"http://127.0.0.1:{port}/",
+                    content=b"{}",
+                    headers=[(k.encode(), v.encode("latin-1")) for k, v in each.items()],
+                ).status_code
+                for each in strange
+            ]
+            sizes = [
+                status_for_length(port, each)
+                for each in ("abc", "-1", "", "9" * 12, "000000001000001", "1000001")
+            ]
     finally:
         receiver.terminate()
         receiver.communicate(timeout=WAIT_S)
 
     assert kind == "alert.firing"
     assert webhook_id.endswith("-router")
-    assert forged.status_code == 401
+    assert answers == [401] * len(strange)
+    assert sizes == [400, 400, 400, 413, 413, 413]

@@ -1,13 +1,20 @@
-"""Units whose draw falls into an arm, so that a test decides who is delayed."""
+"""Decisions of units whose draw falls into an arm, so that a test decides who is delayed."""
 
 from __future__ import annotations
 
 import itertools
+import random
 from bisect import bisect_right
+from collections.abc import Sequence
+from decimal import Decimal
 
-from attribution.sensitivity.registered import Experiment
+from attribution.sensitivity.registered import Arm, Experiment, with_control
+from attribution.sensitivity.registry import write_experiment
 from collector.core.assignment import arm_ends, draw, unit_digest
-from collector.core.clock import NS_PER_MINUTE
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.store.connect import Connections
+from tests.support.attribution.attribution_job import count_outcomes
+from tests.support.attribution.stored import MS
 
 
 def unit_in(experiment: Experiment, arm: str, ingress_ns: int, seed: str = "") -> str:
@@ -20,3 +27,60 @@ def unit_in(experiment: Experiment, arm: str, ingress_ns: int, seed: str = "") -
         if names[bisect_right(ends, drawn)] == arm:
             return unit
     raise AssertionError("there is always another unit")
+
+
+def put_drawn(
+    store: Connections, experiment: Experiment, told: Sequence[tuple[int, str, str, str]]
+) -> None:
+    """Insert decisions d0 and so on: when each began, its action, its arm if any, and its unit."""
+    delays_ns = {arm.name: round(arm.delay_ms * MS) for arm in experiment.arms} | {"": 0}
+    decisions, attributions = [], []
+    for at, (start_ns, action, arm, unit) in enumerate(told):
+        name, region = (experiment.name, "eu") if arm else ("", "us")
+        same = [start_ns, f"d{at}", action, region]
+        decisions.append([*same, start_ns, start_ns, name, arm, unit, delays_ns[arm]])
+        attributions.append([*same, 1, 100 * MS + delays_ns[arm]])
+    keys = ["ingress_ns", "decision_id", "action", "region"]
+    names = ["end_ns", "received_ns", "experiment", "arm", "unit", "injected_delay_ns"]
+    store.client().insert("decisions", decisions, column_names=[*keys, *names])
+    store.client().insert(
+        "attributions", attributions, column_names=[*keys, "revision", "total_ns"]
+    )
+    write_experiment(store, experiment, 1)
+
+
+def put_reloaded(store: Connections, from_ns: int) -> int:
+    """Insert forty minutes of an experiment whose slow draws decide twice, and sell as the others.
+
+    Returns:
+        When it ends.
+    """
+    end_ns = from_ns + 40 * NS_PER_MINUTE
+    reloaded = Experiment(
+        name="reloaded", owner="ana", purpose="", arms=with_control([Arm("slow", 0.5, 50.0)]),
+        targets={}, from_ns=from_ns, to_ns=end_ns, budget_usd=Decimal(1),
+        registered_ns=from_ns - 1,
+    )  # fmt: skip
+    draw, told, sold = random.Random(5), [], []
+    for minute, number in itertools.product(range(40), range(10)):
+        begin_ns = from_ns + minute * NS_PER_MINUTE + number * NS_PER_S
+        arm = ("slow", "control")[number % 2]
+        told.append((begin_ns, "offer", arm, unit_in(reloaded, arm, begin_ns, str(number))))
+        if arm == "slow":
+            told.append((begin_ns + 20 * NS_PER_S, *told[-1][1:]))
+        if draw.random() < 0.5:
+            sold.append(len(told) - 1)
+    put_drawn(store, reloaded, told)
+    names = [
+        "outcome_id",
+        "decision_id",
+        "converted",
+        "margin",
+        "currency",
+        "event_ns",
+        "received_ns",
+    ]
+    happened = [[f"o{at}", f"d{at}", 1, Decimal(3), "USD", told[at][0], told[at][0]] for at in sold]
+    store.client().insert("outcomes", happened, column_names=names)
+    count_outcomes(store)
+    return end_ns

@@ -8,6 +8,7 @@ import typer
 
 from alerts.rows import failing_of
 from alerts.state.deliveries import Rest
+from attribution.core.money import amount
 from collector.core.errors import InputError
 from collector.core.http.path import path_part
 from dashboard.cli.ask.alerts.dead import dead_app
@@ -132,7 +133,7 @@ def show_open(api: Api, *, as_json: bool) -> bool:
         as_of = f"as of {utc_text(answer['as_of_ns'])}"
         missing = without_text(max((each["now_missing_ns"] for each in alerts), default=0))
         OUT.print(
-            f"each dollar once, {as_of}{missing}: {at_risk} an hour at risk, {lost} lost so far"
+            f"counted once each, {as_of}{missing}: {at_risk} an hour at risk, {lost} lost so far"
         )
     return fires
 
@@ -145,7 +146,7 @@ def show_history(api: Api, episode: str, *, as_json: bool) -> None:
         print_json({**answer, "report": report})
         return
     alert = answer["alert"]
-    lost = "" if alert["lost_usd"] is None else f", lost ${float(alert['lost_usd']):,.2f}"
+    lost = "" if alert["lost_usd"] is None else f", lost {_amount(alert['lost_usd'])}"
     OUT.print(_line(alert) + lost)
     for line in known_lines(report):
         OUT.print(line)
@@ -215,15 +216,19 @@ def _cost(alert: dict[str, Any]) -> str:
     if alert["state"] not in OPEN_STATES:
         return f"over since {utc_text(alert['at_ns'])}"
     if now is not None:
-        return f"${float(now):,.2f}/h{without_text(alert['now_missing_ns'])}"
+        return f"{_amount(now)}/h{without_text(alert['now_missing_ns'])}"
     if then is None or alert["state"] == "unknown":
         return "unknown cost"
-    return f"${float(then):,.2f}/h at its last change {utc_text(alert['at_ns'])}"
+    return f"{_amount(then)}/h at its last change {utc_text(alert['at_ns'])}"
 
 
 def _dollars(of: dict[str, str]) -> str:
-    usd, low, high = (float(of[name]) for name in ("usd", "low_usd", "high_usd"))
-    return f"${usd:,.2f} (${low:,.2f} to ${high:,.2f})"
+    usd, low, high = (_amount(of[name]) for name in ("usd", "low_usd", "high_usd"))
+    return f"{usd} ({low} to {high})"
+
+
+def _amount(text: str) -> str:
+    return amount(f"{float(text):,.2f}")
 
 
 def _note(note: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attribution.core.money import amount
 from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor, said
 from dashboard.cli.client import asking
 from dashboard.cli.console import OUT, plain, quoted
@@ -108,13 +109,15 @@ def show_silence(api: Api, body: dict[str, Any], *, preview: bool, as_json: bool
 def _sum_of(alerts: list[dict[str, Any]], known_usd: str) -> str:
     """Return what alerts lost; what nobody knows is no zero, and is counted."""
     unknown = sum(alert["loss_usd"] is None for alert in alerts)
-    known = "" if alerts and unknown == len(alerts) else f"${float(known_usd):,.2f}"
+    known = "" if alerts and unknown == len(alerts) else amount(f"{float(known_usd):,.2f}")
     said = f"{unknown:,} of unknown cost" if unknown else ""
     return ", ".join(part for part in (known, said) if part)
 
 
 def _hidden(alert: dict[str, Any]) -> str:
-    usd = "unknown cost" if alert["loss_usd"] is None else f"${float(alert['loss_usd']):,.2f}"
+    usd = (
+        "unknown cost" if alert["loss_usd"] is None else amount(f"{float(alert['loss_usd']):,.2f}")
+    )
     where = "/".join(plain(alert[key]) for key in ("action", "region") if alert[key])
     since = utc_text(alert["at_ns"])
     return f"{since} {alert['severity']} {alert['rule']} {where or 'all data'}, {usd}"

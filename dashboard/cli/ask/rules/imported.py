@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from attribution.core.money import currency
 from dashboard.cli.ask.alerts.options import Api
 from dashboard.cli.ask.rules.waiting import with_bar
 from dashboard.cli.client import asking
@@ -100,10 +101,11 @@ def show_imported(found: dict[str, Any], *, as_json: bool) -> None:
         OUT.print(f"# not scored: {', '.join(found['not_scored'])}; import fewer at a time")
 
 
-_COLUMNS = (
-    "rule", "alerts/week", "worth it", "caught USD", "missed USD", "lost before", "after s",
-    "earlier s", "services",
-)  # fmt: skip
+def _columns() -> tuple[str, ...]:
+    return (
+        "rule", "alerts/week", "worth it", f"caught {currency()}", f"missed {currency()}",
+        "lost before", "after s", "earlier s", "services",
+    )  # fmt: skip
 
 
 def _print_scores(scores: list[dict[str, Any]]) -> None:
@@ -112,9 +114,9 @@ def _print_scores(scores: list[dict[str, Any]]) -> None:
         services = ", ".join(map(plain, each["services"])) or "none answers"
         rows.append([each["rule"], *_cells(each["imported"]), services])
         if each["proposal"] is not None:
-            budget = f"{float(each['budget_usd']):,.2f} USD in 30 d"
+            budget = f"{float(each['budget_usd']):,.2f} {currency()} in 30 d"
             rows.append([f"  dollar burn, {budget}", *_cells(each["proposal"]), ""])
-    print_columns(_COLUMNS, rows)
+    print_columns(_columns(), rows)
 
 
 def _cells(score: dict[str, Any]) -> list[str]:

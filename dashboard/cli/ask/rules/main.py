@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 import typer
 
+from attribution.core.money import currency
 from collector.core.http.path import path_part
 from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor
 from dashboard.cli.ask.rules.imported import import_rules
@@ -144,8 +145,8 @@ def _print_report(report: dict[str, Any]) -> None:
     )
     if report["caught_usd"] is not None:
         OUT.print(
-            f"  USD caught {_usd(report['caught_usd'])}, missed {_usd(report['missed_usd'])}, "
-            f"within the budget {_usd(report['within_usd'])}"
+            f"  {currency()} caught {_usd(report['caught_usd'])}, "
+            f"missed {_usd(report['missed_usd'])}, within the budget {_usd(report['within_usd'])}"
         )
     if report["live_transitions"] is not None:
         OUT.print(
@@ -158,21 +159,23 @@ def _print_report(report: dict[str, Any]) -> None:
             f"{_minutes(report['lead_p50_s'])} before it ended (medians)"
         )
     if report["pages"]:
-        print_columns(_PAGE, [_page_cells(page) for page in report["pages"]], texts=2)
+        print_columns(_page_columns(), [_page_cells(page) for page in report["pages"]], texts=2)
     for stretch in report["silent"][:_SILENT_MAX]:
         seconds = (stretch["ended_ns"] - stretch["began_ns"]) / 1e9
         OUT.print(
             f"  missed: {_subject(stretch)} from {utc_text(stretch['began_ns'])}, "
-            f"{_minutes(seconds)}, {_usd(stretch['lost_usd'])} USD"
+            f"{_minutes(seconds)}, {_usd(stretch['lost_usd'])} {currency()}"
         )
 
 
 _SILENT_MAX = 10
 
 
-_PAGE = (
-    "  fired", "class", "lasted", "after", "lead", "lost USD", "before", "slowest decisions", "why",
-)  # fmt: skip
+def _page_columns() -> tuple[str, ...]:
+    return (
+        "  fired", "class", "lasted", "after", "lead", f"lost {currency()}", "before",
+        "slowest decisions", "why",
+    )  # fmt: skip
 
 
 def _page_cells(page: dict[str, Any]) -> list[str]:
@@ -204,7 +207,7 @@ def _rule_line(rule: dict[str, Any]) -> str:
 
 
 def _loss(rule: dict[str, Any]) -> str:
-    return "unknown" if rule["loss_usd"] is None else f"{_usd(rule['loss_usd'])} USD"
+    return "unknown" if rule["loss_usd"] is None else f"{_usd(rule['loss_usd'])} {currency()}"
 
 
 def _subject(row: dict[str, Any]) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, TimeoutError
+from contextvars import copy_context
 from typing import Any
 from uuid import uuid4
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from attribution.core.money import currency, state_in
 from collector.core.errors import MillworthError
 from dashboard.cli.ask.alerts.options import Api
 
@@ -49,10 +51,13 @@ def with_bar(
         ThreadPoolExecutor(max_workers=1) as pool,
     ):
         task = bar.add_task(what, total=None)
-        answer = pool.submit(ask, ticket)
+        context = copy_context()
+        answer = pool.submit(context.run, ask, ticket)
         while True:
             try:
-                return answer.result(timeout=_ASKED_EVERY_S)
+                found = answer.result(timeout=_ASKED_EVERY_S)
+                state_in(context.run(currency))  # as the answer said in that thread
+                return found
             except TimeoutError:
                 if answer.done():
                     raise  # the answer's own

@@ -191,7 +191,9 @@
   }
 
   const dollars = (value) =>
-    value === null ? "unknown" : "$" + Number(value).toLocaleString("en", { maximumSignificantDigits: 4 });
+    value === null
+      ? "unknown"
+      : window.millworth.amount(Number(value).toLocaleString("en", { maximumSignificantDigits: 4 }));
 
   function money(found) {
     const of = found.money;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -27,6 +27,7 @@ from tests.support.attribution.attribution_job import (
     everything,
 )
 from tests.support.attribution.stored import (
+    Stored,
     decision,
     outcome,
     put_outcomes,
@@ -42,20 +43,60 @@ def job(store: Connections, clock: Callable[[], int]) -> AttributionJob:
     return AttributionJob(AttributionConfig(), AttributesConfig(), store, clock, Pace(spans_min=1))
 
 
-def put(store: Connections, draw: random.Random, second: int) -> str:
-    """Store two decisions, and an outcome of one that was before; return a trace."""
-    name = f"d{second}"
-    put_spans(store, decision(name, second * 1_000, draw.randrange(50, 200), second + 0.2))
-    # The spans of one come in two requests, between which something may be put off.
-    spans = decision(f"e{second}", second * 1_000, draw.randrange(50, 200), second + 0.3)
-    put_spans(store, spans[:1])
-    later_s = second + 0.3 + draw.random() * 3
-    put_spans(store, [replace(each, received_s=later_s) for each in spans[1:]])
-    before = max(second - draw.randrange(40), 0)
-    named = outcome(f"o{second}", decision_id=trace_id(f"d{before}"), margin="3.5",
-                    event_s=second, received_s=second + 0.5)  # fmt: skip
-    put_outcomes(store, [named])
-    return trace_id(name)
+@dataclass
+class Arriving:
+    """What came since the last run, which stores it: a request costs as much as many rows."""
+
+    store: Connections
+    spans: list[Stored] = field(default_factory=list)
+    outcomes: list[list[object]] = field(default_factory=list)
+
+    def put(self, draw: random.Random, second: int) -> str:
+        """Have two decisions come, and an outcome of one that was before; return a trace."""
+        name = f"d{second}"
+        self.spans += decision(name, second * 1_000, draw.randrange(50, 200), second + 0.2)
+        # The spans of one come in two requests, between which something may be put off.
+        spans = decision(f"e{second}", second * 1_000, draw.randrange(50, 200), second + 0.3)
+        later_s = second + 0.3 + draw.random() * 3
+        self.spans += [*spans[:1], *(replace(each, received_s=later_s) for each in spans[1:])]
+        before = max(second - draw.randrange(40), 0)
+        self.outcomes.append(
+            outcome(f"o{second}", decision_id=trace_id(f"d{before}"), margin="3.5",
+                    event_s=second, received_s=second + 0.5)
+        )  # fmt: skip
+        return trace_id(name)
+
+    def put_named(self, draw: random.Random, second: int) -> None:
+        """Have outcomes come of what comes now, of what came a little before, and of long ago."""
+        ago = (second - draw.randrange(3), second - draw.randrange(40),
+               -10 * draw.randrange(1, 60), -10 * draw.randrange(1, 180))  # fmt: skip
+        self.outcomes += [
+            outcome(f"n{second}-{number}", decision_id=trace_id(f"d{before}"), margin="2",
+                    event_s=second, received_s=second + 0.4)
+            for number, before in enumerate(ago)
+        ]  # fmt: skip
+        if second > 5:  # and one that turns out to be another decision's
+            moved = f"n{draw.randrange(second)}-{draw.randrange(4)}"
+            to = trace_id(f"d{draw.randrange(second)}")
+            self.outcomes.append(
+                outcome(moved, decision_id=to, margin="5", event_s=second + 1,
+                        received_s=second + 0.6)
+            )  # fmt: skip
+
+    def store_all(self) -> None:
+        """Insert what came."""
+        if self.spans:
+            put_spans(self.store, self.spans)
+            put_outcomes(self.store, self.outcomes)
+        self.spans, self.outcomes = [], []
+
+
+def arrive(store: Connections, draw: random.Random, seconds: int) -> list[str]:
+    """Store what comes in so many seconds; return a trace of each."""
+    arriving = Arriving(store)
+    traces = [arriving.put(draw, second) for second in range(seconds)]
+    arriving.store_all()
+    return traces
 
 
 def run(running: AttributionJob, second: float) -> None:
@@ -72,7 +113,7 @@ def test_what_came_last_goes_first(store: Connections) -> None:
     """By as much as there is no time for, and only then."""
     draw, clock = random.Random(1), SlowClock()
     running = job(store, clock)
-    traces = [put(store, draw, second) for second in range(60)]
+    traces = arrive(store, draw, 60)
     for second in (5, 9, 12):
         run(running, second)
     assert running.put_off_ns == 0
@@ -106,17 +147,21 @@ def test_nothing_that_was_put_off_is_left_out(store: Connections, seed: int) -> 
     """However runs are slow, and whenever the process is killed; nothing is done a second time."""
     draw, clock = random.Random(seed), SlowClock()
     running, put_off = job(store, clock), False
+    arriving = Arriving(store)
     for second in range(70):
-        put(store, draw, second)
+        arriving.put(draw, second)
         is_sure = second in (30, 34, 38)
         if is_sure or draw.random() < 0.3:
             clock.reading_s = 2.0 if is_sure else draw.choice((0.0, 2.0, 2.0, 20.0))
+            arriving.store_all()
             run(running, second + 1)
         if draw.random() < 0.2:
+            arriving.store_all()
             running.run_late(at(second + 1), lambda: draw.random() < 0.5)
         put_off |= running.put_off_ns > 0
         if not 30 <= second < 39 and draw.random() < 0.03:
             running = job(store, clock)
+    arriving.store_all()
     clock.reading_s = 0
     for second in (80, 84, 110):
         run(running, second)
@@ -131,7 +176,7 @@ def test_what_no_collector_says_is_stored_is_put_off_too(store: Connections) -> 
     """Such a job reads half a minute again each time, but not what it passed over."""
     draw, clock = random.Random(2), SlowClock()
     running = job(store, clock)
-    traces = [put(store, draw, second) for second in range(60)]
+    traces = arrive(store, draw, 60)
     clock.reading_s = 2
     for second in (10, 14, 50, 52):
         running.run_once(at(second), may_put_off=True)
@@ -165,24 +210,6 @@ def put_earlier(store: Connections) -> None:
     put_spans(store, spans)
 
 
-def put_named(store: Connections, draw: random.Random, second: int) -> None:
-    """Store outcomes of what comes now, of what came a little before, and of long ago."""
-    ago = (second - draw.randrange(3), second - draw.randrange(40),
-           -10 * draw.randrange(1, 60), -10 * draw.randrange(1, 180))  # fmt: skip
-    named = [
-        outcome(f"n{second}-{number}", decision_id=trace_id(f"d{before}"), margin="2",
-                event_s=second, received_s=second + 0.4)
-        for number, before in enumerate(ago)
-    ]  # fmt: skip
-    if second > 5:  # and one that turns out to be another decision's
-        moved, to = f"n{draw.randrange(second)}-{draw.randrange(4)}", f"d{draw.randrange(second)}"
-        named.append(
-            outcome(moved, decision_id=trace_id(to), margin="5", event_s=second + 1,
-                    received_s=second + 0.6)
-        )  # fmt: skip
-    put_outcomes(store, named)
-
-
 @pytest.mark.drawn
 @pytest.mark.parametrize("seed", range(examples(1)))
 def test_every_outcome_that_comes_while_much_is_put_off_is_counted(
@@ -193,11 +220,13 @@ def test_every_outcome_that_comes_while_much_is_put_off_is_counted(
     put_earlier(store)
     running = job(store, clock)
     running.drain(at(0))
+    arriving = Arriving(store)
     for second in range(60):
-        put(store, draw, second)
-        put_named(store, draw, second)
+        arriving.put(draw, second)
+        arriving.put_named(draw, second)
         clock.reading_s = 2.0 if 8 < second < 56 else 0.0
         if second % 4 == 3:
+            arriving.store_all()
             run(running, second + 1)
             running.run_late(at(second + 1), lambda: draw.random() < 0.8)
         if second == 44:
@@ -222,8 +251,7 @@ def test_outcomes_of_long_ago_wait_while_there_is_no_time(store: Connections) ->
     put_earlier(store)
     running = job(store, clock)
     running.drain(at(0))
-    for second in range(60):
-        put(store, draw, second)
+    arrive(store, draw, 60)
     for second in (5, 9):
         run(running, second)
     clock.reading_s = 2
@@ -250,8 +278,7 @@ def test_process_that_begins_says_what_waits_before_it_has_done_anything(
     """Its first run may take a minute, and what waits is asked for meanwhile."""
     draw, clock = random.Random(4), SlowClock()
     running = job(store, clock)
-    for second in range(40):
-        put(store, draw, second)
+    arrive(store, draw, 40)
     clock.reading_s = 2
     for second in (5, 9, 35):
         run(running, second)

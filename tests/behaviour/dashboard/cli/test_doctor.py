@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,26 @@ import pytest
 from tests.support.service import RunningService, millworth, millworth_without_rights
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """Return the directory of a service that ran, and what it was told, with no port to ask."""
+    directory = tmp_path_factory.mktemp("stopped")
+    with RunningService(directory) as service:
+        environment = {**service.environment, "MILLWORTH__DASHBOARD__PORT": "1"}
+    before, looked = _contents(directory), _look(environment)
+    assert [each for each in looked.values() if not each["ok"]] == []
+    assert _contents(directory) == before
+    return directory, environment
+
+
+@pytest.fixture
+def environment(stopped: tuple[Path, dict[str, str]], tmp_path: Path) -> dict[str, str]:
+    """Return what a service of the same files in `tmp_path` is told."""
+    directory, told = stopped
+    shutil.copytree(directory, tmp_path, symlinks=True, dirs_exist_ok=True)
+    return {name: value.replace(str(directory), str(tmp_path)) for name, value in told.items()}
 
 
 def _noise(path: Path) -> None:
@@ -51,14 +74,14 @@ def _noise(path: Path) -> None:
     ],
 )
 def test_what_a_start_refuses_is_missing(
-    tmp_path: Path, name: str, spoil: Callable[[Path], None], check: str, says: str
+    tmp_path: Path,
+    environment: dict[str, str],
+    name: str,
+    spoil: Callable[[Path], None],
+    check: str,
+    says: str,
 ) -> None:
     """`doctor` said that all was well over stores that `up` then refused."""
-    with RunningService(tmp_path) as service:
-        environment = {**service.environment, "MILLWORTH__DASHBOARD__PORT": "1"}
-    before, whole = _contents(tmp_path), _look(environment)
-    assert whole[check]["ok"], whole
-    assert _contents(tmp_path) == before
     spoil(tmp_path / name)
 
     found = _look(environment)[check]
@@ -66,6 +89,28 @@ def test_what_a_start_refuses_is_missing(
     assert not found["ok"]
     assert says in found["detail"]
     (tmp_path / name).chmod(0o700)
+
+
+_OF_ANOTHER_BUILD = """
+import sys
+from collector.core.config import StoreConfig
+from collector.store.connect import Connections
+store = Connections(StoreConfig(url=sys.argv[1]), merges=False)
+ledger = ["name", "sha256", "applied_ns"]
+store.client().insert("schema_migrations", [["otlp/999_make_more", "", 1]], column_names=ledger)
+store.close()
+"""
+
+
+def test_store_of_another_build_is_missing(environment: dict[str, str]) -> None:
+    """What `up` refuses over the schema was a store in order, by its version."""
+    url = environment["MILLWORTH__STORE__URL"]
+    subprocess.run([sys.executable, "-c", _OF_ANOTHER_BUILD, url], check=True)
+
+    found = _look(environment)["store"]
+
+    assert not found["ok"]
+    assert "otlp/999_make_more, which this program does not know; run the build" in found["detail"]
 
 
 def _contents(directory: Path) -> dict[str, bytes]:

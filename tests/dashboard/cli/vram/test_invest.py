@@ -96,7 +96,11 @@ def test_tiers_say_where_to_stop(file: Path) -> None:
     result = vram("tiers", file, "--json")
     told = json.loads(result.stdout)
     assert (told["steps"][0]["revenue_usd_per_ms"], told["stop_ms"]) == ("2000.00", "150")
-    assert "go as far as: 150 ms" in vram("tiers", file).stdout
+    shown = vram("tiers", file).stdout
+    assert "go as far as: 150 ms" in shown
+    assert "USD per ms and year" in shown
+    settings = {"MILLWORTH__ATTRIBUTION__CURRENCY": "EUR"}
+    assert "EUR per ms and year" in millworth("vram", "tiers", str(file), **settings).stdout
 
 
 def test_gate_signs_a_verdict_that_verifies(file: Path, tmp_path: Path) -> None:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 from pathlib import Path
 
 import pytest
 
 from attribution.core.config import AttributionConfig
+from attribution.jobs.attribution import AttributionJob
 from attribution.sensitivity.job import SlopeJob
+from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S, SystemClock
+from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.imports.channels import import_channels
 from collector.store.connect import Connections
+from tests.support.attribution.drawn import put_reloaded
 from tests.support.attribution.slopes import halving
 from tests.support.attribution.stored import (
     BASE_NS,
+    decision,
     outcome,
     put_outcomes,
+    put_spans,
     trace_id,
 )
 from tests.support.dashboard.fixtures import Run
@@ -49,6 +56,55 @@ def test_offers_are_ranked_with_what_their_slope_rests_on(run: Run, traded: Conn
     assert sum(each["weight"] for each in told["weights"]) == pytest.approx(1.0, abs=1e-4)
 
 
+def test_figures_are_labelled_with_the_configured_currency(
+    run: Run, store: Connections, tmp_path: Path
+) -> None:
+    """Columns of yen were called USD, and an investment in yen too."""
+    with (tmp_path / "millworth.toml").open("a") as settings:
+        settings.write('[attribution]\ncurrency = "JPY"\n')
+    put_spans(
+        store,
+        [
+            each
+            for s in range(40)
+            for each in decision(f"a{s}", 1_000 * s, 120, decision__region="eu")
+        ],
+    )
+    sales = [
+        outcome(f"o{s}", decision_id=trace_id(f"a{s}"), margin="900", currency="JPY", event_s=s + 1)
+        for s in range(40)
+    ]
+    put_outcomes(store, sales)
+    config = AttributionConfig(currency="JPY")
+    AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
+    (tmp_path / "invest.toml").write_text(
+        '[[options]]\nname = "a"\ncapex_usd = 100\nopex_usd_per_quarter = 1\n'
+        'gain_usd_per_quarter = 500\nbasis = "prior"\n'
+    )
+
+    def told() -> str:
+        asked = (
+            ("vram", "rank", "--by", "region", "--budget", "10", *WINDOW),
+            ("vram", "curve", "--by", "region", *WINDOW),
+            ("vram", "npv", str(tmp_path / "invest.toml"), *WINDOW),
+            ("vram", "gate", str(tmp_path / "invest.toml"), *WINDOW),
+            ("vram", "decisions", *WINDOW),
+            ("what-if", "--scale", "decision/compute=0.5", *WINDOW),
+            ("alerts", "list"),
+        )
+        shown = [run(*command) for command in asked]
+        assert [each.exception for each in shown if each.exit_code not in (0, 1)] == []
+        return "\n".join(each.stdout for each in shown)
+
+    said = contextvars.copy_context().run(told)
+    assert "by region: JPY that the next millisecond brings" in said
+    assert "JPY, 3 years at" in said
+    assert "JPY in this window: " in said
+    assert " JPY lost (90 %: " in said
+    assert "USD" not in said
+    assert "$" not in said
+
+
 def test_curve_has_its_integral_and_versions_differ(run: Run, traded: Connections) -> None:
     """Dollars an hour against now: nothing at no shift, more where it is faster."""
     assert traded
@@ -77,6 +133,20 @@ def test_slope_says_what_each_instrument_knows(run: Run, traded: Connections) ->
         shown.stdout
     )
     assert "millworth vram experiments register slope-1 --arm slow40=" in shown.stdout
+
+
+def test_refused_experiment_is_told_as_such_and_proposes_no_other(
+    run: Run, store: Connections
+) -> None:
+    """Another one like it would cost as much, and be refused likewise."""
+    put_reloaded(store, SystemClock().now_ns() // NS_PER_MINUTE * NS_PER_MINUTE - 3 * NS_PER_DAY)
+    shown = run("vram", "slope")
+    assert shown.exit_code == 1, shown.output
+    assert shown.stdout.startswith("delays change how many decisions are made: with 100 ms")
+    assert "by the randomised delay (refused, used for nothing): " in shown.stdout
+    assert "experiments register" not in shown.stdout
+    told = run("vram", "experiments", "show", "reloaded")
+    assert "what the delays cost: the arms cannot tell" in told.stdout
 
 
 def test_figures_of_rank_are_whole_at_80_columns(run: Run, traded: Connections) -> None:

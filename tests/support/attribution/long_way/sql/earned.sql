@@ -5,13 +5,18 @@
 -- Returns: began_ns UInt64, id String, has_sold UInt8, sold_ns UInt64 (when that happened, or was corrected, last), has_earned UInt8: of a refund too; money Float64, amounts_missing UInt64: outcomes whose amount
 --   is not known; a row a decision that has an outcome, unordered.
 WITH
+-- A time is as long as the last unit that it is written in, as in `latest_begin_ns`.
+(event_ns, received_ns) -> greatest(event_ns, least(received_ns + 3600000000000, event_ns + multiIf(
+    event_ns % 86400000000000 = 0, 86399999999999, event_ns % 60000000000 = 0, 59999999999,
+    event_ns % 1000000000 = 0, 999999999, event_ns % 1000000 = 0, 999999, event_ns % 1000 = 0, 999, 0)))
+AS latest_begin_ns,
 -- Each of these is read once: the engine plans and runs a name as often as it is used.
 told AS
 (
     SELECT
         o.decision_id = '' AS is_by_key,
         if(is_by_key, o.outcome_key, o.decision_id) AS name,
-        if(is_by_key, o.event_ns, bitNot(toUInt64(0))) AS up_to,
+        if(is_by_key, latest_begin_ns(o.event_ns, o.received_ns), bitNot(toUInt64(0))) AS up_to,
         o.event_ns AS told_ns, o.kind = 'refund' AS is_refund,
         if(o.kind = 'correction', 0, o.event_ns) AS at_ns,
         multiIf(o.currency = {currency:String}, 1.,
@@ -24,7 +29,7 @@ told AS
         if(is_refund, -abs(stated), stated) AS amount
     FROM
     (
-        SELECT decision_id, outcome_key, event_ns, toString(kind) AS kind, is_sale,
+        SELECT decision_id, outcome_key, event_ns, received_ns, toString(kind) AS kind, is_sale,
             toString(currency) AS currency, margin, revenue
         FROM outcomes FINAL
         WHERE received_ns >= {received_from_ns:UInt64} AND (decision_id != '' OR outcome_key != '')

@@ -8,9 +8,14 @@
 --   of how many that is so; node_revenue Map(UInt32, Decimal), node_outcomes Map(UInt32, UInt64): of the matched, by the
 --   first rule that their decision matches, 0 for none; by day.
 WITH
+-- A time is as long as the last unit that it is written in, as in `latest_begin_ns`.
+(event_ns, received_ns) -> greatest(event_ns, least(received_ns + 3600000000000, event_ns + multiIf(
+    event_ns % 86400000000000 = 0, 86399999999999, event_ns % 60000000000 = 0, 59999999999,
+    event_ns % 1000000000 = 0, 999999999, event_ns % 1000000 = 0, 999999, event_ns % 1000 = 0, 999, 0)))
+AS latest_begin_ns,
 sold AS
 (
-    SELECT outcome_id, decision_id AS id, outcome_key AS key, event_ns FROM outcomes FINAL
+    SELECT outcome_id, decision_id AS id, outcome_key AS key, event_ns, received_ns FROM outcomes FINAL
     WHERE is_sale
 ),
 -- Each sale with the one decision that it is of.
@@ -23,14 +28,14 @@ sellers AS
     SELECT max(d.ingress_ns) AS at_ns, argMax(d.decision_id, (d.ingress_ns, d.decision_id)) AS seller
     FROM (SELECT * FROM sold WHERE id = '' AND key != '') AS s
     INNER JOIN (SELECT ingress_ns, decision_id, outcome_key FROM decisions FINAL) AS d ON s.key = d.outcome_key
-    WHERE d.ingress_ns <= s.event_ns
+    WHERE d.ingress_ns <= latest_begin_ns(s.event_ns, s.received_ns)
     GROUP BY s.outcome_id
 ),
 rates AS (SELECT toString(currency) AS currency, day_ns, rate FROM currency_rates FINAL),
 told AS
 (
     SELECT
-        o.outcome_id AS outcome_id, o.decision_id AS id, o.outcome_key AS key, o.event_ns AS event_ns,
+        o.outcome_id AS outcome_id, o.decision_id AS id, o.outcome_key AS key, latest_begin_ns(o.event_ns, o.received_ns) AS until_ns,
         o.kind = 'refund' AS is_refund,
         if(o.decision_id != '', o.decision_id IN (SELECT id FROM sold),
             o.outcome_key IN (SELECT key FROM sold WHERE id = '' AND key != '')) AS has_sale,
@@ -43,7 +48,7 @@ told AS
     FROM
     (
         SELECT outcome_id, decision_id, outcome_key, toString(kind) AS kind, is_sale,
-            toString(currency) AS currency, revenue, event_ns
+            toString(currency) AS currency, revenue, event_ns, received_ns
         FROM outcomes FINAL
         WHERE event_ns >= {from_ns:UInt64} AND event_ns < {to_ns:UInt64}
     ) AS o
@@ -74,10 +79,10 @@ counted AS
     GROUP BY t.outcome_id
     UNION ALL
     SELECT t.outcome_id AS outcome_id, any(t.day_ns) AS day_ns,
-        countIf(c.ingress_ns > 0 AND c.ingress_ns <= t.event_ns) AS decisions,
+        countIf(c.ingress_ns > 0 AND c.ingress_ns <= t.until_ns) AS decisions,
         any(t.amount) * (NOT any(t.is_refund)
-            OR if(decisions = 0, any(t.has_sale), max(c.is_sold AND c.ingress_ns <= t.event_ns))) AS amount,
-        any(t.is_nothing) AS is_nothing, anyIf(c.node, c.ingress_ns > 0 AND c.ingress_ns <= t.event_ns) AS node
+            OR if(decisions = 0, any(t.has_sale), max(c.is_sold AND c.ingress_ns <= t.until_ns))) AS amount,
+        any(t.is_nothing) AS is_nothing, anyIf(c.node, c.ingress_ns > 0 AND c.ingress_ns <= t.until_ns) AS node
     FROM (SELECT * FROM told WHERE id = '') AS t
     LEFT JOIN (SELECT * FROM candidates WHERE outcome_key != '') AS c ON t.key = c.outcome_key
     GROUP BY t.outcome_id

@@ -1,4 +1,4 @@
-"""I/O: answers with dollars say in a header where the data contradict what the dollars rest on."""
+"""I/O: answers say in headers what amounts are stated in, and where the data contradict them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Final
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard.health.items import WARNING_HEADER, HealthSource
+from attribution.core.money import state_in
+from dashboard.health.items import CURRENCY_HEADER, WARNING_HEADER, HealthSource
 
 _DOLLARS: Final = tuple(
     f"/api/v1/{name}"
@@ -40,3 +41,27 @@ class ContradictedDollars:
             await send(message)
 
         await self._app(scope, receive, warned)
+
+
+class StatedAmounts:
+    """States every amount of an answer in one currency, which `millworth-currency` names.
+
+    Args:
+        app: that answers, and the pages around it.
+        currency: ISO 4217.
+    """
+
+    def __init__(self, app: ASGIApp, currency: str) -> None:
+        self._app = app
+        self._currency = currency
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and the currency back; the threads that answer copy the context."""
+        state_in(self._currency)
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[CURRENCY_HEADER] = self._currency
+            await send(message)
+
+        await self._app(scope, receive, named)

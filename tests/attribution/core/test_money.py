@@ -1,0 +1,37 @@
+"""Amounts as people read them, in whichever currency they are."""
+
+from __future__ import annotations
+
+import contextvars
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from attribution.core.money import amount, currency, many, mark, state_all_in, state_in
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [("USD", ("$12.50", "USD", "$", "dollars")), ("JPY", ("12.50 JPY", "JPY", "JPY", "JPY"))],
+)
+def test_amount_is_labelled_with_its_currency(given: str, shown: tuple[str, str, str, str]) -> None:
+    """Dollars as they always were; and what one context states says nothing of another."""
+
+    def read() -> tuple[str, str, str, str]:
+        state_in(given)
+        return amount("12.50"), currency(), mark(), many()
+
+    assert contextvars.copy_context().run(read) == shown
+    assert amount("1") == "$1"
+
+
+def test_thread_that_nobody_told_states_what_its_process_does() -> None:
+    """A thread of its own has an empty context; what a context says goes before."""
+    state_all_in("EUR")
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            assert thread.submit(amount, "1").result() == "1 EUR"
+            assert thread.submit(state_in, "JPY").result() is None
+            assert thread.submit(amount, "1").result() == "1 JPY"
+    finally:
+        state_all_in("USD")
