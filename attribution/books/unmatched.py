@@ -82,7 +82,7 @@ def unmatched_outcomes(
         return []
     return [
         f"{missing:,} of {len(judged):,} outcomes that were looked up are of no decision that is "
-        "known, and in no dollar: by a clock that is behind or of another time zone they happened "
+        "known, and in no amount: by a clock that is behind or of another time zone they happened "
         "before their decision, or ids or keys differ, or their decisions were not sent; "
         "`millworth reconcile` has them by day, as unmatched"
     ]

@@ -51,7 +51,7 @@ TOOLS: Final = (
     Tool("compare", "/api/v1/compare", "Why one population is slower than another.", posts=True),
     Tool("what_if", "/api/v1/what-if", "What a change of latency would be worth.", posts=True),
     Tool("budgets", "/api/v1/budgets", "What is promised, and what was measured.", "/budgets"),
-    Tool("debt", "/api/v1/vram/debt", "What to mend first, ranked by dollars."),
+    Tool("debt", "/api/v1/vram/debt", "What to mend first, ranked by money."),
     Tool("rules", "/api/v1/rules", "What pages, and what is in shadow."),
     Tool("health", "/api/v1/health", "Whether the figures of others can be trusted.", "/health"),
     Tool("query", "/api/v1/query", "SQL, where no other tool answers.", posts=True),

@@ -66,7 +66,7 @@ def _render(out: Console, found: dict[str, Any]) -> None:
         out.print(f"  costs {cost}; rests on {', '.join(priced['bases']) or 'nothing yet'}")
         if priced["npv_usd"] is not None:
             ratio = priced["npv_per_fix_usd"]
-            each = f", {ratio} for a dollar" if ratio is not None else ""
+            each = f", {ratio} for each {currency()}" if ratio is not None else ""
             out.print(
                 f"  mending for {_range(priced['fix_usd'])} {currency()} is worth "
                 f"{_dollars(priced['npv_usd'])} {currency()} over {found['years']} years "

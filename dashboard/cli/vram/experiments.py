@@ -251,7 +251,7 @@ def _render(out: Console, found: dict[str, Any], *, is_wrong: bool) -> None:
         f"{_usd(found['experiment']['budget_usd'])} {currency()} ({found['at_risk_basis']})"
     )
     if measured["unvalued"]:
-        out.print(f"delayed decisions of unknown value, in no dollar: {measured['unvalued']:,}")
+        out.print(f"delayed decisions of unknown value, in no amount: {measured['unvalued']:,}")
     loss, estimate = found["loss"], found["estimate"]
     if not estimate["n"]:
         out.print(

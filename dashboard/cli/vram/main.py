@@ -160,7 +160,7 @@ def _render_allocation(out: Console, told: dict[str, Any]) -> None:
         out.print(f"unallocated: {found['reason']}", soft_wrap=True)
     out.print(
         f"by the low ends of what the next millisecond brings, in steps of "
-        f"{money(found['step_usd'])}; it says where a dollar goes first, not "
+        f"{money(found['step_usd'])}; it says where money goes first, not "
         "that it pays: millworth vram gate",
         soft_wrap=True,
     )

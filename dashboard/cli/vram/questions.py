@@ -72,7 +72,7 @@ def what_if(
     high_ms: HighOption = None,
     file: Annotated[
         Path | None,
-        typer.Option("--file", "-f", help="Replay a trace file instead: no service, no dollars."),
+        typer.Option("--file", "-f", help="Replay a trace file instead: no service, no money."),
     ] = None,
     config: ConfigOption = None,
     url: UrlOption = None,
@@ -275,7 +275,7 @@ def _render_what_if(out: Console, found: dict[str, Any]) -> None:
         f"{money['slope']}"
     )
     if money["unvalued"]:
-        out.print(f"decisions of unknown value, in no dollar figure: {money['unvalued']}")
+        out.print(f"decisions of unknown value, in no amount: {money['unvalued']}")
 
 
 def _render_compare(out: Console, found: dict[str, Any]) -> None:
@@ -320,7 +320,7 @@ def _values_table(values: list[dict[str, Any]]) -> Table:
     """Return what each value carries beyond its share, the dearest; the rest is in --json."""
     table = Table(
         box=box.SIMPLE,
-        caption="beyond its share of the decisions before, of time and of dollars at the price of "
+        caption="beyond its share of the decisions before, of time and of money at the price of "
         "each one's action and region; those of a dimension sum to 0",
     )
     shown = values[:_VALUES_SHOWN]

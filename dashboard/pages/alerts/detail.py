@@ -213,7 +213,7 @@ def _money(alert: AlertDetail, zone: Zone, now_ns: int) -> dict[str, object]:
     rate, low, high = alert.usd_per_h, alert.low_usd_per_h, alert.high_usd_per_h
     has_dollars = alert.budget_usd is not None
     at_risk: object = UNKNOWN
-    note: object = "nobody knows what this costs" if has_dollars else "this rule counts no dollars"
+    note: object = "nobody knows what this costs" if has_dollars else "this rule counts no money"
     if not alert.is_open:
         at_risk, note = "over", f"ended at {zone.dated_at(alert.at_ns, now_ns)}"
     if rate is not None and low is not None and high is not None:
@@ -236,7 +236,7 @@ def _money(alert: AlertDetail, zone: Zone, now_ns: int) -> dict[str, object]:
         bar = interval_bar(alert.lost_usd, alert.lost_low_usd, alert.lost_high_usd)
         lost_note = [bar, f"{ends} · from {zone.dated_at(alert.lost_from_ns, now_ns)}"]
     share: str = UNKNOWN
-    share_note = "this rule has no budget in dollars"
+    share_note = "this rule has no budget of money"
     if alert.budget_usd is not None:
         share_note = f"of {usd(alert.budget_usd)} in {alert.budget_days:g} days"
         share = UNKNOWN if alert.budget_share is None else percent(alert.budget_share)
@@ -269,7 +269,7 @@ def _facts(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
         ("A webhook would", alert.reroute or "propose nothing"),
         ("Why", why),
         ("Rule", f"{alert.rule} ({alert.severity})"),
-        ("Dollars rest on", f"basis {alert.basis}, slope {_slope(alert.slope_source)}"),
+        ("Money rests on", f"basis {alert.basis}, slope {_slope(alert.slope_source)}"),
         ("Packets", _packets(alert.packets)),
     ]
     if alert.silences:

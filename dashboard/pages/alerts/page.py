@@ -93,13 +93,13 @@ def layout(query: str, context: PageContext) -> Component:
         state("alerts-list"),
         panel(
             "alerts-list",
-            "By dollars at risk, then lost",
+            "By money at risk, then lost",
             pickers,
             grid(
                 "alerts-list", zoned(alert_columns(), scope.zone), 220,
                 "No alert is open, and none changed in this time. Widen it, clear the filters, or "
                 "look at Health for what arrives; before the first decision, at the Overview.",
-                label="Alerts by dollars at risk, then lost", options=tall,
+                label="Alerts by money at risk, then lost", options=tall,
                 grows=True,
             ),
         ),
@@ -245,7 +245,7 @@ def show(context: PageContext, scope: Scope) -> Found:
             external_line(each, scope.zone, now_ns) for each in found.external[:EXTERNAL_MAX]
         ],
         "alerts-external-note.children": (
-            f"{_alerts(len(found.external))} of Prometheus, vmalert or Grafana, without dollars"
+            f"{_alerts(len(found.external))} of Prometheus, vmalert or Grafana, without money"
         ),
         "alerts-silences-box.hidden": not found.silences,
         "alerts-silences.children": silences_table(found.silences, scope.zone, now_ns),

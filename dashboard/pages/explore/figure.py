@@ -28,7 +28,7 @@ from dashboard.read.rows import Range
 from dashboard.units import UNKNOWN, Axis, count, counted, usd, utc_iso
 
 # As the address has them, and as the switch names them.
-MODES: Final = {"": "Count", "dollars": "Dollars lost", "late": "Late"}
+MODES: Final = {"": "Count", "dollars": "Money lost", "late": "Late"}
 _UNITS: Final = {"": "decisions", "late": "late"}
 _Grid = list[list[Any]]
 

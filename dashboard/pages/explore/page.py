@@ -130,7 +130,7 @@ def layout(query: str, context: PageContext) -> Component:
                     "explore-values",
                     "Whose decisions they are",
                     html.Div(id="explore-values", className="explore-list"),
-                    note="dollars beyond their share of the others, dearest first",
+                    note="money beyond their share of the others, dearest first",
                     wide="span-7",
                 ),
                 panel(
@@ -305,10 +305,10 @@ def _found(
         "explore-said.children": sentence(found),
         "explore-why-note.children": notes,
         "explore-values.children": listed(
-            rows_of_values(found, asked.other), *places, "Values by dollars"
+            rows_of_values(found, asked.other), *places, "Values by money"
         ) if enough else "",
         "explore-segments.children": listed(
-            rows_of_segments(found), *places, "Segments by dollars"
+            rows_of_segments(found), *places, "Segments by money"
         ) if enough else "",
     }  # fmt: skip
 

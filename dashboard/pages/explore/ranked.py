@@ -78,7 +78,7 @@ def sentence(found: CompareAnswer) -> str:
     dollars = value.usd_per_hour if value is not None else None
     if value is None and segment is not None:
         dollars = segment.usd_per_hour
-    cost = f"{_signed_usd(dollars)} / h" if dollars is not None else f"dollars {UNKNOWN}"
+    cost = f"{_signed_usd(dollars)} / h" if dollars is not None else f"money {UNKNOWN}"
     return f"{what}: {cost}"
 
 

@@ -28,7 +28,7 @@ def now_card(found: AtRisk, decisions: int, past: str = "") -> tuple[str, Note]:
         past: `at 05:53:00 UTC`, of a range that ended; "" of one that goes on to now.
     """
     when = f" {past}" if past else ""
-    unpriced = f" · {count(found.unpriced)} without dollars" if found.unpriced else ""
+    unpriced = f" · {count(found.unpriced)} without money" if found.unpriced else ""
     old = f" · {count(found.old)} as of last change" if found.old else ""
     if found.alerts:
         ends = (found.low_usd_per_h, found.high_usd_per_h)
@@ -40,7 +40,7 @@ def now_card(found: AtRisk, decisions: int, past: str = "") -> tuple[str, Note]:
         return f"{usd(found.usd_per_h)} / h", note
     fires = f"fired{when}" if past else "fires"
     if found.unpriced or found.counts.unknown:
-        return UNKNOWN, f"no alert with dollars {fires} · {found.counts.text}{unpriced}"
+        return UNKNOWN, f"no alert with money {fires} · {found.counts.text}{unpriced}"
     if not decisions:
         return UNKNOWN, "no decision in this window"
     return "nothing", " · ".join((f"no live alert {fires}", *found.counts.parts[1:]))

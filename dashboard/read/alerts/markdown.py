@@ -65,7 +65,7 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
     if alert.ack is not None:
         said = f"{_plain(alert.ack.actor)} at {_at(alert.ack.at_ns)}: {_plain(alert.ack.text)}"
         yield f"- Acknowledged by {said}"
-    yield f"- Dollars rest on: basis {alert.basis}, slope {alert.slope_source or UNKNOWN}"
+    yield f"- Money rests on: basis {alert.basis}, slope {alert.slope_source or UNKNOWN}"
     yield f"- Packets: {packets_of(alert.packets)}"
     if alert.incident_sum is not None:
         yield f"- Incident: {incident_of(alert.incident_sum, _at)}"

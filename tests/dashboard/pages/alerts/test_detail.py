@@ -97,7 +97,7 @@ def test_rule_without_dollars_is_not_called_ignorant_of_them(
     with page_context(Reader(store), NOW_NS, alert_state=state) as context:
         shown = show(context, EPISODE, Zone()).shown
     state.close()
-    assert shown["alert-risk-note.children"] == "this rule counts no dollars"
+    assert shown["alert-risk-note.children"] == "this rule counts no money"
     assert shown["alert-lost-note.children"] == (
         "alerts of a rule of kind dollar_burn say what decisions lose"
     )

@@ -67,7 +67,7 @@ def test_the_sentence_names_who_where_and_what_it_costs() -> None:
         sentence(replace(FOUND, values=[])) == "all of them alike, in decision/store: +$800.00 / h"
     )
     unknown = replace(FOUND, values=[replace(EU, usd_per_hour=None)])
-    assert sentence(unknown) == "region eu-west, in decision/store: dollars unknown"
+    assert sentence(unknown) == "region eu-west, in decision/store: money unknown"
     nothing = replace(FOUND, values=[], segments=[], verdict="no difference found")
     assert "chance" in sentence(nothing)
     assert "30 decisions" in sentence(replace(FOUND, verdict="n too small"))

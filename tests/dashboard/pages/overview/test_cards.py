@@ -48,10 +48,10 @@ def test_money_at_risk_says_what_it_is_the_sum_of() -> None:
     note: Any = now_card(TWO, 9)[1]
     assert note[1] == (
         "90 %: $339.00 to $3,847, newest 5 min at most · 1 firing, 2 cooling, 3 unknown, 4 in"
-        " shadow · 1 as of last change · 1 without dollars"
+        " shadow · 1 as of last change · 1 without money"
     )
     assert now_card(SHADOW, 9)[1] == "no live alert fires · 4 in shadow"
-    assert now_card(SILENT, 9)[1] == "no alert with dollars fires · 0 firing, 1 unknown"
+    assert now_card(SILENT, 9)[1] == "no alert with money fires · 0 firing, 1 unknown"
 
 
 def test_cards_of_a_range_of_the_past_say_of_when_they_are() -> None:
@@ -59,7 +59,7 @@ def test_cards_of_a_range_of_the_past_say_of_when_they_are() -> None:
     for found, said in (
         (TWO, "last 5 min at most · 1 firing, 2 cooling, 3 unknown, 4 in shadow at 05:53:00 UTC"),
         (NONE, "no live alert fired at 05:53:00 UTC"),
-        (UNPRICED, "no alert with dollars fired at 05:53:00 UTC"),
+        (UNPRICED, "no alert with money fired at 05:53:00 UTC"),
     ):
         assert said in str(now_card(found, 9, "at 05:53:00 UTC")[1])
     noon_ns, day_ns = 12 * 3_600 * 10**9, 24 * 3_600 * 10**9
