@@ -142,7 +142,7 @@ def measured(
 
 
 def loss_of(estimate: SlopeEstimate, cells: CellSums, outcome: str) -> Loss | None:
-    """Return what the injected milliseconds cost.
+    """Return what the injected milliseconds cost, however many of them were waited.
 
     None where it is not money, or delays change how many decisions there are to count.
 
@@ -155,11 +155,12 @@ def loss_of(estimate: SlopeEstimate, cells: CellSums, outcome: str) -> Loss | No
     by_arms: Instrument | None = estimate.injection
     if by_arms is None or outcome == "converted" or estimate.status is Status.DECIDED_AGAIN:
         return None
-    delay_ms = float(cells.sums[:, INJECTED].sum()) * cells.whole
-    usd, reach = -by_arms.estimate * delay_ms, (by_arms.high - by_arms.estimate) * delay_ms
-    deviations = reach / (by_arms.se * delay_ms) if by_arms.se * delay_ms else 0.0
-    reach = math.hypot(reach, deviations * usd * cells.cut_off / math.sqrt(3.0))
-    return Loss(_usd(usd), _usd(usd - reach), _usd(usd + reach), outcome, estimate.n)
+    # The line is for a ms that is waited: work beside the delay hides a part of what is injected.
+    waited_ms = float(cells.sums[:, INJECTED].sum()) * cells.whole * (estimate.reach or 0.0)
+    usd, off = -by_arms.estimate * waited_ms, (by_arms.high - by_arms.estimate) * abs(waited_ms)
+    deviations = (by_arms.high - by_arms.estimate) / by_arms.se if by_arms.se else 0.0
+    off = math.hypot(off, deviations * usd * cells.cut_off / math.sqrt(3.0))
+    return Loss(_usd(usd), _usd(usd - off), _usd(usd + off), outcome, estimate.n)
 
 
 def _at_risk(minutes: Table, values_usd: Mapping[tuple[str, str], float]) -> tuple[Floats, int]:

@@ -86,6 +86,7 @@ class SlopeEstimate:
     mean_outcome: float  # of the decisions that it was measured on, as the delays weigh them
     basis: str
     injection: Instrument | None  # the line through the arms; None where no delay varies
+    reach: float | None  # ms of latency by each ms injected; None without that line
     next_ms: Instrument | None  # with what the arms leave open: what is shown, once it may be
     # The same with the interval that holds at every look but for one such experiment in a hundred;
     # None before `Demands.minutes_min`. What refuses the prior is looked at every hour.
@@ -137,6 +138,7 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
         mean_outcome=mean,
         basis=basis,
         injection=fits.injection.line if fits.injection else None,
+        reach=fits.injection.reach if fits.injection else None,
         next_ms=next_ms,
         at_any_look=at_any_look,
         delay_max_ms=_delay_max_ms(rows),

@@ -228,13 +228,15 @@ def test_foreign_arms_are_used_for_nothing_and_stop_only_where_they_are_many(
     assert not replace(ONE, stopped_ns=NOW_NS, stop_reason=reason).is_disproved
 
 
-def test_loss_is_what_the_arms_say_with_its_interval() -> None:
-    """Ten cents less for every ms, over all that was injected."""
+@pytest.mark.parametrize("waited", [1.0, 0.45, 1.8, 0.0])
+def test_loss_is_what_the_arms_say_with_its_interval(waited: float) -> None:
+    """Ten cents less for every ms that was injected, however many of them were waited."""
     dice = random.Random(4)
     rows = []
     for _ in range(4000):
         delay = dice.choice((0.0, 0.0, 40.0))
-        rows.append([50 - 0.1 * delay + dice.gauss(0, 1), 60 + delay, 30 + delay, delay])
+        latency_ms = 60 + waited * delay + dice.gauss(0, 0.5)
+        rows.append([50 - 0.1 * delay + dice.gauss(0, 1), latency_ms, latency_ms - 30, delay])
     minute = np.arange(4000) // 100
     values = np.array(rows)
     cells = cell_sums(minute, np.zeros(4000, np.int64), values)
