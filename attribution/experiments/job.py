@@ -259,7 +259,7 @@ class ExperimentJob:
                 "beta": book.cautious(now_ns),
             },
         )
-        draws = read_draws(self._store, found.name, (found.from_ns, to_ns))
+        draws = read_draws(self._store, found, (found.from_ns, to_ns))
         return measured(found, minutes, self._values(found.from_ns, to_ns), draws)
 
     def _values(self, from_ns: int, to_ns: int) -> Mapping[tuple[str, str], float]:

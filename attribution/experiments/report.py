@@ -16,6 +16,7 @@ from attribution.revenue.sums import Floats
 from attribution.sensitivity.estimate import SlopeEstimate, Status
 from attribution.sensitivity.instruments import Instrument
 from attribution.sensitivity.registered import (
+    NOT_AS_DRAWN,
     UNREGISTERED_ARM,
     UNREGISTERED_MIN,
     UNREGISTERED_SHARE_MAX,
@@ -24,6 +25,7 @@ from attribution.sensitivity.registered import (
     SampleRatio,
     sample_ratio,
 )
+from attribution.sensitivity.registry import ClaimedDraws
 from attribution.sensitivity.sums import INJECTED, CellSums
 
 _CENT = Decimal("0.01")
@@ -64,6 +66,8 @@ class Measured:
         every = self.decisions + ratio.unregistered
         if ratio.unregistered > max(UNREGISTERED_MIN, UNREGISTERED_SHARE_MAX * every):
             return f"{ratio.unregistered} of {every} decisions {UNREGISTERED_ARM}"
+        if ratio.is_foreign:
+            return f"{ratio.undrawn} of {sum(ratio.observed)} draws {NOT_AS_DRAWN}"
         if ratio.is_wrong:
             return f"{WRONG_SHARES}: chi-square {ratio.chi2:.1f}, p {ratio.p_value:.1e}"
         budget = f"{budget_usd} {currency()}"
@@ -96,7 +100,7 @@ def measured(
     experiment: Experiment,
     minutes: Table,
     values_usd: Mapping[tuple[str, str], float],
-    draws: Mapping[str, int],
+    draws: ClaimedDraws,
 ) -> Measured:
     """Return what the decisions of an experiment say.
 
@@ -104,7 +108,7 @@ def measured(
         experiment: of which.
         minutes: answer of `sql/experiment_minutes.sql`.
         values_usd: of a decision, by action and region, where it is known.
-        draws: by arm, units of each minute.
+        draws: units of each minute.
     """
     names = [arm.name for arm in experiment.arms]
     is_own = np.array([arm in names for arm in minutes["arm"].to_pylist()], bool)
@@ -118,7 +122,7 @@ def measured(
     by_minute = np.bincount(minute.reshape(-1), weights=at_risk, minlength=len(each_minute))
     seen = np.zeros(len(names), np.int64)
     np.add.at(seen, place, decisions)
-    ratio = sample_ratio(experiment.arms, draws, unregistered)
+    ratio = sample_ratio(experiment.arms, draws.by_arm, unregistered, draws.undrawn)
     total = sum(ratio.observed)
     return Measured(
         arms=tuple(

@@ -16,7 +16,7 @@ from attribution.core.config import AttributionConfig
 from attribution.core.selection import AT_ONCE, CALIBRATION_ACTION
 from attribution.read.parts import parts_of
 from attribution.revenue import earned
-from attribution.sensitivity.registered import sample_ratio
+from attribution.sensitivity.registered import Experiment, is_foreign, sample_ratio
 from attribution.sensitivity.registry import (
     draw_parameters,
     read_experiments,
@@ -51,9 +51,9 @@ class SlopeCells:
     experiment: tuple[str, ...]  # "" of decisions that are in none
     part: tuple[str, ...]  # channel or offer type, "" where neither was asked for
     # Decisions that claim an experiment or a delay which Millworth did not draw, or of experiments
-    # whose shares do not hold: they are in no sum.
+    # whose arms cannot be believed: they are in no sum.
     not_randomised: int
-    wrong_shares: tuple[str, ...]  # these experiments
+    disbelieved: tuple[str, ...]  # these experiments
 
     @property
     def experiments(self) -> tuple[str, ...]:
@@ -129,17 +129,18 @@ def read_slope_cells(
     wrong = [
         each.name
         for each in registered
-        if sample_ratio(each.arms, _by_arm(drawn, each.name)).is_wrong
+        if _is_wrong(each, [row for row in drawn if row.experiment == each.name])
     ]
     keep = ~np.isin(words["experiment"], wrong)
     left_out = columns["not_randomised"].sum() + cells.answers.enrolled[~keep].sum()
     return SlopeCells(
         cells=replace(
-            cells.take(keep), draws=_draws([row for row in drawn if row.experiment not in wrong])
+            cells.take(keep),
+            draws=_draws([row for row in drawn if row.is_drawn and row.experiment not in wrong]),
         ),
         **{name: tuple(words[name][keep].tolist()) for name in _CELL},
         not_randomised=int(left_out),
-        wrong_shares=tuple(sorted(wrong)),
+        disbelieved=tuple(sorted(wrong)),
     )
 
 
@@ -152,6 +153,7 @@ class _Drawn(NamedTuple):
     delay_ms: float
     draws: int
     again: int
+    is_drawn: int
 
 
 def _read_drawn(
@@ -166,12 +168,15 @@ def _read_drawn(
     return found
 
 
-def _by_arm(drawn: Sequence[_Drawn], experiment: str) -> dict[str, int]:
+def _is_wrong(experiment: Experiment, claimed: Sequence[_Drawn]) -> bool:
+    """Return whether the arms of an experiment cannot be believed, by what claims them."""
     found: dict[str, int] = {}
-    for row in drawn:
-        if row.experiment == experiment:
+    for row in claimed:
+        if row.is_drawn:
             found[row.arm] = found.get(row.arm, 0) + row.draws
-    return found
+    every = sum(row.draws for row in claimed)
+    is_another_s = is_foreign(every - sum(found.values()), every)
+    return is_another_s or sample_ratio(experiment.arms, found).is_wrong
 
 
 def _draws(drawn: Sequence[_Drawn]) -> Draws:

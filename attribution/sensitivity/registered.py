@@ -24,8 +24,11 @@ EVIDENCE_MAX = 1000.0
 # How the reason begins for which the guard stopped an experiment whose shares are wrong.
 WRONG_SHARES = "sample ratio mismatch"
 UNREGISTERED_ARM = "came in an arm that is not registered"
+# And for which it stopped one that somebody else assigns.
+NOT_AS_DRAWN = "are not in the arm, or not of the delay, that Millworth drew"
 # More of an experiment's decisions, and what assigns them does not have its arms. Fewer are
-# somebody else's, such as of a stage with an arm of before: a stranger ends no experiment.
+# somebody else's, such as of a stage with an arm of before: a stranger ends no experiment. So many
+# draws that were not made, and none of it is: of two arms another hash agrees with half of ours.
 UNREGISTERED_SHARE_MAX = 0.1
 UNREGISTERED_MIN = 200
 # Of the prior over shares: its weight in draws. Sensitive to a tenth of an arm of 5 %.
@@ -79,7 +82,7 @@ class Experiment:
         Those in arms that there are not disprove nothing: they are in no figure, and what was drawn
         before is what it was.
         """
-        return WRONG_SHARES in self.stop_reason
+        return any(said in self.stop_reason for said in (WRONG_SHARES, NOT_AS_DRAWN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +96,17 @@ class SampleRatio:
     p_value: float | None  # of one look
     evidence: float  # against the shares; EVIDENCE_MAX stops the experiment
     unregistered: int  # decisions in an arm that there is not: counted here alone
+    undrawn: int  # of the draws, those of another arm or delay than Millworth drew: in no figure
 
     @property
     def is_wrong(self) -> bool:
-        """Return whether the shares cannot be believed."""
-        return self.evidence >= EVIDENCE_MAX
+        """Return whether the arms cannot be believed."""
+        return self.evidence >= EVIDENCE_MAX or self.is_foreign
+
+    @property
+    def is_foreign(self) -> bool:
+        """Return whether something else than Millworth assigns the arms."""
+        return is_foreign(self.undrawn, sum(self.observed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +155,13 @@ def variance_ms2(arms: Sequence[Arm]) -> float:
     return sum(arm.share * arm.delay_ms**2 for arm in arms) - mean**2
 
 
+def is_foreign(undrawn: int, draws: int) -> bool:
+    """Return whether so many of the draws are not what Millworth drew that none of them is."""
+    return undrawn > max(UNREGISTERED_MIN, UNREGISTERED_SHARE_MAX * draws)
+
+
 def sample_ratio(
-    arms: Sequence[Arm], draws: Mapping[str, int], unregistered: int = 0
+    arms: Sequence[Arm], draws: Mapping[str, int], unregistered: int = 0, undrawn: int = 0
 ) -> SampleRatio:
     """Hold the draws of each arm against the registered shares.
 
@@ -155,6 +169,7 @@ def sample_ratio(
         arms: of the experiment.
         draws: by arm, units of each minute: independent of each other, as decisions are not.
         unregistered: decisions in an arm that there is not.
+        undrawn: of the draws, those that Millworth did not make.
     """
     shares, observed = [arm.share for arm in arms], [draws.get(arm.name, 0) for arm in arms]
     total = sum(observed)
@@ -172,6 +187,7 @@ def sample_ratio(
         p_value=p_value,
         evidence=evidence,
         unregistered=unregistered,
+        undrawn=undrawn,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 
 from attribution.read.parts import parts_of
 from attribution.sensitivity.registered import Arm, Experiment, drawn_arms
@@ -25,7 +25,7 @@ def with_draw(statement: str) -> str:
     return statement.replace("\n${is_drawn}\n", f"\n{_IS_DRAWN}")
 
 
-_DRAWS = sql("draws", __file__)
+_DRAWS = with_draw(sql("draws", __file__))
 
 
 def read_experiments(store: Connections) -> list[Experiment]:
@@ -65,19 +65,29 @@ def draw_parameters(registered: Sequence[Experiment]) -> dict[str, object]:
     }
 
 
-def read_draws(store: Connections, experiment: str, window: tuple[int, int]) -> dict[str, int]:
+@dataclass(slots=True)
+class ClaimedDraws:
+    """What the decisions of an experiment claim to have been drawn, a unit once a minute."""
+
+    by_arm: dict[str, int] = field(default_factory=dict)
+    undrawn: int = 0  # of these, what Millworth did not draw
+
+
+def read_draws(store: Connections, found: Experiment, window: tuple[int, int]) -> ClaimedDraws:
     """Return how many units were drawn by arm of an experiment, each counted once a minute.
 
     Args:
         store: to read from.
-        experiment: its name; whatever its decisions claim counts.
+        found: the experiment; whatever its decisions claim counts.
         window: of the decisions, in ns.
     """
-    found: dict[str, int] = {}
+    claimed = ClaimedDraws()
     # Parts begin with a minute, so that no draw is in two of them.
     from_ns = window[0] // NS_PER_MINUTE * NS_PER_MINUTE
     for begin_ns, end_ns in parts_of(store, from_ns, window[1]):
-        asked = {"from_ns": begin_ns, "to_ns": end_ns, "experiment": experiment}
-        for arm, draws in store.client().query(_DRAWS, parameters=asked).result_rows:
-            found[arm] = found.get(arm, 0) + draws
-    return found
+        asked = {"from_ns": begin_ns, "to_ns": end_ns, "experiment": found.name}
+        asked |= draw_parameters([found])
+        for arm, draws, undrawn in store.client().query(_DRAWS, parameters=asked).result_rows:
+            claimed.by_arm[arm] = claimed.by_arm.get(arm, 0) + draws
+            claimed.undrawn += undrawn
+    return claimed

@@ -246,6 +246,11 @@ def _render(out: Console, found: dict[str, Any], *, is_wrong: bool) -> None:
             f"decisions in an arm that is not registered, used for nothing: "
             f"{ratio['unregistered']:,}"
         )
+    if ratio["undrawn"]:
+        out.print(
+            f"draws of another arm or delay than Millworth drew, used for nothing: "
+            f"{ratio['undrawn']:,}"
+        )
     out.print(
         f"at risk so far: {_usd(measured['at_risk_usd'])} of "
         f"{_usd(found['experiment']['budget_usd'])} {currency()} ({found['at_risk_basis']})"

@@ -16,7 +16,7 @@ from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.store.connect import Connections
-from tests.support.attribution.drawn import unit_in
+from tests.support.attribution.drawn import put_drawn, unit_in
 from tests.support.attribution.slopes import halving
 from tests.support.attribution.stored import (
     BASE_NS,
@@ -164,6 +164,27 @@ def test_guard_stops_where_the_arms_have_other_shares(store: Connections) -> Non
     run_decisions(store, ["slow" if at % 4 == 0 else "control" for at in range(160)])
     assert job.run_once(END_NS) == 1
     assert job.one("half").stop_reason.startswith("sample ratio mismatch: chi-square 40.0")
+
+
+def test_arms_of_another_assigner_are_used_for_nothing(store: Connections) -> None:
+    """A flag service keeps each customer in one arm: our draw agrees in half of the minutes."""
+    told = [
+        (BASE_NS + minute * NS_PER_MINUTE + unit * MS, "offer", arm, f"customer {unit}")
+        for minute in range(20)
+        for unit in range(50)
+        for arm in (("slow", "control")[unit % 2],)
+    ]
+    put_drawn(store, replace(HALF, budget_usd=Decimal(10_000), registered_ns=BASE_NS), told)
+    job = ExperimentJob(CONFIG, store)
+    found = job.report("half", END_NS)
+    assert found.estimate.n == 0, "before the guard looks, too"
+    ratio = found.measured.sample_ratio
+    assert ratio.observed == (500, 500)
+    assert 400 < ratio.undrawn < 600
+    assert job.run_once(END_NS) == 1
+    stopped = job.one("half")
+    assert stopped.stop_reason.startswith(f"{ratio.undrawn} of 1000 draws are not in the arm")
+    assert stopped.is_disproved
 
 
 @pytest.mark.parametrize("names_a_unit", [True, False])

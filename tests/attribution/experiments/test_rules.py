@@ -23,6 +23,7 @@ from attribution.sensitivity.registered import (
     variance_ms2,
     with_control,
 )
+from attribution.sensitivity.registry import ClaimedDraws
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.errors import InputError
 from tests.support.attribution.long_way.cell_rows import cell_sums
@@ -167,7 +168,7 @@ def test_what_was_put_at_risk_is_counted_to_the_cent() -> None:
             (1, "slow80", "us", 5, 0.25, 4, 1.25),  # 1.25 USD are stated, of one nothing is
         ]
     )
-    told = measured(ONE, table, {("offer", "eu"): 20.0}, {"control": 27, "slow40": 3})
+    told = measured(ONE, table, {("offer", "eu"): 20.0}, ClaimedDraws({"control": 27, "slow40": 3}))
     assert (told.at_risk_usd, told.at_risk_usd_per_minute) == (Decimal("11.25"), Decimal("10.00"))
     assert (told.decisions, told.delayed, told.unvalued) == (100, 10, 1)
     # The shares are those of the draws: three units made five decisions.
@@ -193,7 +194,7 @@ def test_experiment_whose_risk_cannot_be_known_is_stopped() -> None:
             ]
         ),
         {},
-        {},
+        ClaimedDraws(),
     )
     assert "402 decisions have no known value" in told.reason_to_stop(Decimal(100))
 
@@ -217,7 +218,8 @@ def test_foreign_arms_are_used_for_nothing_and_stop_only_where_they_are_many(
     rows += [(0, "control", "eu", own, 0.0, 0, 0.0)] if own else []
     table = minutes_of(rows)
     table = table.set_column(5, "delayed", pa.array([foreign, *[0] * (len(rows) - 1)]))
-    told = measured(ONE, table, {}, {"old40": foreign} | ({"control": 1} if own else {}))
+    draws = ClaimedDraws({"old40": foreign} | ({"control": 1} if own else {}))
+    told = measured(ONE, table, {}, draws)
     assert (told.decisions, told.delayed, told.unvalued) == (own, 0, 0)
     assert told.at_risk_usd == Decimal(0)
     assert told.sample_ratio.unregistered == foreign
@@ -226,6 +228,33 @@ def test_foreign_arms_are_used_for_nothing_and_stop_only_where_they_are_many(
     said = f"{foreign} of {own + foreign} decisions came in an arm that is not registered"
     assert reason == (said if stops else "")
     assert not replace(ONE, stopped_ns=NOW_NS, stop_reason=reason).is_disproved
+
+
+@pytest.mark.parametrize(
+    ("draws", "undrawn", "stops"),
+    [
+        pytest.param(201, 200, False, id="a stranger of an hour"),
+        pytest.param(201, 201, True, id="nobody is as drawn"),
+        pytest.param(2_010, 201, False, id="a tenth"),
+        pytest.param(2_000, 201, True, id="more than a tenth"),
+    ],
+)
+def test_arms_that_another_assigns_disprove_what_they_say(
+    draws: int, undrawn: int, *, stops: bool
+) -> None:
+    """Of two arms any other hash agrees with half of the draws, and who is in which is its own."""
+    control = round(draws * 0.9)
+    slow = (draws - control) // 2
+    by_arm = {"control": control, "slow40": slow, "slow80": draws - control - slow}
+    table = minutes_of([(0, "control", "eu", draws, 0.0, 0, 0.0)])
+    told = measured(ONE, table, {}, ClaimedDraws(by_arm, undrawn))
+    assert told.sample_ratio.is_wrong is stops
+    reason = told.reason_to_stop(Decimal(100))
+    said = (
+        f"{undrawn} of {draws} draws are not in the arm, or not of the delay, that Millworth drew"
+    )
+    assert reason == (said if stops else "")
+    assert replace(ONE, stopped_ns=NOW_NS, stop_reason=reason).is_disproved is stops
 
 
 @pytest.mark.parametrize("waited", [1.0, 0.45, 1.8, 0.0])

@@ -283,7 +283,7 @@ def test_cells_of_the_store_are_the_sums_over_its_rows(
             }
         )
     )
-    assert (found.not_randomised, found.wrong_shares, found.experiments) == (0, (), ("e1",))
+    assert (found.not_randomised, found.disbelieved, found.experiments) == (0, (), ("e1",))
     assert int(found.cells.answers.enrolled.sum()) == len(decisions)
     assert int(found.cells.answers.failed.sum()) == sum(each["is_error"] for each in decisions)
     # The arms of a cell share its code, and nothing else does.
@@ -389,7 +389,7 @@ def test_shares_that_do_not_hold_put_an_experiment_out(store: Connections) -> No
     put(store, decisions, [])
     write_experiment(store, long, 1)
     found = read_slope_cells(store, AttributionConfig(), BASE_NS, BASE_NS + span_ns, "converted")
-    assert found.wrong_shares == ("e1",)
+    assert found.disbelieved == ("e1",)
     assert found.not_randomised == len(decisions)
     assert int(found.cells.n.sum()) == 0
 
