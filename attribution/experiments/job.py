@@ -286,6 +286,8 @@ class ExperimentJob:
         demands: Demands = demands_of(self._config)
         basis = f"{outcome} of the decisions of experiment {found.name}"
         estimate = estimate_slope(cells.cells, basis, demands)
+        for told in cells.following.values():
+            estimate = replace(estimate, reason=f"{estimate.reason}; {told}")
         return estimate, loss_of(estimate, cells.cells, outcome), to_ns
 
     def _store_revision(self, each: Experiment, revision: int) -> None:

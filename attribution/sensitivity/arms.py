@@ -134,23 +134,28 @@ def latencies_ms(rows: CellSums) -> tuple[float, float] | None:
 
 
 def failing(rows: CellSums, lost_per_ms: float) -> str:
-    """Return in words how a delay makes decisions fail, "" where it does not.
+    """Return in words how a delay makes decisions fail, or others do, "" where none does.
 
     Args:
         rows: of the arms.
         lost_per_ms: share of the outcome that a ms of delay costs in all. A failing that is a small
             part of it changes nothing.
 
-    What fails at a deadline bends: the next ms costs next to nothing, and the last one all.
+    What fails at a deadline bends: the next ms costs next to nothing, and the last one all. What
+    fails without a delay fails for another reason, and its arm is not what the others would earn.
     """
     if not rows.has_arms:
         return ""
-    told, minute, cell = rows.answers, _codes(rows.minute), _codes(rows.answers.cell)
-    n = told.enrolled.astype(np.float64)
-    dz = _deviations(cell, n, told.delay_ms)
-    by_delay, reach = _line(minute, dz * told.failed, n * dz**2, n * dz**2)
-    if by_delay <= reach or by_delay < _FINDING_PART * abs(lost_per_ms):
+    told = rows.answers
+    by_delay, reach = _change(rows.minute, told.cell, told.delay_ms, told.enrolled, told.failed)
+    if abs(by_delay) <= reach or abs(by_delay) < _FINDING_PART * abs(lost_per_ms):
         return ""
+    if by_delay < 0:
+        return (
+            f"with 100 ms of delay {-100 * by_delay:.2%} fewer of the decisions fail (chance "
+            f"reaches {100 * reach:.2%}): the arms differ in more than their delay, as where the "
+            "control runs other code or another instance; find why it fails, and register anew"
+        )
     return (
         f"with 100 ms of delay {100 * by_delay:.2%} more of the decisions fail (chance reaches "
         f"{100 * reach:.2%}): they have a deadline, and a line says nothing of one; register "
@@ -174,11 +179,8 @@ def decided_again(rows: CellSums, lost_per_ms: float, error_per_ms: float) -> st
     found = rows.draws
     if found is None or not found.again.any():
         return ""
-    n, cell = found.draws.astype(np.float64), _codes(found.cell)
-    dz = _deviations(cell, n, found.delay_ms)
-    strength = n * dz**2
-    by_delay, reach = _line(_codes(found.minute), dz * found.again, strength, strength)
-    each = 1 + float(found.again.sum()) / float(n.sum())
+    by_delay, reach = _change(found.minute, found.cell, found.delay_ms, found.draws, found.again)
+    each = 1 + float(found.again.sum()) / float(found.draws.sum())
     small = max(_FINDING_PART * abs(lost_per_ms), _ERROR_PART * error_per_ms)
     if abs(by_delay) <= reach or abs(by_delay) / each < small:
         return ""
@@ -200,15 +202,13 @@ def missing_amounts(rows: CellSums) -> str:
     told = rows.answers
     if not rows.has_arms or not told.unknown.any():
         return ""
-    n = told.earning.astype(np.float64)
-    dz = _deviations(_codes(told.cell), n, told.delay_ms)
-    strength = n * dz**2
-    by_delay, reach = _line(_codes(rows.minute), dz * told.unknown, strength, strength)
+    by_delay, reach = _change(rows.minute, told.cell, told.delay_ms, told.earning, told.unknown)
     if abs(by_delay) <= reach:
         return ""
+    share = float(told.unknown.sum() / told.earning.sum())
     return (
-        f"the amount is not known of {told.unknown.sum() / n.sum():.1%} of what earned, and of "
-        f"{100 * by_delay:+.2%} with 100 ms of injected delay (chance reaches {100 * reach:.2%}): "
+        f"the amount is not known of {share:.1%} of what earned, and of {100 * by_delay:+.2%} with "
+        f"100 ms of injected delay (chance reaches {100 * reach:.2%}): "
         "what is left is another population; send amounts from a place that delays do not reach"
     )
 
@@ -221,8 +221,9 @@ def lost_outcomes(rows: CellSums) -> LostOutcomes | None:
     minute, cell = _codes(rows.minute), _codes(told.cell)
     n = told.enrolled.astype(np.float64)
     share = float(told.answered.sum() / n.sum())
-    dz = _deviations(cell, n, told.delay_ms)
-    by_delay, delay_reach = _line(minute, dz * told.answered, n * dz**2, n * dz**2)
+    by_delay, delay_reach = _change(
+        rows.minute, told.cell, told.delay_ms, told.enrolled, told.answered
+    )
     # Of all decisions, in an experiment or not: their latency beyond that of their cell.
     mean_ms = _cell_means(cell, n, told.enrolled_ms)
     square = np.maximum(rows.products[:, LATENCY, LATENCY], 0.0) * n / np.maximum(rows.n, 1)
@@ -248,14 +249,43 @@ def lost_outcomes(rows: CellSums) -> LostOutcomes | None:
     return LostOutcomes(share, 100 * by_delay, 100 * by_latency, reason)
 
 
-def _line(minute: Ints, moved: Floats, strength: Floats, weights: Floats) -> tuple[float, float]:
-    """Return a slope, and how far chance takes it; 0 and infinity where nothing varies."""
+def _change(minute: Ints, cell: Ints, delay_ms: Floats, n: Ints, hits: Ints) -> tuple[float, float]:
+    """Return by how much a share changes with the delay inside cells, and how far chance takes it.
+
+    Args:
+        minute: code of each row's minute, which is a cluster.
+        cell: code of what is compared with nothing but itself.
+        delay_ms: of the arm.
+        n: of what hits are a share, or a rate.
+        hits: of the row.
+    """
+    every = n.astype(np.float64)
+    dz = _deviations(_codes(cell), every, delay_ms)
+    strength = every * dz**2
+    # As if each were a cluster, too: a few hits that all came in the large arm seem never to vary.
+    rate = float(hits.sum()) / max(float(every.sum()), 1.0)
+    least = rate * max(1.0 - rate, 0.0)
+    return _line(_codes(minute), dz * hits, strength, strength, least)
+
+
+def _line(
+    minute: Ints,
+    moved: Floats,
+    strength: Floats,
+    weights: Floats,
+    least: float = 0.0,
+) -> tuple[float, float]:
+    """Return a slope, and how far chance takes it; 0 and infinity where nothing varies.
+
+    `least` is the variance of a single one.
+    """
     total = float(strength.sum())
     if not total or len(np.unique(minute)) < 2:
         return 0.0, math.inf
     slope = float(moved.sum()) / total
     with np.errstate(divide="ignore", invalid="ignore"):
         se = clustered(left_out(minute, moved - slope * strength, weights))
+    se = max(se, math.sqrt(least / total))
     minutes = spread(minute, strength)
     reach = student_quantile(0.5 + TEST_LEVEL / 2, max(minutes - 1, 1)) * se
     return slope, reach if math.isfinite(reach) else math.inf

@@ -1,22 +1,30 @@
 """I/O: minute x region x cohort x action sums of stored decisions, which slopes are estimated from.
 
 Decisions of one experiment have cells of their own: who is in it, and who is not, may differ in
-latency and in intent, and only inside it was the delay drawn at random.
+latency and in intent, and only inside it was the delay drawn at random. Where region, cohort or
+action follow the delay, such a cell is all of the experiment's decisions of a minute.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import AT_ONCE, CALIBRATION_ACTION
 from attribution.read.parts import parts_of
 from attribution.revenue import earned
-from attribution.sensitivity.registered import Experiment, is_foreign, sample_ratio
+from attribution.sensitivity.registered import (
+    ClassDraws,
+    Experiment,
+    following,
+    is_foreign,
+    sample_ratio,
+)
 from attribution.sensitivity.registry import (
     draw_parameters,
     read_experiments,
@@ -36,6 +44,7 @@ Outcome = Literal["margin", "revenue", "converted"]
 _SQL = with_draw(earned.statement("slope_cells", __file__))
 _COUNTED_WHOLE = earned.statement("counted_whole", __file__)
 _DRAWS_AGAIN = with_draw(sql("draws_again", __file__))
+_CLASSES = with_draw(sql("draws_of_classes", __file__))
 _UNITS = sql("units", __file__)
 _CELL = ("region", "cohort", "action", "experiment", "part")
 
@@ -54,6 +63,7 @@ class SlopeCells:
     # whose arms cannot be believed: they are in no sum.
     not_randomised: int
     disbelieved: tuple[str, ...]  # these experiments
+    following: Mapping[str, str]  # dimensions that follow the delay, and in words how
 
     @property
     def experiments(self) -> tuple[str, ...]:
@@ -66,7 +76,12 @@ class SlopeCells:
         return int(self.cells.n[np.array(self.experiment, object) != ""].sum())
 
     def groups(self, by: str) -> dict[str, CellSums]:
-        """Return the cells of each region, cohort, action, channel or offer type, by name."""
+        """Return the cells of each region, cohort, action, channel or offer type, by name.
+
+        None of one that follows the delay: who is in a group is then another in each arm.
+        """
+        if by in self.following:
+            return {}
         names = getattr(self, by) if by in ("region", "cohort", "action") else self.part
         rows: dict[str, list[int]] = {}
         for row, name in enumerate(names):
@@ -133,15 +148,40 @@ def read_slope_cells(
     ]
     keep = ~np.isin(words["experiment"], wrong)
     left_out = columns["not_randomised"].sum() + cells.answers.enrolled[~keep].sum()
+    cells, words = cells.take(keep), {name: own[keep] for name, own in words.items()}
+    told = _read_classes(store, asked, from_ns, to_ns) if drawn else []
+    followed = following(
+        [
+            row
+            for row in told
+            if row.experiment not in wrong and row.dimension in ("region", "cohort", "action", by)
+        ]
+    )
+    if followed:
+        cells = _of_minutes(cells, words["experiment"])
     return SlopeCells(
         cells=replace(
-            cells.take(keep),
+            cells,
             draws=_draws([row for row in drawn if row.is_drawn and row.experiment not in wrong]),
         ),
-        **{name: tuple(words[name][keep].tolist()) for name in _CELL},
+        **{name: tuple(words[name].tolist()) for name in _CELL},
         not_randomised=int(left_out),
         disbelieved=tuple(sorted(wrong)),
+        following=followed,
     )
+
+
+def _of_minutes(cells: CellSums, experiment: npt.NDArray[np.object_]) -> CellSums:
+    """Return the cells with all of an experiment's decisions of a minute as one.
+
+    Whatever the delay did to them afterwards, arms are alike in that.
+    """
+    names, place = np.unique(experiment.astype(str), return_inverse=True)
+    minute = np.unique(cells.minute, return_inverse=True)[1].reshape(-1)
+    # Codes of the other cells are hashes of 64 bits.
+    drawn = minute * len(names) + place.reshape(-1)
+    cell = np.where(experiment != "", drawn, cells.answers.cell)
+    return replace(cells, answers=replace(cells.answers, cell=cell))
 
 
 class _Drawn(NamedTuple):
@@ -165,6 +205,19 @@ def _read_drawn(
         window = {"from_ns": begin_ns, "to_ns": end_ns, "again_max": AGAIN_MAX}
         answer = store.client().query(_DRAWS_AGAIN, parameters={**asked, **window})
         found += [_Drawn(*row) for row in answer.result_rows]
+    return found
+
+
+def _read_classes(
+    store: Connections, asked: dict[str, object], from_ns: int, to_ns: int
+) -> list[ClassDraws]:
+    """Return of what classes the draws of the window are."""
+    found: list[ClassDraws] = []
+    for begin_ns, end_ns in parts_of(store, from_ns, to_ns):
+        answer = store.client().query(
+            _CLASSES, parameters={**asked, "from_ns": begin_ns, "to_ns": end_ns}
+        )
+        found += [ClassDraws(*row) for row in answer.result_rows]
     return found
 
 

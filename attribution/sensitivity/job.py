@@ -86,6 +86,8 @@ class SlopeJob:
             )
             reason = f"{fresh.reason}; {told}"
             fresh = replace(fresh, reason=reason, decisions=found.in_experiments)
+        for told in found.following.values():
+            fresh = replace(fresh, reason=f"{fresh.reason}; {told}")
         book = read_book(self._store, config)
         last, identified = book.last, book.identified
         if fresh.source == PRIOR and identified is not None:

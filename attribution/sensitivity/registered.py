@@ -10,9 +10,11 @@ raises no false alarm (Lindon & Malek 2022).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from collector.core.assignment import arm_ends
 from collector.core.clock import NS_PER_MS
@@ -31,6 +33,10 @@ NOT_AS_DRAWN = "are not in the arm, or not of the delay, that Millworth drew"
 # draws that were not made, and none of it is: of two arms another hash agrees with half of ours.
 UNREGISTERED_SHARE_MAX = 0.1
 UNREGISTERED_MIN = 200
+# A dimension follows the delay from this chance on: by chance one look in ten thousand says so.
+_FOLLOWS_P = 1e-4
+# Draws that are expected of a class in each arm; fewer, and chi-square is not what it says.
+_EXPECTED_MIN = 5.0
 # Of the prior over shares: its weight in draws. Sensitive to a tenth of an arm of 5 %.
 _PRIOR_DRAWS = 100.0
 
@@ -188,6 +194,58 @@ def sample_ratio(
         evidence=evidence,
         unregistered=unregistered,
         undrawn=undrawn,
+    )
+
+
+class ClassDraws(NamedTuple):
+    """Draws of one class in an arm: of a region, a cohort, an action."""
+
+    experiment: str
+    arm: str
+    dimension: str
+    name: str
+    draws: int
+
+
+def following(rows: Sequence[ClassDraws]) -> dict[str, str]:
+    """Return in words how dimensions follow the delay; of those that do alone.
+
+    Who is drawn into which arm says nothing of a class that was there before. A cohort of slow
+    networks, or a fallback that is taken after 100 ms, is chosen by how long a decision took: arms
+    that are compared inside of it are compared between those that the delay chose for it.
+    """
+    tables: dict[tuple[str, str], dict[str, Counter[str]]] = {}
+    for row in rows:
+        own = tables.setdefault((row.dimension, row.experiment), {})
+        own.setdefault(row.name, Counter())[row.arm] += row.draws
+    found = {}
+    for (dimension, experiment), table in sorted(tables.items()):
+        if told := _follows(table):
+            found[dimension] = f"{dimension} follows the delay in {experiment}: {told}"
+    return found
+
+
+def _follows(table: Mapping[str, Counter[str]]) -> str:
+    """Return in words which class is in which arm more or less often than in all, "" of none."""
+    arms: Counter[str] = sum(table.values(), Counter())
+    every = arms.total()
+    least = min(arms.values()) / every
+    kept = {name: own for name, own in table.items() if own.total() * least >= _EXPECTED_MIN}
+    arms = sum(kept.values(), Counter())
+    every, chi2, worst = arms.total(), 0.0, (0.0, "", "")
+    for name, own in kept.items():
+        for arm, of_arm in arms.items():
+            expected = own.total() * of_arm / every
+            off = (own[arm] - expected) ** 2 / expected
+            chi2 += off
+            worst = max(worst, (off, name, arm))
+    freedom = (len(kept) - 1) * (len(arms) - 1)
+    if freedom < 1 or chi2_above(chi2, freedom) >= _FOLLOWS_P:
+        return ""
+    _, name, arm = worst
+    return (
+        f"{kept[name][arm] / arms[arm]:.1%} of the draws in arm {arm} are of {name or 'none'}, and "
+        f"{kept[name].total() / every:.1%} of all; arms are compared over all of them"
     )
 
 

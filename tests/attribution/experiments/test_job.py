@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from decimal import Decimal
@@ -16,7 +17,7 @@ from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.store.connect import Connections
-from tests.support.attribution.drawn import put_drawn, unit_in
+from tests.support.attribution.drawn import put_drawn, put_sold, unit_in
 from tests.support.attribution.slopes import halving
 from tests.support.attribution.stored import (
     BASE_NS,
@@ -185,6 +186,35 @@ def test_arms_of_another_assigner_are_used_for_nothing(store: Connections) -> No
     stopped = job.one("half")
     assert stopped.stop_reason.startswith(f"{ratio.undrawn} of 1000 draws are not in the arm")
     assert stopped.is_disproved
+
+
+def test_class_that_follows_the_delay_is_no_cell_to_compare_arms_in(store: Connections) -> None:
+    """Who is slow takes the fallback, which sells least: in it the slow earn more.
+
+    Of ten slow draws of a minute six take it, and buy in one of six; of the others three in four
+    do. Of the control two take it, of whom nobody buys, and four of eight others.
+    """
+    told, sold = [], []
+    slow = [("fallback", at == 0) for at in range(6)] + [("offer", at != 0) for at in range(4)]
+    control = [("fallback", False)] * 2 + [("offer", at < 6) for at in range(8)]
+    for minute, (arm, kinds) in itertools.product(
+        range(40), (("slow", slow), ("control", control))
+    ):
+        for number, (action, buys) in enumerate(kinds):
+            begin_ns = BASE_NS + minute * NS_PER_MINUTE + number * NS_PER_S
+            unit = unit_in(HALF, arm, begin_ns, f"{minute}/{number}")
+            told.append((begin_ns, action, arm, unit))
+            # One of each arm does the other thing in every fourth minute: what never varies has
+            # no error.
+            if buys != (number == 3 and minute % 4 == 0):
+                sold.append((begin_ns, f"d{len(told) - 1}", 10))
+    put_drawn(store, replace(HALF, budget_usd=Decimal(10_000), registered_ns=BASE_NS), told)
+    put_sold(store, sold)
+    found = ExperimentJob(CONFIG, store).report("half", END_NS)
+    assert "action follows the delay in half: " in found.estimate.reason
+    assert found.estimate.injection is not None
+    # 42.5 of a hundred buy where 57.5 do, at ten dollars: a dollar and a half less for 50 ms.
+    assert found.estimate.injection.estimate == pytest.approx(-1.5 / 50, rel=0.01)
 
 
 @pytest.mark.parametrize("names_a_unit", [True, False])

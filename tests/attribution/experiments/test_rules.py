@@ -17,8 +17,10 @@ from attribution.experiments.rules import check
 from attribution.sensitivity.estimate import Demands, estimate_slope
 from attribution.sensitivity.registered import (
     Arm,
+    ClassDraws,
     Experiment,
     chi2_above,
+    following,
     sample_ratio,
     variance_ms2,
     with_control,
@@ -255,6 +257,55 @@ def test_arms_that_another_assigns_disprove_what_they_say(
     )
     assert reason == (said if stops else "")
     assert replace(ONE, stopped_ns=NOW_NS, stop_reason=reason).is_disproved is stops
+
+
+def of_classes(*draws: tuple[str, str, str, int]) -> list[ClassDraws]:
+    """Return draws of e1: of an arm, a dimension and a class, so many."""
+    return [ClassDraws("e1", *each) for each in draws]
+
+
+def test_class_that_the_delay_chose_is_told() -> None:
+    """A fallback after 150 ms: three in ten of the slow arm, one in a hundred of the control."""
+    found = following(
+        of_classes(
+            ("control", "action", "offer", 8_910), ("control", "action", "fallback", 90),
+            ("slow80", "action", "offer", 700), ("slow80", "action", "fallback", 300),
+            ("control", "region", "eu", 4_500), ("control", "region", "us", 4_500),
+            ("slow80", "region", "eu", 510), ("slow80", "region", "us", 490),
+        )
+    )  # fmt: skip
+    assert found == {
+        "action": "action follows the delay in e1: 30.0% of the draws in arm slow80 are of "
+        "fallback, and 3.9% of all; arms are compared over all of them"
+    }
+
+
+def test_classes_too_rare_to_tell_follow_nothing() -> None:
+    """Of an arm of a hundredth none of forty draws is expected: that none is says nothing."""
+    rare = [("control", "cohort", f"c{at}", 40) for at in range(200)]
+    common = [("control", "cohort", "new", 90_000), ("slow80", "cohort", "new", 1_000)]
+    assert following(of_classes(*rare, *common)) == {}
+    assert following([]) == {}
+    assert following(of_classes(("control", "action", "offer", 900))) == {}
+
+
+@pytest.mark.parametrize(
+    "shares", [(0.5, 0.5), (0.9, 0.1), (0.98, 0.01, 0.01)], ids=["halves", "a tenth", "three"]
+)
+def test_classes_of_before_follow_no_delay(shares: tuple[float, ...]) -> None:
+    """One look in ten thousand says so by chance; of a hundred worlds none or one."""
+    told = 0
+    for seed in range(100):
+        dice = np.random.default_rng(seed)
+        arm = dice.choice(len(shares), 20_000, p=shares)
+        name = dice.zipf(1.7, 20_000)
+        pairs, counts = np.unique(np.stack([arm, name]), axis=1, return_counts=True)
+        rows = [
+            (f"a{of}", "cohort", f"c{own}", int(count))
+            for of, own, count in zip(*pairs.tolist(), counts.tolist(), strict=True)
+        ]
+        told += bool(following(of_classes(*rows)))
+    assert told <= 1
 
 
 @pytest.mark.parametrize("waited", [1.0, 0.45, 1.8, 0.0])

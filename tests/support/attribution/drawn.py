@@ -71,16 +71,16 @@ def put_reloaded(store: Connections, from_ns: int) -> int:
         if draw.random() < 0.5:
             sold.append(len(told) - 1)
     put_drawn(store, reloaded, told)
-    names = [
-        "outcome_id",
-        "decision_id",
-        "converted",
-        "margin",
-        "currency",
-        "event_ns",
-        "received_ns",
-    ]
-    happened = [[f"o{at}", f"d{at}", 1, Decimal(3), "USD", told[at][0], told[at][0]] for at in sold]
-    store.client().insert("outcomes", happened, column_names=names)
-    count_outcomes(store)
+    put_sold(store, [(told[at][0], f"d{at}", 3) for at in sold])
     return end_ns
+
+
+def put_sold(store: Connections, sold: Sequence[tuple[int, str, int]]) -> None:
+    """Insert a sale of each: when it happened, of which decision, its margin in USD."""
+    names = ["outcome_id", "decision_id", "converted", "margin", "currency"]
+    rows = [
+        [f"o{number}", decision_id, 1, Decimal(margin), "USD", at_ns, at_ns]
+        for number, (at_ns, decision_id, margin) in enumerate(sold)
+    ]
+    store.client().insert("outcomes", rows, column_names=[*names, "event_ns", "received_ns"])
+    count_outcomes(store)
