@@ -29,6 +29,8 @@ from attribution.sensitivity.registry import ClaimedDraws
 from attribution.sensitivity.sums import INJECTED, CellSums
 
 _CENT = Decimal("0.01")
+# What sold is not known, or is of another population in each arm.
+_UNTOLD = (Status.DECIDED_AGAIN, Status.LOST, Status.UNSURE)
 # Delayed decisions of unknown value: more, and what is at risk is not known.
 UNVALUED_SHARE_MAX = 0.02
 # The value of a class is known once its first decisions are attributed.
@@ -148,7 +150,7 @@ def measured(
 def loss_of(estimate: SlopeEstimate, cells: CellSums, outcome: str) -> Loss | None:
     """Return what the injected milliseconds cost, however many of them were waited.
 
-    None where it is not money, or delays change how many decisions there are to count.
+    None where it is not money, or the arms do not tell what they earned.
 
     Args:
         estimate: of these cells.
@@ -157,7 +159,7 @@ def loss_of(estimate: SlopeEstimate, cells: CellSums, outcome: str) -> Loss | No
         outcome: that is summed in them.
     """
     by_arms: Instrument | None = estimate.injection
-    if by_arms is None or outcome == "converted" or estimate.status is Status.DECIDED_AGAIN:
+    if by_arms is None or outcome == "converted" or estimate.status in _UNTOLD:
         return None
     # The line is for a ms that is waited: work beside the delay hides a part of what is injected.
     waited_ms = float(cells.sums[:, INJECTED].sum()) * cells.whole * (estimate.reach or 0.0)

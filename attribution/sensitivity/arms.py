@@ -28,6 +28,8 @@ _OPEN_PER_100MS = 0.2
 TEST_LEVEL = 0.99
 # Outcomes that come less often when slow are a finding from this share of them per 100 ms on.
 _LOST_PER_100MS = 0.01
+# Sales of which nobody knows the arm, of those that may be of a delayed decision.
+_UNSURE_MAX = 0.05
 # A delay that makes decisions fail, or be made again, is a finding from this part of what it costs,
 # and the latter from this part of the error of that.
 _FINDING_PART = 0.1
@@ -210,6 +212,25 @@ def missing_amounts(rows: CellSums) -> str:
         f"the amount is not known of {share:.1%} of what earned, and of {100 * by_delay:+.2%} with "
         f"100 ms of injected delay (chance reaches {100 * reach:.2%}): "
         "what is left is another population; send amounts from a place that delays do not reach"
+    )
+
+
+def unsure_sales(rows: CellSums) -> str:
+    """Return in words of how many sales nobody knows the arm, "" where these are few.
+
+    A sale of a customer and a day is counted to the last decision of both, which was drawn anew:
+    the more there are, the less an arm seems to do.
+    """
+    if not rows.has_arms or not rows.unsure:
+        return ""
+    told = rows.answers
+    share = rows.unsure / (rows.unsure + int(told.earning[told.delay_ms > 0].sum()))
+    if share <= _UNSURE_MAX:
+        return ""
+    return (
+        f"{rows.unsure:,} sales are of decisions in several arms, by a key and a whole day or "
+        f"minute ({share:.0%} of those that may be of a delayed one): nobody knows which one sold, "
+        "and arms seem alike; send decision.id with the sale, or its time to the second"
     )
 
 

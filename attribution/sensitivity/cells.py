@@ -45,6 +45,7 @@ _SQL = with_draw(earned.statement("slope_cells", __file__))
 _COUNTED_WHOLE = earned.statement("counted_whole", __file__)
 _DRAWS_AGAIN = with_draw(sql("draws_again", __file__))
 _CLASSES = with_draw(sql("draws_of_classes", __file__))
+_UNSURE = with_draw(sql("unsure_sales", __file__))
 _UNITS = sql("units", __file__)
 _CELL = ("region", "cohort", "action", "experiment", "part")
 
@@ -163,6 +164,7 @@ def read_slope_cells(
         cells=replace(
             cells,
             draws=_draws([row for row in drawn if row.is_drawn and row.experiment not in wrong]),
+            unsure=_read_unsure(store, asked, from_ns, to_ns) if drawn else 0,
         ),
         **{name: tuple(words[name].tolist()) for name in _CELL},
         not_randomised=int(left_out),
@@ -219,6 +221,18 @@ def _read_classes(
         )
         found += [ClassDraws(*row) for row in answer.result_rows]
     return found
+
+
+def _read_unsure(store: Connections, asked: dict[str, object], from_ns: int, to_ns: int) -> int:
+    """Return of how many sales of the window nobody knows the arm."""
+    return sum(
+        int(
+            store.client()
+            .query(_UNSURE, parameters={**asked, "from_ns": begin_ns, "to_ns": end_ns})
+            .result_rows[0][0]
+        )
+        for begin_ns, end_ns in parts_of(store, from_ns, to_ns)
+    )
 
 
 def _is_wrong(experiment: Experiment, claimed: Sequence[_Drawn]) -> bool:

@@ -33,6 +33,7 @@ from attribution.sensitivity.arms import (
     left_open,
     lost_outcomes,
     missing_amounts,
+    unsure_sales,
 )
 from attribution.sensitivity.clusters import sequential_quantile, student_quantile
 from attribution.sensitivity.instruments import Fits, Instrument, fits_of, relative
@@ -57,6 +58,7 @@ class Status(StrEnum):
     NOT_LINEAR = "the arms disagree with a line"
     LOST = "outcomes are lost more often when slow"
     DECIDED_AGAIN = "delays change how many decisions are made"
+    UNSURE = "it is not known which decisions sold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,8 @@ def _against(
         return Status.LOST, lost.reason
     if missing := missing_amounts(rows):
         return Status.LOST, missing
+    if unsure := unsure_sales(rows):
+        return Status.UNSURE, unsure
     bent = (Status.NOT_LINEAR, bend.reason) if bend is not None and bend.is_seen else None
     if fits.injection is None or not mean:
         return bent

@@ -34,9 +34,13 @@ _TO_90 = Z90 / Z95
 _NEWS = 0.25
 _NEEDED_NEWS = 0.1
 # These say nothing of the effect, neither for the prior nor against it.
-_UNUSABLE = (Status.UNCONFIRMED, Status.NOT_APPLIED, Status.LOST, Status.DECIDED_AGAIN)
+_UNUSABLE = (
+    Status.UNCONFIRMED, Status.NOT_APPLIED, Status.LOST, Status.DECIDED_AGAIN, Status.UNSURE,
+)  # fmt: skip
 # More of the same decisions would mend none of these.
-_REFUSED = (Status.NOT_APPLIED, Status.NOT_LINEAR, Status.LOST, Status.DECIDED_AGAIN)
+_REFUSED = (
+    Status.NOT_APPLIED, Status.NOT_LINEAR, Status.LOST, Status.DECIDED_AGAIN, Status.UNSURE,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 from dataclasses import replace
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ import pytest
 from attribution.core.config import AttributionConfig, ExperimentLimits
 from attribution.experiments.job import GUARD, ExperimentJob
 from attribution.jobs.attribution import AttributionJob
+from attribution.sensitivity.estimate import Status
 from attribution.sensitivity.job import SlopeJob
 from attribution.sensitivity.registered import Arm, Experiment, with_control
 from collector.audit.log import check_audit, read_audit
@@ -215,6 +217,35 @@ def test_class_that_follows_the_delay_is_no_cell_to_compare_arms_in(store: Conne
     assert found.estimate.injection is not None
     # 42.5 of a hundred buy where 57.5 do, at ten dollars: a dollar and a half less for 50 ms.
     assert found.estimate.injection.estimate == pytest.approx(-1.5 / 50, rel=0.01)
+
+
+@pytest.mark.parametrize("written_in_s", [1, 86_400], ids=["seconds", "days"])
+def test_sales_of_a_day_and_a_customer_who_was_in_both_arms_tell_nothing(
+    store: Connections, written_in_s: int
+) -> None:
+    """Each customer decides in two minutes, once in either arm, and buys in one, both or none."""
+    told, keys, sold = [], [], []
+    dice = random.Random(2)
+    for minute, number in itertools.product(range(40), range(10)):
+        begin_ns = BASE_NS + minute * NS_PER_MINUTE + number * NS_PER_S
+        arm = ("slow", "control")[(minute + number) % 2]
+        told.append((begin_ns, "offer", arm, unit_in(HALF, arm, begin_ns, str(number))))
+        keys.append(f"customer {minute // 2}/{number}")
+        if dice.random() < (0.2 if arm == "slow" else 0.6):
+            unit_ns = written_in_s * NS_PER_S
+            sold.append((begin_ns // unit_ns * unit_ns, keys[-1]))
+    experiment = replace(HALF, budget_usd=Decimal(10_000), registered_ns=BASE_NS)
+    put_drawn(store, experiment, told, keys)
+    put_sold(store, [(at_ns, "", 10) for at_ns, _ in sold], [key for _, key in sold], END_NS)
+    found = ExperimentJob(CONFIG, store).report("half", END_NS)
+    if written_in_s == 1:
+        assert found.estimate.status is not Status.UNSURE
+        assert found.loss is not None
+        assert found.loss.low_usd > 0
+        return
+    assert found.estimate.status is Status.UNSURE
+    assert f"{len(sold)} sales are of decisions in several arms" in found.estimate.reason
+    assert found.loss is None
 
 
 @pytest.mark.parametrize("names_a_unit", [True, False])

@@ -30,18 +30,33 @@ def unit_in(experiment: Experiment, arm: str, ingress_ns: int, seed: str = "") -
 
 
 def put_drawn(
-    store: Connections, experiment: Experiment, told: Sequence[tuple[int, str, str, str]]
+    store: Connections,
+    experiment: Experiment,
+    told: Sequence[tuple[int, str, str, str]],
+    keys: Sequence[str] = (),
 ) -> None:
-    """Insert decisions d0 and so on: when each began, its action, its arm if any, and its unit."""
+    """Insert decisions d0 and so on: when each began, its action, its arm if any, and its unit.
+
+    `keys` are those of their outcomes, where these do not name them by id.
+    """
     delays_ns = {arm.name: round(arm.delay_ms * MS) for arm in experiment.arms} | {"": 0}
     decisions, attributions = [], []
     for at, (start_ns, action, arm, unit) in enumerate(told):
         name, region = (experiment.name, "eu") if arm else ("", "us")
         same = [start_ns, f"d{at}", action, region]
-        decisions.append([*same, start_ns, start_ns, name, arm, unit, delays_ns[arm]])
+        key = keys[at] if keys else ""
+        decisions.append([*same, start_ns, start_ns, key, name, arm, unit, delays_ns[arm]])
         attributions.append([*same, 1, 100 * MS + delays_ns[arm]])
     keys = ["ingress_ns", "decision_id", "action", "region"]
-    names = ["end_ns", "received_ns", "experiment", "arm", "unit", "injected_delay_ns"]
+    names = [
+        "end_ns",
+        "received_ns",
+        "outcome_key",
+        "experiment",
+        "arm",
+        "unit",
+        "injected_delay_ns",
+    ]
     store.client().insert("decisions", decisions, column_names=[*keys, *names])
     store.client().insert(
         "attributions", attributions, column_names=[*keys, "revision", "total_ns"]
@@ -75,12 +90,21 @@ def put_reloaded(store: Connections, from_ns: int) -> int:
     return end_ns
 
 
-def put_sold(store: Connections, sold: Sequence[tuple[int, str, int]]) -> None:
-    """Insert a sale of each: when it happened, of which decision, its margin in USD."""
-    names = ["outcome_id", "decision_id", "converted", "margin", "currency"]
+def put_sold(
+    store: Connections,
+    sold: Sequence[tuple[int, str, int]],
+    keys: Sequence[str] = (),
+    received_ns: int = 0,
+) -> None:
+    """Insert a sale of each: when it happened, of which decision, its margin in USD.
+
+    Where `keys` name the decisions their ids are "". Each came when it happened, or was received.
+    """
+    names = ["outcome_id", "decision_id", "outcome_key", "converted", "margin", "currency"]
     rows = [
-        [f"o{number}", decision_id, 1, Decimal(margin), "USD", at_ns, at_ns]
+        [f"o{number}", decision_id, keys[number] if keys else "", 1, Decimal(margin), "USD", at_ns,
+         received_ns or at_ns]
         for number, (at_ns, decision_id, margin) in enumerate(sold)
-    ]
+    ]  # fmt: skip
     store.client().insert("outcomes", rows, column_names=[*names, "event_ns", "received_ns"])
     count_outcomes(store)
