@@ -147,10 +147,11 @@ class ExperimentJob:
             if not reason and now_ns - self._loss_ns.get(each.name, 0) >= _LOSS_EVERY_NS:
                 self._loss_ns[each.name] = now_ns
                 loss = self._found(each, now_ns)[1]
-                if loss is not None and loss.low_usd >= each.budget_usd:
+                proven = None if loss is None else loss.proven_usd
+                if loss is not None and proven is not None and proven >= each.budget_usd:
                     reason = (
                         f"the arms prove a loss of {loss.usd} {currency()}, at least "
-                        f"{loss.low_usd}, with a budget of {each.budget_usd}"
+                        f"{proven}, with a budget of {each.budget_usd}"
                     )
             if reason:
                 self.stop(each.name, GUARD, reason, now_ns)

@@ -29,6 +29,7 @@ from attribution.sensitivity.registry import ClaimedDraws
 from attribution.sensitivity.sums import INJECTED, CellSums
 
 _CENT = Decimal("0.01")
+_TESTED = 2.6  # deviations of what is drawn once, at one in a hundred
 # What sold is not known, or is of another population in each arm.
 _UNTOLD = (Status.DECIDED_AGAIN, Status.LOST, Status.UNSURE)
 # Delayed decisions of unknown value: more, and what is at risk is not known.
@@ -94,6 +95,8 @@ class Loss:
     usd: Decimal
     low_usd: Decimal
     high_usd: Decimal
+    # The low end at every look, but for one such experiment in a hundred; None before 30 minutes.
+    proven_usd: Decimal | None
     outcome: str  # margin or revenue
     decisions: int  # whose outcomes are known
 
@@ -165,8 +168,13 @@ def loss_of(estimate: SlopeEstimate, cells: CellSums, outcome: str) -> Loss | No
     waited_ms = float(cells.sums[:, INJECTED].sum()) * cells.whole * (estimate.reach or 0.0)
     usd, off = -by_arms.estimate * waited_ms, (by_arms.high - by_arms.estimate) * abs(waited_ms)
     deviations = (by_arms.high - by_arms.estimate) / by_arms.se if by_arms.se else 0.0
-    off = math.hypot(off, deviations * usd * cells.cut_off / math.sqrt(3.0))
-    return Loss(_usd(usd), _usd(usd - off), _usd(usd + off), outcome, estimate.n)
+    cut = usd * cells.cut_off / math.sqrt(3.0)
+    off, sure = math.hypot(off, deviations * cut), estimate.line_at_any_look
+    proven = None
+    if sure is not None:
+        reach = (sure.high - sure.estimate) * abs(waited_ms)
+        proven = _usd(usd - math.hypot(reach, _TESTED * cut))
+    return Loss(_usd(usd), _usd(usd - off), _usd(usd + off), proven, outcome, estimate.n)
 
 
 def _at_risk(minutes: Table, values_usd: Mapping[tuple[str, str], float]) -> tuple[Floats, int]:

@@ -126,20 +126,7 @@ def read_slope_cells(
         # Nobody bought anything in these, however long they took.
         "left_out": [CALIBRATION_ACTION],
     }
-    tables = [
-        store.client().query_arrow(_SQL, parameters={**asked, "from_ns": begin, "to_ns": end})
-        for begin, end in _pieces(store, from_ns, to_ns, at_once)
-    ]
-    texts = (*_CELL, "arm")
-    columns = {
-        name: np.concatenate([table[name].to_numpy() for table in tables])
-        for name in tables[0].column_names
-        if name not in texts
-    }
-    words = {
-        name: np.array([word for table in tables for word in table[name].to_pylist()], object)
-        for name in texts
-    }
+    columns, words = _read_sums(store, asked, _pieces(store, from_ns, to_ns, at_once))
     cells = cells_from_columns(columns, words["experiment"] != "")
     drawn = _read_drawn(store, asked, from_ns, to_ns)
     wrong = [
@@ -171,6 +158,27 @@ def read_slope_cells(
         disbelieved=tuple(sorted(wrong)),
         following=followed,
     )
+
+
+def _read_sums(
+    store: Connections, asked: dict[str, object], pieces: Sequence[tuple[int, int]]
+) -> tuple[dict[str, npt.NDArray[np.generic]], dict[str, npt.NDArray[np.object_]]]:
+    """Return the columns of numbers, and those of texts, of `sql/slope_cells.sql`."""
+    tables = [
+        store.client().query_arrow(_SQL, parameters={**asked, "from_ns": begin, "to_ns": end})
+        for begin, end in pieces
+    ]
+    texts = (*_CELL, "arm")
+    columns = {
+        name: np.concatenate([table[name].to_numpy() for table in tables])
+        for name in tables[0].column_names
+        if name not in texts
+    }
+    words = {
+        name: np.array([word for table in tables for word in table[name].to_pylist()], object)
+        for name in texts
+    }
+    return columns, words
 
 
 def _of_minutes(cells: CellSums, experiment: npt.NDArray[np.object_]) -> CellSums:

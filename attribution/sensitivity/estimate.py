@@ -93,6 +93,8 @@ class SlopeEstimate:
     # The same with the interval that holds at every look but for one such experiment in a hundred;
     # None before `Demands.minutes_min`. What refuses the prior is looked at every hour.
     at_any_look: Instrument | None
+    # Of the line through the arms itself: what the delays have cost has no next ms.
+    line_at_any_look: Instrument | None
     delay_max_ms: float
     # Mean latency without the delay less its standard deviation, and with the longest delay more
     # that: between them the effect was measured. None where there are no arms.
@@ -121,7 +123,7 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
     fits = fits_of(cells, demands.level, demands.minutes_min)
     mean = fits.mean_outcome
     bend, lost = bend_of(rows, demands.level), lost_outcomes(rows)
-    next_ms, at_any_look = _next_ms(rows, fits, demands)
+    next_ms, at_any_look, line_at_any_look = _next_ms(rows, fits, demands)
     against = _against(rows, bend, lost, fits, mean)
     status, reason, needed = _judge(fits, demands, against)
     saved = fits.injection.saved if fits.injection else 0.0
@@ -143,6 +145,7 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
         reach=fits.injection.reach if fits.injection else None,
         next_ms=next_ms,
         at_any_look=at_any_look,
+        line_at_any_look=line_at_any_look,
         delay_max_ms=_delay_max_ms(rows),
         latencies_ms=latencies_ms(rows),
         bend=bend,
@@ -173,21 +176,23 @@ def relative_slope(rows: CellSums, level: float = 0.95) -> Instrument | None:
 
 def _next_ms(
     rows: CellSums, fits: Fits, demands: Demands
-) -> tuple[Instrument | None, Instrument | None]:
+) -> tuple[Instrument | None, Instrument | None, Instrument | None]:
     """Return the slope where the line through the arms begins, and with what holds at any look.
+
+    And the line itself with the latter.
 
     The error of the line is another at each look. What the arms leave open is drawn once, and
     needs no more for looking again.
     """
     if fits.injection is None:
-        return None, None
+        return None, None, None
     line, minutes = fits.injection.line, fits.injection.minutes
     open_to = left_open(rows) * line.estimate
 
     def within(errors: float, deviations: float) -> Instrument:
         reach = math.hypot(errors * line.se, deviations * open_to)
         low, high = line.estimate - reach, line.estimate + reach
-        se = math.hypot(line.se, open_to)
+        se = math.hypot(line.se, open_to if deviations else 0.0)
         return Instrument(line.estimate, se, low, high, line.first_stage_f)
 
     once, tested = (
@@ -195,9 +200,9 @@ def _next_ms(
         for level in (demands.level, TEST_LEVEL)
     )
     if fits.delayed_minutes < demands.minutes_min:
-        return within(once, once), None
+        return within(once, once), None, None
     often = sequential_quantile(TEST_LEVEL, minutes, demands.minutes_min)
-    return within(once, once), within(often, tested)
+    return within(once, once), within(often, tested), within(often, 0.0)
 
 
 def _against(

@@ -29,10 +29,12 @@ UNREGISTERED_ARM = "came in an arm that is not registered"
 # And for which it stopped one that somebody else assigns.
 NOT_AS_DRAWN = "are not in the arm, or not of the delay, that Millworth drew"
 # More of an experiment's decisions, and what assigns them does not have its arms. Fewer are
-# somebody else's, such as of a stage with an arm of before: a stranger ends no experiment. So many
-# draws that were not made, and none of it is: of two arms another hash agrees with half of ours.
+# somebody else's, such as of a stage with an arm of before: a stranger ends no experiment.
 UNREGISTERED_SHARE_MAX = 0.1
 UNREGISTERED_MIN = 200
+# So many draws that were not made, and none is believed: of two arms another hash agrees with half
+# of ours, which are then used. By chance none is made that is not.
+UNDRAWN_SHARE_MAX = 0.02
 # A dimension follows the delay from this chance on: by chance one look in ten thousand says so.
 _FOLLOWS_P = 1e-4
 # Draws that are expected of a class in each arm; fewer, and chi-square is not what it says.
@@ -163,7 +165,7 @@ def variance_ms2(arms: Sequence[Arm]) -> float:
 
 def is_foreign(undrawn: int, draws: int) -> bool:
     """Return whether so many of the draws are not what Millworth drew that none of them is."""
-    return undrawn > max(UNREGISTERED_MIN, UNREGISTERED_SHARE_MAX * draws)
+    return undrawn > max(UNREGISTERED_MIN, UNDRAWN_SHARE_MAX * draws)
 
 
 def sample_ratio(

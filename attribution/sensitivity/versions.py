@@ -33,6 +33,10 @@ _TO_90 = Z90 / Z95
 # A version that moves the median by less than this share of its interval is no news.
 _NEWS = 0.25
 _NEEDED_NEWS = 0.1
+_EARNS_NOTHING = (
+    "the decisions it was measured on cost more than they earn, and there is no share of that to "
+    "lose: the prior is used"
+)
 # These say nothing of the effect, neither for the prior nor against it.
 _UNUSABLE = (
     Status.UNCONFIRMED, Status.NOT_APPLIED, Status.LOST, Status.DECIDED_AGAIN, Status.UNSURE,
@@ -135,7 +139,9 @@ def _used(estimate: SlopeEstimate, prior: SlopePrior, mean: float) -> tuple[Slop
     What refuses the prior is looked at every hour, so that it has to hold at any look.
     """
     fallback, sure = slope_of(prior), estimate.at_any_look
-    if sure is None or mean <= 0 or estimate.status in _UNUSABLE:
+    if mean < 0:
+        return fallback, PRIOR, f"{estimate.reason}; {_EARNS_NOTHING}"
+    if sure is None or mean == 0 or estimate.status in _UNUSABLE:
         return fallback, PRIOR, estimate.reason
     own, (_, low, high) = own_slope(estimate), _ends(sure, mean)
     told = f"{_per_100ms(low)} to {_per_100ms(high)} of the value per 100 ms"

@@ -237,8 +237,8 @@ def test_foreign_arms_are_used_for_nothing_and_stop_only_where_they_are_many(
     [
         pytest.param(201, 200, False, id="a stranger of an hour"),
         pytest.param(201, 201, True, id="nobody is as drawn"),
-        pytest.param(2_010, 201, False, id="a tenth"),
-        pytest.param(2_000, 201, True, id="more than a tenth"),
+        pytest.param(10_050, 201, False, id="a fiftieth"),
+        pytest.param(10_000, 201, True, id="more than a fiftieth"),
     ],
 )
 def test_arms_that_another_assigns_disprove_what_they_say(
@@ -327,6 +327,13 @@ def test_loss_is_what_the_arms_say_with_its_interval(waited: float) -> None:
     assert float(loss.low_usd) < 0.1 * delay_ms < float(loss.high_usd)
     assert math.isclose(float(loss.usd), 0.1 * delay_ms, rel_tol=0.05)
     assert loss_of(estimate, cells, "converted") is None
+    # What ends an experiment is looked at every ten minutes: forty minutes are not a proof so soon.
+    assert loss.proven_usd is not None
+    assert loss.usd - loss.proven_usd > 2 * (loss.usd - loss.low_usd)
+    few = cells.take(cells.minute < 20)
+    early = loss_of(estimate_slope(few, "", Demands(5e-5)), few, "margin")
+    assert early is not None
+    assert early.proven_usd is None
 
     # Half of the money is above what one sale counts as: as much again, and by a third of that
     # each way for each deviation.

@@ -45,6 +45,7 @@ def estimate(**changes: object) -> SlopeEstimate:
         "status": Status.IDENTIFIED, "reason": "precise enough", "n": 10**6, "minutes": 600,
         "mean_outcome": 4.0, "basis": "margin", "injection": None,
         "reach": None,
+        "line_at_any_look": None,
         "next_ms": next_ms(-0.002, -0.003, -0.001), "delay_max_ms": 80.0,
         "latencies_ms": (90.0, 210.0), "bend": None, "backend": None, "gap": None, "gap_se": None,
         "lost": None, "saved": 0.0,
@@ -92,6 +93,7 @@ TEN_TIMES = next_ms(-0.002, -0.003, -0.001)
         ),
         pytest.param({"next_ms": TEN_TIMES, "at_any_look": None}, id="before thirty minutes"),
         pytest.param({"status": Status.LOST}, id="its outcomes are lost"),
+        pytest.param({"status": Status.UNSURE}, id="nobody knows which decision sold"),
         pytest.param({"status": Status.NOT_APPLIED}, id="its delays were not waited"),
     ],
 )
@@ -101,6 +103,13 @@ def test_what_is_not_identified_falls_back_to_the_prior(changes: dict[str, objec
     got = model_of(estimate(**told), PRIOR_SETTINGS, "margin", (0, 1))
     assert (got.source, got.median_per_ns) == (PRIOR, slope_of(PRIOR_SETTINGS).median)
     assert (got.reason, got.decisions_needed) == ("9,000 more", 9_000)
+
+
+def test_decisions_that_cost_more_than_they_earn_have_no_share_to_lose() -> None:
+    """It was the prior, "precise enough, by delays drawn at random alone"."""
+    got = model_of(estimate(mean_outcome=-0.5), PRIOR_SETTINGS, "margin", (0, 1))
+    assert (got.source, got.median_per_ns) == (PRIOR, slope_of(PRIOR_SETTINGS).median)
+    assert got.reason.startswith("precise enough; the decisions it was measured on cost more than")
 
 
 @pytest.mark.parametrize(
