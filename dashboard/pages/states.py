@@ -3,10 +3,13 @@
 A reading has five: it loads, it found nothing and says what to do next, it is partial, it failed
 and what is shown is of an instant before, or it is whole. How old data are stands beside the scope,
 as on every page. What never was read does not look as if it were still loading.
+
+What a reading found again is not drawn again: what somebody marks in it, to copy it, stays marked.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -140,7 +143,11 @@ def answering(
             return before | _refused(key, error, kept)
         except (MillworthError, ClickHouseError) as error:
             return before | _failed(key, error, kept)
-        return {**found.shown, **_read(key, found.partial, context.clock.now_ns())}
+        marks = _marks(found.shown)
+        old = kept.get("marks", {}) if isinstance(kept, dict) else {}
+        same = {each: no_update for each, mark in marks.items() if old.get(each) == mark}
+        now_ns = context.clock.now_ns()
+        return {**found.shown, **same, **_read(key, found.partial, now_ns, marks)}
 
     context.reading(
         app,
@@ -173,9 +180,22 @@ def _states(key: str, *values: object) -> dict[str, object]:
     return dict(zip(state_outputs(key), values, strict=True))
 
 
-def _read(key: str, partial: str, now_ns: int) -> dict[str, object]:
-    said = f"Partial: {partial}" if partial else ""
-    return _states(key, said, "partial" if partial else "", True, utc_clock(now_ns))
+def _marks(shown: Mapping[str, object]) -> dict[str, str]:
+    """Return a digest of what is drawn as elements, by output; a text alone is cheap to draw."""
+    return {
+        output: hashlib.blake2b(_drawn(value).encode(), digest_size=8).hexdigest()
+        for output, value in shown.items()
+        if output.endswith(".children") and not isinstance(value, str)
+    }
+
+
+def _drawn(value: object) -> str:
+    return json.dumps(value, sort_keys=True, default=lambda part: part.to_plotly_json())
+
+
+def _read(key: str, partial: str, now_ns: int, marks: Mapping[str, str]) -> dict[str, object]:
+    said, kept = f"Partial: {partial}" if partial else "", {"at": utc_clock(now_ns), "marks": marks}
+    return _states(key, said, "partial" if partial else "", True, kept)
 
 
 def _refused(key: str, error: InputError, kept: object) -> dict[str, object]:
@@ -189,7 +209,8 @@ def _failed(key: str, error: Exception, kept: object) -> dict[str, object]:
     said = engine_error(error) if isinstance(error, ClickHouseError) else str(error)
     said = said.splitlines()[0][:_TEXT_MAX].rstrip(".")
     _log.error("panel_read_failed", panel=key, question=mark, error=said)
-    old = f"What is shown is of {kept} UTC." if isinstance(kept, str) else "Nothing is shown yet."
+    at = kept.get("at") if isinstance(kept, dict) else None
+    old = f"What is shown is of {at} UTC." if at else "Nothing is shown yet."
     text = f"Could not be read: {said}. {old} (question {mark} in the log)"
     return _states(key, text, _failure(kept), False, no_update)
 

@@ -28,13 +28,13 @@ def app(engine: Connections) -> Iterator[Dash]:
     engine.client().command(f"DROP DATABASE IF EXISTS {store.config.database}")
 
 
-def ask(app: Dash, output: str, inputs: dict[str, Any], kept: str | None) -> dict[str, Any]:
+def ask(app: Dash, output: str, inputs: dict[str, Any], kept: object) -> dict[str, Any]:
     """Return what a callback answers, by id and property."""
     found: dict[str, Any] = answer_of(app, output, inputs, kept)["response"]
     return found
 
 
-def answer_of(app: Dash, output: str, inputs: dict[str, Any], kept: str | None) -> dict[str, Any]:
+def answer_of(app: Dash, output: str, inputs: dict[str, Any], kept: object) -> dict[str, Any]:
     """Return the whole answer of a callback."""
     name = next(each for each in app.callback_map if output in each)
     targets = app.callback_map[name]["output"]
@@ -64,7 +64,7 @@ def answer_of(app: Dash, output: str, inputs: dict[str, Any], kept: str | None) 
 
 def test_store_that_is_away_is_said_where_the_figures_stand(app: Dash) -> None:
     """With a mark for the log, of when what is shown is, and a button; what is shown stays."""
-    found = ask(app, "budgets-list.rowData", {"url.search": ""}, kept="10:00:00")
+    found = ask(app, "budgets-list.rowData", {"url.search": ""}, kept={"at": "10:00:00", "marks": {}})
     said = found["budgets-list-state"]
     assert said["className"] == "failed"
     assert said["children"].startswith("Could not be read: ")
@@ -104,7 +104,7 @@ def test_first_reading_that_fails_does_not_go_on_loading(
         assert found[name][prop] == []
     if prop == "figure":
         assert "Not read yet" in str(found[name][prop])
-    again = ask(app, output, asked, kept="10:00:00")
+    again = ask(app, output, asked, kept={"at": "10:00:00", "marks": {}})
     assert set(again) == {f"{where}-state", f"{where}-retry"}
 
 
@@ -125,6 +125,19 @@ def test_error_of_ours_is_one_visible_panel(app: Dash) -> None:
     assert "an error of ours" in side["app-error"]["children"]
 
 
+def test_what_is_found_again_is_not_drawn_again(api: Api) -> None:
+    """Whoever marks a reason to copy it lost what was marked at each reading."""
+    app = api.app
+    first = ask(app, "network-wire.children", {"url.search": ""}, kept=None)
+    assert first["network-wire"]["children"]["type"] == "Dl"
+    again = ask(app, "network-wire.children", {"url.search": ""}, first["network-kept"]["data"])
+    assert "network-wire" not in again
+    assert again["network-kept"]["data"]["marks"] == first["network-kept"]["data"]["marks"]
+    other = first["network-kept"]["data"]["marks"] | {"network-wire.children": "of before"}
+    changed = ask(app, "network-wire.children", {"url.search": ""}, {"at": "", "marks": other})
+    assert changed["network-wire"] == first["network-wire"]
+
+
 def test_question_that_cannot_be_asked_is_refused_without_a_retry(api: Api) -> None:
     """Another click would be refused the same way."""
     app = api.app
@@ -142,7 +155,7 @@ def test_each_reading_has_its_states_in_the_layout_of_its_page() -> None:
 def test_partial_reading_says_what_is_missing() -> None:
     """And one that is whole says nothing."""
     found = Found({}, "bills cover 40.0 % of the range")
-    assert _read("x", found.partial, 0)["x-state.children"] == (
+    assert _read("x", found.partial, 0, {})["x-state.children"] == (
         "Partial: bills cover 40.0 % of the range"
     )
-    assert _read("x", "", 0)["x-state.children"] == ""
+    assert _read("x", "", 0, {})["x-state.children"] == ""
