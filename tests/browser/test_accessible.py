@@ -45,11 +45,32 @@ SETTLED = """() => Promise.all(document.getAnimations()
     .map((each) => each.finished.catch(() => null)))"""
 
 
+# Axe looks at no placeholder. Of two colours the lighter one's luminance over the darker one's.
+PALE = """() => {
+  const parts = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = (text) => parts(text).slice(0, 3)
+    .map((each) => each / 255)
+    .map((each) => (each <= 0.03928 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, each, at) => sum + each * [0.2126, 0.7152, 0.0722][at], 0.05);
+  const behind = (each) => {
+    const own = getComputedStyle(each).backgroundColor;
+    return parts(own)[3] === 0 && each.parentElement ? behind(each.parentElement) : own;
+  };
+  return [...document.querySelectorAll("[placeholder]")]
+    .filter((each) => each.checkVisibility())
+    .map((each) => [each, getComputedStyle(each, "::placeholder").color, behind(each)])
+    .map(([each, text, back]) => [each, [light(text), light(back)].sort((a, b) => b - a)])
+    .filter(([, [high, low]]) => high / low < 4.5)
+    .map(([each, [high, low]]) => `placeholder ${each.placeholder}: ${(high / low).toFixed(2)}`);
+}"""
+
+
 def findings(page: Page) -> list[str]:
-    """Return what axe calls serious: the rule, and the first element that breaks it."""
+    """Return what axe calls serious: the rule, and the first element; and what is too pale."""
     page.evaluate(SETTLED)  # colours that fade are not yet those of the theme
     found: dict[str, Any] = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
-    return [
+    pale: list[str] = page.evaluate(PALE)
+    return pale + [
         f"{each['id']}: {each['nodes'][0]['html'][:200]} ({len(each['nodes'])} of them),"
         f" {each['nodes'][0]['failureSummary'][:300]}"
         for each in found["violations"]

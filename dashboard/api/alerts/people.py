@@ -61,6 +61,7 @@ class CommentRequest(BaseModel):
 class AckRequest(CommentRequest):
     """Somebody looks after an alert."""
 
+    comment: str = Field(default="", max_length=TEXT_MAX, description="Kept with the alert")
     is_actionable: bool | None = Field(
         default=None, description="Whether there was something to do; null: not known yet"
     )

@@ -16,6 +16,7 @@ from alerts.people.matchers import NAMES
 from dashboard.pages.context import in_browser
 from dashboard.pages.parts import Component
 from dashboard.read.alerts.detail import AlertDetail
+from dashboard.read.alerts.wording import after
 from dashboard.units import Zone
 
 ACTS: Final = ("ack", "comment", "silence", "unsilence")
@@ -56,7 +57,6 @@ def act_parts() -> list[Component]:
     return [
         html.Section(
             [
-                _name(),
                 *buttons,
                 *exports,
                 html.Span("", id="alert-refusal", className="note"),
@@ -70,7 +70,7 @@ def act_parts() -> list[Component]:
         _form(
             "ack",
             html.Div("", id="alert-ack-known", className="note"),
-            _comment("ack"),
+            _comment("ack", "Comment, if there is something to say", is_required=False),
             _useful(),
         ),
         _form("comment", _comment("comment")),
@@ -101,7 +101,7 @@ def act_values(
         "alert-refusal.children": refusal,
         "alert-known.data": _known(alert),
         "alert-ack-known.children": (
-            f"{ack.actor} acknowledged this at {zone.dated_at(ack.at_ns, now_ns)}: {ack.text}"
+            f"{ack.actor} acknowledged this at {zone.dated_at(ack.at_ns, now_ns)}{after(ack.text)}"
             if ack
             else ""
         ),
@@ -121,7 +121,12 @@ def register_acts(app: Dash) -> None:
         in_browser(
             app,
             "openSilence" if act == "silence" else "openForm",
-            [Output(f"alert-{act}-form", "opened"), Output(f"alert-{act}-said", "children"), *more],
+            [
+                Output(f"alert-{act}-form", "opened"),
+                Output(f"alert-{act}-said", "children"),
+                Output(f"alert-{act}-by", "value"),
+                *more,
+            ],
             Input(f"alert-{act}-open", "n_clicks"),
             Input("alert-acted", "data"),
             Input("url", "pathname"),  # another alert closes it, before it is drawn itself
@@ -138,7 +143,7 @@ def register_acts(app: Dash) -> None:
             ],
             Input(f"alert-{act}-send", "n_clicks"),
             State("alert-known", "data"),
-            State("alert-by", "value"),
+            State(f"alert-{act}-by", "value"),
             State(f"alert-{act}-text", "value"),
             *(State(f"alert-{part}", "value") for part in _MORE.get(act, ())),
             at_once=False,
@@ -171,15 +176,13 @@ def _known(alert: AlertDetail | None) -> dict[str, Any]:
     }
 
 
-def _name() -> Component:
+def _name(act: str) -> Component:
+    """Return the field that the browser fills with the name that was given last."""
     return dmc.TextInput(
-        id="alert-by",
-        placeholder="Your name",
-        size="xs",
-        w=150,
-        persistence=True,
-        persistence_type="local",
-        **{"aria-label": "Your name, for the audit; empty: only the token that you logged in with"},
+        id=f"alert-{act}-by",
+        label="Your name",
+        description="For the audit. Empty: only the token that you logged in with",
+        w=320,
     )
 
 
@@ -191,17 +194,18 @@ def _form(act: str, *fields: Component) -> Component:
         size="lg",
         children=[
             *fields,
+            _name(act),
             html.Div("", id=f"alert-{act}-said", className="form-error", role="alert"),
             dmc.Button(_LABELS[act], id=f"alert-{act}-send", size="sm", mt="sm"),
         ],
     )
 
 
-def _comment(act: str, label: str = "Comment") -> Component:
+def _comment(act: str, label: str = "Comment", *, is_required: bool = True) -> Component:
     return dmc.Textarea(
         id=f"alert-{act}-text",
         label=label,
-        required=True,
+        required=is_required,
         autosize=True,
         minRows=2,
         # What has to be written; else the button that closes the form would have the focus.

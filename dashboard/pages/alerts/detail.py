@@ -27,7 +27,7 @@ from dashboard.read.alerts.detail import ELSEWHERE, AlertDetail, Companion, read
 from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.timeline import Moment
-from dashboard.read.alerts.wording import companion_dollars, incident_of, packets_of
+from dashboard.read.alerts.wording import after, companion_dollars, incident_of, packets_of
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.read.scope import parse_scope
 from dashboard.units import (
@@ -322,7 +322,9 @@ def _companion(of: Companion, at: Callable[[int], str]) -> Component:
 def _owner(alert: AlertDetail, zone: Zone, now_ns: int) -> str:
     if alert.ack is None:
         return "not known here" if ELSEWHERE in alert.unknown else "nobody yet"
-    return f"{alert.ack.actor}, since {zone.dated_at(alert.ack.at_ns, now_ns)}: {alert.ack.text}"
+    return (
+        f"{alert.ack.actor}, since {zone.dated_at(alert.ack.at_ns, now_ns)}{after(alert.ack.text)}"
+    )
 
 
 def _packets(packets: KeptPackets | None) -> object:

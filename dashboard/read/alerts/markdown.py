@@ -9,7 +9,7 @@ from typing import Final
 
 from dashboard.read.alerts.detail import AlertDetail, Companion
 from dashboard.read.alerts.rows import OPEN_STATES
-from dashboard.read.alerts.wording import companion_dollars, incident_of, packets_of
+from dashboard.read.alerts.wording import after, companion_dollars, incident_of, packets_of
 from dashboard.units import UNKNOWN, ms, percent, usd, utc_iso, without_text
 
 # A sender's text must not become a link, an image, a table or HTML where it is pasted.
@@ -63,7 +63,7 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
     if alert.reroute:
         yield f"- Proposed: {_plain(alert.reroute)}"
     if alert.ack is not None:
-        said = f"{_plain(alert.ack.actor)} at {_at(alert.ack.at_ns)}: {_plain(alert.ack.text)}"
+        said = f"{_plain(alert.ack.actor)} at {_at(alert.ack.at_ns)}{after(_plain(alert.ack.text))}"
         yield f"- Acknowledged by {said}"
     yield f"- Money rests on: basis {alert.basis}, slope {alert.slope_source or UNKNOWN}"
     yield f"- Packets: {packets_of(alert.packets)}"

@@ -10,6 +10,7 @@ from alerts.people.notes import ACK, Note
 from alerts.people.silences import Silence
 from alerts.rows import AlertEvent
 from alerts.state.deliveries import Delivery, Rest
+from dashboard.read.alerts.wording import after
 from dashboard.units import Zone, signed_ms, usd
 
 _USEFUL = {True: "; there was something to do", False: "; there was nothing to do", None: ""}
@@ -90,7 +91,7 @@ def rest_text(rest: Rest, now_ns: int, at: Callable[[int], str]) -> str:
 
 def _note(note: Note) -> Moment:
     verb = "acknowledged" if note.kind == ACK else "comment"
-    text = f"{verb}: {note.text}{_USEFUL[note.is_actionable]}"
+    text = f"{verb}{after(note.text)}{_USEFUL[note.is_actionable]}"
     return Moment(note.at_ns, note.kind, note.actor, text)
 
 

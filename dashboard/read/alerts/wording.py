@@ -55,6 +55,11 @@ class Caused(Protocol):
         ...
 
 
+def after(text: str) -> str:
+    """Return what somebody wrote, behind what it was written about; "" of nothing."""
+    return f": {text}" if text else ""
+
+
 def subject_of(alert: Caused) -> str:
     """Return what an alert is on: `offer / eu-west`."""
     names = (shorten(name, _NAME_MAX) for name in (alert.action, alert.region) if name)

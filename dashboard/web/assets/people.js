@@ -25,7 +25,27 @@
   const at = (what) => () => what + " at " + window.millworth.clock(Date.now());
   const dollars = (value) =>
     window.millworth.amount(Number(value).toLocaleString("en", { maximumFractionDigits: 2 }));
-  const byWhom = (name) => ((name || "").trim() ? { actor: name.trim() } : {});
+  const NAME = "millworth-name";
+
+  // Who acts is asked in each form, and offered as it was given last.
+  function byWhom(name) {
+    const given = (name || "").trim();
+    try {
+      localStorage.setItem(NAME, given);
+    } catch (refused) {
+      // Storage may be switched off; the name is asked for each time.
+    }
+    return given ? { actor: given } : {};
+  }
+
+  function lastName() {
+    try {
+      return localStorage.getItem(NAME) || "";
+    } catch (refused) {
+      return "";
+    }
+  }
+
   const lines = (text) =>
     (text || "")
       .split("\n")
@@ -57,18 +77,20 @@
     return triggered.length > 0 && triggered[0].prop_id.endsWith("-open.n_clicks");
   }
 
-  function hidden(alerts, usd) {
+  function hidden(alerts, usd, when) {
     const unknown = alerts.filter((alert) => alert.loss_usd === null).length;
-    const cost = unknown === alerts.length ? "" : ", " + dollars(usd);
+    const cost = unknown === alerts.length ? "" : ", " + dollars(usd) + " lost so far";
     const rest = unknown ? ", " + unknown + " of unknown cost" : "";
-    return alerts.length + (alerts.length === 1 ? " alert" : " alerts") + cost + rest;
+    return alerts.length + (alerts.length === 1 ? " alert " : " alerts ") + when + cost + rest;
   }
 
   Object.assign(window.dash_clientside.millworth, {
-    openForm: () => [opens(), ""],
+    openForm: () => (opens() ? [true, "", lastName()] : [false, "", UNCHANGED()]),
 
     openSilence: (_clicks, _acted, _path, known) =>
-      opens() ? [true, "", known.matchers.join("\n")] : [false, "", UNCHANGED()],
+      opens()
+        ? [true, "", lastName(), known.matchers.join("\n")]
+        : [false, "", UNCHANGED(), UNCHANGED()],
 
     ackAlert: function (_clicks, known, by, text, useful) {
       const answer = { yes: true, no: false }[useful];
@@ -104,10 +126,10 @@
       const { now, past, now_usd: nowUsd, past_usd: pastUsd } = answer.found;
       return (
         "Hides " +
-        hidden(now, nowUsd) +
-        " now; would have hidden " +
-        hidden(past, pastUsd) +
-        " in the last 7 days."
+        hidden(now, nowUsd, "now") +
+        "; would have hidden " +
+        hidden(past, pastUsd, "of the last 7 days") +
+        "."
       );
     },
   });

@@ -64,7 +64,9 @@ def answer_of(app: Dash, output: str, inputs: dict[str, Any], kept: object) -> d
 
 def test_store_that_is_away_is_said_where_the_figures_stand(app: Dash) -> None:
     """With a mark for the log, of when what is shown is, and a button; what is shown stays."""
-    found = ask(app, "budgets-list.rowData", {"url.search": ""}, kept={"at": "10:00:00", "marks": {}})
+    found = ask(
+        app, "budgets-list.rowData", {"url.search": ""}, kept={"at": "10:00:00", "marks": {}}
+    )
     said = found["budgets-list-state"]
     assert said["className"] == "failed"
     assert said["children"].startswith("Could not be read: ")

@@ -61,7 +61,7 @@ def show(
 @alerts_app.command("ack")
 def ack(
     episode: EpisodeArgument,
-    comment: CommentOption,
+    comment: CommentOption = "",
     actionable: Annotated[
         bool,
         typer.Option(
@@ -77,7 +77,7 @@ def ack(
     url: UrlOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Acknowledge an alert with a comment. Again, it answers whether there was something to do."""
+    """Acknowledge an alert. Again, it answers whether there was something to do."""
     if actionable and not_actionable:
         raise InputError("--actionable and --not-actionable are the opposite; give one")
     answer = True if actionable else False if not_actionable else None

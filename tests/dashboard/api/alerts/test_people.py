@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,15 @@ def test_silence_is_previewed_made_and_ended(state_api: StateApi) -> None:
     assert actions == ["alerts_silenced", "silence_ended"]
 
 
+def test_acknowledged_without_a_word(state_api: StateApi) -> None:
+    """Who is called at night says what it was later."""
+    state_api.fire()
+    path = f"/api/v1/alerts/{EPISODE}"
+    assert state_api.send("POST", f"{path}/ack", {"actor": "anna"}).json()["text"] == ""
+    report = state_api.send("GET", f"{path}/report?format=markdown").text
+    assert re.search(r"^- Acknowledged by anna at [-0-9T:.]+Z$", report, re.M), report
+
+
 def test_silence_that_came_later_hid_nothing(state_api: StateApi) -> None:
     """An alert that every receiver was told of, and that was over, was never hidden."""
     state_api.fire()
@@ -115,7 +125,6 @@ def test_maintenance_window_is_to_come(state_api: StateApi) -> None:
         ("/api/v1/silences/9/end", {}, "reason"),
         (f"/api/v1/silences/{10**30}/end", {"reason": "done"}, "number"),
         ("/api/v1/silences", {**SILENCE, "zone": "Mars", "starts": "2034-01-01"}, "IANA zone"),
-        (f"/api/v1/alerts/{EPISODE}/ack", {}, "comment"),
         (f"/api/v1/alerts/{EPISODE}/comment", {"comment": " "}, "comment"),
     ],
 )
