@@ -143,11 +143,7 @@ def answering(
             return before | _refused(key, error, kept)
         except (MillworthError, ClickHouseError) as error:
             return before | _failed(key, error, kept)
-        marks = _marks(found.shown)
-        old = kept.get("marks", {}) if isinstance(kept, dict) else {}
-        same = {each: no_update for each, mark in marks.items() if old.get(each) == mark}
-        now_ns = context.clock.now_ns()
-        return {**found.shown, **same, **_read(key, found.partial, now_ns, marks)}
+        return _read(key, found, kept, context.clock.now_ns())
 
     context.reading(
         app,
@@ -193,9 +189,15 @@ def _drawn(value: object) -> str:
     return json.dumps(value, sort_keys=True, default=lambda part: part.to_plotly_json())
 
 
-def _read(key: str, partial: str, now_ns: int, marks: Mapping[str, str]) -> dict[str, object]:
-    said, kept = f"Partial: {partial}" if partial else "", {"at": utc_clock(now_ns), "marks": marks}
-    return _states(key, said, "partial" if partial else "", True, kept)
+def _read(key: str, found: Found, kept: object, now_ns: int) -> dict[str, object]:
+    """Return what was found, but for what is drawn already, and its state."""
+    marks = _marks(found.shown)
+    old = kept.get("marks", {}) if isinstance(kept, dict) else {}
+    same = {each: no_update for each, mark in marks.items() if old.get(each) == mark}
+    said, fresh = f"Partial: {found.partial}", {"at": utc_clock(now_ns), "marks": marks}
+    if found.partial:
+        return {**found.shown, **same, **_states(key, said, "partial", True, fresh)}
+    return {**found.shown, **same, **_states(key, "", "", True, fresh)}
 
 
 def _refused(key: str, error: InputError, kept: object) -> dict[str, object]:

@@ -66,8 +66,16 @@ window.millworthOpen = new Map();
   const name = (url, options) => asked(options).output || url;
 
   // What a clock asks has time while nobody sees the page. The list of decisions changes as fast as
-  // they come: it waits for whoever is in it by keyboard, whose row would be gone.
-  const isAt = () => Boolean(document.activeElement && document.activeElement.closest("#decisions-list"));
+  // they come: it waits for whoever is in it, by keyboard, by a mouse that would click another row
+  // than it aims at, or further down. A finger that has left hovers for ever.
+  const HOVERS = window.matchMedia("(hover: hover)");
+  function isAt() {
+    const list = document.getElementById("decisions-list");
+    if (!list) return false;
+    const rows = list.querySelector(".ag-body-viewport");
+    const isPointedAt = HOVERS.matches && list.matches(":hover");
+    return list.contains(document.activeElement) || isPointedAt || Boolean(rows && rows.scrollTop);
+  }
   const rests = (ticks) =>
     document.hidden || (ticks.every((each) => each === "decisions-tick.n_intervals") && isAt());
   const waiting = new Map();
@@ -86,7 +94,7 @@ window.millworthOpen = new Map();
     }
     const mine = {};
     waiting.set(output, mine);
-    if (isAt()) say("Stands still while the focus is in the table.");
+    if (isAt()) say("Stands still while you are in the table.");
     while (rests(ticks) && waiting.get(output) === mine) {
       await new Promise((resolve) => window.setTimeout(resolve, LOOK_MS));
     }

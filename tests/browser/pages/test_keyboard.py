@@ -58,7 +58,7 @@ def test_list_of_decisions_stands_still_for_whoever_is_in_it(
         outlives_refreshes(page, "body")
         rows.first.locator(".ag-cell[col-id=lost]").focus()
         rests = page.locator("#decisions-rests")
-        expect(rests).to_have_text("Stands still while the focus is in the table.")
+        expect(rests).to_have_text("Stands still while you are in the table.")
         first = rows.first.inner_text()
         seed = Seed(random.Random(1))
         seed.decision(TODAY_NS - NS_PER_S, 900_001)
@@ -69,9 +69,16 @@ def test_list_of_decisions_stands_still_for_whoever_is_in_it(
         assert page.evaluate(IS_AT, "#decisions-list .ag-cell[col-id=lost]")
         page.keyboard.press("ArrowDown")
         assert page.evaluate(IS_AT, "#decisions-list .ag-row[row-index='1'] .ag-cell")
+        rows.first.locator(".ag-cell[col-id=lost]").hover()
         page.locator("#decisions-search").focus()
+        with page.expect_response("**/pulse"):
+            pass
+        assert rows.first.inner_text() == first, "whoever clicks now means this row"
+        page.mouse.move(0, 0)
         expect(rows.first).not_to_have_text(first)
         expect(rests).to_be_empty()
+        page.locator("#decisions-list .ag-body-viewport").evaluate("each => (each.scrollTop = 90)")
+        expect(rests).to_have_text("Stands still while you are in the table.")
 
 
 def test_page_that_nobody_sees_is_not_read_until_it_is_seen(

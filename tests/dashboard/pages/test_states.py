@@ -157,7 +157,7 @@ def test_each_reading_has_its_states_in_the_layout_of_its_page() -> None:
 def test_partial_reading_says_what_is_missing() -> None:
     """And one that is whole says nothing."""
     found = Found({}, "bills cover 40.0 % of the range")
-    assert _read("x", found.partial, 0, {})["x-state.children"] == (
+    assert _read("x", found, None, 0)["x-state.children"] == (
         "Partial: bills cover 40.0 % of the range"
     )
-    assert _read("x", "", 0, {})["x-state.children"] == ""
+    assert _read("x", Found({}), None, 0)["x-state.children"] == ""
