@@ -88,10 +88,10 @@ def cause_of(alert: Caused) -> str:
 def packets_of(packets: KeptPackets | None) -> str:
     """Return how much of the packets of an alert is kept, in words."""
     if packets is None:
-        return "check pending, or none are recorded"
+        return "not looked for yet, or none are recorded"
     requests = counted(packets.requests, "request")
     if not packets.rebuilt:
-        return f"of none of {requests} every packet was kept"
+        return f"none of {requests} has all of its packets"
     kept = f"every packet of {count(packets.rebuilt)} of {requests} was kept"
     chance = percent(packets.probability, 2)
     return (

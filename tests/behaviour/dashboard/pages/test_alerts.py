@@ -272,7 +272,7 @@ def test_packets_of_an_alert_are_said_with_their_grounds(
 ) -> None:
     """A figure without its grounds is a claim; an alert that nobody judged yet claims nothing."""
     context = dataclasses.replace(context, reader=Reader(own_world))
-    assert "check pending" in text_of(
+    assert "not looked for yet" in text_of(
         detail.show(context, "episode-1", Zone()).shown["alert-facts.children"]
     )
     seed = Seed(random.Random(0))

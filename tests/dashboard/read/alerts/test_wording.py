@@ -70,14 +70,14 @@ def test_cause_of_a_wide_alert_names_the_class_that_it_is_true_of() -> None:
 def test_packets_are_told_in_words() -> None:
     """`chance that none is missing 0.00 %` is read by nobody at three in the morning."""
     none = KeptPackets(0.0, 46, 0, [])
-    assert packets_of(none) == "of none of 46 requests every packet was kept"
+    assert packets_of(none) == "none of 46 requests has all of its packets"
     assert packets_of(replace(none, rebuilt=45, probability=0.9)) == (
         "every packet of 45 of 46 requests was kept; the chance that none is missing is 90.00 %"
     )
     one_lacks = replace(none, rebuilt=45, probability=1e-9)
     assert packets_of(one_lacks) == "every packet of 45 of 46 requests was kept"
-    assert packets_of(replace(none, requests=1)) == "of none of 1 request every packet was kept"
-    assert packets_of(None) == "check pending, or none are recorded"
+    assert packets_of(replace(none, requests=1)) == "none of 1 request has all of its packets"
+    assert packets_of(None) == "not looked for yet, or none are recorded"
 
 
 def test_incident_is_told_as_one() -> None:
