@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -195,6 +196,22 @@ def test_budget_is_a_table(visit: Visit, pages: Served) -> None:
     expect(budget.locator("tbody tr")).to_have_count(5)
     expect(budget.locator(".largest")).to_have_text("66.000 ms")
     expect(budget.locator(".largest")).to_have_attribute("title", "66,000,000 ns")
+
+
+def test_link_leads_to_the_span_that_was_looked_at(visit: Visit, pages: Served) -> None:
+    """A colleague saw the whole decision, and not what was meant."""
+    tree = open_tree(visit, pages, "d-12")
+    tree.get_by_role("treeitem").nth(3).click()
+    panel = visit.page.get_by_role("region", name="Chosen span")
+    name = panel.get_by_role("heading", level=3).inner_text()
+    expect(visit.page).to_have_url(re.compile(r"#span=[0-9a-f]{16}$"))
+    other = visit.page.context.new_page()
+    other.goto(visit.page.url)
+    theirs = other.get_by_role("region", name="Chosen span")
+    expect(theirs.get_by_role("heading", level=3)).to_have_text(name)
+    expect(other.get_by_role("tree").get_by_role("treeitem", selected=True)).to_have_count(1)
+    theirs.get_by_role("button", name="Close").click()
+    expect(other).to_have_url(re.compile(r"/decision\?id=d-12[^#]*$"))
 
 
 def odd_trace(seed: Seed) -> int:

@@ -44,7 +44,11 @@
       });
       return;
     }
+    const isFirst = !view.model;
     view.set(answer.found);
+    if (isFirst) {
+      view.chooseNamed();
+    }
     all.ask("normal", { decision_id: id }).then((normal) => {
       if (view.id === id && normal.found) {
         view.setNormal(normal.found);

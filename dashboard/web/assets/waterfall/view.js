@@ -5,6 +5,13 @@
   const ZOOM = 1.6;
   const DRAG_PX = 4;
 
+  // Not a step that "back" returns to: that leads to the page from which one came.
+  function address(spanId) {
+    const next = new URL(location.href);
+    next.hash = spanId ? "span=" + spanId : "";
+    window.history.replaceState(window.history.state, "", next);
+  }
+
   class View {
     constructor(root) {
       this.root = root;
@@ -212,9 +219,20 @@
       this.go(this.at);
     }
 
+    // Show the span that the address names: a link leads whoever is sent it to the same one.
+    chooseNamed() {
+      const named = new URLSearchParams(location.hash.slice(1)).get("span");
+      const row = named ? this.model.rowOf(named) : -1;
+      if (row >= 0) {
+        this.go(all.tree.placeOf(this.model, this.rows, row));
+        this.choose(row);
+      }
+    }
+
     async choose(row) {
       const { model } = this;
       this.chosen = row;
+      address(model.spans.span_id[row]);
       this.scale = all.scale.show(this.scale, model.start[row], model.start[row] + model.length[row]);
       if (this.asked) {
         this.asked.abort();
@@ -245,6 +263,7 @@
 
     close() {
       this.chosen = -1;
+      address("");
       this.panel.hidden = true;
       this.tree.focus();
       this.resize();
