@@ -256,10 +256,10 @@ def _facts(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
     def at(ns: int) -> str:
         return zone.dated_at(ns, now_ns)
 
-    suspect = alert.put_down_to or "no segment stands out"
+    suspect = alert.put_down_to(at) or f"no segment stands out (as of {at(alert.blamed_ns)})"
     why = html.Span(f"at {at(alert.reason_ns)}: {alert.reason}", className="whole-line")
     facts: list[tuple[str, object]] = [
-        ("Cause", f"{suspect}; this and the title as of {at(alert.blamed_ns)}"),
+        ("Cause", suspect),
         ("Who looks after it", _owner(alert, zone, now_ns)),
     ]
     if alert.note:

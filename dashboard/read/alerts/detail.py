@@ -7,7 +7,7 @@ cannot say while it is away is unknown, and the rest is there.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import takewhile
@@ -16,7 +16,7 @@ from typing import Any, Final
 from alerts.config import AlertsConfig
 from alerts.people.notes import Note, Notes, ack_of
 from alerts.people.silences import Silence, Silences
-from alerts.rows import AlertEvent
+from alerts.rows import AlertEvent, failing_of, failing_percent
 from alerts.rules.base import RuleConfig
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.deliveries import Deliveries, Delivery
@@ -38,7 +38,7 @@ from dashboard.read.alerts.listing import (
 from dashboard.read.alerts.losses import with_losses
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.alerts.timeline import Moment, blamed, timeline
-from dashboard.read.alerts.wording import blamed_of, cause_of
+from dashboard.read.alerts.wording import cause_of, segment_of
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.read.reader import ALERTS_COUNTED_MAX, Reader
 from dashboard.read.rows import Range, Reference
@@ -119,7 +119,8 @@ class AlertDetail:
     window_s: int
     reason: str
     reason_ns: int  # of when that is
-    blamed_ns: int  # since when it is put down to that
+    failing_ns: int  # of when the share is that fails, where the reason has one
+    blamed_ns: int  # since when it is put down to that segment
     runbook_url: str
     note: str
     reroute: str  # what the webhook proposed, "" for nothing
@@ -134,10 +135,16 @@ class AlertDetail:
     incident_sum: IncidentSum | None  # of all of them; null: it has no others, or nobody knows
     unknown: list[str]  # what could not be read, and why
 
-    @property
-    def put_down_to(self) -> str:
-        """Return what it is put down to, in words: failures, a segment or both, "" for neither."""
-        return blamed_of(self.reason, self.blamed, self.excess_ns)
+    def put_down_to(self, at: Callable[[int], str]) -> str:
+        """Return what it is put down to, in words: failures, a segment or both, "" for neither.
+
+        Each is told with the instant of its figure, which `at` writes.
+        """
+        failing, segment = failing_of(self.reason), segment_of(self.blamed, self.excess_ns)
+        if failing and segment and self.failing_ns == self.blamed_ns:
+            failing, segment = "", f"{failing}, {segment}"
+        parts = ((failing, self.failing_ns), (segment, self.blamed_ns))
+        return "; ".join(f"{text} (as of {at(ns)})" for text, ns in parts if text)
 
 
 def read_alert(
@@ -292,6 +299,7 @@ def _detail(
         window_s=row.window_s,
         reason=row.reason,
         reason_ns=telling(events).at_ns,
+        failing_ns=_failing_ns(events),
         blamed_ns=_blamed_ns(events),
         runbook_url="" if rule is None else rule.runbook_url,
         note="" if rule is None else rule.note,
@@ -311,6 +319,14 @@ def _detail(
 
 def _has_rate(row: AlertRow) -> bool:
     return row.is_priced and row.state in OPEN_STATES and row.state != "unknown"
+
+
+def _failing_ns(events: Sequence[AlertEvent]) -> int:
+    """Return when the share that the reason says of failures was found: later events repeat it."""
+    told = events[: events.index(telling(events)) + 1]
+    share = failing_percent(told[-1].reason)
+    same = takewhile(lambda each: failing_percent(each.reason) == share, reversed(told))
+    return min(each.at_ns for each in same)
 
 
 def _blamed_ns(events: Sequence[AlertEvent]) -> int:

@@ -53,8 +53,8 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
     if alert.budget_share is not None and alert.budget_usd is not None:
         of = f"{usd(alert.budget_usd)} in {alert.budget_days:g} days"
         yield f"- Share of the budget: {percent(alert.budget_share)} of {of}"
-    if alert.put_down_to:
-        yield f"- Cause: {alert.put_down_to} (as of {_at(alert.blamed_ns)})"
+    if suspect := alert.put_down_to(_at):
+        yield f"- Cause: {suspect}"
     yield f"- Why, at {_at(alert.reason_ns)}: {_plain(alert.reason)}"
     if alert.note:
         yield f"- Note of the rule: {_plain(alert.note)}"

@@ -116,7 +116,6 @@ def _lost(lost_usd: Decimal | None) -> str:
     return "loss unknown" if lost_usd is None else f"{usd(lost_usd)} lost"
 
 
-def blamed_of(reason: str, blamed: str, excess_ns: int) -> str:
-    """Return what an alert is put down to: failures, a segment or both, "" where nothing is."""
-    segment = f"{blamed}, {signed_ms(excess_ns)} a decision over normal" if blamed else ""
-    return ", ".join(part for part in (failing_of(reason), segment) if part)
+def segment_of(blamed: str, excess_ns: int) -> str:
+    """Return the segment that an alert is put down to, in words, "" where none stands out."""
+    return f"{blamed}, {signed_ms(excess_ns)} a decision over normal" if blamed else ""

@@ -231,6 +231,39 @@ def test_markdown_hands_over_what_the_page_has(own_world: Connections, state: Al
     assert "- Packets: every packet of 299 of 300 requests was kept; the chance that none" in text
 
 
+def test_each_part_of_a_cause_is_told_with_the_instant_of_its_figure(
+    reader: Reader, state: AlertStore
+) -> None:
+    """`16% of its decisions fail (as of 19:43)`: then it was 3.5 %, and a minute later 16 %.
+
+    What repeats the figure afterwards is no news of it.
+    """
+    [fired] = state.events(EPISODE)
+    share = "16% of its decisions fail; $9/h at risk; decision/store takes longer than before"
+    changes = (
+        ("firing", share),
+        ("firing", f"rule burn was promoted; {share}"),
+        ("unknown", "no decisions for 59 s; 16% of its decisions failed"),
+    )
+    found: AlertDetail | None = None
+    for number, (to_state, reason) in enumerate(changes, start=1):
+        later = replace(
+            fired, seq=1 + number, from_state="firing", to_state=to_state, reason=reason,
+            at_ns=AT_NS + 4 * number * NS_PER_S,
+        )  # fmt: skip
+        state.record([Update(replace(firing_state(), seq=1 + number), later)])
+        found = read(reader, state)
+        assert found is not None
+        assert (found.failing_ns, found.blamed_ns) == (AT_NS + 4 * NS_PER_S, AT_NS)
+    assert found is not None
+    begin, then = (utc_iso(at_ns)[:19] + "Z" for at_ns in (AT_NS, AT_NS + 4 * NS_PER_S))
+    segment = f"decision/store, +120.0 ms a decision over normal (as of {begin})"
+    assert f"- Cause: 16% of its decisions failed (as of {then}); {segment}\n" in markdown(found, 0)
+    together = replace(found, blamed_ns=found.failing_ns)
+    assert together.put_down_to(str).endswith(f"over normal (as of {found.failing_ns})")
+    assert together.put_down_to(str).count("as of") == 1
+
+
 def test_rule_that_was_taken_back_into_shadow_paged_before(
     reader: Reader, state: AlertStore
 ) -> None:

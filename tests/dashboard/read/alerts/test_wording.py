@@ -9,7 +9,6 @@ from alerts.rows import failing_of
 from dashboard.read.alerts.counts import Counts
 from dashboard.read.alerts.listing import AtRisk, IncidentSum
 from dashboard.read.alerts.wording import (
-    blamed_of,
     cause_of,
     companion_dollars,
     incident_of,
@@ -48,9 +47,6 @@ def test_cause_is_that_decisions_fail_where_it_is_about_failures() -> None:
     over = "loss $0.00 < $2.00 in 30 s; 0.4% of its decisions failed"
     assert failing_of(over) == "0.4% of its decisions failed"
     assert failing_of("$2.00/h at risk; no segment stands out") == ""
-    assert blamed_of(reason, "decision/store", 0) == (
-        "100% of its decisions fail, decision/store, +0.0 ms a decision over normal"
-    )
 
 
 def test_cause_of_a_wide_alert_names_the_class_that_it_is_true_of() -> None:
