@@ -79,7 +79,7 @@ def test_packets_are_told_in_words() -> None:
 def test_incident_is_told_as_one() -> None:
     """What nobody knows is said so, and is never zero dollars."""
     usd = Decimal(800)
-    risk = AtRisk(usd, usd, usd, alerts=2, unpriced=0, old=0, counts=Counts(2, 1, 0, 0))
+    risk = AtRisk(usd, usd, usd, alerts=2, unpriced=0, old=0, silent=0, counts=Counts(2, 1, 0, 0))
     found = IncidentSum("a", 4, 1, None, risk, Decimal(70))
     assert incident_of(found, str) == (
         "4 alerts, 2 firing, 1 cooling, $800.00 / h at risk, $70.00 lost so far, since 1"
