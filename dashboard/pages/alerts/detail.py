@@ -15,6 +15,7 @@ from dashboard.pages.alerts.lines import state_of
 from dashboard.pages.alerts.links import (
     alert_href,
     decisions_href,
+    explore_href,
     is_of_failures,
     overview_href,
     safe_href,
@@ -27,7 +28,7 @@ from dashboard.read.alerts.detail import ELSEWHERE, AlertDetail, Companion, read
 from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.timeline import Moment
-from dashboard.read.alerts.wording import companion_dollars, incident_of, packets_of
+from dashboard.read.alerts.wording import companion_dollars, incident_of, packets_of, without_calls
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.read.scope import parse_scope
 from dashboard.units import (
@@ -162,9 +163,7 @@ def show(context: PageContext, episode_id: str, zone: Zone) -> Found:
         "alert-facts.children": _facts(found, zone, now_ns),
         **_others(found, zone, now_ns),
         "alert-exemplars.children": _exemplars(found, zone, now_ns),
-        "alert-exemplars-note.children": dcc.Link(
-            f"all {'failed' if is_of_failures(found) else 'late'} ones", href=decisions_href(found)
-        ),
+        "alert-exemplars-note.children": _ways(found, context, now_ns),
         "alert-timeline.children": _timeline(found.timeline, zone),
         "alert-timeline-note.children": f"newest first, times in {zone.city}",
         **act_values(found, refusal, zone, now_ns),
@@ -257,7 +256,8 @@ def _facts(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
         return zone.dated_at(ns, now_ns)
 
     suspect = alert.put_down_to(at) or f"no segment stands out (as of {at(alert.blamed_ns)})"
-    why = html.Span(f"at {at(alert.reason_ns)}: {alert.reason}", className="whole-line")
+    reason = without_calls(alert.reason)
+    why = html.Span(f"at {at(alert.reason_ns)}: {reason}", className="whole-line")
     facts: list[tuple[str, object]] = [
         ("Cause", suspect),
         ("Who looks after it", _owner(alert, zone, now_ns)),
@@ -336,6 +336,16 @@ def _runbook(url: str) -> object:
         return "none in its settings"
     href = safe_href(url)
     return html.A(url, href=href, target="_blank", rel="noreferrer") if href else url
+
+
+def _ways(alert: AlertDetail, context: PageContext, now_ns: int) -> list[Component]:
+    """Return where to go on from the decisions that show it."""
+    kind = "failed" if is_of_failures(alert) else "late"
+    found = [dcc.Link(f"all {kind} ones", href=decisions_href(alert))]
+    if kind == "late" and alert.exemplars:
+        href = explore_href(alert, context.reference.of(alert.of_action), now_ns)
+        found += [" · ", dcc.Link("what do they share?", href=href)]
+    return found
 
 
 def _exemplars(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:

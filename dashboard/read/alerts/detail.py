@@ -16,7 +16,7 @@ from typing import Any, Final
 from alerts.config import AlertsConfig
 from alerts.people.notes import Note, Notes, ack_of
 from alerts.people.silences import Silence, Silences
-from alerts.rows import AlertEvent, failing_of, failing_percent
+from alerts.rows import AlertEvent, calls_of, failing_of, failing_percent
 from alerts.rules.base import RuleConfig
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.deliveries import Deliveries, Delivery
@@ -138,9 +138,13 @@ class AlertDetail:
     def put_down_to(self, at: Callable[[int], str]) -> str:
         """Return what it is put down to, in words: failures, a segment or both, "" for neither.
 
-        Each is told with the instant of its figure, which `at` writes.
+        Each is told with the calls that it is in, where they are known, and the instant of its
+        figures, which `at` writes.
         """
         failing, segment = failing_of(self.reason), segment_of(self.blamed, self.excess_ns)
+        for said in calls_of(self.reason):
+            failing += f", {said}" if failing and "failed decisions" in said else ""
+            segment += f", {said}" if segment and "slow decisions" in said else ""
         if failing and segment and self.failing_ns == self.blamed_ns:
             failing, segment = "", f"{failing}, {segment}"
         parts = ((failing, self.failing_ns), (segment, self.blamed_ns))

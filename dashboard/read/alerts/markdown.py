@@ -9,7 +9,7 @@ from typing import Final
 
 from dashboard.read.alerts.detail import AlertDetail, Companion
 from dashboard.read.alerts.rows import OPEN_STATES
-from dashboard.read.alerts.wording import companion_dollars, incident_of, packets_of
+from dashboard.read.alerts.wording import companion_dollars, incident_of, packets_of, without_calls
 from dashboard.units import UNKNOWN, ms, percent, usd, utc_iso, without_text
 
 # A sender's text must not become a link, an image, a table or HTML where it is pasted.
@@ -54,8 +54,8 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
         of = f"{usd(alert.budget_usd)} in {alert.budget_days:g} days"
         yield f"- Share of the budget: {percent(alert.budget_share)} of {of}"
     if suspect := alert.put_down_to(_at):
-        yield f"- Cause: {suspect}"
-    yield f"- Why, at {_at(alert.reason_ns)}: {_plain(alert.reason)}"
+        yield f"- Cause: {_plain(suspect)}"
+    yield f"- Why, at {_at(alert.reason_ns)}: {_plain(without_calls(alert.reason))}"
     if alert.note:
         yield f"- Note of the rule: {_plain(alert.note)}"
     if alert.runbook_url:

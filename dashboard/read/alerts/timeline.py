@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from alerts.people.notes import ACK, Note
 from alerts.people.silences import Silence
-from alerts.rows import AlertEvent
+from alerts.rows import AlertEvent, calls_of
 from alerts.state.deliveries import Delivery, Rest
 from dashboard.units import Zone, signed_ms, usd
 
@@ -51,6 +51,8 @@ def _changes(events: Sequence[AlertEvent]) -> Iterator[Moment]:
         if event.from_state == event.to_state:
             if before is None or blamed(before) != blamed(event):
                 yield Moment(event.at_ns, "cause", "", _suspect(event))
+            elif calls_of(event.reason) != calls_of(before.reason):
+                yield Moment(event.at_ns, "cause", "", "; ".join(calls_of(event.reason)))
             else:  # a rule was promoted, or it is told of now
                 yield Moment(event.at_ns, "changed", "", f"{event.to_state}{cost}: {event.reason}")
             continue

@@ -264,6 +264,25 @@ def test_each_part_of_a_cause_is_told_with_the_instant_of_its_figure(
     assert together.put_down_to(str).count("as of") == 1
 
 
+def test_calls_stand_with_the_cause_and_once(reader: Reader, state: AlertStore) -> None:
+    """Nothing before the third page said which service was slow."""
+    [fired] = state.events(EPISODE)
+    said = "slower is payments: INSERT [x](y), +120 ms in 28 of 30 slow decisions"
+    named = replace(fired, seq=2, from_state="firing", reason=f"{said}; {fired.reason}")
+    state.record([Update(replace(firing_state(), seq=2), named)])
+    found = read(reader, state)
+    assert found is not None
+    assert found.cause.endswith("store slower by 120 ms than normal, in payments: INSERT [x](y)")
+    assert found.put_down_to(str) == (
+        f"decision/store, +120.0 ms a decision over normal, {said} (as of {AT_NS})"
+    )
+    causes = [each.text for each in found.timeline if each.kind == "cause"]
+    assert causes == [said]
+    text = markdown(found, TODAY_NS)
+    assert "payments: INSERT \\[x\\](y), +120 ms in 28 of 30 slow decisions (as of" in text
+    assert f": {fired.reason}\n" in text, "it is not in the reason once more"
+
+
 def test_rule_that_was_taken_back_into_shadow_paged_before(
     reader: Reader, state: AlertStore
 ) -> None:

@@ -13,6 +13,7 @@ from dashboard.read.alerts.wording import (
     companion_dollars,
     incident_of,
     packets_of,
+    without_calls,
 )
 from dashboard.read.packet_rows import KeptPackets
 from tests.support.alerts.builders import event
@@ -61,6 +62,22 @@ def test_cause_of_a_wide_alert_names_the_class_that_it_is_true_of() -> None:
     assert cause_of(slow) == "all / all, most by b/us: store slower by 120 ms than normal"
     silent = replace(slow, blamed_stage="", blamed_class="")
     assert cause_of(silent).startswith("all / all: $9.00/h at risk; b/us loses most of it")
+
+
+def test_cause_names_the_call_where_one_is() -> None:
+    """`store slower by 400 ms`, of two services that have one each."""
+    slower = "slower is payments: INSERT charge, +399 ms in 28 of 30 slow decisions"
+    failed = "first to fail is payments: INSERT charge, in 28 of 30 failed decisions"
+    reason = f"{failed}; {slower}; 16% of its decisions fail; $9.00/h at risk"
+    assert cause_of(event(reason=reason)) == (
+        "checkout / eu-west: 16% of its decisions fail, first in payments: INSERT charge, store"
+        " slower by 120 ms than normal, in payments: INSERT charge"
+    )
+    several = "slower is no one call: a: b +9.0 ms, c: d +8.0 ms and 2 more in 30 slow decisions"
+    assert cause_of(event(reason=f"{several}; $9.00/h at risk")) == (
+        "checkout / eu-west: store slower by 120 ms than normal, in no one call"
+    )
+    assert without_calls(reason) == "16% of its decisions fail; $9.00/h at risk"
 
 
 def test_packets_are_told_in_words() -> None:
