@@ -39,6 +39,16 @@ def failing_percent(reason: str) -> float:
     return float(found[2]) if found else 0.0
 
 
+def rate_text(rate: str, over: str) -> str:
+    """Return what a reason says an hour costs, by the newest seconds alone."""
+    return f"{rate} at the rate of the last {over}"
+
+
+def has_rate(reason: str) -> bool:
+    """Return whether a reason says what an hour costs."""
+    return "/h at the rate of the last " in reason
+
+
 def focus_text(focus: object) -> str:
     """Return what a reason says of the class that it is about, of several."""
     return f"{focus} loses most of it"

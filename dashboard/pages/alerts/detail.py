@@ -8,8 +8,6 @@ from urllib.parse import quote, unquote
 
 from dash import Dash, Input, State, dcc, html
 
-from alerts.rules.ledger import RATE_S
-from collector.core.clock import NS_PER_S
 from dashboard.pages.alerts.acts import ACT_OUTPUTS, act_parts, act_values, register_acts
 from dashboard.pages.alerts.lines import state_of
 from dashboard.pages.alerts.links import (
@@ -24,7 +22,7 @@ from dashboard.pages.charts.intervals import interval_bar, interval_text
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, facts_list, kpi, page, panel
 from dashboard.pages.states import Found, answering, state, state_outputs
-from dashboard.read.alerts.detail import ELSEWHERE, AlertDetail, Companion, read_alert
+from dashboard.read.alerts.detail import ELSEWHERE, AlertDetail, Companion, rate_of_when, read_alert
 from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.timeline import Moment
@@ -216,11 +214,8 @@ def _money(alert: AlertDetail, zone: Zone, now_ns: int) -> dict[str, object]:
     if not alert.is_open:
         at_risk, note = "over", f"ended at {zone.dated_at(alert.at_ns, now_ns)}"
     if rate is not None and low is not None and high is not None:
-        when = "now" if alert.is_now else f"at {zone.dated_at(alert.at_ns, now_ns)}"
-        over_s = min(alert.window_s, RATE_S) if alert.is_now else alert.window_s
-        over = span_of_time(over_s * NS_PER_S)
         at_risk = f"{usd(rate)} / h"
-        said = f"{when}, over {'its newest ' if alert.is_now else ''}{over}"
+        said = rate_of_when(alert, lambda ns: zone.dated_at(ns, now_ns))
         said += without_text(alert.now_missing_ns)
         note = [interval_bar(rate, low, high), f"{interval_text(low, high)} · {said}"]
     lost: object = UNKNOWN

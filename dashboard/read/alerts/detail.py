@@ -18,11 +18,12 @@ from alerts.people.notes import Note, Notes, ack_of
 from alerts.people.silences import Silence, Silences
 from alerts.rows import AlertEvent, calls_of, failing_of, failing_percent
 from alerts.rules.base import RuleConfig
+from alerts.rules.ledger import RATE_S
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.deliveries import Deliveries, Delivery
 from alerts.state.sqlite import AlertStore
 from alerts.state.transitions import Phase
-from collector.core.clock import NS_PER_DAY
+from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import StoreUnavailableError
 from dashboard.read.alerts.exemplars import Exemplar, exemplars
 from dashboard.read.alerts.listing import (
@@ -42,7 +43,7 @@ from dashboard.read.alerts.wording import cause_of, segment_of
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.read.reader import ALERTS_COUNTED_MAX, Reader
 from dashboard.read.rows import Range, Reference
-from dashboard.units import Zone
+from dashboard.units import Zone, span_of_time
 
 EXEMPLARS_MAX: Final = 3
 MOMENTS_MAX: Final = 200
@@ -202,6 +203,17 @@ def read_alert(
         incident_sum=together,
         timeline=happened[:MOMENTS_MAX],
     )
+
+
+def rate_of_when(alert: AlertDetail, at: Callable[[int], str]) -> str:
+    """Return of when the rate of an alert is, and over what; `at` writes an instant.
+
+    What a change of the alert says is of fewer seconds than what it costs now.
+    """
+    if not alert.is_now:
+        return f"at {at(alert.at_ns)}, at the rate of its newest seconds then"
+    over = span_of_time(min(alert.window_s, RATE_S) * NS_PER_S)
+    return f"now, over its newest {over}"
 
 
 @dataclass(frozen=True, slots=True)

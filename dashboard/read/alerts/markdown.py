@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
-from dashboard.read.alerts.detail import AlertDetail, Companion
+from dashboard.read.alerts.detail import AlertDetail, Companion, rate_of_when
 from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.wording import companion_dollars, incident_of, packets_of, without_calls
 from dashboard.units import UNKNOWN, ms, percent, usd, utc_iso, without_text
@@ -44,7 +44,7 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
     yield f"- State: {alert.state}{shadow}, {since} (as of {_at(now_ns)})"
     yield f"- Rule: {alert.rule} ({alert.severity})"
     ends = alert.low_usd_per_h, alert.high_usd_per_h
-    when = f"now{without_text(alert.now_missing_ns)}" if alert.is_now else f"at {_at(alert.at_ns)}"
+    when = rate_of_when(alert, _at) + (without_text(alert.now_missing_ns) if alert.is_now else "")
     over = "nothing, it is over"
     rate = _money(alert.usd_per_h, *ends, f" / h {when}") if alert.is_open else over
     yield f"- At risk: {rate}"

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from alerts.people.notes import ACK, Note
 from alerts.people.silences import Silence
-from alerts.rows import AlertEvent, calls_of
+from alerts.rows import AlertEvent, calls_of, has_rate
 from alerts.state.deliveries import Delivery, Rest
 from dashboard.units import Zone, signed_ms, usd
 
@@ -47,7 +47,10 @@ def timeline(
 def _changes(events: Sequence[AlertEvent]) -> Iterator[Moment]:
     for before, event in pairwise([None, *events]):
         assert event is not None
-        cost = f"; {usd(event.revenue_at_risk_usd_per_h)} / h at risk" if event.is_priced else ""
+        cost = ""  # but of what the reason does not say: each figure stands once
+        if event.is_priced and not has_rate(event.reason):
+            rate = usd(event.revenue_at_risk_usd_per_h)
+            cost = f"; {rate} / h at the rate of its newest seconds"
         if event.from_state == event.to_state:
             if before is None or blamed(before) != blamed(event):
                 yield Moment(event.at_ns, "cause", "", _suspect(event))

@@ -316,6 +316,8 @@ def test_store_that_is_away_leaves_the_rest(world: Connections, state: AlertStor
     assert (found.lost_usd, found.exemplars) == (None, [])
     assert found.usd_per_h == Decimal("7407.407340"), "as of its last change"
     assert not found.is_now
+    then = utc_iso(AT_NS)[:19] + "Z"
+    assert f"/ h at {then}, at the rate of its newest seconds then (90 %" in markdown(found, 0)
     assert "the store does not answer" in found.unknown[0]
     with pytest.raises(StoreUnavailableError):
         read(AwayReader(world), state, "another")
@@ -351,5 +353,5 @@ def test_markdown_marks_nothing_that_a_sender_wrote(reader: Reader, state: Alert
     text = markdown(found, TODAY_NS)
     assert text.startswith("# offer.select / eu-west: store slower by 120 ms than normal\n")
     assert "\\!\\[x\\](http://e/)\\<script\\> \\# big" in text
-    assert "$15.00 / h now (90 %: $3.75 to $45.00)" in text
+    assert "$15.00 / h now, over its newest 60 s (90 %: $3.75 to $45.00)" in text
     assert "Share of the budget: 2.5 % of $10.00 in 30 days" in text
