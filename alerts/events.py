@@ -103,7 +103,7 @@ def _with_failures(reason: str, last: AlertEvent) -> str:
     """Return why an alert ends or falls silent, and that it was about failures and calls."""
     percent = failing_percent(last.reason)
     failed = [f"{percent:g}% of {_whose(last.reason)} failed"] if percent else []
-    return "; ".join([*calls_of(last.reason), reason, *failed])
+    return "; ".join([reason, *failed, *calls_of(last.reason)])
 
 
 def _whose(reason: str) -> str:

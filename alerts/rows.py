@@ -65,6 +65,12 @@ def calls_of(reason: str) -> list[str]:
     return [found[1] for found in _CALLS.finditer(reason)]
 
 
+def without_calls(reason: str) -> str:
+    """Return a reason without what it says of calls, where that is told beside it."""
+    calls = calls_of(reason)
+    return "; ".join(part for part in reason.split("; ") if part not in calls)
+
+
 def calls_text(reason: str) -> tuple[str, str]:
     """Return the call that is the first to fail, and the slower one, "" for none that is named.
 

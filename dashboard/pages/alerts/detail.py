@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 
 from dash import Dash, Input, State, dcc, html
 
+from alerts.rows import without_calls
 from dashboard.pages.alerts.acts import ACT_OUTPUTS, act_parts, act_values, register_acts
 from dashboard.pages.alerts.lines import state_of
 from dashboard.pages.alerts.links import (
@@ -26,7 +27,7 @@ from dashboard.read.alerts.detail import ELSEWHERE, AlertDetail, Companion, rate
 from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.timeline import Moment
-from dashboard.read.alerts.wording import companion_dollars, incident_of, packets_of, without_calls
+from dashboard.read.alerts.wording import companion_dollars, incident_of, packets_of
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.read.scope import parse_scope
 from dashboard.units import (
@@ -254,7 +255,7 @@ def _facts(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
     reason = without_calls(alert.reason)
     why = html.Span(f"at {at(alert.reason_ns)}: {reason}", className="whole-line")
     facts: list[tuple[str, object]] = [
-        ("Cause", suspect),
+        ("Cause", html.Span(suspect, className="whole-line")),
         ("Who looks after it", _owner(alert, zone, now_ns)),
     ]
     if alert.note:
@@ -337,7 +338,7 @@ def _ways(alert: AlertDetail, context: PageContext, now_ns: int) -> list[Compone
     """Return where to go on from the decisions that show it."""
     kind = "failed" if is_of_failures(alert) else "late"
     found = [dcc.Link(f"all {kind} ones", href=decisions_href(alert))]
-    if kind == "late" and alert.exemplars:
+    if alert.exemplars and (alert.blamed or kind == "late"):
         href = explore_href(alert, context.reference.of(alert.of_action), now_ns)
         found += [" · ", dcc.Link("what do they share?", href=href)]
     return found

@@ -147,7 +147,7 @@ class AlertDetail:
             failing += f", {said}" if failing and "failed decisions" in said else ""
             segment += f", {said}" if segment and "slow decisions" in said else ""
         if failing and segment and self.failing_ns == self.blamed_ns:
-            failing, segment = "", f"{failing}, {segment}"
+            failing, segment = "", f"{failing}; {segment}"
         parts = ((failing, self.failing_ns), (segment, self.blamed_ns))
         return "; ".join(f"{text} (as of {at(ns)})" for text, ns in parts if text)
 

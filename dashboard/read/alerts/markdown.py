@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
+from alerts.rows import without_calls
 from dashboard.read.alerts.detail import AlertDetail, Companion, rate_of_when
 from dashboard.read.alerts.rows import OPEN_STATES
-from dashboard.read.alerts.wording import companion_dollars, incident_of, packets_of, without_calls
+from dashboard.read.alerts.wording import companion_dollars, incident_of, packets_of
 from dashboard.units import UNKNOWN, ms, percent, usd, utc_iso, without_text
 
 # A sender's text must not become a link, an image, a table or HTML where it is pasted.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, Protocol
 
-from alerts.rows import calls_of, calls_text, failing_of, focus_of
+from alerts.rows import calls_text, failing_of, focus_of
 from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.units import count, counted, ms, percent, shorten, signed_ms, usd
@@ -117,13 +117,6 @@ def companion_dollars(usd_per_h: Decimal | None, lost_usd: Decimal | None) -> st
 
 def _lost(lost_usd: Decimal | None) -> str:
     return "loss unknown" if lost_usd is None else f"{usd(lost_usd)} lost"
-
-
-def without_calls(reason: str) -> str:
-    """Return a reason without what it says of calls, where that is told beside it."""
-    for said in calls_of(reason):
-        reason = reason.replace(f"{said}; ", "", 1)
-    return reason
 
 
 def segment_of(blamed: str, excess_ns: int) -> str:

@@ -47,6 +47,9 @@ def test_slow_call_is_named_beside_its_segment(scene: Scene) -> None:
     write_paths(scene.client)
     assert scene.judge() == 0
     assert len(events(scene)) == 2, "it is named once"
+    scene.go_on(60)
+    assert scene.judge() == 1
+    assert calls_of(events(scene)[-1].reason) == calls_of(named.reason), "it cools, and was that"
 
 
 def test_call_that_is_slower_than_elsewhere_is_held_against_elsewhere(scene: Scene) -> None:

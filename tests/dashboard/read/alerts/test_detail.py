@@ -114,7 +114,7 @@ def test_decisions_that_show_it_failed_or_are_late(own_world: Connections, tmp_p
     assert [(each.decision_id, each.is_error) for each in found.exemplars] == [("d-10", 1)]
     assert late.exemplars[0].decision_id == "d-10"
     text = markdown(found, TODAY_NS)
-    assert "- Cause: 8% of its decisions fail, decision/store, +120.0 ms a decision" in text
+    assert "- Cause: 8% of its decisions fail; decision/store, +120.0 ms a decision" in text
     assert text.startswith("# offer.select / eu-west: 8% of its decisions fail, store slower by")
     assert "ms, failed\n" in text
 

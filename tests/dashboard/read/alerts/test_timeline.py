@@ -55,6 +55,19 @@ def test_rate_of_a_change_stands_once() -> None:
     assert line.text == f"inactive → firing: {rate}, 3% of it"
 
 
+def test_calls_have_a_line_where_they_are_named() -> None:
+    """And none where news of the failures came, of which the calls are not read yet."""
+    again = {"from_state": "firing", "to_state": "firing"}
+    slower = "slower is payments: INSERT charge, +399 ms in 28 of 30 slow decisions"
+    reasons = (f"{slower}; because", "30% of its decisions fail; because")
+    events = [event(seq=2 + at, reason=why, **again) for at, why in enumerate(reasons)]
+    lines = timeline([event(), *events], [], [], [], Zone(), NOW_NS)
+    assert [(each.kind, each.text.partition(": ")[2]) for each in lines[:2]] == [
+        ("changed", "30% of its decisions fail; because"),
+        ("cause", slower.partition(": ")[2]),
+    ]
+
+
 def test_end_of_a_silence_has_its_day_by_the_clock_of_the_reader() -> None:
     """One of forty hours read as if it ended tonight, and by UTC whatever clock was chosen."""
     ends_ns, matchers = NOW_NS + 40 * NS_PER_HOUR, parse_matchers(["rule=burn"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from alerts.rows import failing_of
+from alerts.rows import failing_of, without_calls
 from dashboard.read.alerts.counts import Counts
 from dashboard.read.alerts.listing import AtRisk, IncidentSum
 from dashboard.read.alerts.wording import (
@@ -13,7 +13,6 @@ from dashboard.read.alerts.wording import (
     companion_dollars,
     incident_of,
     packets_of,
-    without_calls,
 )
 from dashboard.read.packet_rows import KeptPackets
 from tests.support.alerts.builders import event
@@ -78,6 +77,7 @@ def test_cause_names_the_call_where_one_is() -> None:
         "checkout / eu-west: store slower by 120 ms than normal, in no one call"
     )
     assert without_calls(reason) == "16% of its decisions fail; $9.00/h at risk"
+    assert without_calls(f"no decisions for 60 s; {slower}") == "no decisions for 60 s"
 
 
 def test_packets_are_told_in_words() -> None:
