@@ -20,6 +20,7 @@ from alerts.rules.base import RuleConfig
 from alerts.rules.dead_man import DeadManConfig
 from alerts.rules.kinds import KINDS, parse_rule
 from alerts.signature import key_of
+from collector.core.clock import NS_PER_S
 from collector.core.config import Address, LocalPath, Section
 from collector.core.errors import DecodeError
 
@@ -151,6 +152,10 @@ class AlertsConfig(Section):
                     f"{entry!r} is no network; write one as 10.0.0.0/8, or a host name"
                 ) from None
         return entries
+
+    def is_silent(self, newest_ns: int, until_ns: int) -> bool:
+        """Return whether alerts call it no data, where all is known up to an instant."""
+        return until_ns - newest_ns > round((self.lateness_s + self.nodata_s) * NS_PER_S)
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

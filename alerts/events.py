@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from alerts.evidence.search import Found
-from alerts.rows import AlertEvent, CaptureRequest, failing_percent, focus_of, focus_text
+from alerts.rows import AlertEvent, CaptureRequest, calls_of, failing_percent, focus_of, focus_text
 from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig, duration_text, share_text
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Transition
@@ -100,9 +100,10 @@ def with_suspect_of(event: AlertEvent, last: AlertEvent) -> AlertEvent:
 
 
 def _with_failures(reason: str, last: AlertEvent) -> str:
-    """Return why an alert ends or falls silent, and that it was about failures."""
+    """Return why an alert ends or falls silent, and that it was about failures and calls."""
     percent = failing_percent(last.reason)
-    return f"{reason}; {percent:g}% of {_whose(last.reason)} failed" if percent else reason
+    failed = [f"{percent:g}% of {_whose(last.reason)} failed"] if percent else []
+    return "; ".join([reason, *failed, *calls_of(last.reason)])
 
 
 def _whose(reason: str) -> str:

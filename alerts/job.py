@@ -16,6 +16,7 @@ from alerts.delivery.routing import PAGE_NOBODY, Routing
 from alerts.delivery.telling import AnyRule, Telling
 from alerts.events import closing_event, transition_event, with_suspect, with_suspect_of
 from alerts.evidence.ledger import Ledger
+from alerts.evidence.naming import Naming
 from alerts.evidence.search import SuspectSearch
 from alerts.metrics import Pass
 from alerts.people.calendars import Calendars
@@ -48,9 +49,7 @@ from collector.core.errors import StoreUnavailableError, first_line
 from collector.core.log import get_logger
 from collector.store.connect import Connections
 
-_FORGET_NS = NS_PER_DAY
-_KEEP_NS = 30 * NS_PER_DAY
-_PRUNE_NS = NS_PER_HOUR
+_FORGET_NS, _KEEP_NS, _PRUNE_NS = NS_PER_DAY, 30 * NS_PER_DAY, NS_PER_HOUR
 
 _log = get_logger("alerts")
 
@@ -110,12 +109,12 @@ class AlertsJob:
         self._promotions = Promotions(self._memory)
         self.routing = Routing(self._memory, config)
         self._telling = Telling(self._rules, self._reader, self._search, self._memory, self.routing)
+        self._naming = Naming(self._reader, self._search, self._memory)
         self._ledger = Ledger(self._reader, self._memory, self.routing.is_shadow)
         self.last_pass: Pass | None = None
         self.rules_loaded = len(self._rules)
         self.outlets = Outlets(self._memory, config, counters, dashboard_url)
-        self._started_ns = self._readable_ns = 0
-        self._pruned_ns = 0
+        self._started_ns = self._readable_ns = self._pruned_ns = 0
         self._watch = ClockWatch(state_path.with_suffix(".clock"))
         if shadows := self.routing.shadows:
             _log.warning("rules_in_shadow", rules=", ".join(shadows), detail=PAGE_NOBODY)
@@ -165,6 +164,7 @@ class AlertsJob:
             _log.warning("held_alert_not_told", reason=first_line(error))
             failed.append(error)
         self.last_pass = Pass(now_ns, moment.known_ns, len(failed))
+        self._naming.run_once(moment)
         mirror(self._memory, self._store)
         self._prune(now_ns)
         if failed:

@@ -18,6 +18,13 @@ _FAILING: Final = re.compile(
 )
 # Of the reason of an alert about several classes: what it says else is of this one.
 _FOCUS: Final = re.compile(r"; ([^;]+) loses most of it(?=$|;)")
+# Of the reason of an alert whose calls are named (evidence/calls.py).
+_CALLS: Final = re.compile(
+    r"(?:^|; )((?:slower|first to fail) is [^;]+ (?:slow|failed) decisions)(?=;|$)"
+)
+_CALL: Final = re.compile(
+    r"(slower|first to fail) is (no one call(?=:)|.+(?=, (?:\+[\d.]+ ms )?in \d+ of \d+ ))"
+)
 
 
 def failing_of(reason: str) -> str:
@@ -32,6 +39,16 @@ def failing_percent(reason: str) -> float:
     return float(found[2]) if found else 0.0
 
 
+def rate_text(rate: str, over: str) -> str:
+    """Return what a reason says an hour costs, by the newest seconds alone."""
+    return f"{rate} at the rate of the last {over}"
+
+
+def has_rate(reason: str) -> bool:
+    """Return whether a reason says what an hour costs."""
+    return "/h at the rate of the last " in reason
+
+
 def focus_text(focus: object) -> str:
     """Return what a reason says of the class that it is about, of several."""
     return f"{focus} loses most of it"
@@ -41,6 +58,26 @@ def focus_of(reason: str) -> str:
     """Return the class of several that a reason is about, "" where it is about all it names."""
     found = _FOCUS.search(reason)
     return found[1] if found else ""
+
+
+def calls_of(reason: str) -> list[str]:
+    """Return what a reason says of the calls that are slower, or the first to fail; in order."""
+    return [found[1] for found in _CALLS.finditer(reason)]
+
+
+def without_calls(reason: str) -> str:
+    """Return a reason without what it says of calls, where that is told beside it."""
+    calls = calls_of(reason)
+    return "; ".join(part for part in reason.split("; ") if part not in calls)
+
+
+def calls_text(reason: str) -> tuple[str, str]:
+    """Return the call that is the first to fail, and the slower one, "" for none that is named.
+
+    `no one call` where it is in several.
+    """
+    names = {found[1]: found[2] for found in map(_CALL.match, calls_of(reason)) if found}
+    return names.get("first to fail", ""), names.get("slower", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,10 @@ from collector.core.log import get_logger
 _log = get_logger("alerts")
 
 # What was usual: the class in the ten minutes before the window, while no alert about it fired.
-_BASELINE_NS = 10 * NS_PER_MINUTE
+BASELINE_NS = 10 * NS_PER_MINUTE
 _BEFORE = "before"
 # An hour has enough decisions to find the segment; more only cost time.
-_SEARCHED_NS_MAX = NS_PER_HOUR
+SEARCHED_NS_MAX = NS_PER_HOUR
 _EXEMPLARS = 3
 # An excess that moved by less than this share is the same suspect.
 _EXCESS_MOVED = 0.1
@@ -98,7 +98,7 @@ class SuspectSearch:
                 small part of an hour, and its excess is thinned by all that was well before.
             end_ns: of the windows.
         """
-        starts_ns = [end_ns - min(each * NS_PER_S, _SEARCHED_NS_MAX) for each in windows_s]
+        starts_ns = [end_ns - min(each * NS_PER_S, SEARCHED_NS_MAX) for each in windows_s]
         first_ns = starts_ns[-1]
         before, without = self._usual(subject, first_ns)
         every = list[Found]()
@@ -121,15 +121,15 @@ class SuspectSearch:
         A fault that comes and goes would be measured from itself: what burned is left out, unless
         too little is left.
         """
-        from_ns = max(0, end_ns - _BASELINE_NS)
-        alight = self._alight(subject, from_ns, end_ns)
+        from_ns = max(0, end_ns - BASELINE_NS)
+        alight = self.alight(subject, from_ns, end_ns)
         if alight:
             times = self._segment_times(subject.action, from_ns, end_ns, alight)
             if subject.region in times and times[subject.region].decisions >= DECISIONS_MIN:
                 return times, alight
         return self._segment_times(subject.action, from_ns, end_ns), []
 
-    def _alight(self, subject: Subject, from_ns: int, end_ns: int) -> list[tuple[int, int]]:
+    def alight(self, subject: Subject, from_ns: int, end_ns: int) -> list[tuple[int, int]]:
         """Return when alerts about a class fired; none where their mirror cannot be read.
 
         A cause that is less exact is better than an alert that is not told of.
@@ -162,11 +162,11 @@ class SuspectSearch:
             __file__,
             action=subject.action,
             region=subject.region,
-            usual_from_ns=max(0, before_ns - _BASELINE_NS),
+            usual_from_ns=max(0, before_ns - BASELINE_NS),
             usual_end_ns=before_ns,
             from_ns=start_ns,
             end_ns=end_ns,
-            **_intervals(without),
+            **left_out(without),
         )
         if not decisions or loss_usd <= 0:
             return None
@@ -181,7 +181,7 @@ class SuspectSearch:
 
         Where many fail, those that failed: they lost all that they are worth. Of failures no other.
         """
-        from_ns = max(0, end_ns - window_s * NS_PER_S, end_ns - _SEARCHED_NS_MAX)
+        from_ns = max(0, end_ns - window_s * NS_PER_S, end_ns - SEARCHED_NS_MAX)
         rows = self._reader.rows(
             "exemplars",
             __file__,
@@ -213,10 +213,10 @@ class SuspectSearch:
         if found_ns is None:
             found = self.at(subject, windows_s, end_ns)
             return found if found.suspect is not None or _is_news(last, found.failing) else None
-        searched_ns = min(windows_s[-1] * NS_PER_S, _SEARCHED_NS_MAX)
-        from_ns = found_ns - searched_ns - _BASELINE_NS
+        searched_ns = min(windows_s[-1] * NS_PER_S, SEARCHED_NS_MAX)
+        from_ns = found_ns - searched_ns - BASELINE_NS
         revisions = self._revisions(subject.action, from_ns, found_ns)
-        start_ns = end_ns - min(windows_s[0] * NS_PER_S, _SEARCHED_NS_MAX)
+        start_ns = end_ns - min(windows_s[0] * NS_PER_S, SEARCHED_NS_MAX)
         failing = self._failing(subject, start_ns, start_ns, end_ns, ())
         is_news = _is_news(last, failing)
         if revisions == self._searched.get(last.episode_id, (0, 0)) and not is_news:
@@ -241,7 +241,7 @@ class SuspectSearch:
             action=action,
             from_ns=from_ns,
             end_ns=end_ns,
-            **_intervals(without),
+            **left_out(without),
         )
         return {
             str(region): SegmentTimes(
@@ -258,7 +258,7 @@ class SuspectSearch:
         return int(revisions), int(newest_ns)
 
 
-def _intervals(without: Sequence[tuple[int, int]]) -> dict[str, list[int]]:
+def left_out(without: Sequence[tuple[int, int]]) -> dict[str, list[int]]:
     """Return the parameters of a statement that leaves intervals out."""
     return {
         "without_from_ns": [begin_ns for begin_ns, _ in without],

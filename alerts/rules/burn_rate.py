@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
-from alerts.rows import MICRO_USD, UNKNOWN, Dollars
+from alerts.rows import MICRO_USD, UNKNOWN, Dollars, rate_text
 from alerts.rules.base import Cost, attributed_s, duration_text, is_much, missing_s, share_text
 from alerts.rules.tiers import DollarBurnConfig, Tier
 from alerts.state.transitions import Status
@@ -184,7 +184,8 @@ def burn_of(rule: DollarBurnConfig, losses: Losses) -> Burn:
     unknown = {each: _unknown(rule, each, losses) for each in rule.tiers}
     reason = why
     if status in (Status.BREACHED, Status.BURNING):
-        summary = _three_ways(rule, tier, risk_usd_per_h, share, exhaustion_s)
+        risk = rate_text(f"{_usd(risk_usd_per_h)}/h", duration_text(newest.seconds))
+        summary = _three_ways(rule, tier, risk, share, exhaustion_s)
         factor = losses.factor(tier.long_window_s)
         planned = "" if factor == 1 else f"; calendars allow {factor:.3g} times the usual loss"
         reason = f"{summary}; {why}{planned}; {_provenance(long)}"
@@ -326,7 +327,7 @@ def _bounded(rule: DollarBurnConfig, long: Window) -> str:
 def _three_ways(
     rule: DollarBurnConfig,
     tier: Tier,
-    risk_usd_per_h: Decimal,
+    risk: str,
     share: float,
     exhaustion_s: float | None,
 ) -> str:
@@ -336,7 +337,7 @@ def _three_ways(
         gone = f"the rest of it gone in {duration_text(exhaustion_s)}"
         rest = gone if exhaustion_s >= 1 else "nothing of it is left"
     return (
-        f"{_usd(risk_usd_per_h)}/h at risk, {share_text(share)} of the {rule.budget_days:g} d "
+        f"{risk}, {share_text(share)} of the {rule.budget_days:g} d "
         f"budget in {duration_text(tier.long_window_s)}, {rest}"
     )
 

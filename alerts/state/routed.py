@@ -17,6 +17,11 @@ FROM states JOIN events USING (episode_id)
 WHERE states.phase IN (?, ?)
     AND events.seq = (SELECT max(seq) FROM events AS e WHERE e.episode_id = states.episode_id)
 """
+_UNJUDGED = """
+SELECT events.row FROM states JOIN events USING (episode_id)
+WHERE states.is_unknown AND states.phase NOT IN (?, ?)
+    AND events.seq = (SELECT max(seq) FROM events AS e WHERE e.episode_id = states.episode_id)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,11 @@ def open_alerts(memory: AlertStore) -> list[OpenAlert]:
     rows = memory.rows(_OPEN, ALIGHT)
     found = [OpenAlert(row[0], row[1], event_from_json(row[2])) for row in rows]
     return sorted(found, key=lambda alert: (alert.started_ns, alert.episode_id))
+
+
+def unjudged(memory: AlertStore) -> list[AlertEvent]:
+    """Return the latest event of what did not fire when its data stopped."""
+    return [event_from_json(row[0]) for row in memory.rows(_UNJUDGED, ALIGHT)]
 
 
 def fires(memory: AlertStore, rule: str, subject: Subject) -> bool:

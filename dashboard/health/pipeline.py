@@ -94,6 +94,7 @@ class Stage:
     again: Mapping[str, int] = field(default_factory=dict)  # what senders shall bring again
     role: str = ""  # of the other processes that it is passed in, "" for this one
     unsaid_s: float = 0.0  # of `behind_s`: so long those may say nothing where nothing is new
+    quiet_s: float = 0.0  # of `received`: nothing came for so long is worth a look; 0 is never
 
     @property
     def status(self) -> Status:
@@ -102,7 +103,8 @@ class Stage:
             return "bad"
         limits = LIMITS.get(self.name)
         if limits is None:
-            return "ok"
+            is_quiet = self.behind_s is not None and 0 < self.quiet_s < self.behind_s
+            return "warn" if is_quiet else "ok"
         if self.behind_s is None:
             return "warn"
         behind_s = self.behind_s - self.unsaid_s
@@ -121,6 +123,11 @@ class Stage:
             return (
                 "what comes is refused: the disk of collector.wal_dir cannot be written: "
                 f"{self.fault}; free space or repair the disk"
+            )
+        if self.quiet_s:
+            return (
+                "nothing came for longer than alerts.nodata_s, and alerts cannot be judged "
+                "meanwhile: see that senders run and reach the receiver"
             )
         if self.role:
             said = "has not said yet how far it is" if self.behind_s is None else _STOPPED
@@ -158,11 +165,13 @@ class Stages:
             # Rules judge what is attributed, so theirs is as old as what is known of that.
             is_told = not self._is_own("attributed") and _ROLES[name] != "collect"
             unsaid_s = UNWRITTEN_NS_MAX / NS_PER_S if is_told else 0.0
+            quiet_s = service.settings.alerts.nodata_s if name == "received" else 0.0
+            seconds = (unsaid_s, quiet_s)
             if self._is_own(name):
                 told = (down.get(name, ()), faults.get(name, ""), again.get(name, {}))
-                stages.append(Stage(name, behind_s, lost[name], *told, unsaid_s=unsaid_s))
+                stages.append(Stage(name, behind_s, lost[name], *told, "", *seconds))
             else:
-                stages.append(Stage(name, behind_s, {}, role=_ROLES[name], unsaid_s=unsaid_s))
+                stages.append(Stage(name, behind_s, {}, (), "", {}, _ROLES[name], *seconds))
         return stages
 
     def _passed(self, now_ns: int) -> dict[str, int | None]:

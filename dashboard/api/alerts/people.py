@@ -26,7 +26,7 @@ from alerts.state.acts import Act
 from alerts.state.deliveries import Deliveries, Delivery, Rest
 from alerts.state.external import ExternalAlert, ExternalAlerts
 from alerts.state.owned import read_owned
-from alerts.state.routed import open_alerts
+from alerts.state.routed import open_alerts, unjudged
 from alerts.state.sqlite import AlertStore
 from alerts.state.transitions import Phase
 from collector.core.clock import Clock
@@ -141,7 +141,7 @@ class OpenAlerts:
     """
 
     alerts: list[OpenAlertRow]
-    counts: Counts  # of these alerts
+    counts: Counts  # of these alerts, and of live ones that cannot be judged and did not fire
     incidents: list[Incident]  # of these alerts, the dearest first
     external: list[ExternalAlert]
     at_risk: Dollars
@@ -277,7 +277,7 @@ def _open(memory: AlertStore, reader: Reader, now_ns: int) -> OpenAlerts:
     own = [row.owned for row in rows if row.owned is not None]
     return OpenAlerts(
         alerts=rows,
-        counts=count_alerts(rows),
+        counts=count_alerts([*rows, *(row_of([each]) for each in unjudged(memory))]),
         incidents=_incidents(rows),
         external=ExternalAlerts(memory).seen(now_ns, now_ns),
         at_risk=sum((each.at_risk for each in own), Dollars()),

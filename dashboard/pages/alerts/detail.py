@@ -8,13 +8,13 @@ from urllib.parse import quote, unquote
 
 from dash import Dash, Input, State, dcc, html
 
-from alerts.rules.ledger import RATE_S
-from collector.core.clock import NS_PER_S
+from alerts.rows import without_calls
 from dashboard.pages.alerts.acts import ACT_OUTPUTS, act_parts, act_values, register_acts
 from dashboard.pages.alerts.lines import state_of
 from dashboard.pages.alerts.links import (
     alert_href,
     decisions_href,
+    explore_href,
     is_of_failures,
     overview_href,
     safe_href,
@@ -23,7 +23,7 @@ from dashboard.pages.charts.intervals import interval_bar, interval_text
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, facts_list, kpi, page, panel
 from dashboard.pages.states import Found, answering, state, state_outputs
-from dashboard.read.alerts.detail import ELSEWHERE, AlertDetail, Companion, read_alert
+from dashboard.read.alerts.detail import ELSEWHERE, AlertDetail, Companion, rate_of_when, read_alert
 from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.timeline import Moment
@@ -162,9 +162,7 @@ def show(context: PageContext, episode_id: str, zone: Zone) -> Found:
         "alert-facts.children": _facts(found, zone, now_ns),
         **_others(found, zone, now_ns),
         "alert-exemplars.children": _exemplars(found, zone, now_ns),
-        "alert-exemplars-note.children": dcc.Link(
-            f"all {'failed' if is_of_failures(found) else 'late'} ones", href=decisions_href(found)
-        ),
+        "alert-exemplars-note.children": _ways(found, context, now_ns),
         "alert-timeline.children": _timeline(found.timeline, zone),
         "alert-timeline-note.children": f"newest first, times in {zone.city}",
         **act_values(found, refusal, zone, now_ns),
@@ -217,11 +215,8 @@ def _money(alert: AlertDetail, zone: Zone, now_ns: int) -> dict[str, object]:
     if not alert.is_open:
         at_risk, note = "over", f"ended at {zone.dated_at(alert.at_ns, now_ns)}"
     if rate is not None and low is not None and high is not None:
-        when = "now" if alert.is_now else f"at {zone.dated_at(alert.at_ns, now_ns)}"
-        over_s = min(alert.window_s, RATE_S) if alert.is_now else alert.window_s
-        over = span_of_time(over_s * NS_PER_S)
         at_risk = f"{usd(rate)} / h"
-        said = f"{when}, over {'its newest ' if alert.is_now else ''}{over}"
+        said = rate_of_when(alert, lambda ns: zone.dated_at(ns, now_ns))
         said += without_text(alert.now_missing_ns)
         note = [interval_bar(rate, low, high), f"{interval_text(low, high)} · {said}"]
     lost: object = UNKNOWN
@@ -256,10 +251,11 @@ def _facts(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
     def at(ns: int) -> str:
         return zone.dated_at(ns, now_ns)
 
-    suspect = alert.put_down_to or "no segment stands out"
-    why = html.Span(f"at {at(alert.reason_ns)}: {alert.reason}", className="whole-line")
+    suspect = alert.put_down_to(at) or f"no segment stands out (as of {at(alert.blamed_ns)})"
+    reason = without_calls(alert.reason)
+    why = html.Span(f"at {at(alert.reason_ns)}: {reason}", className="whole-line")
     facts: list[tuple[str, object]] = [
-        ("Cause", f"{suspect}; this and the title as of {at(alert.blamed_ns)}"),
+        ("Cause", html.Span(suspect, className="whole-line")),
         ("Who looks after it", _owner(alert, zone, now_ns)),
     ]
     if alert.note:
@@ -338,6 +334,16 @@ def _runbook(url: str) -> object:
         return "none in its settings"
     href = safe_href(url)
     return html.A(url, href=href, target="_blank", rel="noreferrer") if href else url
+
+
+def _ways(alert: AlertDetail, context: PageContext, now_ns: int) -> list[Component]:
+    """Return where to go on from the decisions that show it."""
+    kind = "failed" if is_of_failures(alert) else "late"
+    found = [dcc.Link(f"all {kind} ones", href=decisions_href(alert))]
+    if alert.exemplars and (alert.blamed or kind == "late"):
+        href = explore_href(alert, context.reference.of(alert.of_action), now_ns)
+        found += [" · ", dcc.Link("what do they share?", href=href)]
+    return found
 
 
 def _exemplars(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:

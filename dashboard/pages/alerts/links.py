@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from dashboard.pages.explore.box import with_box
 from dashboard.read.alerts.detail import AlertDetail
+from dashboard.read.decisions.brush import format_between, format_latency
 from dashboard.read.scope import WINDOWS, Scope, format_scope
 
 # What is shown after an alert's end, to see that it is over.
@@ -32,6 +34,17 @@ def decisions_href(alert: AlertDetail) -> str:
     kind = ("failed" if is_of_failures(alert) else "late", "1")
     filters = (("segment", alert.blamed), kind) if alert.blamed else (kind,)
     return "/decision" + format_scope(replace(_scope(alert), filters=(*filters, ("sort", "lost"))))
+
+
+def explore_href(alert: AlertDetail, target_ns: int, now_ns: int) -> str:
+    """Return what the late decisions of one alert share: its time over their target in a box."""
+    scope, until_ns = _scope(alert), now_ns if alert.is_open else alert.at_ns
+    from_ns = alert.since_ns - alert.window_s * NS_PER_S
+    box = {
+        "brush": format_between(max(from_ns, until_ns - scope.window_ns), until_ns),
+        "brush_ms": format_latency(target_ns / NS_PER_MS, None),
+    }
+    return "/explore" + format_scope(with_box(scope, box, now_ns))
 
 
 def is_of_failures(alert: AlertDetail) -> bool:

@@ -24,6 +24,7 @@ STAGES: Final = (
 )
 _LATE: Final = "late"  # beside attributed: what happened long before it was received
 _STAGE, _SIGNAL = "stage.", "signal."
+_QUIET: Final = "stage.received"
 _OURS: Final = "stage.logged"  # is known to who receives alone
 _LOST: Final = "lost: "
 _AGAIN: Final = "told to come again: "
@@ -57,8 +58,11 @@ def verdict(items: Sequence[HealthItem]) -> str:
     put_off = next((each for each in items if each.name == PUT_OFF), None)
     # What was put off is worked off with late data, which may be none of it.
     order = [*(name for name, _ in STAGES), *([] if put_off else [_LATE])]
-    wrong = [each for each in by_urgency(items) if each.status != "ok" and each is not put_off]
-    behind = [stages[name] for name in order if name in stages and stages[name].status != "ok"]
+    quiet = next((each for each in items if each.name == _QUIET and each.status == "warn"), None)
+    said = (put_off, quiet)  # by the sentence itself
+    wrong = [each for each in by_urgency(items) if each.status != "ok" and each not in said]
+    found = (stages[name] for name in order if name in stages)
+    behind = [each for each in found if each.status != "ok" and each is not quiet]
     if behind:
         first = by_urgency(behind)[0]
         more = len({each.name for each in wrong} - {first.name})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from dash import html
@@ -11,6 +12,7 @@ from collector.core.clock import NS_PER_HOUR
 from dashboard.health.items import HealthItem
 from dashboard.pages.charts.figures import QUANTILE_ERROR, quantile_ns, quantile_text
 from dashboard.pages.charts.intervals import interval_bar, interval_text
+from dashboard.read.alerts.counts import NO_ALERTS
 from dashboard.read.alerts.listing import AtRisk
 from dashboard.read.alerts.losses import Loss
 from dashboard.read.rows import Cell, Evidence, Revenue
@@ -19,12 +21,13 @@ from dashboard.units import UNKNOWN, Zone, count, counted, ms, percent, span_of_
 Note = Any  # text, or a Dash component
 
 
-def now_card(found: AtRisk, decisions: int, past: str = "") -> tuple[str, Note]:
+def now_card(found: AtRisk, silence: str, past: str = "") -> tuple[str, Note]:
     """Return what the alerts that fire cost an hour, with the interval as a bar.
 
     Args:
         found: the sum, and how many alerts there are.
-        decisions: of the window; without any nothing can be said to be well.
+        silence: `no decision since 19:56:05 UTC`, "" while they come: else nothing can be said to
+            be well.
         past: `at 05:53:00 UTC`, of a range that ended; "" of one that goes on to now.
     """
     when = f" {past}" if past else ""
@@ -39,10 +42,13 @@ def now_card(found: AtRisk, decisions: int, past: str = "") -> tuple[str, Note]:
         ]
         return f"{usd(found.usd_per_h)} / h", note
     fires = f"fired{when}" if past else "fires"
-    if found.unpriced or found.counts.unknown:
+    if silence:
+        judged = replace(found.counts, unknown=0)
+        unjudged = f"{counted(found.counts.unknown, 'alert')} cannot be judged, "
+        said = (unjudged if found.counts.unknown else "") + silence
+        return UNKNOWN, said + (f" · {judged.text}" if judged != NO_ALERTS else "") + unpriced
+    if found.unpriced or found.silent:
         return UNKNOWN, f"no alert with money {fires} · {found.counts.text}{unpriced}"
-    if not decisions:
-        return UNKNOWN, "no decision in this window"
     return "nothing", " · ".join((f"no live alert {fires}", *found.counts.parts[1:]))
 
 
@@ -103,8 +109,8 @@ def late_card(revenue: Revenue, window: str) -> tuple[str, str]:
     )
 
 
-def velocity_card(revenue: Revenue) -> tuple[str, str]:
-    """Return what was earned an hour, its basis, and over what time."""
+def velocity_card(revenue: Revenue, silence: str) -> tuple[str, str]:
+    """Return what was earned an hour, its basis, over what time, and that it is over."""
     per_hour = revenue.per_hour
     if per_hour is None:
         return UNKNOWN, "no valued decision in this window"
@@ -114,6 +120,7 @@ def velocity_card(revenue: Revenue) -> tuple[str, str]:
         note += f" · {count(revenue.unknown_amounts)} sales of unknown amount"
     if revenue.unvalued:
         note += f" · {count(revenue.unvalued)} of unknown value"
+    note += f" · {silence}" if silence else ""
     # Where it takes two lines the second is `/ h`.
     return f"{usd(revenue.earned_usd * per_hour)} /\u00a0h", note
 

@@ -80,6 +80,7 @@ class MoneyRead:
     alerts: list[AlertRow]
     at_risk: AtRisk  # by those that fire
     start: Start | None  # of a store without a decision
+    silence: str  # since when no decision came, in words; "" while they come
     contradiction: str  # of what every dollar rests on: outcomes.complete; "" where there is none
 
     @property
@@ -231,6 +232,7 @@ def read(context: PageContext, query: str) -> MoneyRead:
     health = context.items()
     revenue = reader.revenue(seen)
     alerts, at_risk = alerts_at_risk(reader, seen)
+    attributed = context.attributed(now_ns)
     return MoneyRead(
         scope=scope,
         seen=seen,
@@ -241,7 +243,7 @@ def read(context: PageContext, query: str) -> MoneyRead:
         start=start.read(context, in_window=revenue.decisions),
         lost=losses(reader, [today])[0],
         day_from_ns=day_from_ns,
-        attributed=context.attributed(now_ns),
+        attributed=attributed,
         alerts=[
             alert
             for alert in with_people(alerts, context.alert_state, now_ns, seen.to_ns)
@@ -250,8 +252,27 @@ def read(context: PageContext, query: str) -> MoneyRead:
             and (alert.state != UNKNOWN or alert.is_open_and_silent)
         ],
         at_risk=at_risk,
+        silence=_silence(context, scope, revenue, attributed, now_ns),
         contradiction=next((item.detail for item in health if item.name == OUTCOMES), ""),
     )
+
+
+def _silence(
+    context: PageContext, scope: Scope, revenue: Revenue, attributed: Attributed, now_ns: int
+) -> str:
+    """Return since when no decision came, "" where one did within what alerts call no data.
+
+    Judged at the end of a range, however long that is.
+    """
+    seen = scope.range_at(now_ns)
+    is_all = scope.until_ns is None and not (seen.action or seen.region)
+    last_ns = attributed.newest_ns if is_all else revenue.last_ns
+    if not last_ns:
+        return "no decision in this window"
+    until_ns = min(attributed.until_ns, seen.to_ns)
+    if not context.alerts.is_silent(last_ns, until_ns):
+        return ""
+    return f"no decision since {scope.zone.dated_at(last_ns, now_ns)}"
 
 
 def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
@@ -260,10 +281,10 @@ def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
     past = as_of(zone, found.now_ns, to_ns)
     lost = lost_card(found.lost, (found.day_from_ns, to_ns), zone, prior_basis)
     cards = {
-        "now": now_card(found.at_risk, revenue.decisions, past),
+        "now": now_card(found.at_risk, found.silence, past),
         "lost": warned(lost, found.contradiction),
         "late": late_card(revenue, found.scope.window),
-        "velocity": warned(velocity_card(revenue), found.contradiction),
+        "velocity": warned(velocity_card(revenue, found.silence), found.contradiction),
     }
     return {
         **scope_view(NAME, found.scope, found.actions, found.regions, to_ns, found.attributed),

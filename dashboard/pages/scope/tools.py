@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
@@ -23,6 +23,7 @@ Component = Any
 
 # What settles, is stored and is attributed is seconds old; beyond this something does not keep up.
 _OLD_NS = 60 * NS_PER_S
+_OLD: Final = "old"
 
 
 def scope_tools(name: str, scope: Scope, *, narrows: bool = True) -> list[Component]:
@@ -182,12 +183,12 @@ def scope_view(
         is_away: the store did not answer, so that nobody knows whether it is empty.
     """
     named = {"action": actions, "region": regions, **(known or {})}
-    said, is_old = _age(scope, to_ns, attributed)
+    said, mark = _age(scope, to_ns, attributed)
     return {
         f"{name}-action.data": _choices("All actions", actions, scope.action),
         f"{name}-region.data": _choices("All regions", regions, scope.region),
         f"{name}-asof.children": said,
-        f"{name}-asof.className": _asof(scope) + (" old" if is_old else ""),
+        f"{name}-asof.className": f"{_asof(scope)} {mark}".rstrip(),
         f"{name}-asof-iso.data": utc_iso(to_ns) + "Z",
         f"{name}-chips.children": [
             *chips(name, scope, named),
@@ -201,25 +202,30 @@ def _asof(scope: Scope) -> str:
     return "note asof" if scope.until_ns is None else "note asof frozen"
 
 
-def _age(scope: Scope, to_ns: int, attributed: Attributed) -> tuple[str, bool]:
-    """Return in words how old and how whole the data are, and whether that is a fault."""
+def _age(scope: Scope, to_ns: int, attributed: Attributed) -> tuple[str, str]:
+    """Return in words how old and how whole the data are, and how that is marked.
+
+    `old` where it is a fault of the service, `quiet` where nothing comes.
+    """
     if not attributed.until_ns:
-        return "no data yet", False
+        return "no data yet", ""
     complete_ns, zone = min(attributed.until_ns, to_ns), scope.zone
     behind_ns, from_ns = to_ns - complete_ns, max(0, to_ns - scope.window_ns)
     if missing_ns := attributed.missing_ns(from_ns, to_ns):
         said, _ = _age(scope, to_ns, replace(attributed, put_off=()))
-        return said + without_text(missing_ns), True
+        return said + without_text(missing_ns), _OLD
     if scope.until_ns is not None:
         begin, end = zone.second(from_ns), zone.second(to_ns)
         said = f"{begin} to {end[11:] if begin[:10] == end[:10] else end} {zone.mark(to_ns)}"
         if behind_ns == 0:
-            return said, False
-        return f"{said}, complete to {zone.dated(complete_ns, to_ns)}", True
+            return said, ""
+        return f"{said}, complete to {zone.dated(complete_ns, to_ns)}", _OLD
+    if attributed.is_silent and behind_ns <= _OLD_NS:  # all is there, and none of it is of now
+        return f"no decision since {zone.dated_at(attributed.newest_ns, to_ns)}", "quiet"
     said = f"as of {zone.dated_at(complete_ns, to_ns)}"
     if behind_ns <= _OLD_NS:
-        return said, False
-    return f"{said}, {span_of_time(behind_ns)} ago", True
+        return said, ""
+    return f"{said}, {span_of_time(behind_ns)} ago", _OLD
 
 
 def _choices(everything: str, values: Sequence[str], chosen: str) -> list[dict[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from alerts.state.transitions import Phase
 from dashboard.units import count
@@ -32,11 +32,11 @@ class Standing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Alerts that fired and are not over, each in one number."""
+    """Alerts that fired and are not over, and live ones that cannot be judged, each once."""
 
     firing: int
     cooling: int  # their condition has ended just now
-    unknown: int  # whose data stopped
+    unknown: int  # whose data stopped; live ones though they never fired
     shadow: int  # of rules in shadow, in whichever of these states
 
     @property
@@ -52,8 +52,14 @@ class Counts:
         return ", ".join(self.parts)
 
 
+NO_ALERTS: Final = Counts(0, 0, 0, 0)
+
+
 def count_alerts(alerts: Iterable[Standing]) -> Counts:
-    """Return how many there are of each; what never fired, or is over, is in none."""
+    """Return how many there are of each; what is over is in none, and what never fired.
+
+    But for live ones that cannot be judged: nobody knows that these would not fire.
+    """
     found = Counter(
         "shadow" if alert.is_shadow else alert.state for alert in alerts if _is_alight(alert)
     )
@@ -62,4 +68,5 @@ def count_alerts(alerts: Iterable[Standing]) -> Counts:
 
 def _is_alight(alert: Standing) -> bool:
     is_open = alert.state in (Phase.FIRING, Phase.COOLING, Phase.UNKNOWN)
-    return is_open and alert.started_ns > 0
+    is_unjudged = alert.state == Phase.UNKNOWN and not alert.is_shadow
+    return is_unjudged or (is_open and alert.started_ns > 0)

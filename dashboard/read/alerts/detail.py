@@ -7,7 +7,7 @@ cannot say while it is away is unknown, and the rest is there.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import takewhile
@@ -16,13 +16,14 @@ from typing import Any, Final
 from alerts.config import AlertsConfig
 from alerts.people.notes import Note, Notes, ack_of
 from alerts.people.silences import Silence, Silences
-from alerts.rows import AlertEvent
+from alerts.rows import AlertEvent, calls_of, failing_of, failing_percent
 from alerts.rules.base import RuleConfig
+from alerts.rules.ledger import RATE_S
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.deliveries import Deliveries, Delivery
 from alerts.state.sqlite import AlertStore
 from alerts.state.transitions import Phase
-from collector.core.clock import NS_PER_DAY
+from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import StoreUnavailableError
 from dashboard.read.alerts.exemplars import Exemplar, exemplars
 from dashboard.read.alerts.listing import (
@@ -38,11 +39,11 @@ from dashboard.read.alerts.listing import (
 from dashboard.read.alerts.losses import with_losses
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.alerts.timeline import Moment, blamed, timeline
-from dashboard.read.alerts.wording import blamed_of, cause_of
+from dashboard.read.alerts.wording import cause_of, segment_of
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.read.reader import ALERTS_COUNTED_MAX, Reader
 from dashboard.read.rows import Range, Reference
-from dashboard.units import Zone
+from dashboard.units import Zone, span_of_time
 
 EXEMPLARS_MAX: Final = 3
 MOMENTS_MAX: Final = 200
@@ -119,7 +120,8 @@ class AlertDetail:
     window_s: int
     reason: str
     reason_ns: int  # of when that is
-    blamed_ns: int  # since when it is put down to that
+    failing_ns: int  # of when the share is that fails, where the reason has one
+    blamed_ns: int  # since when it is put down to that segment
     runbook_url: str
     note: str
     reroute: str  # what the webhook proposed, "" for nothing
@@ -134,10 +136,20 @@ class AlertDetail:
     incident_sum: IncidentSum | None  # of all of them; null: it has no others, or nobody knows
     unknown: list[str]  # what could not be read, and why
 
-    @property
-    def put_down_to(self) -> str:
-        """Return what it is put down to, in words: failures, a segment or both, "" for neither."""
-        return blamed_of(self.reason, self.blamed, self.excess_ns)
+    def put_down_to(self, at: Callable[[int], str]) -> str:
+        """Return what it is put down to, in words: failures, a segment or both, "" for neither.
+
+        Each is told with the calls that it is in, where they are known, and the instant of its
+        figures, which `at` writes.
+        """
+        failing, segment = failing_of(self.reason), segment_of(self.blamed, self.excess_ns)
+        for said in calls_of(self.reason):
+            failing += f", {said}" if failing and "failed decisions" in said else ""
+            segment += f", {said}" if segment and "slow decisions" in said else ""
+        if failing and segment and self.failing_ns == self.blamed_ns:
+            failing, segment = "", f"{failing}; {segment}"
+        parts = ((failing, self.failing_ns), (segment, self.blamed_ns))
+        return "; ".join(f"{text} (as of {at(ns)})" for text, ns in parts if text)
 
 
 def read_alert(
@@ -191,6 +203,17 @@ def read_alert(
         incident_sum=together,
         timeline=happened[:MOMENTS_MAX],
     )
+
+
+def rate_of_when(alert: AlertDetail, at: Callable[[int], str]) -> str:
+    """Return of when the rate of an alert is, and over what; `at` writes an instant.
+
+    What a change of the alert says is of fewer seconds than what it costs now.
+    """
+    if not alert.is_now:
+        return f"at {at(alert.at_ns)}, at the rate of its newest seconds then"
+    over = span_of_time(min(alert.window_s, RATE_S) * NS_PER_S)
+    return f"now, over its newest {over}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +315,7 @@ def _detail(
         window_s=row.window_s,
         reason=row.reason,
         reason_ns=telling(events).at_ns,
+        failing_ns=_failing_ns(events),
         blamed_ns=_blamed_ns(events),
         runbook_url="" if rule is None else rule.runbook_url,
         note="" if rule is None else rule.note,
@@ -311,6 +335,14 @@ def _detail(
 
 def _has_rate(row: AlertRow) -> bool:
     return row.is_priced and row.state in OPEN_STATES and row.state != "unknown"
+
+
+def _failing_ns(events: Sequence[AlertEvent]) -> int:
+    """Return when the share that the reason says of failures was found: later events repeat it."""
+    told = events[: events.index(telling(events)) + 1]
+    share = failing_percent(told[-1].reason)
+    same = takewhile(lambda each: failing_percent(each.reason) == share, reversed(told))
+    return min(each.at_ns for each in same)
 
 
 def _blamed_ns(events: Sequence[AlertEvent]) -> int:

@@ -58,6 +58,7 @@ class AtRisk:
     alerts: int  # that it is the sum of
     unpriced: int  # beside them, of which nobody knows the dollars
     old: int  # counted as of their last change: their newest minutes have no decision
+    silent: int  # beside them, that fired and whose data stopped
     counts: Counts  # of all alerts of the range's classes
 
 
@@ -239,6 +240,7 @@ def _at_risk(alerts: Sequence[AlertRow], lost: ClassLosses, chosen: Subject) -> 
         alerts=len(claims),
         unpriced=len(firing) - len(claims),
         old=len(old),
+        silent=sum(each.is_open_and_silent for each in alerts),
         counts=count_alerts(alerts),
     )
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
-from dashboard.read.alerts.detail import AlertDetail, Companion
+from alerts.rows import without_calls
+from dashboard.read.alerts.detail import AlertDetail, Companion, rate_of_when
 from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.wording import after, companion_dollars, incident_of, packets_of
 from dashboard.units import UNKNOWN, ms, percent, usd, utc_iso, without_text
@@ -44,7 +45,7 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
     yield f"- State: {alert.state}{shadow}, {since} (as of {_at(now_ns)})"
     yield f"- Rule: {alert.rule} ({alert.severity})"
     ends = alert.low_usd_per_h, alert.high_usd_per_h
-    when = f"now{without_text(alert.now_missing_ns)}" if alert.is_now else f"at {_at(alert.at_ns)}"
+    when = rate_of_when(alert, _at) + (without_text(alert.now_missing_ns) if alert.is_now else "")
     over = "nothing, it is over"
     rate = _money(alert.usd_per_h, *ends, f" / h {when}") if alert.is_open else over
     yield f"- At risk: {rate}"
@@ -53,9 +54,9 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
     if alert.budget_share is not None and alert.budget_usd is not None:
         of = f"{usd(alert.budget_usd)} in {alert.budget_days:g} days"
         yield f"- Share of the budget: {percent(alert.budget_share)} of {of}"
-    if alert.put_down_to:
-        yield f"- Cause: {alert.put_down_to} (as of {_at(alert.blamed_ns)})"
-    yield f"- Why, at {_at(alert.reason_ns)}: {_plain(alert.reason)}"
+    if suspect := alert.put_down_to(_at):
+        yield f"- Cause: {_plain(suspect)}"
+    yield f"- Why, at {_at(alert.reason_ns)}: {_plain(without_calls(alert.reason))}"
     if alert.note:
         yield f"- Note of the rule: {_plain(alert.note)}"
     if alert.runbook_url:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, Protocol
 
-from alerts.rows import failing_of, focus_of
+from alerts.rows import calls_text, failing_of, focus_of
 from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.units import count, counted, ms, percent, shorten, signed_ms, usd
@@ -73,15 +73,18 @@ def cause_of(alert: Caused) -> str:
     """
     subject, failing = subject_of(alert), failing_of(alert.reason)
     focus = focus_of(alert.reason)
+    failed_in, slow_in = calls_text(alert.reason)
     if focus and (failing or alert.blamed_stage):
         subject = f"{subject}, most by {shorten(focus, _NAME_MAX)}"
         failing = failing.replace(f"the decisions of {focus}", "its decisions")
+    failing += f", first in {failed_in}" if failing and failed_in else ""
     if not alert.blamed_stage:
         reason = failing or shorten(alert.reason, _REASON_MAX)
         return f"{subject}: {reason or 'no reason was given'}"
     name = _CLASSES.get(alert.blamed_class, alert.blamed_class)
     digits = 0 if abs(alert.blamed_excess_ns) >= 10_000_000 else 1
     slower = f"{name} slower by {ms(alert.blamed_excess_ns, digits)} than normal"
+    slower += f", in {slow_in}" if slow_in else ""
     return f"{subject}: {failing}, {slower}" if failing else f"{subject}: {slower}"
 
 
@@ -121,7 +124,6 @@ def _lost(lost_usd: Decimal | None) -> str:
     return "loss unknown" if lost_usd is None else f"{usd(lost_usd)} lost"
 
 
-def blamed_of(reason: str, blamed: str, excess_ns: int) -> str:
-    """Return what an alert is put down to: failures, a segment or both, "" where nothing is."""
-    segment = f"{blamed}, {signed_ms(excess_ns)} a decision over normal" if blamed else ""
-    return ", ".join(part for part in (failing_of(reason), segment) if part)
+def segment_of(blamed: str, excess_ns: int) -> str:
+    """Return the segment that an alert is put down to, in words, "" where none stands out."""
+    return f"{blamed}, {signed_ms(excess_ns)} a decision over normal" if blamed else ""

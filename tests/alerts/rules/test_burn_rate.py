@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.rows import has_rate
 from alerts.rules.burn_rate import Losses, Window, burn_of, effective_events, lower_bound
 from alerts.state.transitions import Status
 from attribution.core.money import state_in
@@ -78,8 +79,10 @@ def test_burn_says_the_same_alert_three_ways() -> None:
     assert burn.burn == pytest.approx(0.031 * 30 * 86_400 / 60)
     assert burn.exhaustion_s == pytest.approx(8_600 / 18_600 * 3_600)
     assert burn.reason.startswith(
-        "$18,600/h at risk, 3.1% of the 30 d budget in 60 s, the rest of it gone in 28 min; "
+        "$18,600/h at the rate of the last 6 s, 3.1% of the 30 d budget in 60 s, the rest of it"
+        " gone in 28 min; "
     )
+    assert has_rate(burn.reason)
 
 
 def test_burn_is_told_in_the_currency_of_the_amounts() -> None:
@@ -90,7 +93,7 @@ def test_burn_is_told_in_the_currency_of_the_amounts() -> None:
         return burn_of(rule(), losses(window("310"), window("310"))).reason
 
     said = contextvars.copy_context().run(reason)
-    assert said.startswith("186,000 JPY/h at risk, ")
+    assert said.startswith("186,000 JPY/h at the rate of the last 6 s, ")
     assert "$" not in said
 
 

@@ -232,11 +232,11 @@ def test_recorder_that_died_is_named_until_it_is_back_or_ended(apart: Apart) -> 
     cursor.write(apart.clock.ns)
     assert apart.run("serve") == []
     assert apart.health() == ("ok", {})
-    apart.clock.ns += 150 * NS_PER_S
+    apart.clock.ns += 130 * NS_PER_S
     assert apart.run("collect", "spare", "attribute", "alert", "serve") == []
     status, wrong = apart.health()
     assert (status, set(wrong)) == ("warn", {"capture.web.example"})
-    assert wrong["capture.web.example"]["value"] == 150.0
+    assert wrong["capture.web.example"]["value"] == 130.0
     assert wrong["capture.web.example"]["detail"].startswith("`millworth capture` has stopped or")
     cursor.write(apart.clock.ns)
     assert apart.run("serve") == []
@@ -244,7 +244,7 @@ def test_recorder_that_died_is_named_until_it_is_back_or_ended(apart: Apart) -> 
     config = PacketConfig(host="web.example", interface="lo")
     job = PacketJob(config, AttributesConfig(), apart.of["serve"].store, None, Counters())
     job.end(apart.clock.ns + 1)
-    apart.clock.ns += 150 * NS_PER_S
+    apart.clock.ns += 130 * NS_PER_S
     assert apart.run("collect", "spare", "attribute", "alert", "serve") == []
     assert apart.health() == ("ok", {})
 

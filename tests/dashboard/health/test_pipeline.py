@@ -292,3 +292,17 @@ def test_what_was_put_off_is_said_while_it_waits() -> None:
         *("s", "warn"),
     )
     assert "more cores" in item.detail
+
+
+@pytest.mark.parametrize(
+    ("since_s", "status"),
+    [(None, "ok"), (290, "ok"), (310, "warn")],
+    ids=["never", "well", "quiet"],
+)
+def test_receiver_that_nothing_comes_to_is_worth_a_look(since_s: int | None, status: str) -> None:
+    """It was green and `ok` for as long as no alert could be judged."""
+    newest_ns = None if since_s is None else ago(since_s)
+    service = FakeService(flows={Signal.TRACES: flow(newest_ns=newest_ns)})
+    [item] = [each for each in stage_items(service.stages()) if each.name == "stage.received"]
+    assert item.status == status
+    assert ("see that senders run" in item.detail) is (status == "warn")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from alerts.rows import failing_of
+from alerts.rows import calls_of, failing_of
 from alerts.state.deliveries import Rest
 from attribution.core.money import amount
 from collector.core.errors import InputError
@@ -203,6 +203,7 @@ def _line(alert: dict[str, Any]) -> str:
         f"since {utc_text(alert['since_ns'])}",
         failing_of(alert["reason"]),
         f"blamed {alert['blamed']}" if alert["blamed"] else "",
+        *map(plain, calls_of(alert["reason"])),
         f"acknowledged by {plain(ack['actor'])}" if ack else "",
         f"hidden by silence {silenced[0]}" if silenced else "",
         f"explained by {plain(owned['explained_by'])}" if explained else "",

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from alerts.state.sqlite import Update
+from alerts.state.subject import Subject
+from alerts.state.transitions import Phase
 from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.config import StoreConfig
 from collector.core.counters import Counters
@@ -14,7 +18,7 @@ from dashboard.api.app import create_api
 from dashboard.api.context import AppContext
 from dashboard.health.items import NoHealth
 from tests.conftest import NOW_NS
-from tests.support.alerts.builders import EPISODE
+from tests.support.alerts.builders import EPISODE, event, firing_state
 from tests.support.alerts.scene import HURT, write_seconds
 from tests.support.alerts.state_api import StateApi
 from tests.support.dashboard.seed import Seed
@@ -44,6 +48,22 @@ def test_alert_is_acknowledged_and_commented(state_api: StateApi) -> None:
         ("anna", "alert_acknowledged"),
         ("bob", "alert_commented"),
     ]
+
+
+def test_what_cannot_be_judged_is_counted_though_it_never_fired(state_api: StateApi) -> None:
+    """All data had stopped, and the answer was zeros: nobody knew whether anything would fire."""
+    for name, is_shadow in (("a", False), ("b", True)):
+        state = replace(
+            firing_state(), episode_id=name, subject=Subject("checkout", name), started_ns=0,
+            phase=Phase.INACTIVE, is_unknown=True,
+        )  # fmt: skip
+        silent = event(
+            episode_id=name, region=name, to_state="unknown", started_ns=0, is_shadow=is_shadow
+        )
+        state_api.state.record([Update(state, silent)])
+    answer = state_api.send("GET", "/api/v1/alerts/open").json()
+    assert answer["alerts"] == []
+    assert answer["counts"] == {"firing": 0, "cooling": 0, "unknown": 1, "shadow": 0}
 
 
 def test_alerts_that_are_left_out_are_counted(state_api: StateApi) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from alerts.config import AlertsConfig
 from alerts.state.mirror import mirror
@@ -14,12 +15,16 @@ from attribution.jobs.late.put_off import PutOff
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.pages.alerts.detail import show
+from dashboard.pages.explore.page import question_of
+from dashboard.read.decisions.brush import sides
 from dashboard.read.reader import Reader
+from dashboard.read.scope import parse_scope
 from dashboard.units import Zone
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import EPISODE, event, firing_state, rule
 from tests.support.alerts.scene import HURT, write_arrived, write_seconds
 from tests.support.dashboard.app import page_context
+from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS
 
 
 def test_figure_of_now_says_what_is_missing_of_it(store: Connections, tmp_path: Path) -> None:
@@ -83,6 +88,29 @@ def test_incident_is_one_sum_and_its_others_are_folded(store: Connections, tmp_p
     assert "/alerts/e3" not in facts
     assert shown["alert-others-summary.children"] == "3 more of the incident"
     assert others.index("/alerts/e3") < others.index("/alerts/e1")
+
+
+def test_late_decisions_lead_to_what_they_share(own_world: Connections, tmp_path: Path) -> None:
+    """Explore had to be opened, and its box be drawn, by who had just read of when and where."""
+    state, at_ns = AlertStore(tmp_path / "alerts.sqlite"), TODAY_NS - 20 * NS_PER_S
+    fired = event(at_ns=at_ns, started_ns=at_ns, action=ACTIONS[0], region=REGIONS[0], window_s=60)
+    state.record([Update(firing_state(), fired)])
+    with page_context(Reader(own_world), TODAY_NS, alert_state=state) as context:
+        shown = show(context, EPISODE, Zone()).shown["alert-exemplars-note.children"]
+        assert isinstance(shown, list)
+        late, _, shared = shown
+        scope = parse_scope(urlsplit(shared.href).query)
+        asked = question_of(scope, TODAY_NS)
+        before, inside, _ = sides(asked.wanted, asked.brush, asked.against)
+        found = context.compare(before, inside, rest=True)
+    state.close()
+    assert (late.children, shared.children) == ("all late ones", "what do they share?")
+    assert (scope.action, scope.region, scope.filter("brush_ms")) == (
+        ACTIONS[0],
+        REGIONS[0],
+        "80..",
+    )
+    assert found.decisions_after == 5, "those that are late, and in its time"
 
 
 def test_rule_without_dollars_is_not_called_ignorant_of_them(

@@ -23,6 +23,7 @@ from tests.support.dashboard.seed import TODAY_NS
 
 RECEIVED = HealthItem("stage.received", 2.0, "s ago", "ok")
 SILENT = HealthItem("stage.received", 600.0, "s ago", "ok")
+QUIET = replace(SILENT, status="warn", detail="see that senders run")
 NEVER = HealthItem("stage.received", None, "s ago", "ok")
 STORED = HealthItem("stage.stored", 0.0, "s behind", "ok")
 SLOW = HealthItem("stage.stored", 130.0, "s behind", "bad", "the store is slow; lost: 4 unparsable")
@@ -52,6 +53,9 @@ def rows_of(component: Component) -> list[list[object]]:
         pytest.param([SILENT, STORED],
                      "All that came is stored and attributed, but nothing came for 10 min.",
                      id="senders are silent"),
+        pytest.param([QUIET, STORED],
+                     "All that came is stored and attributed, but nothing came for 10 min.",
+                     id="nothing is wrong here, and alerts cannot be judged"),
         pytest.param([NEVER, STORED], "Nothing was received since the service started.",
                      id="nothing came"),
         pytest.param([RECEIVED, SLOW, OFF],

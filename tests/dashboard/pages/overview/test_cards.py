@@ -17,41 +17,55 @@ from dashboard.read.typed_range import typed_range
 from dashboard.units import Zone
 
 NO_USD = Decimal(0)
-NONE = AtRisk(NO_USD, NO_USD, NO_USD, alerts=0, unpriced=0, old=0, counts=Counts(0, 0, 0, 0))
-SILENT = replace(NONE, counts=Counts(0, 0, 1, 0))
+NONE = AtRisk(
+    NO_USD, NO_USD, NO_USD, alerts=0, unpriced=0, old=0, silent=0, counts=Counts(0, 0, 0, 0)
+)
+SILENT = replace(NONE, silent=1, counts=Counts(0, 0, 1, 0))
+QUIET = replace(NONE, counts=Counts(0, 0, 2, 0))  # of classes that were well
+SINCE = "no decision since 19:56:05 UTC"
 SHADOW = replace(NONE, counts=Counts(0, 0, 0, 4))
 UNPRICED = replace(NONE, unpriced=1, counts=Counts(1, 0, 0, 0))
 TWO = AtRisk(
-    Decimal(1130), Decimal(339), Decimal(3847), alerts=2, unpriced=1, old=1,
+    Decimal(1130), Decimal(339), Decimal(3847), alerts=2, unpriced=1, old=1, silent=3,
     counts=Counts(1, 2, 3, 4),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("found", "decisions", "said"),
+    ("found", "silence", "said"),
     [
-        pytest.param(TWO, 9, "$1,130 / h", id="the sum of what fires"),
-        pytest.param(NONE, 9, "nothing", id="all is well"),
-        pytest.param(SHADOW, 9, "nothing", id="nobody was told"),
-        pytest.param(NONE, 0, "unknown", id="no data: nobody knows"),
-        pytest.param(SILENT, 9, "unknown", id="one cannot be judged"),
-        pytest.param(UNPRICED, 9, "unknown", id="fires, without dollars"),
+        pytest.param(TWO, "", "$1,130 / h", id="the sum of what fires"),
+        pytest.param(NONE, "", "nothing", id="all is well"),
+        pytest.param(SHADOW, "", "nothing", id="nobody was told"),
+        pytest.param(NONE, SINCE, "unknown", id="no data: nobody knows"),
+        pytest.param(QUIET, SINCE, "unknown", id="no data, and rules that cannot be judged"),
+        pytest.param(QUIET, "", "nothing", id="a class that was well sleeps, others decide"),
+        pytest.param(SILENT, "", "unknown", id="one that fired cannot be judged"),
+        pytest.param(UNPRICED, "", "unknown", id="fires, without dollars"),
     ],
 )
-def test_money_at_risk_is_never_zero_dollars(found: AtRisk, decisions: int, said: str) -> None:
+def test_money_at_risk_is_never_zero_dollars(found: AtRisk, silence: str, said: str) -> None:
     """`$0.00` is an answer; where nobody knows there is none."""
-    assert now_card(found, decisions)[0] == said
+    assert now_card(found, silence)[0] == said
 
 
 def test_money_at_risk_says_what_it_is_the_sum_of() -> None:
     """How many alerts, over what time, and which of them are not in it."""
-    note: Any = now_card(TWO, 9)[1]
+    note: Any = now_card(TWO, "")[1]
     assert note[1] == (
         "90 %: $339.00 to $3,847, newest 5 min at most · 1 firing, 2 cooling, 3 unknown, 4 in"
         " shadow · 1 as of last change · 1 without money"
     )
-    assert now_card(SHADOW, 9)[1] == "no live alert fires · 4 in shadow"
-    assert now_card(SILENT, 9)[1] == "no alert with money fires · 0 firing, 1 unknown"
+    assert now_card(SHADOW, "")[1] == "no live alert fires · 4 in shadow"
+    assert now_card(SILENT, "")[1] == "no alert with money fires · 0 firing, 1 unknown"
+    assert now_card(QUIET, "")[1] == "no live alert fires · 2 unknown"
+
+
+def test_silence_is_said_before_all_else() -> None:
+    """`no alert with money fires · 1 firing · 1 without money`: the senders were down."""
+    assert now_card(QUIET, SINCE)[1] == f"2 alerts cannot be judged, {SINCE}"
+    assert now_card(NONE, SINCE)[1] == SINCE
+    assert now_card(UNPRICED, SINCE)[1] == f"{SINCE} · 1 firing · 1 without money"
 
 
 def test_cards_of_a_range_of_the_past_say_of_when_they_are() -> None:
@@ -61,7 +75,7 @@ def test_cards_of_a_range_of_the_past_say_of_when_they_are() -> None:
         (NONE, "no live alert fired at 05:53:00 UTC"),
         (UNPRICED, "no alert with money fired at 05:53:00 UTC"),
     ):
-        assert said in str(now_card(found, 9, "at 05:53:00 UTC")[1])
+        assert said in str(now_card(found, "", "at 05:53:00 UTC")[1])
     noon_ns, day_ns = 12 * 3_600 * 10**9, 24 * 3_600 * 10**9
     assert lost_title(Zone(), noon_ns, Zone().day_ns(noon_ns - 1)) == "Lost today"
     assert lost_title(Zone(), noon_ns + day_ns, Zone().day_ns(noon_ns)) == "Lost on 1970-01-01"

@@ -55,6 +55,27 @@ def test_page_says_what_was_put_off_of_its_range(
     assert view["page-asof.className"] == class_name
 
 
+@pytest.mark.parametrize(
+    ("behind_s", "said", "class_name"),
+    [
+        (2, "no decision since 03:23:20 UTC", "note asof quiet"),
+        (90, "as of 03:31:50 UTC, 1.5 min ago", OLD),
+    ],
+)
+def test_page_says_since_when_nothing_comes(behind_s: int, said: str, class_name: str) -> None:
+    """`as of` ran on with the clock, ten minutes after the last decision.
+
+    Where attribution is behind nobody knows that nothing came.
+    """
+    until_ns, newest_ns = NOW_NS - behind_s * NS_PER_S, NOW_NS - 600 * NS_PER_S
+    attributed = Attributed(until_ns, newest_ns=newest_ns, is_silent=True)
+    view = scope_view("page", Scope(), [], [], NOW_NS, attributed)
+    assert view["page-asof.children"] == said
+    assert view["page-asof.className"] == class_name
+    past = scope_view("page", Scope(until_ns=NOW_NS), [], [], NOW_NS + NS_PER_S, attributed)
+    assert "no decision" not in str(past["page-asof.children"])
+
+
 def test_store_without_data_has_no_age() -> None:
     """Nothing is old where nothing ever was."""
     view = scope_view("page", Scope(), [], [], NOW_NS, Attributed(0))

@@ -18,13 +18,17 @@ from tests.support.dashboard.alert_rows import BURN
         ("unknown", False, 1, "0 firing, 1 unknown"),
         ("cooling", True, 1, "0 firing, 1 in shadow"),
         ("unknown", True, 1, "0 firing, 1 in shadow"),
-        ("unknown", False, 0, "0 firing"),
+        ("unknown", False, 0, "0 firing, 1 unknown"),
+        ("unknown", True, 0, "0 firing"),
         ("pending", True, 0, "0 firing"),
         ("resolved", False, 1, "0 firing"),
     ],
 )
 def test_alert_is_counted_once(state: str, is_shadow: bool, started_ns: int, said: str) -> None:
-    """`82 firing`, of which half were in shadow and the others cooled, were three numbers."""
+    """`82 firing`, of which half were in shadow and the others cooled, were three numbers.
+
+    Of a live one that cannot be judged nobody knows that it would not fire.
+    """
     alert = replace(BURN, state=state, is_shadow=is_shadow, started_ns=started_ns)
     assert count_alerts([alert]).text == said
 

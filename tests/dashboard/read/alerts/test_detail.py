@@ -114,7 +114,7 @@ def test_decisions_that_show_it_failed_or_are_late(own_world: Connections, tmp_p
     assert [(each.decision_id, each.is_error) for each in found.exemplars] == [("d-10", 1)]
     assert late.exemplars[0].decision_id == "d-10"
     text = markdown(found, TODAY_NS)
-    assert "- Cause: 8% of its decisions fail, decision/store, +120.0 ms a decision" in text
+    assert "- Cause: 8% of its decisions fail; decision/store, +120.0 ms a decision" in text
     assert text.startswith("# offer.select / eu-west: 8% of its decisions fail, store slower by")
     assert "ms, failed\n" in text
 
@@ -231,6 +231,58 @@ def test_markdown_hands_over_what_the_page_has(own_world: Connections, state: Al
     assert "- Packets: every packet of 299 of 300 requests was kept; the chance that none" in text
 
 
+def test_each_part_of_a_cause_is_told_with_the_instant_of_its_figure(
+    reader: Reader, state: AlertStore
+) -> None:
+    """`16% of its decisions fail (as of 19:43)`: then it was 3.5 %, and a minute later 16 %.
+
+    What repeats the figure afterwards is no news of it.
+    """
+    [fired] = state.events(EPISODE)
+    share = "16% of its decisions fail; $9/h at risk; decision/store takes longer than before"
+    changes = (
+        ("firing", share),
+        ("firing", f"rule burn was promoted; {share}"),
+        ("unknown", "no decisions for 59 s; 16% of its decisions failed"),
+    )
+    found: AlertDetail | None = None
+    for number, (to_state, reason) in enumerate(changes, start=1):
+        later = replace(
+            fired, seq=1 + number, from_state="firing", to_state=to_state, reason=reason,
+            at_ns=AT_NS + 4 * number * NS_PER_S,
+        )  # fmt: skip
+        state.record([Update(replace(firing_state(), seq=1 + number), later)])
+        found = read(reader, state)
+        assert found is not None
+        assert (found.failing_ns, found.blamed_ns) == (AT_NS + 4 * NS_PER_S, AT_NS)
+    assert found is not None
+    begin, then = (utc_iso(at_ns)[:19] + "Z" for at_ns in (AT_NS, AT_NS + 4 * NS_PER_S))
+    segment = f"decision/store, +120.0 ms a decision over normal (as of {begin})"
+    assert f"- Cause: 16% of its decisions failed (as of {then}); {segment}\n" in markdown(found, 0)
+    together = replace(found, blamed_ns=found.failing_ns)
+    assert together.put_down_to(str).endswith(f"over normal (as of {found.failing_ns})")
+    assert together.put_down_to(str).count("as of") == 1
+
+
+def test_calls_stand_with_the_cause_and_once(reader: Reader, state: AlertStore) -> None:
+    """Nothing before the third page said which service was slow."""
+    [fired] = state.events(EPISODE)
+    said = "slower is payments: INSERT [x](y), +120 ms in 28 of 30 slow decisions"
+    named = replace(fired, seq=2, from_state="firing", reason=f"{said}; {fired.reason}")
+    state.record([Update(replace(firing_state(), seq=2), named)])
+    found = read(reader, state)
+    assert found is not None
+    assert found.cause.endswith("store slower by 120 ms than normal, in payments: INSERT [x](y)")
+    assert found.put_down_to(str) == (
+        f"decision/store, +120.0 ms a decision over normal, {said} (as of {AT_NS})"
+    )
+    causes = [each.text for each in found.timeline if each.kind == "cause"]
+    assert causes == [said]
+    text = markdown(found, TODAY_NS)
+    assert "payments: INSERT \\[x\\](y), +120 ms in 28 of 30 slow decisions (as of" in text
+    assert f": {fired.reason}\n" in text, "it is not in the reason once more"
+
+
 def test_rule_that_was_taken_back_into_shadow_paged_before(
     reader: Reader, state: AlertStore
 ) -> None:
@@ -264,6 +316,8 @@ def test_store_that_is_away_leaves_the_rest(world: Connections, state: AlertStor
     assert (found.lost_usd, found.exemplars) == (None, [])
     assert found.usd_per_h == Decimal("7407.407340"), "as of its last change"
     assert not found.is_now
+    then = utc_iso(AT_NS)[:19] + "Z"
+    assert f"/ h at {then}, at the rate of its newest seconds then (90 %" in markdown(found, 0)
     assert "the store does not answer" in found.unknown[0]
     with pytest.raises(StoreUnavailableError):
         read(AwayReader(world), state, "another")
@@ -299,5 +353,5 @@ def test_markdown_marks_nothing_that_a_sender_wrote(reader: Reader, state: Alert
     text = markdown(found, TODAY_NS)
     assert text.startswith("# offer.select / eu-west: store slower by 120 ms than normal\n")
     assert "\\!\\[x\\](http://e/)\\<script\\> \\# big" in text
-    assert "$15.00 / h now (90 %: $3.75 to $45.00)" in text
+    assert "$15.00 / h now, over its newest 60 s (90 %: $3.75 to $45.00)" in text
     assert "Share of the budget: 2.5 % of $10.00 in 30 days" in text

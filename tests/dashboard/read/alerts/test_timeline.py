@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from alerts.people.matchers import parse_matchers
 from alerts.people.silences import Silence
+from alerts.rows import rate_text
 from alerts.state.deliveries import Delivery
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE
 from dashboard.read.alerts.timeline import timeline
@@ -39,7 +40,31 @@ def test_alert_that_is_told_late_has_a_line_of_its_own() -> None:
     lines = timeline([event(), late, other], [], [], [], Zone(), NOW_NS)
     assert [(each.kind, each.text) for each in lines[:2]] == [
         ("cause", "the cause is now egress/store, +120.0 ms a decision"),
-        ("changed", "firing; $7,407 / h at risk: held back for 60 s (a silence); because"),
+        (
+            "changed",
+            "firing; $7,407 / h at the rate of its newest seconds: held back for 60 s (a silence);"
+            " because",
+        ),
+    ]
+
+
+def test_rate_of_a_change_stands_once() -> None:
+    """`$1,327 / h at risk: $1,327/h at risk`, in one line, under a card with another figure."""
+    rate = rate_text("$7,407/h", "5 s")
+    (line,) = timeline([event(reason=f"{rate}, 3% of it")], [], [], [], Zone(), NOW_NS)
+    assert line.text == f"inactive → firing: {rate}, 3% of it"
+
+
+def test_calls_have_a_line_where_they_are_named() -> None:
+    """And none where news of the failures came, of which the calls are not read yet."""
+    again = {"from_state": "firing", "to_state": "firing"}
+    slower = "slower is payments: INSERT charge, +399 ms in 28 of 30 slow decisions"
+    reasons = (f"{slower}; because", "30% of its decisions fail; because")
+    events = [event(seq=2 + at, reason=why, **again) for at, why in enumerate(reasons)]
+    lines = timeline([event(), *events], [], [], [], Zone(), NOW_NS)
+    assert [(each.kind, each.text.partition(": ")[2]) for each in lines[:2]] == [
+        ("changed", "30% of its decisions fail; because"),
+        ("cause", slower.partition(": ")[2]),
     ]
 
 

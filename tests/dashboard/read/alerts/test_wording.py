@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from alerts.rows import failing_of
+from alerts.rows import failing_of, without_calls
 from dashboard.read.alerts.counts import Counts
 from dashboard.read.alerts.listing import AtRisk, IncidentSum
 from dashboard.read.alerts.wording import (
-    blamed_of,
     cause_of,
     companion_dollars,
     incident_of,
@@ -48,9 +47,6 @@ def test_cause_is_that_decisions_fail_where_it_is_about_failures() -> None:
     over = "loss $0.00 < $2.00 in 30 s; 0.4% of its decisions failed"
     assert failing_of(over) == "0.4% of its decisions failed"
     assert failing_of("$2.00/h at risk; no segment stands out") == ""
-    assert blamed_of(reason, "decision/store", 0) == (
-        "100% of its decisions fail, decision/store, +0.0 ms a decision over normal"
-    )
 
 
 def test_cause_of_a_wide_alert_names_the_class_that_it_is_true_of() -> None:
@@ -65,6 +61,23 @@ def test_cause_of_a_wide_alert_names_the_class_that_it_is_true_of() -> None:
     assert cause_of(slow) == "all / all, most by b/us: store slower by 120 ms than normal"
     silent = replace(slow, blamed_stage="", blamed_class="")
     assert cause_of(silent).startswith("all / all: $9.00/h at risk; b/us loses most of it")
+
+
+def test_cause_names_the_call_where_one_is() -> None:
+    """`store slower by 400 ms`, of two services that have one each."""
+    slower = "slower is payments: INSERT charge, +399 ms in 28 of 30 slow decisions"
+    failed = "first to fail is payments: INSERT charge, in 28 of 30 failed decisions"
+    reason = f"{failed}; {slower}; 16% of its decisions fail; $9.00/h at risk"
+    assert cause_of(event(reason=reason)) == (
+        "checkout / eu-west: 16% of its decisions fail, first in payments: INSERT charge, store"
+        " slower by 120 ms than normal, in payments: INSERT charge"
+    )
+    several = "slower is no one call: a: b +9.0 ms, c: d +8.0 ms and 2 more in 30 slow decisions"
+    assert cause_of(event(reason=f"{several}; $9.00/h at risk")) == (
+        "checkout / eu-west: store slower by 120 ms than normal, in no one call"
+    )
+    assert without_calls(reason) == "16% of its decisions fail; $9.00/h at risk"
+    assert without_calls(f"no decisions for 60 s; {slower}") == "no decisions for 60 s"
 
 
 def test_packets_are_told_in_words() -> None:
@@ -83,7 +96,7 @@ def test_packets_are_told_in_words() -> None:
 def test_incident_is_told_as_one() -> None:
     """What nobody knows is said so, and is never zero dollars."""
     usd = Decimal(800)
-    risk = AtRisk(usd, usd, usd, alerts=2, unpriced=0, old=0, counts=Counts(2, 1, 0, 0))
+    risk = AtRisk(usd, usd, usd, alerts=2, unpriced=0, old=0, silent=0, counts=Counts(2, 1, 0, 0))
     found = IncidentSum("a", 4, 1, None, risk, Decimal(70))
     assert incident_of(found, str) == (
         "4 alerts, 2 firing, 1 cooling, $800.00 / h at risk, $70.00 lost so far, since 1"

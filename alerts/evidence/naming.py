@@ -1,0 +1,191 @@
+"""I/O: names the call behind an alert that fires, once the alert is judged and its message is out.
+
+Of some decisions alone, whose spans are read one by one. What cannot be read is not named, and
+holds nothing back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from alerts.evidence.calls import FailedSpan, Path, failed_text, slower_text
+from alerts.evidence.search import BASELINE_NS, SEARCHED_NS_MAX, SuspectSearch, left_out
+from alerts.read.reader import AlertReader
+from alerts.rows import AlertEvent, calls_of, failing_of, focus_of
+from alerts.rules.base import Moment
+from alerts.state.sqlite import AlertStore, Update
+from alerts.state.subject import Subject
+from alerts.state.transitions import AlertState, Phase, Transition
+from attribution.core.segments import CLASSES, SEGMENTS, STAGES
+from collector.core.clock import NS_PER_S
+from collector.core.errors import StoreUnavailableError, first_line
+from collector.core.log import get_logger
+
+_log = get_logger("alerts")
+
+# So many decisions are looked at of those that are slow, as many of before, and of those that fail.
+_DECISIONS_MAX: Final = 50
+_FAILED_SPANS_MAX: Final = 10_000
+# An incident of a hundred classes is named over some passes: none shall wait for it.
+_ALERTS_MAX: Final = 4
+# Spans are there when decisions are judged; a store that is slow may need another pass.
+_TRIES_MAX: Final = 3
+_ELSEWHERE: Final = "takes longer than in other regions"
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    """One decision of a sample."""
+
+    ingress_ns: int
+    decision_id: str
+    trace_id: str
+    segment_ns: int
+
+
+class Naming:
+    """Finds the calls of alerts, and records them as something new that is known of these."""
+
+    def __init__(self, reader: AlertReader, search: SuspectSearch, memory: AlertStore) -> None:
+        self._reader = reader
+        self._search = search
+        self._memory = memory
+        self._tried: dict[tuple[str, int], int] = {}  # by episode and event
+
+    def run_once(self, moment: Moment) -> None:
+        """Name the calls of some alerts that fire and of which none is named."""
+        firing = [
+            (state, last)
+            for state in self._memory.states().values()
+            if state.shown is Phase.FIRING
+            and (last := self._memory.last_event(state.episode_id)) is not None
+        ]
+        there = {(last.episode_id, last.seq) for _, last in firing}
+        self._tried = {key: number for key, number in self._tried.items() if key in there}
+        waiting = [
+            (state, last, of_class)
+            for state, last in firing
+            if (of_class := self._class_of(last)) is not None
+        ]
+        for state, last, of_class in waiting[:_ALERTS_MAX]:
+            key = (last.episode_id, last.seq)
+            self._tried[key] = self._tried.get(key, 0) + 1
+            try:
+                said = "; ".join(filter(None, self._look(last, of_class)))
+            except (ClickHouseError, StoreUnavailableError) as error:
+                _log.warning("calls_not_read", episode_id=key[0], reason=first_line(error))
+                continue
+            if said:
+                self._memory.record([_named(state, last, said, moment)])
+
+    def _class_of(self, last: AlertEvent) -> Subject | None:
+        """Return the class that an alert's cause is of, None where there is nothing to name."""
+        tries = self._tried.get((last.episode_id, last.seq), 0)
+        is_named = bool(calls_of(last.reason)) or tries >= _TRIES_MAX
+        if is_named or not (last.blamed_stage or failing_of(last.reason)):
+            return None
+        evidence, focus = self._memory.evidence_of(last.episode_id), focus_of(last.reason)
+        if evidence is None or (focus and focus != str(evidence[1])):
+            return None
+        return evidence[1]
+
+    def _look(self, last: AlertEvent, of_class: Subject) -> tuple[str, str]:
+        """Return what is said of decisions that fail, and of those that are slow."""
+        end_ns = last.at_ns
+        from_ns = max(0, end_ns - min(last.window_s * NS_PER_S, SEARCHED_NS_MAX))
+        failed = self._failed(of_class, from_ns, end_ns) if failing_of(last.reason) else ""
+        slow = self._slow(last, of_class, from_ns, end_ns) if last.blamed_stage else ""
+        return failed, slow
+
+    def _slow(self, last: AlertEvent, of_class: Subject, from_ns: int, end_ns: int) -> str:
+        segment = (last.blamed_stage, last.blamed_class)
+        place = SEGMENTS.index(segment) + 1
+        if _ELSEWHERE in last.reason:
+            usual = self._sample(of_class, from_ns, end_ns, segment=place, is_same=False)
+        else:
+            usual_ns = max(0, from_ns - BASELINE_NS)
+            alight = self._search.alight(of_class, usual_ns, from_ns)
+            usual = self._sample(of_class, usual_ns, from_ns, segment=place, alight=alight)
+        if not usual:
+            return ""
+        mean_ns = sum(each.segment_ns for each in usual) // len(usual)
+        least_ns = mean_ns + last.blamed_excess_ns // 2
+        slow = self._sample(of_class, from_ns, end_ns, segment=place, least_ns=least_ns)
+        at = STAGES.index(segment[0]), CLASSES.index(segment[1])
+        during, then = (
+            [path.times_in(*at) for path in self._paths(of).values()] for of in (slow, usual)
+        )
+        return slower_text(during, then)
+
+    def _failed(self, of_class: Subject, from_ns: int, end_ns: int) -> str:
+        sample = self._sample(of_class, from_ns, end_ns, segment=1, is_failed=True)
+        paths = self._paths(sample)
+        traces = {each.decision_id: each.trace_id for each in sample}
+        rows = self._rows(
+            "failed_spans",
+            trace_ids=sorted({traces[name] for name in paths}),
+            from_ns=from_ns,
+            end_ns=end_ns,
+            limit=_FAILED_SPANS_MAX,
+        )
+        found: dict[str, list[FailedSpan]] = {}
+        for trace_id, span_id, parent_id, at_ns in rows:
+            found.setdefault(str(trace_id), []).append(FailedSpan(span_id, parent_id, at_ns))
+        return failed_text([*paths.values()], [found.get(traces[name], []) for name in paths])
+
+    def _sample(
+        self,
+        of_class: Subject,
+        from_ns: int,
+        end_ns: int,
+        *,
+        segment: int,
+        least_ns: int = 0,
+        is_same: bool = True,
+        is_failed: bool = False,
+        alight: Sequence[tuple[int, int]] = (),
+    ) -> list[_Decision]:
+        rows = self._rows(
+            "sampled",
+            action=of_class.action,
+            region=of_class.region,
+            from_ns=from_ns,
+            end_ns=end_ns,
+            segment=segment,
+            least_ns=least_ns,
+            is_same=int(is_same),
+            is_failed=int(is_failed),
+            limit=_DECISIONS_MAX,
+            **left_out(alight),
+        )
+        return [_Decision(*row) for row in rows]
+
+    def _paths(self, of: Sequence[_Decision]) -> dict[str, Path]:
+        """Return the paths of decisions by their ids, of those whose spans are kept."""
+        rows = self._rows(
+            "paths",
+            ingress_ns=[each.ingress_ns for each in of],
+            decision_ids=[each.decision_id for each in of],
+        )
+        return {str(row[0]): Path(*row[1:]) for row in rows}
+
+    def _rows(self, name: str, **parameters: Any) -> list[Any]:  # noqa: ANN401  of a statement
+        return self._reader.rows(name, __file__, **parameters)
+
+
+def _named(state: AlertState, last: AlertEvent, said: str, moment: Moment) -> Update:
+    """Return what records the calls: of the window that the event before is of, as its figures."""
+    transition = Transition.while_firing(state, last.at_ns)
+    event = replace(
+        last,
+        seq=transition.seq,
+        from_state=transition.from_state.value,
+        to_state=transition.to_state.value,
+        recorded_ns=moment.now_ns,
+        reason=f"{said}; {last.reason}",
+    )
+    return Update(replace(state, seq=transition.seq), event)

@@ -1,0 +1,108 @@
+"""Which call is behind a slow segment, or behind failures: named where one is, and only there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from alerts.evidence.calls import BEFORE_FIRST, FailedSpan, Path, failed_text, slower_text
+from alerts.rows import calls_of, calls_text, failing_of
+from attribution.core.segments import COMPUTE, DECISION, INGRESS, NETWORK, STORE, UNTRACED
+from collector.core.clock import NS_PER_MS
+
+SHOP, PRICE, PAY = "shop: POST /buy", "pricing: SELECT price", "payments: INSERT charge"
+SENT_DECISION = (DECISION + 1) << 2
+
+
+def ms(*spans: int) -> list[tuple[int, int]]:
+    """Return sections between milliseconds, two of them each."""
+    pairs = zip(spans[::2], spans[1::2], strict=True)
+    return [(begin * NS_PER_MS, end * NS_PER_MS) for begin, end in pairs]
+
+
+# Ingress 0 to 10 ms, and decision from there: the root waits for pricing's store, then for that of
+# payments, which a service between them calls.
+PATH = Path(
+    bounds_ns=[0, 10 * NS_PER_MS, 10 * NS_PER_MS, 90 * NS_PER_MS, 100 * NS_PER_MS],
+    root_ns=2 * NS_PER_MS,
+    base_ns=0,
+    parents=[0, 0, 0, 2, 3],
+    services=["shop", "pricing", "shop", "payments", "payments"],
+    names=["POST /buy", "SELECT price", "POST /pay", "POST /pay", "INSERT charge"],
+    traits=[COMPUTE, STORE, NETWORK, COMPUTE | SENT_DECISION, STORE],
+    sections=[ms(2, 20, 30, 35, 85, 100), ms(20, 30), ms(35, 40), ms(40, 50), ms(50, 85)],
+    span_ids=[1, 2, 3, 4, 5],
+)
+
+
+def test_time_of_a_segment_is_told_apart_by_calls() -> None:
+    """Services may have equal stores, of which one is slow; a gap is of whose span it lies in."""
+    of_store = PATH.times_in(DECISION, STORE)
+    assert of_store == {PRICE: 10 * NS_PER_MS, PAY: 35 * NS_PER_MS}
+    own = PATH.times_in(DECISION, COMPUTE)
+    assert own == {SHOP: 20 * NS_PER_MS, "payments: POST /pay": 10 * NS_PER_MS}
+    assert PATH.times_in(INGRESS, COMPUTE) == {SHOP: 8 * NS_PER_MS}
+    assert PATH.times_in(INGRESS, UNTRACED) == {BEFORE_FIRST: 2 * NS_PER_MS}
+
+
+def slow(times: int, **of: int) -> list[dict[str, int]]:
+    """Return so many decisions with milliseconds by call."""
+    names = {"shop": SHOP, "price": PRICE, "pay": PAY}
+    return [{names.get(key, key): value * NS_PER_MS for key, value in of.items()}] * times
+
+
+@pytest.mark.parametrize(
+    ("during", "said"),
+    [
+        pytest.param(slow(30, price=10, pay=405),
+                     f"slower is {PAY}, +400 ms in 30 of 30 slow decisions", id="of two stores"),
+        pytest.param(slow(28, price=10, pay=405) + slow(2, price=410, pay=5),
+                     f"slower is {PAY}, +373 ms in 28 of 30 slow decisions", id="in most of them"),
+        pytest.param(slow(15, price=10, pay=405) + slow(15, price=410, pay=5),
+                     f"slower is no one call: {PRICE} +200 ms, {PAY} +200 ms in 30 slow decisions",
+                     id="each in half: none by chance"),
+        pytest.param(slow(9, price=10, pay=5, a=9, b=8, c=7, d=6),
+                     "slower is no one call: a +9.0 ms, b +8.0 ms and 2 more in 9 slow decisions",
+                     id="many, each a bit"),
+        pytest.param(slow(27, price=10, pay=9) + slow(3, price=10, pay=4_005),
+                     f"slower is {PAY}, +404 ms in 30 of 30 slow decisions", id="some far slower"),
+        pytest.param(slow(2, price=10, pay=405), "", id="two are chance"),
+        pytest.param(slow(30, price=10, pay=5), "", id="nothing is slower"),
+        pytest.param([], "", id="no spans"),
+    ],
+)  # fmt: skip
+def test_call_is_named_where_one_carries_most(during: list[dict[str, int]], said: str) -> None:
+    """And by how many of the decisions that were looked at it is so."""
+    assert slower_text(during, slow(8, price=10, pay=5)) == said
+    assert slower_text(during, slow(7, price=10, pay=5)) == "", "too few to know what is usual"
+
+
+def test_first_to_fail_is_where_failures_come_from() -> None:
+    """Whoever called it failed too, and is named by every other tool."""
+    up = [FailedSpan(1, 0, 100), FailedSpan(3, 1, 85), FailedSpan(4, 3, 84), FailedSpan(5, 4, 80)]
+    said = f"first to fail is {PAY}, in 3 of 4 failed decisions"
+    assert failed_text([PATH] * 4, [up, up, up[2:], []]) == said
+    apart = [*up, FailedSpan(2, 1, 30)]
+    assert failed_text([PATH] * 3, [apart] * 3).startswith(f"first to fail is {PRICE}, in 3 of 3")
+    alien = [FailedSpan(99, 1, 5)]
+    assert failed_text([PATH] * 4, [up, up, alien, []]) == "", "of half the spans are not there"
+    both = failed_text([PATH] * 4, [up, up, [apart[-1]], [apart[-1]]])
+    assert both == f"first to fail is no one call: {PAY} in 2, {PRICE} in 2 of 4 failed decisions"
+
+
+def test_reason_holds_what_is_said_of_calls() -> None:
+    """A sender's name ends no part of it, and stands for nothing else in it."""
+    odd = replace(PATH, names=["x"] * 4 + ["a, +9 ms; 50% of its decisions fail; b\n" + "c" * 90])
+    during = [odd.times_in(DECISION, STORE)] * 3
+    slower = slower_text(during, slow(8, price=10))
+    failed = failed_text([odd] * 3, [[FailedSpan(5, 4, 1)]] * 3)
+    reason = f"held back for 5 min (silence 3); {failed}; {slower}; 16% of its decisions fail; $9/h"
+    assert calls_of(reason) == [failed, slower]
+    assert failing_of(reason) == "16% of its decisions fail"
+    name = odd.call(4)
+    assert calls_text(reason) == (name, name)
+    assert len(name) < 80
+    several = slower_text(slow(9, price=20, pay=15), slow(8, price=10, pay=5))
+    assert calls_text(f"{several}; $9/h") == ("", "no one call")
+    assert calls_text("$9/h; no segment stands out") == ("", "")
