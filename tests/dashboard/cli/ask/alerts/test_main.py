@@ -165,7 +165,7 @@ def test_figure_of_now_says_how_much_of_its_window_is_not_attributed(
     found = [each["now_missing_ns"] for each in (listed, report, known)]
     assert found == [40 * NS_PER_S] * 3
     told = state_api.send("GET", f"/api/v1/alerts/{EPISODE}/report?format=markdown").text
-    assert " / h now, without 40 s still to be attributed (90 %: " in told
+    assert " / h now, over its newest 60 s, without 40 s still to be attributed (90 %: " in told
 
     write_seconds(state_api.store.client(), began_ns, 40, HURT, 120)
     show_open(state_api.client, as_json=False)
