@@ -21,13 +21,8 @@ from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decisions.page import wanted_of
 from dashboard.pages.explore.box import FIELDS, form, late_query, typed_box, without_box
 from dashboard.pages.explore.figure import MODES, amount, heatmap, said
-from dashboard.pages.explore.ranked import (
-    listed,
-    populations,
-    rows_of_segments,
-    rows_of_values,
-    sentence,
-)
+from dashboard.pages.explore.ranked import failed_line, listed, rows_of_segments, rows_of_values
+from dashboard.pages.explore.sentence import populations, sentence
 from dashboard.pages.parts import Component, chart, page, panel, table
 from dashboard.pages.scope.chips import choices
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
@@ -130,14 +125,14 @@ def layout(query: str, context: PageContext) -> Component:
                     "explore-values",
                     "Whose decisions they are",
                     html.Div(id="explore-values", className="explore-list"),
-                    note="dollars beyond their share of the others, dearest first",
+                    note="lost by failures and lateness, beyond their share; dearest first",
                     wide="span-7",
                 ),
                 panel(
                     "explore-segments",
                     "Where their time went",
                     html.Div(id="explore-segments", className="explore-list"),
-                    note="between decisions of equal action and region",
+                    note="between decisions of equal action and region; without failures",
                     wide="span-5",
                 ),
             ],
@@ -302,11 +297,12 @@ def _found(
     places = (asked.scope, asked.brush, asked.seen)
     enough = found.before is not None and found.after is not None
     return {
-        "explore-said.children": sentence(found),
+        "explore-said.children": sentence(found, asked.other),
         "explore-why-note.children": notes,
-        "explore-values.children": listed(
-            rows_of_values(found, asked.other), *places, "Values by dollars"
-        ) if enough else "",
+        "explore-values.children": [
+            *failed_line(found, asked.other, *places),
+            *listed(rows_of_values(found, asked.other), *places, "Values by dollars"),
+        ] if enough else "",
         "explore-segments.children": listed(
             rows_of_segments(found), *places, "Segments by dollars"
         ) if enough else "",

@@ -102,7 +102,9 @@ def test_cells_of_several_days_name_their_day(busy: Connections) -> None:
 def test_a_box_names_the_region_and_the_segment(context: PageContext) -> None:
     """The whole way from an address to the sentence, by the code of /api/v1/compare."""
     shown = explore.why(context, parse_scope("?window=5m&brush_ms=120.."))
-    assert str(shown["explore-said.children"]).startswith("region eu-west, in decision/store")
+    assert str(shown["explore-said.children"]).startswith(
+        "region eu-west, all of the box, in decision/store"
+    )
     assert f"In the box: {SLOW} decisions" in text_of(shown["explore-why-note.children"])
     assert "assumed rate" not in str(shown["explore-said.children"])
     assert "100.0 % of the box (n 40)" in text_of(shown["explore-values.children"])
