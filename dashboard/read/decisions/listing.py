@@ -51,7 +51,8 @@ class DecisionRow:
     worst_ns: int
     is_error: bool
     packets: bool  # linked to it
-    value_usd: Decimal | None  # expected, had it neither failed nor been late
+    value_usd: Decimal | None  # what it is worth, had it neither failed nor been late
+    is_stated: bool  # its value is what its sender stated; else it is that of its class
     loss_usd: Decimal | None  # by failure or lateness, at the median slope
     loss_low_usd: Decimal | None
     loss_high_usd: Decimal | None
@@ -365,6 +366,7 @@ def _row(
         worst_ns=row["worst_ns"],
         is_error=bool(row["is_error"]),
         packets=bool(fact["packets"]),
+        is_stated=priced is not None and known and bool(priced["is_stated"]),
         **dollars,
         earned=None if earned is None else earned.amount,
         converted=None if earned is None else earned.converted,

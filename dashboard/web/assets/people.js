@@ -23,8 +23,7 @@
   }
 
   const at = (what) => () => what + " at " + window.millworth.clock(Date.now());
-  const dollars = (value) =>
-    window.millworth.amount(Number(value).toLocaleString("en", { maximumFractionDigits: 2 }));
+  const dollars = (value) => window.millworth.usd(value);
   const byWhom = (name) => ((name || "").trim() ? { actor: name.trim() } : {});
   const lines = (text) =>
     (text || "")

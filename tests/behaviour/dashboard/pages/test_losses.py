@@ -1,4 +1,4 @@
-"""The money of a comparison is that of the list of its decisions, failures and all."""
+"""What decisions lost is one figure: in a comparison, in the list, and of one of them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from attribution.jobs.attribution import AttributionJob
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
+from dashboard.pages.decision import page as decision_page
 from dashboard.pages.explore import page as explore
 from dashboard.read.reader import Reader
 from dashboard.read.scope import parse_scope
-from dashboard.units import utc_iso
+from dashboard.units import Zone, usd, utc_iso
 from tests.conftest import ManualClock
-from tests.support.attribution.stored import BASE_NS, decision, put_sales, put_spans
+from tests.support.attribution.stored import (
+    BASE_NS,
+    decision,
+    put_sales,
+    put_spans,
+    span_id,
+    trace_id,
+)
 from tests.support.dashboard.app import Api, page_context
 
 UNTIL = f"{utc_iso(BASE_NS + 400 * NS_PER_S)}Z"
@@ -95,3 +103,29 @@ def test_the_page_says_how_much_is_failures_and_leads_to_them(failing: Connectio
     assert "of it by failures (20.0 % failed, 0.0 % of the rest)" in said
     assert f"{FAILED} failed (20.0 %), $" in str(shown["explore-why-note.children"])
     assert "failed=1" in str(shown["explore-values.children"])
+
+
+@pytest.mark.parametrize(("name", "by"), [("d396", "its class"), ("d0", "what its sender stated")])
+def test_one_decision_is_worth_the_same_wherever_it_is_shown(
+    failing: Connections, name: str, by: str
+) -> None:
+    """The list, the page and the panel of a span had three answers, two of them called expected."""
+    wanted = trace_id(name)
+    api = Api(failing)
+    listed = api.send("GET", "/api/v1/decisions", params={**SCOPE, "low_ms": "120", "limit": "200"})
+    [row] = [each for each in listed.json()["decisions"] if each["decision_id"] == wanted]
+    span = {"decision_id": wanted, "span_id": span_id("post")}
+    panel = api.send("GET", "/api/v1/waterfall/span", params=span).json()["money"]
+    names = ("value_usd", "is_stated", "loss_usd", "loss_low_usd", "loss_high_usd")
+    assert [panel[each] for each in names] == [row[each] for each in names]
+    with page_context(Reader(failing)) as context:
+        found = decision_page.read(context, wanted)
+    assert found is not None
+    shown = decision_page.show(found, Zone())
+    head = str(shown["decision-said.children"])
+    low, high = (usd(Decimal(row[f"loss_{end}_usd"])) for end in ("low", "high"))
+    lost = f"lost {usd(Decimal(row['loss_usd']))} (90 %: {low} to {high})"
+    assert f"{lost}, worth {usd(Decimal(row['value_usd']))} by {by}" in head
+    # What the sender stated is named so, and once.
+    assert ("stated by the sender: $4.00" in head) == (by == "its class")
+    assert "expected" not in head + str(shown["decision-facts.children"])
