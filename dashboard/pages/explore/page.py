@@ -132,7 +132,7 @@ def layout(query: str, context: PageContext) -> Component:
                     "explore-segments",
                     "Where their time went",
                     html.Div(id="explore-segments", className="explore-list"),
-                    note="between decisions of equal action and region; without failures",
+                    note="by equal action and region; also below the target, no failures",
                     wide="span-5",
                 ),
             ],
@@ -239,9 +239,18 @@ def heat(context: PageContext, scope: Scope, kept: KeptCells) -> dict[str, objec
         **scope_view(NAME, scope, actions, regions, seen.to_ns, attributed, named),
         "explore-add.data": choices(named),
         "explore-heatmap.figure": heatmap(
-            found.cells, mode, seen, found.step_ns, target_ns, asked.brush, zone.axis(seen.to_ns)
+            found.cells,
+            mode,
+            seen,
+            found.step_ns,
+            target_ns,
+            asked.brush,
+            zone.axis(seen.to_ns),
+            is_empty=attributed.is_empty,
         ),
-        "explore-heat-note.children": f"{decisions}. Drag a box over what is odd.",
+        "explore-heat-note.children": ""
+        if attributed.is_empty
+        else f"{decisions}. Drag a box over what is odd.",
         "explore-heatmap-box.aria-label": (
             f"Latency of {decisions} from {zone.dated(seen.from_ns, now_ns)}"
             f" to {zone.dated_at(seen.to_ns, now_ns)}; type a box in the fields below"
@@ -265,7 +274,8 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
     if asked.brush.is_empty:
         later = "Ranked here once something is brushed."
         lists = {f"explore-{name}.children": later for name in ("values", "segments")}
-        return shown | {"explore-said.children": _guide(), **lists}
+        guide = _guide(is_empty=context.attributed(now_ns).is_empty)
+        return shown | {"explore-said.children": guide, **lists}
     before, inside, is_rest = sides(asked.wanted, asked.brush, asked.against)
     try:
         found = context.compare(before, inside, rest=is_rest)
@@ -309,7 +319,10 @@ def _found(
     }  # fmt: skip
 
 
-def _guide() -> Component:
+def _guide(*, is_empty: bool) -> Component:
+    if is_empty:
+        way = dcc.Link("see how to send the first one", href="/")
+        return html.Div(["No decision is here yet: ", way, "."], className="explore-guide")
     return html.Div(
         "Nothing is brushed yet. Drag a box over what is odd on the heatmap, type one, or take the "
         "late ones: the page then says what they have in common and the others have not.",

@@ -172,8 +172,11 @@ def test_an_empty_store_is_an_answer(store: Connections) -> None:
     """No decision yet: what to do next, and no zero dollars."""
     with page_context(Reader(store)) as context:
         shown = explore.heat(context, parse_scope(""), KeptCells(context.decisions))
-        assert "No decision in this range" in text_of(shown["explore-heatmap.figure"])
+        assert "Overview says how to send" in text_of(shown["explore-heatmap.figure"])
         assert "how to send the first one" in text_of(shown["explore-chips.children"])
+        guide = text_of(explore.why(context, parse_scope(""))["explore-said.children"])
+        assert "see how to send the first one" in guide
+        assert "brushed" not in guide
         shown = explore.why(context, parse_scope("?brush_ms=1.."))
         assert "No decision in the box" in str(shown["explore-said.children"])
         assert "$" not in text_of(shown)
