@@ -133,7 +133,7 @@ class FailedDifference:
 class Lost:
     """What one side lost, as a list of its decisions says."""
 
-    unvalued: int  # decisions of unknown value, in no dollar
+    unknown: int  # decisions that lost a part of an unknown value: in no dollar
     usd: Decimal | None
     failed_usd: Decimal | None  # of it, by those that failed
 
@@ -332,7 +332,7 @@ def _failed(carried: Carried, usd_per_hour: Decimal | None) -> FailedDifference 
 def _lost(side: Side, one_in: int) -> Lost:
     usd, failed = side.lost_usd(), side.lost_usd(failed=True)
     return Lost(
-        unvalued=len(side) - int(side.is_valued.sum()),
+        unknown=len(side) - int(side.is_known.sum()),
         usd=None if usd is None else Decimal(usd * one_in).quantize(_CENT),
         failed_usd=None if failed is None else Decimal(failed * one_in).quantize(_CENT),
     )

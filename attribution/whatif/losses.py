@@ -1,7 +1,8 @@
 """Pure: what two populations of decisions lost, and how often they failed.
 
 What a decision lost is what Decisions and the Overview say: all of its value where it failed, else
-the share that its lateness cost (`revenue.loss`). A decision of unknown value is in no amount.
+the share that its lateness cost (`revenue.loss`). One that neither failed nor was late lost
+nothing, whatever it is worth; one that did, and whose value nobody knows, is in no amount.
 
 A population loses beyond another what it lost, less what as many decisions of the other lose. Of
 that a value of a dimension, such as the region eu-west, has what its own decisions lose beyond the
@@ -27,7 +28,7 @@ class Side:
 
     total_ns: Ints
     is_error: Bools
-    loss_usd: Floats  # NaN where its value is unknown
+    loss_usd: Floats  # NaN where it lost a part of an unknown value
 
     def __len__(self) -> int:
         return len(self.total_ns)
@@ -38,21 +39,28 @@ class Side:
         return int(self.is_error.sum())
 
     @property
-    def is_valued(self) -> Bools:
-        """Return of which the value is known."""
+    def is_known(self) -> Bools:
+        """Return of which it is known what they lost."""
         found: Bools = ~np.isnan(self.loss_usd)
         return found
 
     def losses(self, *, failed: bool) -> Floats:
-        """Return what each of known value lost; `failed` leaves out what was lost by lateness."""
+        """Return what each lost of which it is known; `failed`: by failures alone."""
         usd = self.loss_usd * self.is_error if failed else self.loss_usd
-        known: Floats = usd[self.is_valued]
+        known: Floats = usd[self.is_known]
         return known
 
     def lost_usd(self, *, failed: bool = False) -> float | None:
-        """Return what all lost, None where of none the value is known."""
+        """Return what all lost, None where something was lost and of none it is known how much."""
         losses = self.losses(failed=failed)
-        return math.fsum(losses) if len(losses) else None
+        if self.is_unknown(failed=failed).any() and not (losses > 0).any():
+            return None
+        return math.fsum(losses)
+
+    def is_unknown(self, *, failed: bool) -> Bools:
+        """Return which lost an amount that nobody knows; `failed`: by failure."""
+        found: Bools = ~self.is_known & self.is_error if failed else ~self.is_known
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +95,12 @@ def failures(before: Side, after: Side) -> Failures:
 def beyond_usd(before: Side, after: Side, *, failed: bool = False) -> float | None:
     """Return what the second population lost beyond as many decisions of the first.
 
-    None where of one of them no value is known.
+    None where of one of them that is not known.
     """
-    first, second = before.losses(failed=failed), after.losses(failed=failed)
-    if not len(first) or not len(second):
+    usual, lost = before.lost_usd(failed=failed), after.lost_usd(failed=failed)
+    if usual is None or lost is None or not before.is_known.any():
         return None
-    return math.fsum(second) - math.fsum(first) / len(first) * len(second)
+    return lost - usual / int(before.is_known.sum()) * int(after.is_known.sum())
 
 
 def beyond_shares_usd(
@@ -100,7 +108,7 @@ def beyond_shares_usd(
 ) -> Floats:
     """Return by value of a dimension what it has of `beyond_usd`, beyond its share of it.
 
-    NaN where of none of its decisions the value is known, or of none of a whole population.
+    NaN where that of none of its decisions is known that lost something, or of a population.
 
     Args:
         before: what is compared with.
@@ -110,16 +118,17 @@ def beyond_shares_usd(
         failed: of what was lost by failures alone.
     """
     unknown: Floats = np.full(size, math.nan)
-    first, second = before.losses(failed=failed), after.losses(failed=failed)
-    if not len(first) or not len(second):
+    if beyond_usd(before, after, failed=failed) is None:
         return unknown
-    of_first, of_second = codes[0][before.is_valued], codes[1][after.is_valued]
+    first, second = before.losses(failed=failed), after.losses(failed=failed)
+    of_first, of_second = codes[0][before.is_known], codes[1][after.is_known]
     mean = math.fsum(first) / len(first)
     own: Floats = np.bincount(of_second, second - mean, size).astype(np.float64)
     own -= np.bincount(of_first, first - mean, size) * (len(second) / len(first))
     share = np.bincount(of_first, minlength=size) / len(first)
-    here, known = (np.bincount(each, minlength=size) for each in (codes[1], of_second))
-    found: Floats = np.where((here > 0) & (known == 0), math.nan, own - share * own.sum())
+    is_lost = np.bincount(codes[1][after.is_unknown(failed=failed)], minlength=size) > 0
+    is_told = np.bincount(of_second, second > 0, size) > 0
+    found: Floats = np.where(is_lost & ~is_told, math.nan, own - share * own.sum())
     return found
 
 

@@ -3,7 +3,7 @@
 -- decisions, with class (a hash of action and region) and target_ns, and the columns that are carried beside them.
 -- Parameters: from_ns, to_ns, action, region; seconds_ns, instants_ns, empty for all; stated, and those of the slopes.
 -- Returns: ingress_ns, decision_id, total_ns, is_error, target_ns, what is carried; is_valued, is_stated UInt8 (it is worth what it states), value, loss, loss_low,
--- loss_high Float64, in USD.
+-- loss_high Float64, in USD; share Float64 of its value that it lost, of an unknown value too.
     SELECT
         d.ingress_ns AS ingress_ns, d.decision_id AS decision_id, d.total_ns AS total_ns, d.is_error AS is_error,
         d.target_ns AS target_ns, ${carried},

@@ -6,7 +6,9 @@
 SELECT
     toString(h.action) AS action, toString(h.region) AS region, toString(h.channel) AS channel,
     toString(h.cohort) AS cohort, toString(d.service_name) AS service, toInt64(h.total_ns) AS total_ns,
-    h.is_error AS is_error, if(h.is_valued, h.loss, NULL) AS loss,
+    h.is_error AS is_error,
+    -- What neither failed nor was late lost nothing, whatever it is worth.
+    multiIf(h.is_valued, h.loss, h.share = 0, 0, NULL) AS loss,
     h.ingress_network_ns AS ingress_network_ns, h.ingress_compute_ns AS ingress_compute_ns,
     h.ingress_store_ns AS ingress_store_ns, h.ingress_untraced_ns AS ingress_untraced_ns,
     h.transform_network_ns AS transform_network_ns, h.transform_compute_ns AS transform_compute_ns,

@@ -326,8 +326,8 @@ def _lost_lines(found: dict[str, Any]) -> list[str]:
 
     lost = ", ".join(
         f"{name} {told(found[f'lost_{name}']['usd'])} "
-        f"(by failures {told(found[f'lost_{name}']['failed_usd'])}, decisions of unknown value: "
-        f"{found[f'lost_{name}']['unvalued']})"
+        f"(by failures {told(found[f'lost_{name}']['failed_usd'])}, "
+        f"late or failed and of unknown value: {found[f'lost_{name}']['unknown']})"
         for name in ("before", "after")
     )
     failures = found["failures"]

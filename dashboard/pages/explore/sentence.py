@@ -113,7 +113,7 @@ def _lost(lost: Lost, failed: int, decisions: int) -> str:
     if lost.usd is None:
         return said
     of_it = f" ({usd(lost.failed_usd)} by failures)" if failed and lost.failed_usd else ""
-    unknown = f", {count(lost.unvalued)} of unknown value" if lost.unvalued else ""
+    unknown = f", {count(lost.unknown)} lost an unknown amount" if lost.unknown else ""
     return f"{said}, {usd(lost.usd)} lost{of_it}{unknown}"
 
 

@@ -38,6 +38,22 @@ def test_what_a_population_lost_is_the_sum_of_what_is_known() -> None:
     some = side([2.0, math.nan, 0.25, 0.25], failed=2)
     assert (some.failed, some.lost_usd(), some.lost_usd(failed=True)) == (2, 2.5, 2.0)
     assert side([math.nan]).lost_usd() is None
+    # That the others lost nothing does not say what it lost.
+    assert side([math.nan, 0.0]).lost_usd() is None
+    assert side([0.0, 0.0]).lost_usd() == 0
+    late = side([math.nan, 1.0], failed=1)
+    assert (late.lost_usd(), late.lost_usd(failed=True)) == (1.0, None)
+
+
+def test_a_value_that_nobody_knows_and_lost_nothing_is_among_the_others() -> None:
+    """Searches never sell: checkout, all of a box, was all of the others of known value too."""
+    others, box = side([0.0] * 9), side([3.0, 0.0, 0.0], failed=1)
+    places = codes(3, 6), codes(3, 0)
+    assert beyond_shares_usd(others, box, places, 2).tolist() == pytest.approx([2.0, -2.0])
+    unsold = side([3.0, math.nan, 0.0])
+    told = beyond_shares_usd(others, unsold, (places[0], np.array([0, 1, 1])), 2)
+    assert told[0] == pytest.approx(3.0 - 1.0)
+    assert math.isnan(told[1])
 
 
 def test_beyond_the_others_is_less_what_as_many_of_them_lose() -> None:
@@ -46,7 +62,7 @@ def test_beyond_the_others_is_less_what_as_many_of_them_lose() -> None:
     assert beyond_usd(others, some) == pytest.approx(2.0)
     assert beyond_usd(others, some, failed=True) == pytest.approx(1.5)
     assert beyond_usd(side([math.nan]), some) is None
-    assert beyond_usd(others, side([])) is None
+    assert beyond_usd(others, side([math.nan, 0.0])) is None
 
 
 @pytest.mark.parametrize(("count", "of", "share"), [(3, 10, 0.2), (0, 7, 0.5), (9, 9, 0.9)])

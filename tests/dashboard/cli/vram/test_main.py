@@ -181,7 +181,7 @@ def test_compare_says_what_was_lost_and_how_much_of_it_by_failures(
     shown = " ".join(run(*asked).stdout.split())
     found = json.loads(run(*asked, "--json").stdout)
     lost = found["lost_after"]
-    assert f"after {lost['usd']} (by failures {lost['failed_usd']}, decisions of unknown" in shown
+    assert f"after {lost['usd']} (by failures {lost['failed_usd']}, late or failed" in shown
     assert f"beyond as many of those before: {found['usd_per_hour']}, by failures" in shown
     assert "failed: 0.0 % -> 0.0 %, 95 %" in shown
 

@@ -36,8 +36,9 @@ def test_the_sentence_says_what_of_it_is_failures() -> None:
         "region eu-west, in decision/store: +$412.50 / h, +$350.00 of it by failures "
         "(15.0 % failed, 0.0 % of the rest)"
     )
-    assert "6 failed (10.0 %), $20.00 lost ($18.00 by failures), 2 of unknown value" in populations(
-        FAILED, "The rest"
+    assert (
+        "6 failed (10.0 %), $20.00 lost ($18.00 by failures), 2 lost an unknown amount"
+        in populations(FAILED, "The rest")
     )
     alone = replace(FAILED, values=[], segments=[])
     assert sentence(alone, "the rest") == (
