@@ -18,7 +18,6 @@ from attribution.path.columns import Table, ints, ranked_codes
 from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.path.spans import Ints
 from attribution.path.split import Attributed
-from attribution.read.compared import compared_count, compared_rows
 from attribution.read.reader import Reader
 from attribution.revenue.loss import Slope
 from attribution.revenue.sums import BASES, UNKNOWN, Floats
@@ -30,8 +29,10 @@ from attribution.whatif.answers import (
     compare_answer,
     what_if_answer,
 )
-from attribution.whatif.carriers import Dimension, carriers, prices
+from attribution.whatif.carriers import Dimension, carriers
 from attribution.whatif.compare import Population, compare
+from attribution.whatif.compared import compared_count, compared_rows
+from attribution.whatif.losses import Side
 from attribution.whatif.recovery import REFERENCE_REGION
 from attribution.whatif.replay import Change
 from attribution.whatif.what_if import MICROS, Worth, what_if
@@ -105,28 +106,31 @@ class Analyst:
         every = [
             max(1, math.ceil(compared_count(self._store, *side) / COMPARED_MAX)) for side in sides
         ]
+        book = read_book(self._store, self._config)
         tables = [
-            compared_rows(self._store, *side, each) for side, each in zip(sides, every, strict=True)
-        ]
+            compared_rows(
+                self._store, *side, each,
+                book.parameters(side[0].of.from_ns, side[0].of.to_ns) | self._config.references(),
+            )
+            for side, each in zip(sides, every, strict=True)
+        ]  # fmt: skip
         dimensions = _dimensions(*tables)
         names, groups = _classes(dimensions)
         first, second = (
             Population(np.stack([ints(table[name]) for name in SEGMENT_COLUMNS], axis=1), group)
             for table, group in zip(tables, groups, strict=True)
         )
-        book = read_book(self._store, self._config)
         # Where the sensitivity is unknown, nobody knows what a nanosecond more costs.
         unknown = bool(book.refusal(after.of.to_ns))
         beta = math.nan if unknown else book.slope(after.of.to_ns).median
         earned, _, counted_s = self._earned(after.of, names)
         price: Floats = np.maximum(earned, 0.0) / MICROS * beta
-        costs = prices(price, first.group, second.group)
         price[np.bincount(second.group, minlength=len(names)) == 0] = math.nan
         found = compare(first, second, price.tolist())
-        totals = (ints(tables[0]["total_ns"]), ints(tables[1]["total_ns"]))
+        both = (_side(tables[0]), _side(tables[1]))
         return compare_answer(
-            (found, carriers(*totals, dimensions, costs)),
-            totals,
+            (found, carriers(*both, dimensions)),
+            both,
             counted_s,
             (every[0], every[1]),
             book.basis(after.of.to_ns, self._config.slope.basis),
@@ -188,6 +192,11 @@ def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) ->
 
 def _pairs(table: Table) -> list[tuple[str, str]]:
     return list(zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True))
+
+
+def _side(table: Table) -> Side:
+    lost = table["loss"].to_numpy()
+    return Side(ints(table["total_ns"]), ints(table["is_error"]) != 0, lost.astype(np.float64))
 
 
 def _dimensions(before: Table, after: Table) -> list[Dimension]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -12,8 +12,9 @@ import numpy as np
 from attribution.core.segments import SEGMENTS
 from attribution.core.slo import Promise, Verdict
 from attribution.path.spans import Ints
-from attribution.whatif.carriers import Carrier
+from attribution.whatif.carriers import Carried, Carrier
 from attribution.whatif.compare import Comparison, Difference
+from attribution.whatif.losses import Side, beyond_usd
 from attribution.whatif.replay import Change
 from attribution.whatif.shapley import whole
 from attribution.whatif.what_if import WhatIf
@@ -86,7 +87,7 @@ class SegmentDifference:
     high_ms: float
     q: float  # share of false discoveries, if this and all that are clearer are believed
     is_different: bool
-    usd_per_hour: Decimal | None
+    usd_per_hour: Decimal | None  # of the change of time, at what a ms costs; no failure is in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class ValueDifference:
     """What one value of a dimension carries of the difference, beyond its share of `before`.
 
     The excesses of the values of one dimension sum to 0, and so do the dollars: what its decisions
-    lose, each at the price of its class, less its share of what all lose.
+    lost by failures and lateness, less its share of what all lost.
     """
 
     dimension: str  # action, region, channel, cohort or service
@@ -107,8 +108,34 @@ class ValueDifference:
     low_ms: float  # 95 %
     high_ms: float
     q: float  # share of false discoveries, if this and all that are clearer are believed
-    is_different: bool
+    failed_before: int
+    failed_after: int
+    failed_q: float  # as q, of its failures
+    is_different: bool  # in time or in failures
     usd_per_hour: Decimal | None  # of all decisions of `after`; null where it is unknown
+    failed_usd_per_hour: Decimal | None  # of it, by failures
+
+
+@dataclass(frozen=True, slots=True)
+class FailedDifference:
+    """How often both sides failed, and what that cost."""
+
+    before: int  # decisions that failed
+    after: int
+    low: float  # 95 %: by which share more of `after` failed
+    high: float
+    q: float  # share of false discoveries, if this and all that are clearer are believed
+    is_different: bool
+    usd_per_hour: Decimal | None  # lost by failures, beyond as many decisions of `before`
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """What one side lost, as a list of its decisions says."""
+
+    unknown: int  # decisions that lost a part of an unknown value: in no dollar
+    usd: Decimal | None
+    failed_usd: Decimal | None  # of it, by those that failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +160,10 @@ class CompareAnswer:
     one_in_before: int  # so many decisions stand behind each of `decisions_before`
     one_in_after: int
     is_assumed: bool  # dollars rest on the prior of the slope, and not on data of your own
+    usd_per_hour: Decimal | None  # lost by `after`, beyond as many decisions of `before`
+    failures: FailedDifference | None  # null where one side has no decision; in usd_per_hour too
+    lost_before: Lost
+    lost_after: Lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,8 +257,8 @@ def what_if_answer(
 
 
 def compare_answer(
-    found: tuple[Comparison, Sequence[Carrier]],
-    totals: tuple[Ints, Ints],
+    found: tuple[Comparison, Carried],
+    sides: tuple[Side, Side],
     counted_s: float,
     one_in: tuple[int, int],
     slope: str,
@@ -238,22 +269,25 @@ def compare_answer(
 
     Args:
         found: by segment, and by value of a dimension.
-        totals: latency of each decision compared, of both sides.
+        sides: each decision compared, of both.
         counted_s: over how many seconds those of the second one are spread.
         one_in: how many decisions stand behind each that was compared, of both sides.
         slope: what dollars rest on, in words.
         is_assumed: that is the prior.
     """
-    segments, values = found
-    decisions_after = segments.decisions_after * one_in[1]
-    is_different = any(each.is_different for each in segments.differences) or any(
-        each.is_different for each in values
+    segments, carried = found
+    is_different = (
+        carried.is_failing_different
+        or any(each.is_different for each in segments.differences)
+        or any(each.is_different for each in carried.values)
     )
 
-    def per_hour(usd_per_decision: float | None) -> Decimal | None:
-        if usd_per_decision is None:
-            return None
-        return _per_hour(Decimal(usd_per_decision * decisions_after), counted_s)
+    def per_hour(usd: float | None) -> Decimal | None:
+        return None if usd is None else _per_hour(Decimal(usd * one_in[1]), counted_s)
+
+    def of_segment(each: Difference) -> SegmentDifference:
+        usd = each.usd_per_decision
+        return _segment(each, per_hour(None if usd is None else usd * segments.decisions_after))
 
     return CompareAnswer(
         verdict="n too small"
@@ -263,17 +297,44 @@ def compare_answer(
         else "no difference found",
         decisions_before=segments.decisions_before,
         decisions_after=segments.decisions_after,
-        before=latencies_of(totals[0]),
-        after=latencies_of(totals[1]),
+        before=latencies_of(sides[0].total_ns),
+        after=latencies_of(sides[1].total_ns),
         change_ms=segments.change_ns / NS_PER_MS,
         mix_ms=segments.mix_ns / NS_PER_MS,
         uncompared=segments.uncompared,
         slope=slope,
-        segments=[_segment(each, per_hour(each.usd_per_decision)) for each in found[0].differences],
-        values=[_value(each, per_hour(each.usd_per_decision)) for each in values],
+        segments=[of_segment(each) for each in segments.differences],
+        values=[_value(each, per_hour) for each in carried.values],
         one_in_before=one_in[0],
         one_in_after=one_in[1],
         is_assumed=is_assumed,
+        usd_per_hour=per_hour(beyond_usd(*sides)),
+        failures=_failed(carried, per_hour(beyond_usd(*sides, failed=True))),
+        lost_before=_lost(sides[0], one_in[0]),
+        lost_after=_lost(sides[1], one_in[1]),
+    )
+
+
+def _failed(carried: Carried, usd_per_hour: Decimal | None) -> FailedDifference | None:
+    if (found := carried.failures) is None:
+        return None
+    return FailedDifference(
+        before=found.before,
+        after=found.after,
+        low=found.low,
+        high=found.high,
+        q=carried.failed_q,
+        is_different=carried.is_failing_different,
+        usd_per_hour=usd_per_hour,
+    )
+
+
+def _lost(side: Side, one_in: int) -> Lost:
+    usd, failed = side.lost_usd(), side.lost_usd(failed=True)
+    return Lost(
+        unknown=len(side) - int(side.is_known.sum()),
+        usd=None if usd is None else Decimal(usd * one_in).quantize(_CENT),
+        failed_usd=None if failed is None else Decimal(failed * one_in).quantize(_CENT),
     )
 
 
@@ -291,7 +352,7 @@ def _segment(each: Difference, usd_per_hour: Decimal | None) -> SegmentDifferenc
     )
 
 
-def _value(each: Carrier, usd_per_hour: Decimal | None) -> ValueDifference:
+def _value(each: Carrier, per_hour: Callable[[float | None], Decimal | None]) -> ValueDifference:
     return ValueDifference(
         dimension=each.dimension,
         value=each.value,
@@ -303,8 +364,12 @@ def _value(each: Carrier, usd_per_hour: Decimal | None) -> ValueDifference:
         low_ms=each.low_ns / NS_PER_MS,
         high_ms=each.high_ns / NS_PER_MS,
         q=each.q,
+        failed_before=each.failed_before,
+        failed_after=each.failed_after,
+        failed_q=each.failed_q,
         is_different=each.is_different,
-        usd_per_hour=usd_per_hour,
+        usd_per_hour=per_hour(each.usd),
+        failed_usd_per_hour=per_hour(each.failed_usd),
     )
 
 

@@ -6,12 +6,12 @@ it has of the first population. What it carries beyond that share is its excess:
 where its decisions got slower than the others, and where it has more decisions among the slow than
 elsewhere. The excesses of the values of one dimension sum to 0.
 
-Dollars are shared out alike: each decision's time beyond that mean at the price of its own class,
-and of each value what its decisions lose beyond its share of what all lose. So a dear value whose
+What was lost is shared out alike, by failures and by lateness (`losses`). So a dear value whose
 decisions got slower carries dollars though others got slower still, and less time than its share.
 
-A value counts as different when the excess is far enough from 0 by the delta method, after control
-of the false discoveries among all values of all dimensions.
+A value counts as different when its excess of time, or of failures, is far enough from 0 by the
+delta method, after control of the false discoveries among all values of all dimensions, and
+whether both fail as often. An excess of failures has to be unlikely by their number too.
 """
 
 from __future__ import annotations
@@ -29,10 +29,17 @@ from attribution.whatif.compare import (
     FALSE_DISCOVERIES_MAX,
     false_discovery_shares,
 )
+from attribution.whatif.losses import (
+    Failures,
+    Side,
+    beyond_shares_usd,
+    failing_chances,
+    failures,
+)
 from collector.core.intervals import Z95
 
-# A sum of nanoseconds as floats is off by less.
-_ROUNDING_NS = 1e-3
+# A sum of floats is off by less, of its mean or of 1.
+_ROUNDING = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +67,23 @@ class Carrier:
     high_ns: float
     p: float  # chance of such an excess, had the value no part in the difference
     q: float  # share of false discoveries, if this one and all with less p are called different
-    is_different: bool
-    usd_per_decision: float | None  # beyond the share of this value; None where it is unknown
+    failed_before: int
+    failed_after: int
+    failed_p: float  # as p and q, of its excess of failures
+    failed_q: float
+    is_different: bool  # in time or in failures
+    usd: float | None  # lost by the second population, beyond its share; None where it is unknown
+    failed_usd: float | None  # of it, by failures
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What values carry, the dearest first, and how often both populations failed."""
+
+    values: tuple[Carrier, ...] = ()
+    failures: Failures | None = None  # None where one of both has no decision
+    failed_q: float = 1.0  # as that of a value
+    is_failing_different: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,81 +99,105 @@ class _Sums:
         return float(self.count.sum())
 
 
-def carriers(
-    before_ns: Ints,
-    after_ns: Ints,
-    dimensions: Sequence[Dimension],
-    usd_per_ns: tuple[Floats, Floats] | None = None,
-) -> tuple[Carrier, ...]:
-    """Return what each value carries, the dearest first; of dimensions of one value nothing.
+def carriers(before: Side, after: Side, dimensions: Sequence[Dimension]) -> Carried:
+    """Return what each value carries; of dimensions of one value nothing.
 
     Args:
-        before_ns: latency of each decision of what is compared with.
-        after_ns: of each decision of what is explained.
+        before: what is compared with.
+        after: what is explained.
         dimensions: by which both are told apart.
-        usd_per_ns: by decision of each, what a nanosecond more costs (`prices`); NaN where it is
-            unknown. None where nothing is known.
     """
-    if not len(before_ns) or not len(after_ns):
-        return ()
+    if not len(before) or not len(after):
+        return Carried()
     found = [
         row
         for dimension in dimensions
         if len(dimension.values) > 1
-        for row in _of_dimension(before_ns, after_ns, dimension, usd_per_ns)
+        for row in _of_dimension(before, after, dimension)
     ]
-    if not found:
-        return ()
-    q = false_discovery_shares(np.array([row.p for row in found]))
-    is_enough = min(len(before_ns), len(after_ns)) >= DECISIONS_MIN
+    failing = failures(before, after)
+    # Where nothing fails nothing of it is asked, and the others need not be clearer for it.
+    is_failing = failing.before + failing.after > 0
+    tests = [row.p for row in found]
+    if is_failing:
+        tests += [*(row.failed_p for row in found), failing.p]
+    q = false_discovery_shares(np.array(tests)).tolist()
+    of_failures = q[len(found) :] if is_failing else [1.0] * (len(found) + 1)
+    is_enough = min(len(before), len(after)) >= DECISIONS_MIN
     rows = [
-        replace(row, q=share, is_different=is_enough and share <= FALSE_DISCOVERIES_MAX)
-        for row, share in zip(found, q.tolist(), strict=True)
+        replace(
+            row,
+            q=share,
+            failed_q=failed,
+            is_different=is_enough and min(share, failed) <= FALSE_DISCOVERIES_MAX,
+        )
+        for row, share, failed in zip(found, q[: len(found)], of_failures[:-1], strict=True)
     ]
-    return tuple(sorted(rows, key=_dearest_first))
+    return Carried(
+        tuple(sorted(rows, key=_dearest_first)),
+        failing,
+        of_failures[-1],
+        is_enough and of_failures[-1] <= FALSE_DISCOVERIES_MAX,
+    )
 
 
-def _of_dimension(
-    before_ns: Ints,
-    after_ns: Ints,
-    dimension: Dimension,
-    usd_per_ns: tuple[Floats, Floats] | None,
-) -> list[Carrier]:
+def _of_dimension(before: Side, after: Side, dimension: Dimension) -> list[Carrier]:
     """Return what each value carries, as if it were the only test: q is p, nothing is different."""
     size = len(dimension.values)
-    mean = float(before_ns.mean())
-    before = _sums(before_ns, mean, dimension.before, size)
-    after = _sums(after_ns, mean, dimension.after, size)
-    share = before.count / before.decisions
-    change = float(after.first.sum()) / after.decisions
-    excess = after.first / after.decisions - before.first / before.decisions - share * change
-    excess = np.where(np.abs(excess) < _ROUNDING_NS, 0.0, excess)
-    variance = _variance_after(after, share) + _variance_before(before, after, share, change)
-    spread = np.maximum(variance, _pooled(before_ns, after_ns, dimension))
-    beyond: list[Floats] = [each.astype(np.float64) - mean for each in (before_ns, after_ns)]
-    usd = _dollars(beyond[0], beyond[1], dimension, share, usd_per_ns)
+    codes = (dimension.before, dimension.after)
+    first, second, excess, spread = _excess(before.total_ns, after.total_ns, dimension)
+    mean = float(before.total_ns.mean())
+    failed = [side.is_error.astype(np.int64) for side in (before, after)]
+    _, _, more, wide = _excess(failed[0], failed[1], dimension)
+    by_number = failing_chances(before, after, codes, size)
+    failed_before, failed_after = (
+        np.bincount(code, each, size) for code, each in zip(codes, failed, strict=True)
+    )
+    usd = beyond_shares_usd(before, after, codes, size)
+    failed_usd = beyond_shares_usd(before, after, codes, size, failed=True)
     rows = []
-    for at in np.flatnonzero(before.count + after.count).tolist():
+    for at in np.flatnonzero(first.count + second.count).tolist():
         width = Z95 * math.sqrt(spread[at])
         p = _two_sided(float(excess[at]), float(spread[at]))
+        failed_p = max(_two_sided(float(more[at]), float(wide[at])), float(by_number[at]))
         rows.append(
             Carrier(
                 dimension=dimension.name,
                 value=dimension.values[at],
-                decisions_before=int(before.count[at]),
-                decisions_after=int(after.count[at]),
-                mean_before_ns=_mean(before, at, mean),
-                mean_after_ns=_mean(after, at, mean),
+                decisions_before=int(first.count[at]),
+                decisions_after=int(second.count[at]),
+                mean_before_ns=_mean(first, at, mean),
+                mean_after_ns=_mean(second, at, mean),
                 excess_ns=float(excess[at]),
                 low_ns=float(excess[at] - width),
                 high_ns=float(excess[at] + width),
                 p=p,
                 q=p,
+                failed_before=int(failed_before[at]),
+                failed_after=int(failed_after[at]),
+                failed_p=failed_p,
+                failed_q=failed_p,
                 is_different=False,
-                usd_per_decision=None if math.isnan(usd[at]) else float(usd[at]),
+                usd=_known(usd[at]),
+                failed_usd=_known(failed_usd[at]),
             )
         )
     return rows
+
+
+def _excess(before: Ints, after: Ints, dimension: Dimension) -> tuple[_Sums, _Sums, Floats, Floats]:
+    """Return the sums of both, and by value the excess of a quantity with its variance."""
+    size = len(dimension.values)
+    mean = float(before.mean())
+    first = _sums(before, mean, dimension.before, size)
+    second = _sums(after, mean, dimension.after, size)
+    share = first.count / first.decisions
+    change = float(second.first.sum()) / second.decisions
+    excess = second.first / second.decisions - first.first / first.decisions - share * change
+    # Far below a nanosecond, and one failure of the most decisions that are compared.
+    excess = np.where(np.abs(excess) < _ROUNDING * max(abs(mean), 1.0), 0.0, excess)
+    variance = _variance_after(second, share) + _variance_before(first, second, share, change)
+    return first, second, excess, np.maximum(variance, _pooled(before, after, dimension))
 
 
 def _sums(latency_ns: Ints, mean_ns: float, code: Ints, size: int) -> _Sums:
@@ -202,64 +248,17 @@ def _pooled(before_ns: Ints, after_ns: Ints, dimension: Dimension) -> Floats:
     return variance
 
 
-def _dollars(
-    before: Floats,
-    after: Floats,
-    dimension: Dimension,
-    share: Floats,
-    usd_per_ns: tuple[Floats, Floats] | None,
-) -> Floats:
-    """Return by value the dollars that it carries beyond its share, of a decision of the second.
-
-    NaN where of none of its decisions the price is known. Else a decision of unknown price has the
-    mean of those that are known, so that the dollars of a dimension sum to 0 as the excesses do.
-
-    Args:
-        before: time of each decision beyond the mean of the first population, ns.
-        after: of the second.
-        dimension: that tells them apart.
-        share: of each value among the decisions of the first.
-        usd_per_ns: by decision of each.
-    """
-    size = len(share)
-    unknown: Floats = np.full(size, math.nan)
-    if usd_per_ns is None or np.isnan(usd_per_ns[1]).all():
-        return unknown
-    is_known = ~np.isnan(usd_per_ns[1])
-    mean = float(usd_per_ns[1][is_known].mean())
-    first, second = (np.where(np.isnan(each), mean, each) for each in usd_per_ns)
-    own = np.bincount(dimension.after, second * after, size) / len(after)
-    own -= np.bincount(dimension.before, first * before, size) / len(before)
-    here, known = (
-        np.bincount(each, minlength=size) for each in (dimension.after, dimension.after[is_known])
-    )
-    found: Floats = np.where((here > 0) & (known == 0), math.nan, own - share * own.sum())
-    return found
+def _known(usd: float) -> float | None:
+    return None if math.isnan(usd) else float(usd)
 
 
-def prices(usd_per_ns: Floats, before: Ints, after: Ints) -> tuple[Floats, Floats]:
-    """Return by decision of both populations what a nanosecond more costs.
-
-    The price of a class of few decisions is chance: it has the mean of all that are known.
-
-    Args:
-        usd_per_ns: by class, as the second population earned; NaN where it is unknown.
-        before: class of each decision of the first population.
-        after: of the second.
-    """
-    own = usd_per_ns[after]
-    mean = float(own[~np.isnan(own)].mean()) if not np.isnan(own).all() else math.nan
-    is_few = np.bincount(after, minlength=len(usd_per_ns)) < DECISIONS_MIN
-    priced = np.where(is_few & ~np.isnan(usd_per_ns), mean, usd_per_ns)
-    return priced[before], priced[after]
-
-
-def _two_sided(excess_ns: float, variance: float) -> float:
-    if not excess_ns:
+def _two_sided(excess: float, variance: float) -> float:
+    if not excess:
         return 1.0
-    return math.erfc(abs(excess_ns) / math.sqrt(2 * variance)) if variance else 0.0
+    return math.erfc(abs(excess) / math.sqrt(2 * variance)) if variance else 0.0
 
 
-def _dearest_first(row: Carrier) -> tuple[bool, float, float]:
-    """Sort what is different before what is not, then by dollars, then by time."""
-    return (not row.is_different, -abs(row.usd_per_decision or 0.0), -abs(row.excess_ns))
+def _dearest_first(row: Carrier) -> tuple[bool, bool, float, float]:
+    """Sort what is different before what is not, what costs before what saves, then by dollars."""
+    is_gain = (row.usd or row.excess_ns) < 0
+    return (not row.is_different, is_gain, -abs(row.usd or 0.0), -abs(row.excess_ns))

@@ -48,7 +48,7 @@ TOOLS: Final = (
     Tool("decisions", "/api/v1/decisions", "Which decisions were slow, and what they lost."),
     Tool("decision", "/api/v1/decisions/{decision_id}", "Where its time went.", "/decision?id={}"),
     Tool("trace", "/api/v1/traces/{trace_id}", "Every span as it was sent."),
-    Tool("compare", "/api/v1/compare", "Why one population is slower than another.", posts=True),
+    Tool("compare", "/api/v1/compare", "Why some are slower, or fail more.", posts=True),
     Tool("what_if", "/api/v1/what-if", "What a change of latency would be worth.", posts=True),
     Tool("budgets", "/api/v1/budgets", "What is promised, and what was measured.", "/budgets"),
     Tool("debt", "/api/v1/vram/debt", "What to mend first, ranked by money."),

@@ -38,6 +38,11 @@ class Attributed:
     newest_ns: int = 0  # when the decision began that is the newest of all, 0 without any
     is_silent: bool = False  # since then none came for as long as alerts call no data
 
+    @property
+    def is_empty(self) -> bool:
+        """Return whether there is no decision at all."""
+        return not self.newest_ns
+
     def missing_ns(self, from_ns: int, to_ns: int) -> int:
         """Return how much of a range was put off: decisions come about when they happen."""
         return overlap(self.put_off, from_ns, to_ns)

@@ -209,6 +209,8 @@ def questions_router(analyst: Analyst, workers: Workers, clock: Clock) -> APIRou
         """Return where two populations of decisions differ, and what that costs.
 
         By segment, and by value of action, region, channel, cohort and service; the dearest first.
+        Dollars of values, of failures and of both sides are what decisions lost, as their list
+        says; those of segments are of time alone.
         """
         now_ns = clock.now_ns()
         sides = request.before.narrowed(now_ns), request.after.narrowed(now_ns)

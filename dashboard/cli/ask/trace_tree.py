@@ -14,7 +14,7 @@ from rich.text import Text
 from attribution.core.segments import SEGMENTS
 from attribution.path.evidence import OUTSIDE_SPAN, PACKETS, TCP_INFO
 from dashboard.read.decision.link_wording import burst_line, evidence_totals, linked_by
-from dashboard.read.decision.outcome_wording import outcome_words, value_words
+from dashboard.read.decision.outcome_wording import outcome_words, stated_words
 from dashboard.read.decision.revision_wording import revision_line
 from dashboard.read.packet_rows import Burst, SpanFlow, by_exchange
 from dashboard.read.rows import Outcome, Revision
@@ -88,13 +88,13 @@ def _decision_line(decision: dict[str, Any]) -> str:
 
 
 def _worth_line(decision: dict[str, Any]) -> str:
-    """Return what one decision was expected to earn, and what it earned."""
+    """Return what the sender of one decision stated that it is worth, and what it earned."""
     value = decision["facts"]["value_usd"]
     outcomes = [
         Outcome(**{**each, **{of: _decimal(each[of]) for of in ("revenue", "margin")}})
         for each in decision["outcomes"]
     ]
-    return f"{value_words(_decimal(value))}; outcome: {_visible(outcome_words(outcomes))}"
+    return f"{stated_words(_decimal(value))}; outcome: {_visible(outcome_words(outcomes))}"
 
 
 def _decimal(text: str | None) -> Decimal | None:

@@ -311,32 +311,75 @@ def _render_compare(out: Console, found: dict[str, Any]) -> None:
     print_table(out, table)
     if found["values"]:
         print_table(out, _values_table(found["values"]))
+    for line in _lost_lines(found):
+        out.print(line)
     out.print(f"* different; {many()} rest on: {found['slope']}")
     if found["uncompared"]:
         out.print(f"of an action and region that was not there before: {found['uncompared']}")
+
+
+def _lost_lines(found: dict[str, Any]) -> list[str]:
+    """Return what both sides lost, the second beyond the first, and what of it is failures."""
+
+    def told(amount: str | None) -> str:
+        return "unknown" if amount is None else amount
+
+    lost = ", ".join(
+        f"{name} {told(found[f'lost_{name}']['usd'])} "
+        f"(by failures {told(found[f'lost_{name}']['failed_usd'])}, "
+        f"late or failed and of unknown value: {found[f'lost_{name}']['unknown']})"
+        for name in ("before", "after")
+    )
+    failures = found["failures"]
+    shares = [failures[name] / found[f"decisions_{name}"] * 100 for name in ("before", "after")]
+    ends = f"95 % {failures['low'] * 100:+.1f} to {failures['high'] * 100:+.1f} points"
+    return [
+        f"{currency()} lost: {lost}",
+        f"{currency()}/h lost by those after, beyond as many of those before: "
+        f"{told(found['usd_per_hour'])}, by failures {told(failures['usd_per_hour'])}",
+        f"failed: {shares[0]:.1f} % -> {shares[1]:.1f} %, {ends}, q {failures['q']:.2g}"
+        f"{' *' if failures['is_different'] else ''}",
+    ]
 
 
 def _values_table(values: list[dict[str, Any]]) -> Table:
     """Return what each value carries beyond its share, the dearest; the rest is in --json."""
     table = Table(
         box=box.SIMPLE,
-        caption="beyond its share of the decisions before, of time and of money at the price of "
-        "each one's action and region; those of a dimension sum to 0",
+        caption="beyond its share of the decisions before, of time and of what was lost by "
+        "failures and lateness; those of a dimension sum to 0",
     )
     shown = values[:_VALUES_SHOWN]
     names = [f"{each['dimension']} {each['value'] or '(empty)'}" for each in shown]
     table.add_column("value", min_width=max(map(len, names)))
-    for name in ("n before", "n after", "carries ms", "95 %", "q", f"{currency()}/h"):
+    # Where nothing failed it takes no room.
+    has_failed = any(each["failed_before"] or each["failed_after"] for each in values)
+    failing = ("failed", "q failed", "by failures") if has_failed else ()
+    for name in ("n before", "n after", "carries ms", "95 %", "q", f"{currency()}/h", *failing):
         table.add_column(name, justify="right")
     for name, each in zip(names, shown, strict=True):
         usd = "unknown" if each["usd_per_hour"] is None else each["usd_per_hour"]
+        by_failures = each["failed_usd_per_hour"]
+        failed = (
+            f"{each['failed_before']:,} -> {each['failed_after']:,}",
+            _q(each["failed_q"], is_different=each["is_different"]),
+            "unknown" if by_failures is None else str(by_failures),
+        )
         table.add_row(
             name,
             f"{each['decisions_before']:,}",
             f"{each['decisions_after']:,}",
             f"{each['excess_ms']:+,.3f}",
             f"{each['low_ms']:+,.3f} to {each['high_ms']:+,.3f}",
-            f"{each['q']:.2g}{' *' if each['is_different'] else ''}",
+            _q(each["q"], is_different=each["is_different"]),
             str(usd),
+            *(failed if has_failed else ()),
         )
     return table
+
+
+def _q(q: float, *, is_different: bool) -> str:
+    """Return a share of false discoveries, marked where it is believed."""
+    from attribution.whatif.compare import FALSE_DISCOVERIES_MAX
+
+    return f"{q:.2g}{' *' if is_different and q <= FALSE_DISCOVERIES_MAX else ''}"

@@ -104,9 +104,7 @@ OUTPUTS = (
 def layout(query: str, context: PageContext) -> Component:
     """Return the page as it stands before the first reading."""
     scope = parse_scope(query)
-    later = (
-        "No decision of known value in this range: widen it, clear the filters, or send outcomes."
-    )
+    later = "No decision of known value in this range."
     by = dmc.SegmentedControl(
         id="velocity-by",
         data=[{"value": "" if name == DIMENSIONS[0] else name, "label": name.replace("_", " ")}
@@ -275,11 +273,16 @@ def read_worth(context: PageContext, scope: Scope) -> Found:
         return Found(_unknown(str(error)))
     lineage = told["lineage"]
     is_assumed = not lineage["slope_version"]
+    way: Component = unbroken(said(told, is_assumed=is_assumed))
+    if context.attributed(now_ns).is_empty:
+        link = dcc.Link("see how to send the first one", href="/")
+        unknown = "What a millisecond is worth is unknown: no decision is here yet, "
+        way = html.Span([unknown, link, "."])
     top = told["groups"][0] if told["groups"] else None
     label = f"What {_shown(top['name'])} would earn more or less" if top else "no group has a value"
     return Found(
         {
-            "velocity-said.children": unbroken(said(told, is_assumed=is_assumed)),
+            "velocity-said.children": way,
             "velocity-groups.rowData": groups_lines(told, scope, is_assumed=is_assumed),
             "velocity-groups-note.children": _note(told),
             "velocity-weights.rowData": weights_lines(told, scope),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -17,16 +18,20 @@ from dashboard.read.scope import Scope, format_scope
 from dashboard.units import count, counted, percent, shorten, usd
 
 _NAME_MAX: Final = 60
+_NAMED_MAX: Final = 3  # that are worth as much as the first
 LESS_MS: Final = (1, 5, 10, 20, 50)  # of the shifts that a model has
 # What a list of decisions has a filter for; of an offer type it has none.
 _FILTERS: Final = ("action", "region", "channel", "cohort")
 
 
 def said(told: Document, *, is_assumed: bool) -> str:
-    """Return the answer in a sentence: whose next millisecond is worth most."""
+    """Return the answer in a sentence: whose next millisecond is worth most, if any stands out."""
     groups = told["groups"]
     if not groups:
-        return "What a millisecond is worth is unknown: no decision of the range has a known value."
+        return (
+            "What a millisecond is worth is unknown: no decision of the range has a known value. "
+            "Widen it, clear the filters, or send outcomes."
+        )
     top = groups[0]
     per_ms = top["marginal_usd_per_ms_hour"]
     by = str(told["lineage"]["dimension"]).replace("_", " ")
@@ -34,7 +39,31 @@ def said(told: Document, *, is_assumed: bool) -> str:
     worth = f"is worth {usd(per_ms['median'])} an hour (90 %: {ends(per_ms)}{rate})."
     if len(groups) == 1:
         return f"The next millisecond faster {worth}"
-    return f"Make {by} {_name(top['name'])} faster first: its next millisecond {worth}"
+    name = _name(top["name"])
+    alike = [each for each in groups[1:] if not _stands_out(top, each)]
+    if not alike:
+        return f"Make {by} {name} faster first: its next millisecond {worth}"
+    its = f"The next millisecond of {name} {worth}"
+    if len(alike) == len(groups) - 1:
+        return f"No {by} stands out: which of the {len(groups)} comes first, chance explains. {its}"
+    others = ", ".join(_name(each["name"]) for each in alike[:_NAMED_MAX])
+    more = f" or {len(alike) - _NAMED_MAX} others" if len(alike) > _NAMED_MAX else ""
+    return f"Make {by} {name} or {others}{more} faster first: which, chance explains. {its}"
+
+
+def _stands_out(top: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether the next millisecond of one group is worth more than another's for sure.
+
+    By one rate they differ as what they earn does, whose errors are their own; of two rates all
+    of both is uncertain. The interval of the difference is by those of both.
+
+    Source: the square-and-add limits of Zou and Donner (2008).
+    """
+    by_one_rate = top["loss_per_100ms"] == other["loss_per_100ms"]
+    name = "erv_usd_per_s" if by_one_rate else "marginal_usd_per_ms_hour"
+    more, less = top[name], other[name]
+    apart = more["median"] - less["median"]
+    return bool(apart > math.hypot(more["median"] - more["low"], less["high"] - less["median"]))
 
 
 def groups_lines(told: Document, scope: Scope, *, is_assumed: bool) -> list[dict[str, object]]:
@@ -94,7 +123,7 @@ def weights_lines(told: Document, scope: Scope) -> list[dict[str, object]]:
 def curve_figure(group: Mapping[str, Any] | None, frozen: str) -> Figure:
     """Draw what a group earns more or less where it takes longer, with its 90 % interval."""
     if group is None:
-        return message("No group of known value", "Widen the range, or send outcomes.")
+        return message("No group of known value")
     points = group["curve"]
     shifts = [point["shift_ms"] for point in points]
     change = {

@@ -20,12 +20,19 @@ from dashboard.pages.parts import Cell, Component, facts_list, legend, page, pan
 from dashboard.pages.states import Found, answering, state, state_outputs
 from dashboard.read.decision.detail import Decision, read_shared
 from dashboard.read.decision.link_wording import burst_line, linked_by
-from dashboard.read.decision.outcome_wording import outcome_words, value_words
+from dashboard.read.decision.outcome_wording import (
+    lost_words,
+    outcome_words,
+    priced_words,
+    stated_words,
+    worth_words,
+)
 from dashboard.read.decision.waterfall import waterfall_version
+from dashboard.read.decisions.listing import DecisionRow
 from dashboard.read.packet_rows import by_exchange
 from dashboard.read.rows import Attribution
 from dashboard.read.scope import parse_scope
-from dashboard.units import UNKNOWN, Zone, ms, usd
+from dashboard.units import UNKNOWN, Zone, ms
 
 PATH = "/decision?id"
 TITLE = "Decision"
@@ -61,6 +68,7 @@ class DecisionRead:
     """Everything that one reading of the page found about a decision that exists."""
 
     detail: Decision
+    money: DecisionRow | None  # None until its second is summed
     target_ns: int
     is_settled: bool  # nothing more is waited for
     recorder: HealthItem | None
@@ -149,10 +157,13 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
     detail, _ = found
     health = context.items()
     is_young = now_ns - detail.facts.end_ns < _YOUNG_NS
+    facts = detail.facts
+    money = context.decisions.one(facts.decision_id, facts.ingress_ns)
     return DecisionRead(
         detail=detail,
+        money=money,
         target_ns=context.reference.of(detail.facts.action),
-        is_settled=not is_young or (detail.attribution is not None and bool(detail.evidence)),
+        is_settled=not is_young or (money is not None and bool(detail.evidence)),
         recorder=next((item for item in health if item.name == RECORDER), None),
     )
 
@@ -163,7 +174,7 @@ def show(found: DecisionRead, zone: Zone) -> dict[str, object]:
     budget, check = _budget(detail.attribution)
     return {
         "decision-title.children": headline(detail, found.target_ns),
-        "decision-said.children": _said(detail),
+        "decision-said.children": _said(found),
         "decision-facts.children": facts_list(_facts(found, zone)),
         "decision-known.data": {
             "id": detail.facts.decision_id,
@@ -221,10 +232,12 @@ def why_no_packets(recorder: HealthItem | None) -> str:
     )
 
 
-def _said(detail: Decision) -> list[Component]:
-    facts = detail.facts
-    value, outcome = value_words(facts.value_usd), outcome_words(detail.outcomes)
-    of = [facts.action, facts.region, value, f"outcome: {outcome}"]
+def _said(found: DecisionRead) -> list[Component]:
+    facts, money = found.detail.facts, found.money
+    outcome = outcome_words(found.detail.outcomes)
+    of = [facts.action, facts.region, priced_words(money), f"outcome: {outcome}"]
+    if money is None or not money.is_stated:
+        of.append(stated_words(facts.value_usd))
     named = html.Span(f"decision {facts.decision_id}", className="note")
     return [" · ".join(part for part in of if part) + " · ", named]
 
@@ -233,13 +246,13 @@ def _facts(found: DecisionRead, zone: Zone) -> list[tuple[str, object]]:
     detail = found.detail
     facts, split = detail.facts, detail.attribution
     total_ns = split.total_ns if split else facts.end_ns - facts.ingress_ns
-    value = UNKNOWN if facts.value_usd is None else f"{usd(facts.value_usd)} expected"
     named = [(name, value) for name, value in facts.dimensions.items() if name != "region"]
     listed: list[tuple[str, object]] = [
         ("latency", html.Span(ms(total_ns, 3), title=f"{total_ns:,} ns")),
         ("action", facts.action),
         ("region", facts.region or UNKNOWN),
-        ("value", value),
+        ("lost", lost_words(found.money)),
+        ("worth", worth_words(found.money)),
         ("outcome", outcome_words(detail.outcomes)),
         ("ingress", zone.full(facts.ingress_ns)),
         ("result", "error" if facts.is_error else "ok"),

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode
 
+from dashboard.read.decision.outcome_wording import money_words
 from dashboard.read.decisions.listing import FILE_ROWS_MAX, DecisionRow, Totals
 from dashboard.read.rows import DecisionFacts
 from dashboard.units import UNKNOWN, Zone, count, counted, ms, usd, utc_iso
@@ -20,7 +21,7 @@ COLUMNS: Final[list[dict[str, Any]]] = [
      "cellRendererParams": {"first": "worst", "second": "worst_ms"}},
     {"field": "lost", "headerName": "Lost", "width": 80, "type": "rightAligned",
      "tooltipField": "interval"},
-    {"field": "value", "headerName": "Expected", "width": 92, "type": "rightAligned"},
+    {"field": "value", "headerName": "Worth", "width": 92, "type": "rightAligned"},
     {"field": "outcome", "headerName": "Outcome", "minWidth": 110, "flex": 1, **_LINES,
      "cellRendererParams": {"first": "outcome", "second": "earned"}},
     {"field": "packets", "headerName": "Packets", "width": 82},
@@ -41,7 +42,7 @@ def totals_line(totals: Totals) -> str:
     said = f"{number}, {usd(totals.loss_usd)} lost (90 %: {usd(low)} to {usd(high)})"
     said += f", {count(totals.late)} late"
     if totals.value_usd is not None:
-        said += f" · {usd(totals.value_usd)} expected"
+        said += f" · {usd(totals.value_usd)} worth"
     return said + (f" · {count(totals.unvalued)} of unknown value" if totals.unvalued else "")
 
 
@@ -128,4 +129,6 @@ def _outcome(converted: bool | None) -> str:
 
 
 def _earned(row: DecisionRow) -> str:
-    return f"{row.earned:,.2f} {row.currency}" if row.converted and row.earned is not None else ""
+    if not row.converted or row.earned is None:
+        return ""
+    return money_words(row.earned, row.currency)

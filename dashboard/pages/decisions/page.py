@@ -43,7 +43,7 @@ SORTS: Final = {
     "fastest": ("latency", True, "Fastest"),
     "segment": ("segment", False, "Longest in a segment"),
     "lost": ("lost", False, "Most lost"),
-    "value": ("value", False, "Most expected"),
+    "value": ("value", False, "Worth most"),
 }
 ROWS = (
     *scope_outputs(NAME),

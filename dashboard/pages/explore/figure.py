@@ -41,8 +41,15 @@ def heatmap(
     target_ns: int,
     brush: Brush,
     axis: Axis,
+    *,
+    is_empty: bool = False,
 ) -> Figure:
-    """Draw what each cell holds; a cell of unknown value is grey, and not a zero."""
+    """Draw what each cell holds; a cell of unknown value is grey, and not a zero.
+
+    Of a store without a decision (`is_empty`) it says how to begin.
+    """
+    if is_empty:
+        return message("No decision is here yet", "The Overview says how to send the first one.")
     if not cells:
         return message(
             "No decision in this range",

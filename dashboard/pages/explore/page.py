@@ -21,13 +21,8 @@ from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decisions.page import wanted_of
 from dashboard.pages.explore.box import FIELDS, form, late_query, typed_box, without_box
 from dashboard.pages.explore.figure import MODES, amount, heatmap, said
-from dashboard.pages.explore.ranked import (
-    listed,
-    populations,
-    rows_of_segments,
-    rows_of_values,
-    sentence,
-)
+from dashboard.pages.explore.ranked import failed_line, listed, rows_of_segments, rows_of_values
+from dashboard.pages.explore.sentence import populations, sentence
 from dashboard.pages.parts import Component, chart, page, panel, table
 from dashboard.pages.scope.chips import choices
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
@@ -130,14 +125,14 @@ def layout(query: str, context: PageContext) -> Component:
                     "explore-values",
                     "Whose decisions they are",
                     html.Div(id="explore-values", className="explore-list"),
-                    note="money beyond their share of the others, dearest first",
+                    note="lost by failures and lateness, beyond their share; dearest first",
                     wide="span-7",
                 ),
                 panel(
                     "explore-segments",
                     "Where their time went",
                     html.Div(id="explore-segments", className="explore-list"),
-                    note="between decisions of equal action and region",
+                    note="by equal action and region; also below the target, no failures",
                     wide="span-5",
                 ),
             ],
@@ -244,9 +239,18 @@ def heat(context: PageContext, scope: Scope, kept: KeptCells) -> dict[str, objec
         **scope_view(NAME, scope, actions, regions, seen.to_ns, attributed, named),
         "explore-add.data": choices(named),
         "explore-heatmap.figure": heatmap(
-            found.cells, mode, seen, found.step_ns, target_ns, asked.brush, zone.axis(seen.to_ns)
+            found.cells,
+            mode,
+            seen,
+            found.step_ns,
+            target_ns,
+            asked.brush,
+            zone.axis(seen.to_ns),
+            is_empty=attributed.is_empty,
         ),
-        "explore-heat-note.children": f"{decisions}. Drag a box over what is odd.",
+        "explore-heat-note.children": ""
+        if attributed.is_empty
+        else f"{decisions}. Drag a box over what is odd.",
         "explore-heatmap-box.aria-label": (
             f"Latency of {decisions} from {zone.dated(seen.from_ns, now_ns)}"
             f" to {zone.dated_at(seen.to_ns, now_ns)}; type a box in the fields below"
@@ -270,7 +274,8 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
     if asked.brush.is_empty:
         later = "Ranked here once something is brushed."
         lists = {f"explore-{name}.children": later for name in ("values", "segments")}
-        return shown | {"explore-said.children": _guide(), **lists}
+        guide = _guide(is_empty=context.attributed(now_ns).is_empty)
+        return shown | {"explore-said.children": guide, **lists}
     before, inside, is_rest = sides(asked.wanted, asked.brush, asked.against)
     try:
         found = context.compare(before, inside, rest=is_rest)
@@ -302,18 +307,22 @@ def _found(
     places = (asked.scope, asked.brush, asked.seen)
     enough = found.before is not None and found.after is not None
     return {
-        "explore-said.children": sentence(found),
+        "explore-said.children": sentence(found, asked.other),
         "explore-why-note.children": notes,
-        "explore-values.children": listed(
-            rows_of_values(found, asked.other), *places, "Values by money"
-        ) if enough else "",
+        "explore-values.children": [
+            *failed_line(found, asked.other, *places),
+            *listed(rows_of_values(found, asked.other), *places, "Values by money"),
+        ] if enough else "",
         "explore-segments.children": listed(
             rows_of_segments(found), *places, "Segments by money"
         ) if enough else "",
     }  # fmt: skip
 
 
-def _guide() -> Component:
+def _guide(*, is_empty: bool) -> Component:
+    if is_empty:
+        way = dcc.Link("see how to send the first one", href="/")
+        return html.Div(["No decision is here yet: ", way, "."], className="explore-guide")
     return html.Div(
         "Nothing is brushed yet. Drag a box over what is odd on the heatmap, type one, or take the "
         "late ones: the page then says what they have in common and the others have not.",

@@ -1,4 +1,4 @@
-"""Pure: a comparison as a page says it: one sentence, and what carries it, ranked by dollars."""
+"""Pure: what carries the difference of a comparison, in lines that are ranked by dollars."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, Final
 from dash import dcc, html
 
 from attribution.whatif.answers import CompareAnswer, SegmentDifference, ValueDifference
-from attribution.whatif.compare import DECISIONS_MIN
 from collector.core.clock import NS_PER_MS
+from dashboard.pages.explore.sentence import share, signed_usd
 from dashboard.read.decisions.brush import Brush
 from dashboard.read.scope import Scope, format_scope
 from dashboard.read.typed_range import length_text
-from dashboard.units import UNKNOWN, count, counted, percent, shorten, signed_ms, usd
+from dashboard.units import UNKNOWN, count, percent, shorten, signed_ms
 
 Component = Any
 _OPEN_MAX: Final = 5  # what differs, before the list is folded
@@ -37,6 +37,7 @@ class Row:
     q: float
     is_different: bool
     note: str
+    failed_usd_per_hour: Decimal | None = None  # of the dollars, by failures
 
     @property
     def is_more(self) -> bool:
@@ -53,50 +54,6 @@ def rows_of_segments(found: CompareAnswer) -> list[Row]:
     """Return the segments in which any time was spent, dearest first."""
     spent = [each for each in found.segments if each.before_ms or each.after_ms]
     return [_segment_row(each) for each in spent]
-
-
-def sentence(found: CompareAnswer) -> str:
-    """Return the finding in one sentence."""
-    if found.before is None or found.after is None:
-        empty = "outside of it" if found.after is not None else "in the box"
-        return f"No decision {empty}: make the box larger, or compare with another range."
-    if found.verdict == "n too small":
-        return (
-            f"Too few to tell: {DECISIONS_MIN} decisions on either side are the least. "
-            "Make the box or the range larger."
-        )
-    different = [v for v in found.values if v.is_different]
-    dear = (v for v in different if v.usd_per_hour is not None and v.usd_per_hour > 0)
-    slow = (v for v in different if v.excess_ms > 0 and not v.usd_per_hour)
-    value = next(dear, next(slow, None))
-    segment = next((s for s in found.segments if s.is_different and s.change_ms > 0), None)
-    if value is None and segment is None:
-        return "No difference found that chance does not explain."
-    who = "" if value is None else f"{value.dimension} {value.value or '(empty)'}"
-    where = "" if segment is None else segment.segment
-    what = f"{who}, in {where}" if who and where else who or f"all of them alike, in {where}"
-    dollars = value.usd_per_hour if value is not None else None
-    if value is None and segment is not None:
-        dollars = segment.usd_per_hour
-    cost = f"{_signed_usd(dollars)} / h" if dollars is not None else f"money {UNKNOWN}"
-    return f"{what}: {cost}"
-
-
-def populations(found: CompareAnswer, other: str) -> str:
-    """Return both sides in words, with n and means."""
-    if found.before is None or found.after is None:
-        return ""
-    said = (
-        f"In the box: {_decisions(found.decisions_after, found.one_in_after)}, mean "
-        f"{found.after.mean_ms:,.1f} ms. {other}: "
-        f"{_decisions(found.decisions_before, found.one_in_before)}, mean "
-        f"{found.before.mean_ms:,.1f} ms."
-    )
-    new = (
-        f" In no segment: {count(found.uncompared)} of an action and region that "
-        f"{other.lower()} has not twice."
-    )
-    return said + (new if found.uncompared else "")
 
 
 def listed(
@@ -131,6 +88,56 @@ def listed(
     return parts or html.P("Nothing to tell apart: all of them have the same value.")
 
 
+def failed_line(
+    found: CompareAnswer, other: str, scope: Scope, brush: Brush, seen: tuple[int, int]
+) -> list[Component]:
+    """Return a ranked line for those that failed, none where nothing did on either side.
+
+    Args:
+        found: the comparison.
+        other: names what is compared with.
+        scope: of the page.
+        brush: the box.
+        seen: [from, to) of the page.
+    """
+    failures = found.failures
+    if failures is None or not (failures.before or failures.after):
+        return []
+    usd_per_hour = failures.usd_per_hour
+    dollars = UNKNOWN if usd_per_hour is None else f"{signed_usd(usd_per_hour)} / h"
+    listing = decisions_scope(scope, brush, seen)
+    listing = replace(listing, filters=(*listing.filters, ("failed", "1")))
+    shares = (
+        f"{share(failures.after, found.decisions_after)} of the box (n {count(failures.after)}), "
+        f"{share(failures.before, found.decisions_before)} of {other} "
+        f"(n {count(failures.before)})"
+    )
+    chance = "" if failures.is_different else ", which chance explains"
+    ends = f"95 %: {failures.low * 100:+.1f} to {failures.high * 100:+.1f} points"
+    line = html.Li(
+        [
+            html.Div(
+                [html.Span("failed", className="ranked-name"), html.Span(shares, className="note")],
+                className="ranked-what",
+            ),
+            html.Div(
+                [
+                    html.Div(html.B(dollars)),
+                    html.Span(f"{ends} · q {_q(failures.q)}{chance}", className="note"),
+                ],
+                className="ranked-amount",
+            ),
+            html.Div(
+                dcc.Link("Decisions", href=f"/decision{format_scope(listing)}",
+                         title="List the decisions of the box that failed"),
+                className="ranked-links",
+            ),
+        ],
+        className="ranked-more" if failures.after else "ranked-less",
+    )  # fmt: skip
+    return [html.Ol([line], className="ranked", **{"aria-label": "Failures"})]
+
+
 def narrowed(scope: Scope, dimension: str, value: str) -> Scope:
     """Return a scope with one more filter, or another value of it."""
     others = tuple(each for each in scope.filters if each[0] != dimension)
@@ -158,9 +165,12 @@ def decisions_scope(scope: Scope, brush: Brush, seen: tuple[int, int]) -> Scope:
 
 
 def _item(row: Row, scope: Scope, brush: Brush, seen: tuple[int, int], widest: float) -> Component:
-    dollars = UNKNOWN if row.usd_per_hour is None else f"{_signed_usd(row.usd_per_hour)} / h"
+    dollars = UNKNOWN if row.usd_per_hour is None else f"{signed_usd(row.usd_per_hour)} / h"
+    of_failures = ""
+    if row.failed_usd_per_hour:
+        of_failures = f", {signed_usd(row.failed_usd_per_hour)} of it by failures"
     ends = f"95 %: {_ms(row.low_ms)} to {_ms(row.high_ms)}"
-    chance = f"q {row.q:.2g}" if row.q >= 0.001 else "q < 0.001"
+    chance = f"q {_q(row.q)}"
     links: list[Component] = []
     if row.value:
         filtered = format_scope(narrowed(scope, row.dimension, row.value))
@@ -186,7 +196,7 @@ def _item(row: Row, scope: Scope, brush: Brush, seen: tuple[int, int], widest: f
             ),
             html.Div(
                 [
-                    html.Div([html.B(dollars), f" · {_ms(row.ms)}"]),
+                    html.Div([html.B(dollars), f"{of_failures} · {_ms(row.ms)}"]),
                     _bar(row, widest, ends),
                     html.Span(f"{ends} · {chance}", className="note"),
                 ],
@@ -219,6 +229,11 @@ def _bar(row: Row, widest: float, ends: str) -> Component:
 def _value_row(each: ValueDifference, found: CompareAnswer, other: str) -> Row:
     inside = percent(each.decisions_after / max(found.decisions_after, 1))
     outside = percent(each.decisions_before / max(found.decisions_before, 1))
+    failed = ""
+    if each.failed_before or each.failed_after:
+        usual = share(each.failed_before, each.decisions_before)
+        now = share(each.failed_after, each.decisions_after)
+        failed = f"; {now} failed, {usual} of {other} (q {_q(each.failed_q)})"
     return Row(
         each.dimension,
         each.value,
@@ -230,7 +245,8 @@ def _value_row(each: ValueDifference, found: CompareAnswer, other: str) -> Row:
         each.q,
         each.is_different,
         f"{inside} of the box (n {count(each.decisions_after)}), {outside} of {other} "
-        f"(n {count(each.decisions_before)})",
+        f"(n {count(each.decisions_before)}){failed}",
+        each.failed_usd_per_hour,
     )
 
 
@@ -249,16 +265,9 @@ def _segment_row(each: SegmentDifference) -> Row:
     )
 
 
-def _decisions(number: int, one_in: int) -> str:
-    words = counted(number, "decision")
-    return words if one_in == 1 else f"{words} (one in {one_in})"
+def _q(value: float) -> str:
+    return f"{value:.2g}" if value >= 0.001 else "< 0.001"
 
 
 def _ms(value: float) -> str:
     return signed_ms(value * NS_PER_MS)
-
-
-def _signed_usd(value: Decimal) -> str:
-    if value == 0:
-        return "under a cent"
-    return f"+{usd(value)}" if value > 0 else usd(value)

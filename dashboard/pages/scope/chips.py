@@ -74,12 +74,13 @@ def way_to_decisions(name: str, scope: Scope, to_ns: int, attributed: Attributed
         attributed: what there is.
     """
     newest_ns = attributed.newest_ns
-    if not attributed.until_ns:
+    # Where the job has run and found none, it has come as far as now.
+    if attributed.is_empty:
         # The Overview has it itself.
         if name == "overview":
             return ""
         said, text, query = "No decision is here yet.", "See how to send the first one", "/"
-    elif 0 < newest_ns < to_ns - scope.window_ns:
+    elif newest_ns < to_ns - scope.window_ns:
         until_ns = newest_ns - newest_ns % NS_PER_S + NS_PER_S
         said = f"Every decision is older: the newest began {scope.zone.dated_at(newest_ns, to_ns)}."
         text, query = "Look there", format_scope(replace(scope, until_ns=until_ns))

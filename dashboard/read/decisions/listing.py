@@ -13,6 +13,7 @@ from typing import Any, Final
 from attribution.core.config import AttributionConfig
 from attribution.core.segments import SEGMENTS
 from attribution.core.selection import CALIBRATION_ACTION
+from attribution.revenue.priced import STATED, over_priced
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import sql
 from dashboard.read.decisions.earned import EarnedOf, earned_of
@@ -28,6 +29,7 @@ _PART_NS_MIN: Final = NS_PER_MINUTE
 _GROWS: Final = 4
 _MICROS: Final = Decimal("0.000001")
 _ROWS_A_READING: Final = 5_000
+_CARRIED: Final = ("action", "region", "channel", "cohort", "worst", "worst_ns")
 # What is priced at a time: beside its cell and its statement a decision takes 200 bytes.
 _PRICED_MAX: Final = 1_000_000
 
@@ -49,7 +51,8 @@ class DecisionRow:
     worst_ns: int
     is_error: bool
     packets: bool  # linked to it
-    value_usd: Decimal | None  # expected, had it neither failed nor been late
+    value_usd: Decimal | None  # what it is worth, had it neither failed nor been late
+    is_stated: bool  # its value is what its sender stated; else it is that of its class
     loss_usd: Decimal | None  # by failure or lateness, at the median slope
     loss_low_usd: Decimal | None
     loss_high_usd: Decimal | None
@@ -127,7 +130,7 @@ class DecisionList:
 
     def stated(self, seen: Range) -> bool:
         """Return whether some decisions of a range are worth what they state."""
-        [row] = self._reader.ask("stated", __file__, _range(seen))
+        [row] = self._reader.ask_text(STATED, _range(seen))
         return bool(row["stated"])
 
     def page(
@@ -298,10 +301,9 @@ class DecisionList:
             yield self._ask(name, self._priced(part, stated=stated) | parameters)
 
     def _ask(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        text = sql(name, __file__)
-        for part in ("priced", "filtered"):
-            text = text.replace(f"${{{part}}}", sql(part, __file__).rstrip())
-        return self._reader.ask_text(text, parameters)
+        filtered = sql("filtered", __file__)
+        text = over_priced(sql(name, __file__), filtered, _CARRIED)
+        return self._reader.ask_text(text.replace("${filtered}", filtered.rstrip()), parameters)
 
 
 def _place(row: dict[str, Any], direction: int) -> tuple[int, int, str]:
@@ -364,6 +366,7 @@ def _row(
         worst_ns=row["worst_ns"],
         is_error=bool(row["is_error"]),
         packets=bool(fact["packets"]),
+        is_stated=priced is not None and known and bool(priced["is_stated"]),
         **dollars,
         earned=None if earned is None else earned.amount,
         converted=None if earned is None else earned.converted,

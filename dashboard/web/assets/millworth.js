@@ -82,6 +82,25 @@
     return currency === "USD" ? "$" + digits : digits + " " + currency;
   }
 
+  // As `usd` of the service: with as many digits as matter.
+  function usd(value) {
+    let size = Math.abs(Number(value));
+    const unit = size >= 1e8 ? " M" : "";
+    size = unit ? size / 1e6 : size;
+    const places = unit ? 1 : size >= 1000 ? 0 : size >= 0.1 || size === 0 ? 2 : 4;
+    const digits = { minimumFractionDigits: places, maximumFractionDigits: places };
+    return (Number(value) < 0 ? "\u2212" : "") + amount(size.toLocaleString("en", digits) + unit);
+  }
+
+  // As `money_words` of the service: an outcome is in a currency of its own.
+  function money(value, currency) {
+    if (currency === document.body.dataset.currency) {
+      return usd(value);
+    }
+    const digits = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+    return Number(value).toLocaleString("en", digits) + " " + currency;
+  }
+
   // Of an instant of a figure, which is by the clock of its end.
   function instant(at, meta) {
     const ms = Date.parse(String(at).replace(" ", "T") + "Z");
@@ -126,7 +145,7 @@
   }
 
   // For the files beside this one.
-  window.millworth = { go, goTo, set, carried, wall, clock, dated, instant, amount };
+  window.millworth = { go, goTo, set, carried, wall, clock, dated, instant, usd, money };
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     millworth: {

@@ -23,8 +23,7 @@
   }
 
   const at = (what) => () => what + " at " + window.millworth.clock(Date.now());
-  const dollars = (value) =>
-    window.millworth.amount(Number(value).toLocaleString("en", { maximumFractionDigits: 2 }));
+  const dollars = (value) => window.millworth.usd(value);
   const NAME = "millworth-name";
 
   // Who acts is asked in each form, and offered as it was given last.

@@ -32,9 +32,9 @@ from tests.support.attribution.stored import (
     put_spans,
     rows,
     span_id,
+    tcp_attributes,
     trace_id,
 )
-from tests.support.attribution.tcp_spans import tcp_attributes
 
 KINDS = ("host", "handshake", "send", "answer", "receive", "retransmission", "zero_window")
 

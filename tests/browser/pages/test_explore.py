@@ -55,7 +55,7 @@ def test_a_box_is_dragged_and_back_undoes_it(
         page.mouse.move(box["x"] + box["width"] - 4, box["y"] + box["height"] * 0.52, steps=6)
         page.mouse.up()
         page.wait_for_url(re.compile(r"brush=.*brush_ms=.*until="))
-        expect(said).to_contain_text("region eu-west, in decision/store")
+        expect(said).to_contain_text("region eu-west, all of the box, in decision/store")
         values = page.locator("#explore-values")
         expect(values.locator("li").first).to_contain_text("region eu-west")
         expect(values.locator("li").first).to_contain_text("q < 0.001")

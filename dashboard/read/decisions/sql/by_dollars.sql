@@ -1,4 +1,4 @@
--- One page of decisions in the order of what they were expected to earn, or lost, from a key on.
+-- One page of decisions in the order of what they are worth, or lost, from a key on.
 -- Parameters: those of filtered.sql and priced.sql; sort value or lost; direction, has_after, after_key, after_ns and
 --   after_id as of by_column.sql.
 -- Returns: the columns of filtered.sql, and key Int64, by which they are sorted: millionths of a dollar, -1 where the

@@ -1,4 +1,4 @@
--- How many decisions a filter holds, and what they were expected to earn and lost.
+-- How many decisions a filter holds, and what they are worth and lost.
 -- Parameters: those of filtered.sql and priced.sql.
 -- Returns: decisions, unvalued, late UInt64; value, loss, loss_low, loss_high Float64; one row.
 SELECT

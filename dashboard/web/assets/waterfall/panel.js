@@ -190,10 +190,7 @@
     );
   }
 
-  const dollars = (value) =>
-    value === null
-      ? "unknown"
-      : window.millworth.amount(Number(value).toLocaleString("en", { maximumSignificantDigits: 4 }));
+  const dollars = (value) => (value === null ? "unknown" : window.millworth.usd(value));
 
   function money(found) {
     const of = found.money;
@@ -202,9 +199,9 @@
       "Money, of the whole decision",
       of
         ? facts([
-            ["worth", of.value_usd === null ? "" : dollars(of.value_usd)],
+            ["worth", dollars(of.value_usd) + (of.value_usd === null ? "" : of.is_stated ? " by what its sender stated" : " by its class")],
             ["lost", dollars(of.loss_usd) + (of.loss_usd === null ? "" : interval(of.loss_low_usd, of.loss_high_usd))],
-            ["earned", of.earned === null ? "no outcome came yet" : Number(of.earned).toLocaleString("en") + " " + of.currency],
+            ["earned", of.earned === null ? "no outcome came yet" : window.millworth.money(of.earned, of.currency)],
           ])
         : make("p", "note", "Not attributed yet."),
     );

@@ -102,7 +102,9 @@ def test_cells_of_several_days_name_their_day(busy: Connections) -> None:
 def test_a_box_names_the_region_and_the_segment(context: PageContext) -> None:
     """The whole way from an address to the sentence, by the code of /api/v1/compare."""
     shown = explore.why(context, parse_scope("?window=5m&brush_ms=120.."))
-    assert str(shown["explore-said.children"]).startswith("region eu-west, in decision/store")
+    assert str(shown["explore-said.children"]).startswith(
+        "region eu-west, all of the box, in decision/store"
+    )
     assert f"In the box: {SLOW} decisions" in text_of(shown["explore-why-note.children"])
     assert "assumed rate" not in str(shown["explore-said.children"])
     assert "100.0 % of the box (n 40)" in text_of(shown["explore-values.children"])
@@ -170,8 +172,11 @@ def test_an_empty_store_is_an_answer(store: Connections) -> None:
     """No decision yet: what to do next, and no zero dollars."""
     with page_context(Reader(store)) as context:
         shown = explore.heat(context, parse_scope(""), KeptCells(context.decisions))
-        assert "No decision in this range" in text_of(shown["explore-heatmap.figure"])
+        assert "Overview says how to send" in text_of(shown["explore-heatmap.figure"])
         assert "how to send the first one" in text_of(shown["explore-chips.children"])
+        guide = text_of(explore.why(context, parse_scope(""))["explore-said.children"])
+        assert "see how to send the first one" in guide
+        assert "brushed" not in guide
         shown = explore.why(context, parse_scope("?brush_ms=1.."))
         assert "No decision in the box" in str(shown["explore-said.children"])
         assert "$" not in text_of(shown)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.health.items import HealthItem
@@ -19,6 +20,7 @@ from dashboard.pages.context import PageContext
 from dashboard.pages.decision import page as decision
 from dashboard.pages.decisions import page as decisions
 from dashboard.pages.overview import page as overview
+from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.scope import parse_scope
 from dashboard.units import Zone
@@ -114,7 +116,9 @@ def test_young_decision_is_read_again_until_its_packets_are_weighed(
     seed.decision(began_ns, 1)
     seed.decision(began_ns, 2, packets=True)
     seed.insert(store.client())
-    here = dataclasses.replace(context, reader=Reader(store))
+    reader = Reader(store)
+    listed = DecisionList(reader, AttributionConfig(), context.reference)
+    here = dataclasses.replace(context, reader=reader, decisions=listed)
 
     def ticks(decision_id: str, line: str, seconds: int = 0) -> object:
         later = ManualClock(TODAY_NS + seconds * NS_PER_S)

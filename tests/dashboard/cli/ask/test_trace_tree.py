@@ -162,8 +162,8 @@ def test_decision_says_what_its_page_says_of_flags_failure_and_worth() -> None:
     lines = rendered(span("root"), width=None, decisions=[made, {**made, "attribution": None}])
     assert lines[1:6] == [
         "decision d-1: offer eu, failed after 0.000 ms = 0.000 ms",
-        "$5.00 expected; outcome: sold, $12.30 margin",
+        "stated by the sender: $5.00; outcome: sold, $12.30 margin",
         "flags: orphan, cycle",
         "decision d-1: offer eu, failed, not attributed yet",
-        "$5.00 expected; outcome: sold, $12.30 margin",
+        "stated by the sender: $5.00; outcome: sold, $12.30 margin",
     ]

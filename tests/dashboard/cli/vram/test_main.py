@@ -172,6 +172,20 @@ def test_compare_says_what_the_mix_is_of(run: Run, traded: Connections) -> None:
     )
 
 
+def test_compare_says_what_was_lost_and_how_much_of_it_by_failures(
+    run: Run, traded: Connections
+) -> None:
+    """What a page says, in lines: both sides, the second beyond the first, and who failed."""
+    assert traded
+    asked = ("compare", *WINDOW, "--slow-ms", "120")
+    shown = " ".join(run(*asked).stdout.split())
+    found = json.loads(run(*asked, "--json").stdout)
+    lost = found["lost_after"]
+    assert f"after {lost['usd']} (by failures {lost['failed_usd']}, late or failed" in shown
+    assert f"beyond as many of those before: {found['usd_per_hour']}, by failures" in shown
+    assert "failed: 0.0 % -> 0.0 %, 95 %" in shown
+
+
 def test_group_that_is_none_is_refused_with_those_there_are(run: Run, traded: Connections) -> None:
     """One line, exit 2."""
     assert traded

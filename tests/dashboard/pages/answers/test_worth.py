@@ -29,8 +29,10 @@ def group(name: str, per_ms: float, basis: str = PRIOR) -> dict[str, Any]:
     points = [(-10, 100.0), (0, 0.0), (10, -100.0)]
     return {
         "name": name, "decisions": 1234, "known": 1200, "sampled": 500,
-        "erv_usd_per_s": band(2.0), "marginal_usd_per_ms_hour": band(per_ms),
-        "gain_10ms_usd_per_hour": band(per_ms * 10), "loss_per_100ms": band(0.005),
+        "erv_usd_per_s": {"median": per_ms, "low": per_ms * 0.8, "high": per_ms * 1.2},
+        "marginal_usd_per_ms_hour": band(per_ms),
+        "gain_10ms_usd_per_hour": band(per_ms * 10),
+        "loss_per_100ms": band(0.005 if basis == PRIOR else 0.006),
         "slope_basis": basis,
         "curve": [{"shift_ms": at, "change_usd_per_hour": band(usd)} for at, usd in points],
     }  # fmt: skip
@@ -74,6 +76,25 @@ def test_sentence_names_the_dearest_with_its_interval_and_what_it_rests_on() -> 
         "The next millisecond faster is worth $1.00 an hour"
     )
     assert "unknown" in said(model(), is_assumed=True)
+
+
+def test_an_order_that_chance_explains_is_said_to_be_that() -> None:
+    """Three channels that are drawn evenly took turns at being made faster first."""
+    even = [group("web", 1.55), group("app", 1.51), group("partner", 1.50)]
+    assert said(model(*even), is_assumed=False) == (
+        "No channel stands out: which of the 3 comes first, chance explains. "
+        "The next millisecond of web is worth $1.55 an hour (90 %: $0.78 to $3.10)."
+    )
+    assert said(model(*even[:2], group("partner", 0.5)), is_assumed=False).startswith(
+        "Make channel web or app faster first: which, chance explains. The next millisecond of web"
+    )
+    # By a rate of its own each is as uncertain as that is.
+    own = [group("web", 24.6, "measured"), group("app", 15.0)]
+    assert said(model(*own), is_assumed=False).startswith("No channel stands out")
+    many = [group(f"c{at}", 2.0) for at in range(6)]
+    assert "Make channel c0 or c1, c2, c3 or 2 others faster first" in said(
+        model(*many, group("least", 0.1)), is_assumed=False
+    )
 
 
 def test_group_says_whether_its_rate_is_assumed_or_its_own() -> None:

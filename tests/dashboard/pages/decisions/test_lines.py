@@ -26,6 +26,7 @@ ROW = DecisionRow(
     is_error=False,
     packets=True,
     value_usd=Decimal("0.42"),
+    is_stated=False,
     loss_usd=Decimal("0.05"),
     loss_low_usd=Decimal("0.01"),
     loss_high_usd=Decimal("0.2"),
@@ -36,7 +37,7 @@ ROW = DecisionRow(
 SUM = Totals(1482, 1400, 0, Decimal(9000), Decimal(212), Decimal(64), Decimal(720))
 
 
-EXPECTED = " · $9,000 expected"
+EXPECTED = " · $9,000 worth"
 
 
 def test_line_has_its_bar_its_tick_and_a_short_id_last() -> None:
@@ -48,6 +49,12 @@ def test_line_has_its_bar_its_tick_and_a_short_id_last() -> None:
     assert (slow["lost"], slow["interval"]) == ("$0.0500", "90 %: $0.0100 to $0.20")
     assert (slow["worst"], slow["worst_ms"]) == ("store", "120.0 ms · decision")
     assert (slow["outcome"], slow["earned"]) == ("sold", "12.30 EUR")
+
+
+def test_what_it_earned_is_said_as_all_amounts_are() -> None:
+    """`12.30 USD` stood beside `$0.42`."""
+    (line,) = listed_lines([replace(ROW, currency="USD")], Zone())
+    assert (line["value"], line["earned"]) == ("$0.42", "$12.30")
 
 
 def test_what_is_not_known_is_said_so() -> None:
@@ -67,7 +74,7 @@ def test_what_is_not_known_is_said_so() -> None:
     [
         (
             SUM,
-            "1,482 decisions, $212.00 lost (90 %: $64.00 to $720.00), 1,400 late · $9,000 expected",
+            "1,482 decisions, $212.00 lost (90 %: $64.00 to $720.00), 1,400 late · $9,000 worth",
         ),
         (replace(SUM, loss_usd=None), "1,482 decisions, what they lost is unknown"),
         (replace(SUM, decisions=0, loss_usd=None), "No decision"),

@@ -6,45 +6,17 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from attribution.whatif.answers import (
-    CompareAnswer,
-    Latencies,
-    SegmentDifference,
-    ValueDifference,
-)
 from dashboard.pages.explore.ranked import (
+    failed_line,
     listed,
-    populations,
     rows_of_segments,
     rows_of_values,
-    sentence,
 )
+from dashboard.pages.explore.sentence import sentence
 from dashboard.read.decisions.brush import Brush
 from dashboard.read.scope import parse_scope
+from tests.support.attribution.comparison import EU, FAILED, FOUND
 
-EU = ValueDifference(
-    "region", "eu-west", 30, 60, 90.0, 300.0, 66.0, 60.0, 72.0, 1e-9, True, Decimal("412.5")
-)
-WEB = replace(EU, dimension="channel", value="", q=0.6, is_different=False, usd_per_hour=None)
-STORE = SegmentDifference(
-    "decision/store", 14.0, 134.0, 120.0, 110.0, 130.0, 1e-9, True, Decimal(800)
-)
-FOUND = CompareAnswer(
-    verdict="different",
-    decisions_before=180,
-    decisions_after=60,
-    before=Latencies(100.0, 99.0, 120.0, 130.0),
-    after=Latencies(300.0, 299.0, 320.0, 330.0),
-    change_ms=200.0,
-    mix_ms=0.0,
-    uncompared=0,
-    slope="assumed rate",
-    segments=[STORE],
-    values=[EU, WEB],
-    one_in_before=7,
-    one_in_after=1,
-    is_assumed=True,
-)
 BEGIN_NS, END_NS = 1_700_000_000_000_000_000, 1_700_000_900_000_000_000
 SEEN = (BEGIN_NS, END_NS)
 
@@ -60,37 +32,30 @@ def links(component: Any) -> dict[str, dict[str, str]]:  # noqa: ANN401  a Dash 
     return found
 
 
-def test_the_sentence_names_who_where_and_what_it_costs() -> None:
-    """It is the largest thing of the page."""
-    assert sentence(FOUND) == "region eu-west, in decision/store: +$412.50 / h"
-    assert (
-        sentence(replace(FOUND, values=[])) == "all of them alike, in decision/store: +$800.00 / h"
-    )
-    unknown = replace(FOUND, values=[replace(EU, usd_per_hour=None)])
-    assert sentence(unknown) == "region eu-west, in decision/store: money unknown"
-    nothing = replace(FOUND, values=[], segments=[], verdict="no difference found")
-    assert "chance" in sentence(nothing)
-    assert "30 decisions" in sentence(replace(FOUND, verdict="n too small"))
-    assert sentence(replace(FOUND, after=None)).startswith("No decision in the box")
-
-
 def test_what_costs_more_is_red_though_it_took_less_than_its_share_of_the_time() -> None:
     """The dear region loses dollars while the cheap one loses time: whom to look at is the dear."""
     dear = replace(EU, value="us-east", excess_ms=-0.9, low_ms=-1.0, high_ms=-0.8)
     cheap = replace(EU, excess_ms=0.9, low_ms=0.8, high_ms=1.0, usd_per_hour=Decimal("-412.5"))
     found = replace(FOUND, values=[cheap, dear])
-    assert sentence(found) == "region us-east, in decision/store: +$412.50 / h"
+    assert sentence(found, "the rest") == "region us-east, in decision/store: +$412.50 / h"
     unknown = replace(dear, usd_per_hour=None)
     rows = rows_of_values(replace(FOUND, values=[dear, cheap, unknown]), "the others")
     assert [row.is_more for row in rows] == [True, False, False]
 
 
-def test_both_sides_are_said_with_n_and_how_many_stand_for_one() -> None:
-    """A sample is said to be one."""
-    assert populations(FOUND, "The rest") == (
-        "In the box: 60 decisions, mean 300.0 ms. "
-        "The rest: 180 decisions (one in 7), mean 100.0 ms."
-    )
+def test_failures_have_a_line_of_their_own_that_leads_to_them() -> None:
+    """With both shares, their money, and the decisions of the box that failed."""
+    scope = parse_scope("?action=offer")
+    (line,) = failed_line(FAILED, "the rest", scope, Brush(low_ms=120.0), SEEN)
+    text = json.dumps(line, default=lambda part: part.to_plotly_json())
+    assert "10.0 % of the box (n 6), 0.0 % of the rest (n 0)" in text
+    assert "+$700.00 / h" in text
+    assert links(line)["Decisions"]["failed"] == "1"
+    assert failed_line(FOUND, "the rest", scope, Brush(low_ms=120.0), SEEN) == []
+    (told,) = listed(rows_of_values(FAILED, "the rest"), scope, Brush(low_ms=1), SEEN, "Values")
+    said = json.dumps(told, default=lambda part: part.to_plotly_json())
+    assert "+$350.00 of it by failures" in said
+    assert "15.0 % failed, 0.0 % of the rest (q < 0.001)" in said
 
 
 def test_a_value_is_one_click_from_a_filter_and_from_its_decisions() -> None:
@@ -125,13 +90,3 @@ def test_a_segment_is_a_filter_too_and_what_chance_explains_is_folded() -> None:
     assert "1 that chance explains" in text
     assert "unknown" in text
     assert "$0.00" not in text
-
-
-def test_slower_value_that_costs_nothing_is_a_difference() -> None:
-    """Its dollars are 0 where its class earned nothing: it was no difference at all then."""
-    free = replace(EU, usd_per_hour=Decimal(0))
-    text = sentence(replace(FOUND, values=[free], segments=[]))
-    assert text.startswith("region eu-west")
-    cheap = replace(EU, value="eu", usd_per_hour=Decimal(-358))
-    dear = replace(EU, value="us", excess_ms=-0.8, usd_per_hour=Decimal(358))
-    assert sentence(replace(FOUND, values=[cheap, dear], segments=[])).startswith("region us")

@@ -1,4 +1,4 @@
-"""What a decision earned, as pages and commands say it."""
+"""What a decision lost, is worth and earned, as pages and commands say it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from attribution.core.money import state_in
-from dashboard.read.decision.outcome_wording import outcome_words
+from dashboard.read.decision.outcome_wording import outcome_words, priced_words, stated_words
+from dashboard.read.decisions.listing import DecisionRow
 from dashboard.read.rows import Outcome
 from tests.support.dashboard.seed import TODAY_NS
 
@@ -35,3 +36,22 @@ def test_outcome_in_another_currency_is_named_in_that() -> None:
 
     told = contextvars.copy_context().run(said)
     assert told == ["sold, 12.30 USD margin", "sold, 12.30 EUR margin"]
+
+
+def test_what_a_decision_is_worth_says_by_what() -> None:
+    """One word for one amount: what its sender stated is never called what it is worth."""
+    failed = DecisionRow(
+        decision_id="d-1", ingress_ns=TODAY_NS, action="offer", region="eu", channel="", cohort="",
+        service_name="edge", total_ns=1, target_ns=2, worst="decision/store", worst_ns=1,
+        is_error=True, packets=False, value_usd=Decimal("3.43"), is_stated=False,
+        loss_usd=Decimal("3.43"), loss_low_usd=Decimal("1.2"), loss_high_usd=Decimal(4),
+        earned=None, converted=None, currency="",
+    )  # fmt: skip
+    assert priced_words(failed) == "lost $3.43 (90 %: $1.20 to $4.00), worth $3.43 by its class"
+    none = Decimal(0)
+    stated = replace(failed, is_stated=True, loss_usd=none, loss_low_usd=none, loss_high_usd=none)
+    assert priced_words(stated) == "lost nothing, worth $3.43 by what its sender stated"
+    assert priced_words(replace(failed, value_usd=None)) == "what it lost and is worth: unknown"
+    assert priced_words(None) == "what it lost and is worth: not known yet"
+    assert stated_words(Decimal("1.86")) == "stated by the sender: $1.86"
+    assert stated_words(None) == "stated by the sender: nothing"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 from attribution.core.selection import Narrowed
 from attribution.path.columns import Table
+from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.read.reader import asked
+from attribution.revenue.priced import STATED, over_priced
 from collector.core.sql import sql
 from collector.store.connect import Connections
+
+_CARRIED: Final = ("action", "region", "channel", "cohort", *SEGMENT_COLUMNS)
 
 
 def compared_count(store: Connections, side: Narrowed, but: Narrowed | None) -> int:
@@ -17,10 +22,28 @@ def compared_count(store: Connections, side: Narrowed, but: Narrowed | None) -> 
     return int(rows.result_rows[0][0])
 
 
-def compared_rows(store: Connections, side: Narrowed, but: Narrowed | None, every: int) -> Table:
-    """Return the split of one in `every` of them, the same ones every time, and what they are."""
-    parameters = _parameters(side, but) | {"every": every}
-    return store.reader().query_arrow(_text("compared"), parameters=parameters)
+def compared_rows(
+    store: Connections,
+    side: Narrowed,
+    but: Narrowed | None,
+    every: int,
+    rated: Mapping[str, object],
+) -> Table:
+    """Return the split of one in `every` of them, the same ones every time, and what they lost.
+
+    Args:
+        store: that is asked.
+        side: the decisions.
+        but: those in the time and latency of this one are left out.
+        every: one in so many.
+        rated: the reference latencies and the slopes that lateness is priced by.
+    """
+    reader = store.reader()
+    parameters = _parameters(side, but) | dict(rated) | {"every": every}
+    parameters |= {"seconds_ns": [], "instants_ns": []}
+    ((stated,),) = reader.query(STATED, parameters=parameters).result_rows
+    text = over_priced(sql("compared", __file__), _text("compared_priced"), _CARRIED)
+    return reader.query_arrow(text, parameters=parameters | {"stated": int(stated)})
 
 
 def _text(name: str) -> str:

@@ -1,10 +1,12 @@
--- What each decision of `filtered.sql` was expected to earn and lost: its part of the cell of its class and
--- second, by the share of its value that it lost; of a class that states values, its own. Part of statements.
--- Returns: the columns of filtered.sql; is_valued UInt8, value, loss, loss_low, loss_high Float64, in USD.
+-- What each decision of some is worth and lost: its part of the cell of its class and second, by the share
+-- of its value that it lost; of a class that states values, its own. Part of statements, which put in the
+-- decisions, with class (a hash of action and region) and target_ns, and the columns that are carried beside them.
+-- Parameters: from_ns, to_ns, action, region; seconds_ns, instants_ns, empty for all; stated, and those of the slopes.
+-- Returns: ingress_ns, decision_id, total_ns, is_error, target_ns, what is carried; is_valued, is_stated UInt8 (it is worth what it states), value, loss, loss_low,
+-- loss_high Float64, in USD; share Float64 of its value that it lost, of an unknown value too.
     SELECT
-        d.ingress_ns AS ingress_ns, d.decision_id AS decision_id, d.action AS action, d.region AS region,
-        d.channel AS channel, d.cohort AS cohort, d.total_ns AS total_ns, d.is_error AS is_error,
-        d.target_ns AS target_ns, d.worst AS worst, d.worst_ns AS worst_ns,
+        d.ingress_ns AS ingress_ns, d.decision_id AS decision_id, d.total_ns AS total_ns, d.is_error AS is_error,
+        d.target_ns AS target_ns, ${carried},
         c.decisions > c.unvalued AND (c.basis != 'expected' OR isNotNull(f.value_usd)) AS is_valued,
         toFloat64(greatest(toInt64(d.total_ns) - toInt64(d.target_ns), 0)) AS late_ns,
         -- The first is in force since ever: where it is the only one nothing is looked up.
