@@ -16,6 +16,7 @@ from dashboard.pages.alerts.links import (
     decisions_href,
     explore_href,
     is_of_failures,
+    like_it_href,
     overview_href,
     safe_href,
 )
@@ -199,6 +200,7 @@ def _state(alert: AlertDetail, now_ns: int, zone: Zone) -> list[Component]:
         html.Span(alert.severity, className=f"tag tag-{alert.severity}"),
         html.Span(f"{begin}, {lasted}", className="note"),
         dcc.Link("Overview at that time", href=overview_href(alert), className="note"),
+        dcc.Link("those like it in 7 days", href=like_it_href(alert), className="note"),
     ]
 
 

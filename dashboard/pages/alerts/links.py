@@ -29,6 +29,12 @@ def overview_href(alert: AlertDetail) -> str:
     return "/" + format_scope(_scope(alert))
 
 
+def like_it_href(alert: AlertDetail) -> str:
+    """Return the alerts of the same rule, action and region of the last days."""
+    scope = replace(_scope(alert), window=WINDOWS[-1], until_ns=None)
+    return "/alerts" + format_scope(replace(scope, filters=(("rule", alert.rule),)))
+
+
 def decisions_href(alert: AlertDetail) -> str:
     """Return the late or the failed decisions of one alert's class and time, the dearest first."""
     kind = ("failed" if is_of_failures(alert) else "late", "1")

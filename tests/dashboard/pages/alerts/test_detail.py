@@ -60,6 +60,7 @@ def test_alert_that_never_fired_would_have_paged_nobody(store: Connections, tmp_
     state.close()
     assert '"unknown, in shadow"' in said["never"]
     assert '"unknown, would have paged"' in said["once"]
+    assert '"/alerts?window=7d&action=checkout&region=once&rule=burn"' in said["once"]
 
 
 def test_incident_is_one_sum_and_its_others_are_folded(store: Connections, tmp_path: Path) -> None:
