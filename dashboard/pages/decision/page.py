@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from dash import Dash, Input, Output, dcc, html
 
@@ -239,7 +240,19 @@ def _said(found: DecisionRead) -> list[Component]:
     if money is None or not money.is_stated:
         of.append(stated_words(facts.value_usd))
     named = html.Span(f"decision {facts.decision_id}", className="note")
-    return [" · ".join(part for part in of if part) + " · ", named]
+    return [" · ".join(part for part in of if part) + " · ", named, *_exports(found.detail)]
+
+
+def _exports(detail: Decision) -> list[Component]:
+    """Return links to what a responder sends on: the decision, and its packets if there are any."""
+    name = quote(detail.facts.decision_id, safe="")
+    links = [("Export JSON", f"/api/v1/decisions/{name}")]
+    if detail.flows:
+        links.append(("Export packets", f"/api/v1/packets/{name}"))
+    return [
+        html.A(text, href=href, download="", className="note export", style={"marginLeft": 12})
+        for text, href in links
+    ]
 
 
 def _facts(found: DecisionRead, zone: Zone) -> list[tuple[str, object]]:

@@ -101,7 +101,11 @@ def test_decision_without_packets_says_which_remedy_applies(context: PageContext
     """No privilege and not sampled look the same, and are mended differently."""
     found = decision.read(context, "d-3")
     assert found is not None
-    assert "run as root" in text_of(decision.show(found, Zone())["decision-packets-note.children"])
+    shown = decision.show(found, Zone())
+    assert "run as root" in text_of(shown["decision-packets-note.children"])
+    # What a colleague or a ticket is sent.
+    assert "/api/v1/decisions/d-3" in str(shown["decision-said.children"])
+    assert "/api/v1/packets/" not in str(shown["decision-said.children"])
     assert decision.why_no_packets(HealthItem("packet.recorder", "on", "", "ok")).startswith(
         "No packet of this decision was kept"
     )
