@@ -181,8 +181,9 @@ def _name(act: str) -> Component:
     return dmc.TextInput(
         id=f"alert-{act}-by",
         label="Your name",
-        description="For the audit. Empty: only the token that you logged in with",
-        w=320,
+        description="For the audit; empty: the token that you logged in with alone",
+        maw=420,
+        mt="sm",
     )
 
 

@@ -42,7 +42,7 @@ def totals_line(totals: Totals) -> str:
     said = f"{number}, {usd(totals.loss_usd)} lost (90 %: {usd(low)} to {usd(high)})"
     said += f", {count(totals.late)} late"
     if totals.value_usd is not None:
-        said += f" · {usd(totals.value_usd)} worth"
+        said += f" · worth {usd(totals.value_usd)}"
     return said + (f" · {count(totals.unvalued)} of unknown value" if totals.unvalued else "")
 
 

@@ -37,7 +37,7 @@ ROW = DecisionRow(
 SUM = Totals(1482, 1400, 0, Decimal(9000), Decimal(212), Decimal(64), Decimal(720))
 
 
-EXPECTED = " · $9,000 worth"
+EXPECTED = " · worth $9,000"
 
 
 def test_line_has_its_bar_its_tick_and_a_short_id_last() -> None:
@@ -74,7 +74,7 @@ def test_what_is_not_known_is_said_so() -> None:
     [
         (
             SUM,
-            "1,482 decisions, $212.00 lost (90 %: $64.00 to $720.00), 1,400 late · $9,000 worth",
+            "1,482 decisions, $212.00 lost (90 %: $64.00 to $720.00), 1,400 late · worth $9,000",
         ),
         (replace(SUM, loss_usd=None), "1,482 decisions, what they lost is unknown"),
         (replace(SUM, decisions=0, loss_usd=None), "No decision"),
