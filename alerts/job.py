@@ -164,8 +164,8 @@ class AlertsJob:
             _log.warning("held_alert_not_told", reason=first_line(error))
             failed.append(error)
         self.last_pass = Pass(now_ns, moment.known_ns, len(failed))
-        self._naming.run_once(moment)
         mirror(self._memory, self._store)
+        self._naming.run_once(moment)  # what it finds, the pages have with the next pass
         self._prune(now_ns)
         if failed:
             raise failed[0]

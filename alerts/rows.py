@@ -20,7 +20,7 @@ _FAILING: Final = re.compile(
 _FOCUS: Final = re.compile(r"; ([^;]+) loses most of it(?=$|;)")
 # Of the reason of an alert whose calls are named (evidence/calls.py).
 _CALLS: Final = re.compile(
-    r"(?:^|; )((?:slower|first to fail) is [^;]+ (?:slow|failed) decisions)(?=;|$)"
+    r"(?:^|; )((?:slower|first to fail) is [^;]+ (?:failed )?decisions)(?=;|$)"
 )
 _CALL: Final = re.compile(
     r"(slower|first to fail) is (no one call(?=:)|.+(?=, (?:\+[\d.]+ ms )?in \d+ of \d+ ))"

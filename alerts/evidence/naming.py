@@ -20,20 +20,26 @@ from alerts.rules.base import Moment
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Phase, Transition
-from attribution.core.segments import CLASSES, SEGMENTS, STAGES
-from collector.core.clock import NS_PER_S
+from attribution.core.segments import CLASSES, STAGES
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S, Clock, SystemClock
 from collector.core.errors import StoreUnavailableError, first_line
 from collector.core.log import get_logger
 
 _log = get_logger("alerts")
 
-# So many decisions are looked at of those that are slow, as many of before, and of those that fail.
-_DECISIONS_MAX: Final = 50
+# So many decisions are looked at of an alert's newest minutes, as many of before, and of those that
+# fail; of traces of thousands of spans fewer.
+_DECISIONS_MAX: Final = 100
+_NEWEST_NS: Final = 5 * NS_PER_MINUTE
+_SPANS_MAX: Final = 50_000
 _FAILED_SPANS_MAX: Final = 10_000
-# An incident of a hundred classes is named over some passes: none shall wait for it.
+# An incident of a hundred classes is named over some passes: no judgement waits for it.
 _ALERTS_MAX: Final = 4
+_PASS_NS: Final = NS_PER_S
 # Spans are there when decisions are judged; a store that is slow may need another pass.
 _TRIES_MAX: Final = 3
+# Decisions that did not fail, that did, and all.
+_WELL, _FAILED, _ANY = 0, 1, 2
 _ELSEWHERE: Final = "takes longer than in other regions"
 
 
@@ -44,20 +50,27 @@ class _Decision:
     ingress_ns: int
     decision_id: str
     trace_id: str
-    segment_ns: int
 
 
 class Naming:
     """Finds the calls of alerts, and records them as something new that is known of these."""
 
-    def __init__(self, reader: AlertReader, search: SuspectSearch, memory: AlertStore) -> None:
+    def __init__(
+        self,
+        reader: AlertReader,
+        search: SuspectSearch,
+        memory: AlertStore,
+        clock: Clock | None = None,
+    ) -> None:
         self._reader = reader
+        self._clock = clock or SystemClock()
         self._search = search
         self._memory = memory
         self._tried: dict[tuple[str, int], int] = {}  # by episode and event
 
     def run_once(self, moment: Moment) -> None:
-        """Name the calls of some alerts that fire and of which none is named."""
+        """Name the calls of some alerts that fire and of which none is named, the dearest first."""
+        begun_ns = self._clock.monotonic_ns()
         firing = [
             (state, last)
             for state in self._memory.states().values()
@@ -71,9 +84,12 @@ class Naming:
             for state, last in firing
             if (of_class := self._class_of(last)) is not None
         ]
+        waiting.sort(key=lambda each: (self._tries(each[1]), -each[1].revenue_at_risk_usd_per_h))
         for state, last, of_class in waiting[:_ALERTS_MAX]:
+            if self._clock.monotonic_ns() - begun_ns > _PASS_NS:
+                break
             key = (last.episode_id, last.seq)
-            self._tried[key] = self._tried.get(key, 0) + 1
+            self._tried[key] = self._tries(last) + 1
             try:
                 said = "; ".join(filter(None, self._look(last, of_class)))
             except (ClickHouseError, StoreUnavailableError) as error:
@@ -82,10 +98,12 @@ class Naming:
             if said:
                 self._memory.record([_named(state, last, said, moment)])
 
+    def _tries(self, last: AlertEvent) -> int:
+        return self._tried.get((last.episode_id, last.seq), 0)
+
     def _class_of(self, last: AlertEvent) -> Subject | None:
         """Return the class that an alert's cause is of, None where there is nothing to name."""
-        tries = self._tried.get((last.episode_id, last.seq), 0)
-        is_named = bool(calls_of(last.reason)) or tries >= _TRIES_MAX
+        is_named = bool(calls_of(last.reason)) or self._tries(last) >= _TRIES_MAX
         if is_named or not (last.blamed_stage or failing_of(last.reason)):
             return None
         evidence, focus = self._memory.evidence_of(last.episode_id), focus_of(last.reason)
@@ -96,33 +114,40 @@ class Naming:
     def _look(self, last: AlertEvent, of_class: Subject) -> tuple[str, str]:
         """Return what is said of decisions that fail, and of those that are slow."""
         end_ns = last.at_ns
-        from_ns = max(0, end_ns - min(last.window_s * NS_PER_S, SEARCHED_NS_MAX))
+        from_ns = max(0, end_ns - min(last.window_s * NS_PER_S, _NEWEST_NS))
         failed = self._failed(of_class, from_ns, end_ns) if failing_of(last.reason) else ""
         slow = self._slow(last, of_class, from_ns, end_ns) if last.blamed_stage else ""
         return failed, slow
 
     def _slow(self, last: AlertEvent, of_class: Subject, from_ns: int, end_ns: int) -> str:
         segment = (last.blamed_stage, last.blamed_class)
-        place = SEGMENTS.index(segment) + 1
         if _ELSEWHERE in last.reason:
-            usual = self._sample(of_class, from_ns, end_ns, segment=place, is_same=False)
+            usual = self._sample(of_class, from_ns, end_ns, is_same=False)
         else:
-            usual_ns = max(0, from_ns - BASELINE_NS)
-            alight = self._search.alight(of_class, usual_ns, from_ns)
-            usual = self._sample(of_class, usual_ns, from_ns, segment=place, alight=alight)
-        if not usual:
-            return ""
-        mean_ns = sum(each.segment_ns for each in usual) // len(usual)
-        least_ns = mean_ns + last.blamed_excess_ns // 2
-        slow = self._sample(of_class, from_ns, end_ns, segment=place, least_ns=least_ns)
+            # Before the whole window that it fired on: what it holds is not as usual.
+            until_ns = max(0, end_ns - min(last.window_s * NS_PER_S, SEARCHED_NS_MAX))
+            usual_ns = max(0, until_ns - BASELINE_NS)
+            alight = self._search.alight(of_class, usual_ns, until_ns)
+            usual = self._sample(of_class, usual_ns, until_ns, alight=alight)
+        now = self._sample(of_class, from_ns, end_ns)
         at = STAGES.index(segment[0]), CLASSES.index(segment[1])
         during, then = (
-            [path.times_in(*at) for path in self._paths(of).values()] for of in (slow, usual)
+            [path.times_in(*at) for path in self._paths(of).values()] for of in (now, usual)
         )
         return slower_text(during, then)
 
     def _failed(self, of_class: Subject, from_ns: int, end_ns: int) -> str:
-        sample = self._sample(of_class, from_ns, end_ns, segment=1, is_failed=True)
+        usual_ns = max(0, from_ns - BASELINE_NS)
+        failed = self._sample(of_class, from_ns, end_ns, result=_FAILED)
+        well = self._sample(of_class, usual_ns, end_ns, result=_WELL)
+        return failed_text(
+            self._with_failed(failed, from_ns, end_ns), self._with_failed(well, usual_ns, end_ns)
+        )
+
+    def _with_failed(
+        self, sample: Sequence[_Decision], from_ns: int, end_ns: int
+    ) -> list[tuple[Path, list[FailedSpan]]]:
+        """Return the paths of decisions, each with its spans that failed."""
         paths = self._paths(sample)
         traces = {each.decision_id: each.trace_id for each in sample}
         rows = self._rows(
@@ -135,7 +160,7 @@ class Naming:
         found: dict[str, list[FailedSpan]] = {}
         for trace_id, span_id, parent_id, at_ns in rows:
             found.setdefault(str(trace_id), []).append(FailedSpan(span_id, parent_id, at_ns))
-        return failed_text([*paths.values()], [found.get(traces[name], []) for name in paths])
+        return [(path, found.get(traces[name], [])) for name, path in paths.items()]
 
     def _sample(
         self,
@@ -143,10 +168,8 @@ class Naming:
         from_ns: int,
         end_ns: int,
         *,
-        segment: int,
-        least_ns: int = 0,
         is_same: bool = True,
-        is_failed: bool = False,
+        result: int = _ANY,
         alight: Sequence[tuple[int, int]] = (),
     ) -> list[_Decision]:
         rows = self._rows(
@@ -155,10 +178,8 @@ class Naming:
             region=of_class.region,
             from_ns=from_ns,
             end_ns=end_ns,
-            segment=segment,
-            least_ns=least_ns,
             is_same=int(is_same),
-            is_failed=int(is_failed),
+            result=result,
             limit=_DECISIONS_MAX,
             **left_out(alight),
         )
@@ -170,6 +191,7 @@ class Naming:
             "paths",
             ingress_ns=[each.ingress_ns for each in of],
             decision_ids=[each.decision_id for each in of],
+            spans_max=_SPANS_MAX,
         )
         return {str(row[0]): Path(*row[1:]) for row in rows}
 

@@ -192,8 +192,9 @@ def _drawn(value: object) -> str:
 def _read(key: str, found: Found, kept: object, now_ns: int) -> dict[str, object]:
     """Return what was found, but for what is drawn already, and its state."""
     marks = _marks(found.shown)
-    old = kept.get("marks", {}) if isinstance(kept, dict) else {}
-    same = {each: no_update for each, mark in marks.items() if old.get(each) == mark}
+    old = kept.get("marks") if isinstance(kept, dict) else None
+    drawn = old if isinstance(old, dict) else {}
+    same = {each: no_update for each, mark in marks.items() if drawn.get(each) == mark}
     said, fresh = f"Partial: {found.partial}", {"at": utc_clock(now_ns), "marks": marks}
     if found.partial:
         return {**found.shown, **same, **_states(key, said, "partial", True, fresh)}

@@ -309,7 +309,7 @@ class Reader:
             put_off = tuple(read_put_off(self._store.reader(), cursors))
         except ClickHouseError as error:
             raise StoreUnavailableError(engine_error(error)) from error
-        [newest] = self._rows("newest_decision", {})
+        [newest] = self._rows("newest_decision", {"now_ns": now_ns})
         return Attributed(until_ns, put_off, int(newest["newest_ns"]))
 
     def job_cursors(self) -> dict[str, int]:

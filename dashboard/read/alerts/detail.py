@@ -145,7 +145,7 @@ class AlertDetail:
         failing, segment = failing_of(self.reason), segment_of(self.blamed, self.excess_ns)
         for said in calls_of(self.reason):
             failing += f", {said}" if failing and "failed decisions" in said else ""
-            segment += f", {said}" if segment and "slow decisions" in said else ""
+            segment += f", {said}" if segment and said.startswith("slower") else ""
         if failing and segment and self.failing_ns == self.blamed_ns:
             failing, segment = "", f"{failing}; {segment}"
         parts = ((failing, self.failing_ns), (segment, self.blamed_ns))

@@ -1,3 +1,4 @@
--- When the newest decision began that is attributed. Parts know it of themselves: no row is read.
--- Returns: one row: newest_ns UInt64, 0 where there is none.
-SELECT max(ingress_ns) AS newest_ns FROM attributions
+-- When the newest decision began by now that is attributed: a sender whose clock is ahead hides no silence.
+-- Returns: one row: newest_ns UInt64, 0 where there is none. The last rows of each part are read.
+SELECT max(ingress_ns) AS newest_ns
+FROM (SELECT ingress_ns FROM attributions WHERE ingress_ns <= {now_ns:UInt64} ORDER BY ingress_ns DESC LIMIT 1)

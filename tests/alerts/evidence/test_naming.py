@@ -37,15 +37,16 @@ def test_slow_call_is_named_beside_its_segment(scene: Scene) -> None:
     assert scene.judge() == 1
     fired, named = events(scene)
     assert calls_of(fired.reason) == []
-    assert calls_of(named.reason) == [f"slower is {PAY}, +120 ms in 50 of 50 slow decisions"]
+    # The window that it fired on begins before it was slow.
+    assert calls_of(named.reason) == [f"slower is {PAY}, +120 ms in 47 of 100 decisions"]
     assert (named.at_ns, named.from_state, named.to_state) == (fired.at_ns, "firing", "firing")
     assert cause_of(row_of([fired, named])).endswith(
         f"store slower by 120 ms than normal, in {PAY}"
     )
-    assert scene.last("reason") == named.reason, "the pages have it in the same pass"
     scene.go_on(5, slow_ms=120)
     write_paths(scene.client)
     assert scene.judge() == 0
+    assert scene.last("reason") == named.reason, "the pages have it with the next pass"
     assert len(events(scene)) == 2, "it is named once"
     scene.go_on(60)
     assert scene.judge() == 1
@@ -62,7 +63,7 @@ def test_call_that_is_slower_than_elsewhere_is_held_against_elsewhere(scene: Sce
     assert scene.judge() == 1
     named = events(scene)[-1]
     assert "takes longer than in other regions" in named.reason
-    assert calls_of(named.reason) == [f"slower is {PAY}, +120 ms in 50 of 50 slow decisions"]
+    assert calls_of(named.reason) == [f"slower is {PAY}, +120 ms in 100 of 100 decisions"]
 
 
 def test_first_to_fail_is_named(scene: Scene) -> None:
@@ -77,7 +78,7 @@ def test_first_to_fail_is_named(scene: Scene) -> None:
     fail_payments(scene.client, HURT, from_ns)
     assert scene.judge() == 1
     named = events(scene)[-1]
-    assert calls_of(named.reason) == [f"first to fail is {PAY}, in 50 of 50 failed decisions"]
+    assert calls_of(named.reason) == [f"first to fail is {PAY}, in 84 of 84 failed decisions"]
     assert f"of its decisions fail, first in {PAY}" in cause_of(row_of([named]))
 
 

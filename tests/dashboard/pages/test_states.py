@@ -135,6 +135,8 @@ def test_what_is_found_again_is_not_drawn_again(api: Api) -> None:
     again = ask(app, "network-wire.children", {"url.search": ""}, first["network-kept"]["data"])
     assert "network-wire" not in again
     assert again["network-kept"]["data"]["marks"] == first["network-kept"]["data"]["marks"]
+    for junk in ({"marks": None}, {"marks": [5]}, ["?"], {"at": 1}):
+        assert "network-wire" in ask(app, "network-wire.children", {"url.search": ""}, junk)
     other = first["network-kept"]["data"]["marks"] | {"network-wire.children": "of before"}
     changed = ask(app, "network-wire.children", {"url.search": ""}, {"at": "", "marks": other})
     assert changed["network-wire"] == first["network-wire"]

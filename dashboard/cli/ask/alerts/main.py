@@ -23,6 +23,7 @@ from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
 from dashboard.read.alerts.counts import Counts
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES
 from dashboard.read.alerts.timeline import rest_text
+from dashboard.read.alerts.wording import after
 from dashboard.units import counted, utc_text, without_text
 
 EpisodeArgument = Annotated[str, typer.Argument(help="Episode of the alert, as `list` prints it.")]
@@ -235,4 +236,4 @@ def _amount(text: str) -> str:
 def _note(note: dict[str, Any]) -> str:
     answers = {True: ", something to do", False: ", nothing to do", None: ""}
     said = f"{note['kind']} by {plain(note['actor'])}{answers[note['is_actionable']]}"
-    return f"{utc_text(note['at_ns'])} {said}: {quoted(note['text'])}"
+    return f"{utc_text(note['at_ns'])} {said}{after(quoted(note['text']) if note['text'] else '')}"

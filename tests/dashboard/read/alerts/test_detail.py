@@ -267,7 +267,7 @@ def test_each_part_of_a_cause_is_told_with_the_instant_of_its_figure(
 def test_calls_stand_with_the_cause_and_once(reader: Reader, state: AlertStore) -> None:
     """Nothing before the third page said which service was slow."""
     [fired] = state.events(EPISODE)
-    said = "slower is payments: INSERT [x](y), +120 ms in 28 of 30 slow decisions"
+    said = "slower is payments: INSERT [x](y), +120 ms in 28 of 30 decisions"
     named = replace(fired, seq=2, from_state="firing", reason=f"{said}; {fired.reason}")
     state.record([Update(replace(firing_state(), seq=2), named)])
     found = read(reader, state)
@@ -279,7 +279,7 @@ def test_calls_stand_with_the_cause_and_once(reader: Reader, state: AlertStore) 
     causes = [each.text for each in found.timeline if each.kind == "cause"]
     assert causes == [said]
     text = markdown(found, TODAY_NS)
-    assert "payments: INSERT \\[x\\](y), +120 ms in 28 of 30 slow decisions (as of" in text
+    assert "payments: INSERT \\[x\\](y), +120 ms in 28 of 30 decisions (as of" in text
     assert f": {fired.reason}\n" in text, "it is not in the reason once more"
 
 

@@ -58,7 +58,7 @@ def test_rate_of_a_change_stands_once() -> None:
 def test_calls_have_a_line_where_they_are_named() -> None:
     """And none where news of the failures came, of which the calls are not read yet."""
     again = {"from_state": "firing", "to_state": "firing"}
-    slower = "slower is payments: INSERT charge, +399 ms in 28 of 30 slow decisions"
+    slower = "slower is payments: INSERT charge, +399 ms in 28 of 30 decisions"
     reasons = (f"{slower}; because", "30% of its decisions fail; because")
     events = [event(seq=2 + at, reason=why, **again) for at, why in enumerate(reasons)]
     lines = timeline([event(), *events], [], [], [], Zone(), NOW_NS)

@@ -65,14 +65,14 @@ def test_cause_of_a_wide_alert_names_the_class_that_it_is_true_of() -> None:
 
 def test_cause_names_the_call_where_one_is() -> None:
     """`store slower by 400 ms`, of two services that have one each."""
-    slower = "slower is payments: INSERT charge, +399 ms in 28 of 30 slow decisions"
+    slower = "slower is payments: INSERT charge, +399 ms in 28 of 30 decisions"
     failed = "first to fail is payments: INSERT charge, in 28 of 30 failed decisions"
     reason = f"{failed}; {slower}; 16% of its decisions fail; $9.00/h at risk"
     assert cause_of(event(reason=reason)) == (
         "checkout / eu-west: 16% of its decisions fail, first in payments: INSERT charge, store"
         " slower by 120 ms than normal, in payments: INSERT charge"
     )
-    several = "slower is no one call: a: b +9.0 ms, c: d +8.0 ms and 2 more in 30 slow decisions"
+    several = "slower is no one call: a: b +9.0 ms, c: d +8.0 ms and 2 more in 30 decisions"
     assert cause_of(event(reason=f"{several}; $9.00/h at risk")) == (
         "checkout / eu-west: store slower by 120 ms than normal, in no one call"
     )
