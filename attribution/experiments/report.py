@@ -31,7 +31,7 @@ from attribution.sensitivity.sums import INJECTED, CellSums
 _CENT = Decimal("0.01")
 _TESTED = 2.6  # deviations of what is drawn once, at one in a hundred
 # What sold is not known, or is of another population in each arm.
-_UNTOLD = (Status.DECIDED_AGAIN, Status.LOST, Status.UNSURE)
+_UNTOLD = (Status.DECIDED_AGAIN, Status.LOST, Status.UNSURE, Status.UNEQUAL)
 # Delayed decisions of unknown value: more, and what is at risk is not known.
 UNVALUED_SHARE_MAX = 0.02
 # The value of a class is known once its first decisions are attributed.
@@ -70,7 +70,7 @@ class Measured:
         if ratio.unregistered > max(UNREGISTERED_MIN, UNREGISTERED_SHARE_MAX * every):
             return f"{ratio.unregistered} of {every} decisions {UNREGISTERED_ARM}"
         if ratio.is_foreign:
-            return f"{ratio.undrawn} of {sum(ratio.observed)} draws {NOT_AS_DRAWN}"
+            return f"{ratio.undrawn} of the newest {ratio.newest} draws {NOT_AS_DRAWN}"
         if ratio.is_wrong:
             return f"{WRONG_SHARES}: chi-square {ratio.chi2:.1f}, p {ratio.p_value:.1e}"
         budget = f"{budget_usd} {currency()}"
@@ -127,7 +127,7 @@ def measured(
     by_minute = np.bincount(minute.reshape(-1), weights=at_risk, minlength=len(each_minute))
     seen = np.zeros(len(names), np.int64)
     np.add.at(seen, place, decisions)
-    ratio = sample_ratio(experiment.arms, draws.by_arm, unregistered, draws.undrawn)
+    ratio = sample_ratio(experiment.arms, draws.by_arm, unregistered, (draws.newest, draws.undrawn))
     total = sum(ratio.observed)
     return Measured(
         arms=tuple(

@@ -24,10 +24,14 @@ from attribution.sensitivity.sums import INJECTED, LATENCY, OUTCOME, CellSums, F
 # buyers give up at steps (`bench causal`), a line through 40 and 80 ms is off by a quarter.
 _OPEN = 0.05
 _OPEN_PER_100MS = 0.2
+_FEWER = "the arms differ in more than their delay"
 # Tests of what should not be: one sound estimate in a hundred is refused by each.
 TEST_LEVEL = 0.99
 # Outcomes that come less often when slow are a finding from this share of them per 100 ms on.
 _LOST_PER_100MS = 0.01
+# Minutes with a hit, of like weight, that are expected of the delayed: fewer, and that they have
+# none is chance. What a batch does is one of them, however large it is.
+_EXPECTED_MIN = 10.0
 # Sales of which nobody knows the arm, of those that may be of a delayed decision.
 _UNSURE_MAX = 0.05
 # A delay that makes decisions fail, or be made again, is a finding from this part of what it costs,
@@ -135,8 +139,8 @@ def latencies_ms(rows: CellSums) -> tuple[float, float] | None:
     return ends[0], ends[1]
 
 
-def failing(rows: CellSums, lost_per_ms: float) -> str:
-    """Return in words how a delay makes decisions fail, or others do, "" where none does.
+def failing(rows: CellSums, lost_per_ms: float) -> tuple[str, bool]:
+    """Return in words how a delay makes decisions fail, "" where it does not; or the control does.
 
     Args:
         rows: of the arms.
@@ -147,22 +151,24 @@ def failing(rows: CellSums, lost_per_ms: float) -> str:
     fails without a delay fails for another reason, and its arm is not what the others would earn.
     """
     if not rows.has_arms:
-        return ""
+        return "", False
     told = rows.answers
     by_delay, reach = _change(rows.minute, told.cell, told.delay_ms, told.enrolled, told.failed)
     if abs(by_delay) <= reach or abs(by_delay) < _FINDING_PART * abs(lost_per_ms):
-        return ""
+        return "", False
     if by_delay < 0:
-        return (
-            f"with 100 ms of delay {-100 * by_delay:.2%} fewer of the decisions fail (chance "
-            f"reaches {100 * reach:.2%}): the arms differ in more than their delay, as where the "
-            "control runs other code or another instance; find why it fails, and register anew"
+        said = (
+            f"{_FEWER}: with 100 ms of delay {-100 * by_delay:.2%} fewer of the decisions fail "
+            f"(chance reaches {100 * reach:.2%}), as where the control runs other code or another "
+            "instance; find why it fails, and register anew"
         )
-    return (
+        return said, True
+    said = (
         f"with 100 ms of delay {100 * by_delay:.2%} more of the decisions fail (chance reaches "
         f"{100 * reach:.2%}): they have a deadline, and a line says nothing of one; register "
         "delays that stay below it"
     )
+    return said, False
 
 
 def decided_again(rows: CellSums, lost_per_ms: float, error_per_ms: float) -> str:
@@ -228,8 +234,8 @@ def unsure_sales(rows: CellSums) -> str:
     if share <= _UNSURE_MAX:
         return ""
     return (
-        f"{rows.unsure:,} sales are of decisions in several arms, by a key and a whole day or "
-        f"minute ({share:.0%} of those that may be of a delayed one): nobody knows which one sold, "
+        f"{rows.unsure:,} sales are of decisions in several arms, by a key and a whole day "
+        f"({share:.0%} of those that may be of a delayed one): nobody knows which one sold, "
         "and arms seem alike; send decision.id with the sale, or its time to the second"
     )
 
@@ -243,8 +249,9 @@ def lost_outcomes(rows: CellSums) -> LostOutcomes | None:
     n = told.enrolled.astype(np.float64)
     share = float(told.answered.sum() / n.sum())
     by_delay, delay_reach = _change(
-        rows.minute, told.cell, told.delay_ms, told.enrolled, told.answered
+        rows.minute, told.cell, told.delay_ms, told.enrolled, told.enrolled - told.answered
     )
+    by_delay = -by_delay
     # Of all decisions, in an experiment or not: their latency beyond that of their cell.
     mean_ms = _cell_means(cell, n, told.enrolled_ms)
     square = np.maximum(rows.products[:, LATENCY, LATENCY], 0.0) * n / np.maximum(rows.n, 1)
@@ -261,7 +268,11 @@ def lost_outcomes(rows: CellSums) -> LostOutcomes | None:
             f"injected delay (chance reaches {100 * delay_reach:.2%}): what is left is another "
             "population; send outcomes from a place that delays do not reach"
         )
-    elif by_latency < -latency_reach and -100 * by_latency > _LOST_PER_100MS * share:
+    elif (
+        not rows.is_coarse
+        and by_latency < -latency_reach
+        and -100 * by_latency > _LOST_PER_100MS * share
+    ):
         reason = (
             f"{share:.1%} of the outcomes are known, and {100 * by_latency:+.2%} with 100 ms of "
             f"latency (chance reaches {100 * latency_reach:.2%}): send outcomes from a place that "
@@ -286,7 +297,13 @@ def _change(minute: Ints, cell: Ints, delay_ms: Floats, n: Ints, hits: Ints) -> 
     # As if each were a cluster, too: a few hits that all came in the large arm seem never to vary.
     rate = float(hits.sum()) / max(float(every.sum()), 1.0)
     least = rate * max(1.0 - rate, 0.0)
-    return _line(_codes(minute), dz * hits, strength, strength, least)
+    by_delay, reach = _line(_codes(minute), dz * hits, strength, strength, least)
+    if by_delay < 0:
+        each = np.bincount(_codes(minute), weights=hits)
+        alike = float(each.sum()) ** 2 / float(each @ each)
+        if alike * float(every[dz > 0].sum()) < _EXPECTED_MIN * float(every.sum()):
+            return by_delay, math.inf
+    return by_delay, reach
 
 
 def _line(

@@ -47,6 +47,8 @@ _DRAWS_AGAIN = with_draw(sql("draws_again", __file__))
 _CLASSES = with_draw(sql("draws_of_classes", __file__))
 _UNSURE = with_draw(sql("unsure_sales", __file__))
 _UNITS = sql("units", __file__)
+# Enough to see what matters, of however many there are.
+_CLASS_DRAWS = 200_000
 _CELL = ("region", "cohort", "action", "experiment", "part")
 
 
@@ -87,7 +89,9 @@ class SlopeCells:
         rows: dict[str, list[int]] = {}
         for row, name in enumerate(names):
             rows.setdefault(name, []).append(row)
-        return {name: self.cells.take(np.array(own)) for name, own in sorted(rows.items())}
+        # Of which group the unsure sales are, nobody asked.
+        whole = replace(self.cells, unsure=0)
+        return {name: whole.take(np.array(own)) for name, own in sorted(rows.items())}
 
 
 def read_slope_cells(
@@ -137,13 +141,10 @@ def read_slope_cells(
     keep = ~np.isin(words["experiment"], wrong)
     left_out = columns["not_randomised"].sum() + cells.answers.enrolled[~keep].sum()
     cells, words = cells.take(keep), {name: own[keep] for name, own in words.items()}
-    told = _read_classes(store, asked, from_ns, to_ns) if drawn else []
+    kept = asked | draw_parameters([each for each in registered if each.name not in wrong])
+    told = _read_classes(store, kept, from_ns, to_ns, sum(row.draws for row in drawn))
     followed = following(
-        [
-            row
-            for row in told
-            if row.experiment not in wrong and row.dimension in ("region", "cohort", "action", by)
-        ]
+        [row for row in told if row.dimension in ("", "region", "cohort", "action", by)]
     )
     if followed:
         cells = _of_minutes(cells, words["experiment"])
@@ -151,7 +152,7 @@ def read_slope_cells(
         cells=replace(
             cells,
             draws=_draws([row for row in drawn if row.is_drawn and row.experiment not in wrong]),
-            unsure=_read_unsure(store, asked, from_ns, to_ns) if drawn else 0,
+            unsure=_read_unsure(store, kept) if drawn else 0,
         ),
         **{name: tuple(words[name].tolist()) for name in _CELL},
         not_randomised=int(left_out),
@@ -191,7 +192,7 @@ def _of_minutes(cells: CellSums, experiment: npt.NDArray[np.object_]) -> CellSum
     # Codes of the other cells are hashes of 64 bits.
     drawn = minute * len(names) + place.reshape(-1)
     cell = np.where(experiment != "", drawn, cells.answers.cell)
-    return replace(cells, answers=replace(cells.answers, cell=cell))
+    return replace(cells, answers=replace(cells.answers, cell=cell), is_coarse=True)
 
 
 class _Drawn(NamedTuple):
@@ -219,10 +220,13 @@ def _read_drawn(
 
 
 def _read_classes(
-    store: Connections, asked: dict[str, object], from_ns: int, to_ns: int
+    store: Connections, asked: dict[str, object], from_ns: int, to_ns: int, draws: int
 ) -> list[ClassDraws]:
-    """Return of what classes the draws of the window are."""
+    """Return of what classes the draws of the window are, of about _CLASS_DRAWS of them."""
     found: list[ClassDraws] = []
+    if not draws:
+        return found
+    asked = {**asked, "one_in": max(draws // _CLASS_DRAWS, 1)}
     for begin_ns, end_ns in parts_of(store, from_ns, to_ns):
         answer = store.client().query(
             _CLASSES, parameters={**asked, "from_ns": begin_ns, "to_ns": end_ns}
@@ -231,16 +235,10 @@ def _read_classes(
     return found
 
 
-def _read_unsure(store: Connections, asked: dict[str, object], from_ns: int, to_ns: int) -> int:
+def _read_unsure(store: Connections, asked: dict[str, object]) -> int:
     """Return of how many sales of the window nobody knows the arm."""
-    return sum(
-        int(
-            store.client()
-            .query(_UNSURE, parameters={**asked, "from_ns": begin_ns, "to_ns": end_ns})
-            .result_rows[0][0]
-        )
-        for begin_ns, end_ns in parts_of(store, from_ns, to_ns)
-    )
+    ((unsure,),) = store.client().query(_UNSURE, parameters=asked).result_rows
+    return int(unsure)
 
 
 def _is_wrong(experiment: Experiment, claimed: Sequence[_Drawn]) -> bool:

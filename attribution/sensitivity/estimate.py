@@ -59,6 +59,7 @@ class Status(StrEnum):
     LOST = "outcomes are lost more often when slow"
     DECIDED_AGAIN = "delays change how many decisions are made"
     UNSURE = "it is not known which decisions sold"
+    UNEQUAL = "the control fails more often"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,9 @@ def _against(
     lost_per_ms = fits.injection.line.estimate * share
     if reason := decided_again(rows, lost_per_ms, abs(fits.injection.line.se * share)):
         return Status.DECIDED_AGAIN, reason
-    reason = failing(rows, lost_per_ms)
+    reason, is_control = failing(rows, lost_per_ms)
+    if is_control:
+        return Status.UNEQUAL, reason
     return bent or ((Status.NOT_LINEAR, reason) if reason else None)
 
 

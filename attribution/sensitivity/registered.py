@@ -104,7 +104,8 @@ class SampleRatio:
     p_value: float | None  # of one look
     evidence: float  # against the shares; EVIDENCE_MAX stops the experiment
     unregistered: int  # decisions in an arm that there is not: counted here alone
-    undrawn: int  # of the draws, those of another arm or delay than Millworth drew: in no figure
+    newest: int  # draws that were looked at one by one
+    undrawn: int  # of these, those of another arm or delay than Millworth drew: in no figure
 
     @property
     def is_wrong(self) -> bool:
@@ -114,7 +115,7 @@ class SampleRatio:
     @property
     def is_foreign(self) -> bool:
         """Return whether something else than Millworth assigns the arms."""
-        return is_foreign(self.undrawn, sum(self.observed))
+        return is_foreign(self.undrawn, self.newest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,10 @@ def is_foreign(undrawn: int, draws: int) -> bool:
 
 
 def sample_ratio(
-    arms: Sequence[Arm], draws: Mapping[str, int], unregistered: int = 0, undrawn: int = 0
+    arms: Sequence[Arm],
+    draws: Mapping[str, int],
+    unregistered: int = 0,
+    newest: tuple[int, int] = (0, 0),
 ) -> SampleRatio:
     """Hold the draws of each arm against the registered shares.
 
@@ -177,7 +181,7 @@ def sample_ratio(
         arms: of the experiment.
         draws: by arm, units of each minute: independent of each other, as decisions are not.
         unregistered: decisions in an arm that there is not.
-        undrawn: of the draws, those that Millworth did not make.
+        newest: draws of the last hour, and of them those that Millworth did not make.
     """
     shares, observed = [arm.share for arm in arms], [draws.get(arm.name, 0) for arm in arms]
     total = sum(observed)
@@ -195,12 +199,13 @@ def sample_ratio(
         p_value=p_value,
         evidence=evidence,
         unregistered=unregistered,
-        undrawn=undrawn,
+        newest=newest[0],
+        undrawn=newest[1],
     )
 
 
 class ClassDraws(NamedTuple):
-    """Draws of one class in an arm: of a region, a cohort, an action."""
+    """Draws of an arm that have a decision of one class: of a region, a cohort, an action."""
 
     experiment: str
     arm: str
@@ -214,40 +219,49 @@ def following(rows: Sequence[ClassDraws]) -> dict[str, str]:
 
     Who is drawn into which arm says nothing of a class that was there before. A cohort of slow
     networks, or a fallback that is taken after 100 ms, is chosen by how long a decision took: arms
-    that are compared inside of it are compared between those that the delay chose for it.
+    that are compared inside of it are compared between those that the delay chose for it. A draw
+    may have decisions of several classes, so that each class is held against all draws.
+
+    Args:
+        rows: draws that have a class, by arm; with those of the dimension "", which are all.
     """
+    every: dict[str, Counter[str]] = {}
     tables: dict[tuple[str, str], dict[str, Counter[str]]] = {}
     for row in rows:
-        own = tables.setdefault((row.dimension, row.experiment), {})
-        own.setdefault(row.name, Counter())[row.arm] += row.draws
+        if row.dimension:
+            own = tables.setdefault((row.dimension, row.experiment), {})
+            own.setdefault(row.name, Counter())[row.arm] += row.draws
+        else:
+            every.setdefault(row.experiment, Counter())[row.arm] += row.draws
     found = {}
     for (dimension, experiment), table in sorted(tables.items()):
-        if told := _follows(table):
+        if told := _follows(table, every[experiment]):
             found[dimension] = f"{dimension} follows the delay in {experiment}: {told}"
     return found
 
 
-def _follows(table: Mapping[str, Counter[str]]) -> str:
+def _follows(table: Mapping[str, Counter[str]], arms: Counter[str]) -> str:
     """Return in words which class is in which arm more or less often than in all, "" of none."""
-    arms: Counter[str] = sum(table.values(), Counter())
-    every = arms.total()
-    least = min(arms.values()) / every
-    kept = {name: own for name, own in table.items() if own.total() * least >= _EXPECTED_MIN}
-    arms = sum(kept.values(), Counter())
-    every, chi2, worst = arms.total(), 0.0, (0.0, "", "")
-    for name, own in kept.items():
-        for arm, of_arm in arms.items():
-            expected = own.total() * of_arm / every
-            off = (own[arm] - expected) ** 2 / expected
-            chi2 += off
-            worst = max(worst, (off, name, arm))
-    freedom = (len(kept) - 1) * (len(arms) - 1)
-    if freedom < 1 or chi2_above(chi2, freedom) >= _FOLLOWS_P:
+    every, worst = arms.total(), (_FOLLOWS_P / max(len(table), 1), "")
+    for name, own in table.items():
+        total = own.total()
+        # Of a class that nearly all draws have, those without it are the few.
+        if min(total, every - total) * min(arms.values()) < _EXPECTED_MIN * every:
+            continue
+        share = total / every
+        chi2 = sum(
+            (own[arm] - share * of_arm) ** 2 / (share * (1 - share) * of_arm)
+            for arm, of_arm in arms.items()
+        )
+        worst = min(worst, (chi2_above(chi2, len(arms) - 1), name or "none"))
+    name = worst[1]
+    if not name:
         return ""
-    _, name, arm = worst
+    own = table["" if name == "none" else name]
+    arm = max(arms, key=lambda each: abs(own[each] / arms[each] - own.total() / every))
     return (
-        f"{kept[name][arm] / arms[arm]:.1%} of the draws in arm {arm} are of {name or 'none'}, and "
-        f"{kept[name].total() / every:.1%} of all; arms are compared over all of them"
+        f"{own[arm] / arms[arm]:.1%} of the draws in arm {arm} are of {name}, and "
+        f"{own.total() / every:.1%} of all; arms are compared over all of them"
     )
 
 

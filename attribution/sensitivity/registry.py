@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 from attribution.read.parts import parts_of
 from attribution.sensitivity.registered import Arm, Experiment, drawn_arms
-from collector.core.clock import NS_PER_MINUTE
+from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE
 from collector.core.sql import sql
 from collector.store.connect import Connections
 
@@ -25,7 +25,10 @@ def with_draw(statement: str) -> str:
     return statement.replace("\n${is_drawn}\n", f"\n{_IS_DRAWN}")
 
 
-_DRAWS = with_draw(sql("draws", __file__))
+_DRAWS = sql("draws", __file__)
+_UNDRAWN = with_draw(sql("undrawn", __file__))
+# Whose arms they are is looked at every few seconds, and by the hash of each decision.
+_UNDRAWN_NS = NS_PER_HOUR
 
 
 def read_experiments(store: Connections) -> list[Experiment]:
@@ -70,7 +73,8 @@ class ClaimedDraws:
     """What the decisions of an experiment claim to have been drawn, a unit once a minute."""
 
     by_arm: dict[str, int] = field(default_factory=dict)
-    undrawn: int = 0  # of these, what Millworth did not draw
+    newest: int = 0  # of them, those of the last hour
+    undrawn: int = 0  # of the newest, what Millworth did not draw
 
 
 def read_draws(store: Connections, found: Experiment, window: tuple[int, int]) -> ClaimedDraws:
@@ -86,8 +90,11 @@ def read_draws(store: Connections, found: Experiment, window: tuple[int, int]) -
     from_ns = window[0] // NS_PER_MINUTE * NS_PER_MINUTE
     for begin_ns, end_ns in parts_of(store, from_ns, window[1]):
         asked = {"from_ns": begin_ns, "to_ns": end_ns, "experiment": found.name}
-        asked |= draw_parameters([found])
-        for arm, draws, undrawn in store.client().query(_DRAWS, parameters=asked).result_rows:
+        for arm, draws in store.client().query(_DRAWS, parameters=asked).result_rows:
             claimed.by_arm[arm] = claimed.by_arm.get(arm, 0) + draws
-            claimed.undrawn += undrawn
+    asked = {"from_ns": max(from_ns, window[1] - _UNDRAWN_NS), "to_ns": window[1]}
+    asked |= {"experiment": found.name, **draw_parameters([found])}
+    ((claimed.newest, claimed.undrawn),) = (
+        store.client().query(_UNDRAWN, parameters=asked).result_rows
+    )
     return claimed

@@ -78,6 +78,8 @@ class CellSums:
     cut_off: float = 0.0
     whole: float = 1.0  # all that was earned over what is in the sums
     draws: Draws | None = None  # of the experiments that delay some of the decisions
+    # Cells of experiments are all of their decisions of a minute, whose classes differ in latency.
+    is_coarse: bool = False
     unsure: int = 0  # sales of a delayed decision or of one that is not: nobody knows which
 
     def __len__(self) -> int:

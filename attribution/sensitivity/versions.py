@@ -40,10 +40,12 @@ _EARNS_NOTHING = (
 # These say nothing of the effect, neither for the prior nor against it.
 _UNUSABLE = (
     Status.UNCONFIRMED, Status.NOT_APPLIED, Status.LOST, Status.DECIDED_AGAIN, Status.UNSURE,
+    Status.UNEQUAL,
 )  # fmt: skip
 # More of the same decisions would mend none of these.
 _REFUSED = (
     Status.NOT_APPLIED, Status.NOT_LINEAR, Status.LOST, Status.DECIDED_AGAIN, Status.UNSURE,
+    Status.UNEQUAL,
 )  # fmt: skip
 
 

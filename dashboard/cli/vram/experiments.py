@@ -249,7 +249,7 @@ def _render(out: Console, found: dict[str, Any], *, is_wrong: bool) -> None:
     if ratio["undrawn"]:
         out.print(
             f"draws of another arm or delay than Millworth drew, used for nothing: "
-            f"{ratio['undrawn']:,}"
+            f"{ratio['undrawn']:,} of the newest {ratio['newest']:,}"
         )
     out.print(
         f"at risk so far: {_usd(measured['at_risk_usd'])} of "

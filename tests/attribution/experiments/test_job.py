@@ -186,7 +186,7 @@ def test_arms_of_another_assigner_are_used_for_nothing(store: Connections) -> No
     assert 400 < ratio.undrawn < 600
     assert job.run_once(END_NS) == 1
     stopped = job.one("half")
-    assert stopped.stop_reason.startswith(f"{ratio.undrawn} of 1000 draws are not in the arm")
+    assert stopped.stop_reason.startswith(f"{ratio.undrawn} of the newest 1000 draws are not in")
     assert stopped.is_disproved
 
 

@@ -249,11 +249,12 @@ def test_arms_that_another_assigns_disprove_what_they_say(
     slow = (draws - control) // 2
     by_arm = {"control": control, "slow40": slow, "slow80": draws - control - slow}
     table = minutes_of([(0, "control", "eu", draws, 0.0, 0, 0.0)])
-    told = measured(ONE, table, {}, ClaimedDraws(by_arm, undrawn))
+    told = measured(ONE, table, {}, ClaimedDraws(by_arm, draws, undrawn))
     assert told.sample_ratio.is_wrong is stops
     reason = told.reason_to_stop(Decimal(100))
     said = (
-        f"{undrawn} of {draws} draws are not in the arm, or not of the delay, that Millworth drew"
+        f"{undrawn} of the newest {draws} draws are not in the arm, or not of the delay, that "
+        "Millworth drew"
     )
     assert reason == (said if stops else "")
     assert replace(ONE, stopped_ns=NOW_NS, stop_reason=reason).is_disproved is stops
@@ -268,8 +269,10 @@ def test_class_that_the_delay_chose_is_told() -> None:
     """A fallback after 150 ms: three in ten of the slow arm, one in a hundred of the control."""
     found = following(
         of_classes(
+            ("control", "", "", 9_000), ("slow80", "", "", 1_000),
             ("control", "action", "offer", 8_910), ("control", "action", "fallback", 90),
-            ("slow80", "action", "offer", 700), ("slow80", "action", "fallback", 300),
+            # Some draws have decisions of both.
+            ("slow80", "action", "offer", 900), ("slow80", "action", "fallback", 300),
             ("control", "region", "eu", 4_500), ("control", "region", "us", 4_500),
             ("slow80", "region", "eu", 510), ("slow80", "region", "us", 490),
         )
@@ -282,11 +285,13 @@ def test_class_that_the_delay_chose_is_told() -> None:
 
 def test_classes_too_rare_to_tell_follow_nothing() -> None:
     """Of an arm of a hundredth none of forty draws is expected: that none is says nothing."""
-    rare = [("control", "cohort", f"c{at}", 40) for at in range(200)]
+    rare = [("control", "cohort", f"c{at}", 40) for at in range(4)]
     common = [("control", "cohort", "new", 90_000), ("slow80", "cohort", "new", 1_000)]
-    assert following(of_classes(*rare, *common)) == {}
+    every = [("control", "", "", 90_160), ("slow80", "", "", 1_000)]
+    assert following(of_classes(*rare, *common, *every)) == {}
     assert following([]) == {}
-    assert following(of_classes(("control", "action", "offer", 900))) == {}
+    alone = of_classes(("control", "action", "offer", 900), ("control", "", "", 900))
+    assert following(alone) == {}
 
 
 @pytest.mark.parametrize(
@@ -304,7 +309,8 @@ def test_classes_of_before_follow_no_delay(shares: tuple[float, ...]) -> None:
             (f"a{of}", "cohort", f"c{own}", int(count))
             for of, own, count in zip(*pairs.tolist(), counts.tolist(), strict=True)
         ]
-        told += bool(following(of_classes(*rows)))
+        every = [(f"a{of}", "", "", int((arm == of).sum())) for of in range(len(shares))]
+        told += bool(following(of_classes(*rows, *every)))
     assert told <= 1
 
 

@@ -67,7 +67,7 @@ def test_one_arm_says_nothing_of_a_bend() -> None:
     whole = rows([[1.0, 0.9]] * 3, (0.0, 80.0)).cells()
     assert bend_of(whole, 0.95) is None
     assert lost_outcomes(whole) is None
-    assert failing(whole, 1.0) == ""
+    assert failing(whole, 1.0) == ("", False)
 
 
 def test_what_is_left_open_grows_with_the_delays() -> None:
@@ -145,9 +145,9 @@ def test_decisions_that_fail_at_a_deadline_are_refused(
     found = estimate_slope(draw_cells(*drawn(world, 3)), "", DEMANDS)
     assert (found.status, found.estimate) == (Status.NOT_LINEAR, None)
     single = draw_cells(*drawn(world, 3))
-    assert "they have a deadline" in failing(single, 1e-3)
+    assert "they have a deadline" in failing(single, 1e-3)[0]
     # A failing that is a small part of what the delay costs changes nothing.
-    assert failing(single, 1.0) == ""
+    assert failing(single, 1.0) == ("", False)
 
 
 def test_control_that_fails_is_refused_and_a_few_that_fail_by_chance_are_not() -> None:
@@ -158,7 +158,7 @@ def test_control_that_fails_is_refused_and_a_few_that_fail_by_chance_are_not() -
         answers = replace(
             told.answers, failed=np.tile(own, 80 // len(own)), enrolled=np.tile(enrolled, 40)
         )
-        return failing(replace(told, answers=answers), 1e-3)
+        return failing(replace(told, answers=answers), 1e-3)[0]
 
     assert "with 100 ms of delay 8.12% fewer of the decisions fail" in failed(7, 1, 8, 1)
     assert failed(1, 2, 2, 1) == ""
