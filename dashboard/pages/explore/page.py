@@ -274,8 +274,11 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
     if asked.brush.is_empty:
         later = "Ranked here once something is brushed."
         lists = {f"explore-{name}.children": later for name in ("values", "segments")}
-        guide = _guide(is_empty=context.attributed(now_ns).is_empty)
-        return shown | {"explore-said.children": guide, **lists}
+        try:
+            is_empty = context.attributed(now_ns).is_empty
+        except MillworthError:  # the panel above says that it cannot be read
+            is_empty = False
+        return shown | {"explore-said.children": _guide(is_empty=is_empty), **lists}
     before, inside, is_rest = sides(asked.wanted, asked.brush, asked.against)
     try:
         found = context.compare(before, inside, rest=is_rest)
