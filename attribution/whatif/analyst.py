@@ -31,7 +31,7 @@ from attribution.whatif.answers import (
 )
 from attribution.whatif.carriers import Dimension, carriers
 from attribution.whatif.compare import Population, compare
-from attribution.whatif.compared import compared_count, compared_rows
+from attribution.whatif.compared import compared_count, compared_rows, side_parts
 from attribution.whatif.losses import Side
 from attribution.whatif.recovery import REFERENCE_REGION
 from attribution.whatif.replay import Change
@@ -102,7 +102,10 @@ class Analyst:
             after: what is explained.
             rest: `before` is without what lies in the time and the latency of `after`.
         """
-        sides = ((before, after if rest else None), (after, None))
+        sides = [
+            (side_parts(self._store, before), after if rest else None),
+            (side_parts(self._store, after), None),
+        ]
         every = [
             max(1, math.ceil(compared_count(self._store, *side) / COMPARED_MAX)) for side in sides
         ]
@@ -110,9 +113,9 @@ class Analyst:
         tables = [
             compared_rows(
                 self._store, *side, each,
-                book.parameters(side[0].of.from_ns, side[0].of.to_ns) | self._config.references(),
+                book.parameters(of.from_ns, of.to_ns) | self._config.references(),
             )
-            for side, each in zip(sides, every, strict=True)
+            for side, each, of in zip(sides, every, (before.of, after.of), strict=True)
         ]  # fmt: skip
         dimensions = _dimensions(*tables)
         names, groups = _classes(dimensions)

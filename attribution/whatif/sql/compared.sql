@@ -25,5 +25,5 @@ LEFT ANY JOIN
 (
     SELECT ingress_ns, decision_id, service_name FROM decisions
     WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
-        AND cityHash64(decision_id) % {every:UInt64} = 0
+        AND ({every:UInt64} = 1 OR cityHash64(decision_id) % {every:UInt64} = 0)
 ) AS d ON h.ingress_ns = d.ingress_ns AND h.decision_id = d.decision_id
