@@ -256,8 +256,10 @@ class SlopeBook:
 
         A decision is valued by the slope of its second, which may begin before the range.
         """
-        steps = self.steps(from_ns - from_ns % NS_PER_S, to_ns)
+        begin_ns = from_ns - from_ns % NS_PER_S
+        steps = self.steps(begin_ns, to_ns)
         return {
+            "slope_unknown": [int(self._is_unknown(at or begin_ns)) for at, _ in steps],
             "slope_since_ns": [since_ns for since_ns, _ in steps],
             "slope_median": [slope.median for _, slope in steps],
             "slope_low": [slope.low for _, slope in steps],
@@ -310,6 +312,9 @@ class SlopeBook:
     def sources(self, instants_ns: Ints) -> list[str]:
         """Return what the dollars of each of these instants rest on."""
         return [self._sources[each] for each in self._at(instants_ns).tolist()]
+
+    def _is_unknown(self, instant_ns: int) -> bool:
+        return self.sources(np.array([instant_ns])) == [UNKNOWN]
 
     def _at(self, instants_ns: Ints) -> Ints:
         """Return the place in `_columns`: 0 before the first version."""

@@ -31,8 +31,8 @@ from attribution.whatif.answers import (
 )
 from attribution.whatif.carriers import Dimension, carriers
 from attribution.whatif.compare import Population, compare
-from attribution.whatif.compared import compared_count, compared_rows
-from attribution.whatif.losses import Side
+from attribution.whatif.compared import compared_count, compared_rows, side_parts
+from attribution.whatif.losses import Side, compared
 from attribution.whatif.recovery import REFERENCE_REGION
 from attribution.whatif.replay import Change
 from attribution.whatif.what_if import MICROS, Worth, what_if
@@ -102,7 +102,10 @@ class Analyst:
             after: what is explained.
             rest: `before` is without what lies in the time and the latency of `after`.
         """
-        sides = ((before, after if rest else None), (after, None))
+        sides = [
+            (side_parts(self._store, before), after if rest else None),
+            (side_parts(self._store, after), None),
+        ]
         every = [
             max(1, math.ceil(compared_count(self._store, *side) / COMPARED_MAX)) for side in sides
         ]
@@ -110,9 +113,9 @@ class Analyst:
         tables = [
             compared_rows(
                 self._store, *side, each,
-                book.parameters(side[0].of.from_ns, side[0].of.to_ns) | self._config.references(),
+                book.parameters(of.from_ns, of.to_ns) | self._config.references(),
             )
-            for side, each in zip(sides, every, strict=True)
+            for side, each, of in zip(sides, every, (before.of, after.of), strict=True)
         ]  # fmt: skip
         dimensions = _dimensions(*tables)
         names, groups = _classes(dimensions)
@@ -127,7 +130,7 @@ class Analyst:
         price: Floats = np.maximum(earned, 0.0) / MICROS * beta
         price[np.bincount(second.group, minlength=len(names)) == 0] = math.nan
         found = compare(first, second, price.tolist())
-        both = (_side(tables[0]), _side(tables[1]))
+        both = _sides(tables, groups)
         return compare_answer(
             (found, carriers(*both, dimensions)),
             both,
@@ -194,9 +197,17 @@ def _pairs(table: Table) -> list[tuple[str, str]]:
     return list(zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True))
 
 
-def _side(table: Table) -> Side:
-    lost = table["loss"].to_numpy()
-    return Side(ints(table["total_ns"]), ints(table["is_error"]) != 0, lost.astype(np.float64))
+def _sides(tables: Sequence[Table], groups: Sequence[Ints]) -> tuple[Side, Side]:
+    """Return both populations; `groups`: of which action and region each decision is."""
+    lost = [table["loss"].to_numpy().astype(np.float64) for table in tables]
+    valued = [ints(table["is_valued"]) != 0 for table in tables]
+    first, second = (
+        Side(ints(table["total_ns"]), ints(table["is_error"]) != 0, usd, is_compared)
+        for table, usd, is_compared in zip(
+            tables, lost, compared(lost, valued, groups), strict=True
+        )
+    )
+    return first, second
 
 
 def _dimensions(before: Table, after: Table) -> list[Dimension]:

@@ -133,7 +133,8 @@ class FailedDifference:
 class Lost:
     """What one side lost, as a list of its decisions says."""
 
-    unknown: int  # decisions that lost a part of an unknown value: in no dollar
+    unknown: int  # decisions that lost an unknown amount: in no dollar
+    left_out: int  # decisions of an unknown value: in no dollar that one side lost beyond the other
     usd: Decimal | None
     failed_usd: Decimal | None  # of it, by those that failed
 
@@ -333,6 +334,7 @@ def _lost(side: Side, one_in: int) -> Lost:
     usd, failed = side.lost_usd(), side.lost_usd(failed=True)
     return Lost(
         unknown=len(side) - int(side.is_known.sum()),
+        left_out=len(side) - int(side.is_compared.sum()),
         usd=None if usd is None else Decimal(usd * one_in).quantize(_CENT),
         failed_usd=None if failed is None else Decimal(failed * one_in).quantize(_CENT),
     )

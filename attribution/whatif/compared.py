@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
-from attribution.core.selection import Narrowed
+import pyarrow as pa
+
+from attribution.core.selection import AT_ONCE, Narrowed
 from attribution.path.columns import Table
 from attribution.path.rows import SEGMENT_COLUMNS
+from attribution.read.parts import parts_of
 from attribution.read.reader import asked
 from attribution.revenue.priced import STATED, over_priced
 from collector.core.sql import sql
@@ -16,15 +20,27 @@ from collector.store.connect import Connections
 _CARRIED: Final = ("action", "region", "channel", "cohort", *SEGMENT_COLUMNS)
 
 
-def compared_count(store: Connections, side: Narrowed, but: Narrowed | None) -> int:
+def side_parts(store: Connections, side: Narrowed, at_once: int = AT_ONCE) -> list[Narrowed]:
+    """Return a side in parts of its time: to join all that a week holds takes too much memory."""
+    of = side.of
+    return [
+        replace(side, of=replace(of, from_ns=from_ns, to_ns=to_ns))
+        for from_ns, to_ns in parts_of(store, of.from_ns, of.to_ns, at_once)
+    ]
+
+
+def compared_count(store: Connections, parts: list[Narrowed], but: Narrowed | None) -> int:
     """Return how many decisions a side has, but for those in the time and latency of another."""
-    rows = store.reader().query(_text("compared_count"), parameters=_parameters(side, but))
-    return int(rows.result_rows[0][0])
+    reader, text = store.reader(), _text("compared_count")
+    return sum(
+        int(reader.query(text, parameters=_parameters(part, but)).result_rows[0][0])
+        for part in parts
+    )
 
 
 def compared_rows(
     store: Connections,
-    side: Narrowed,
+    parts: list[Narrowed],
     but: Narrowed | None,
     every: int,
     rated: Mapping[str, object],
@@ -33,17 +49,20 @@ def compared_rows(
 
     Args:
         store: that is asked.
-        side: the decisions.
+        parts: of the side whose decisions they are.
         but: those in the time and latency of this one are left out.
         every: one in so many.
         rated: the reference latencies and the slopes that lateness is priced by.
     """
     reader = store.reader()
-    parameters = _parameters(side, but) | dict(rated) | {"every": every}
-    parameters |= {"seconds_ns": [], "instants_ns": []}
-    ((stated,),) = reader.query(STATED, parameters=parameters).result_rows
     text = over_priced(sql("compared", __file__), _text("compared_priced"), _CARRIED)
-    return reader.query_arrow(text, parameters=parameters | {"stated": int(stated)})
+    found = []
+    for part in parts:
+        parameters = _parameters(part, but) | dict(rated) | {"every": every}
+        parameters |= {"seconds_ns": [], "instants_ns": []}
+        ((stated,),) = reader.query(STATED, parameters=parameters).result_rows
+        found.append(reader.query_arrow(text, parameters=parameters | {"stated": int(stated)}))
+    return pa.concat_tables(found)
 
 
 def _text(name: str) -> str:

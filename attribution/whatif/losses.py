@@ -2,9 +2,12 @@
 
 What a decision lost is what Decisions and the Overview say: all of its value where it failed, else
 the share that its lateness cost (`revenue.loss`). One that neither failed nor was late lost
-nothing, whatever it is worth; one that did, and whose value nobody knows, is in no amount.
+nothing, whatever it is worth; one that did, and whose value nobody knows, is in no amount. Nor is
+a late one where what lateness costs is unknown.
 
-A population loses beyond another what it lost, less what as many decisions of the other lose. Of
+A population loses beyond another what it lost, less what as many decisions of the other lose. Where
+decisions of an unknown value lost something in one of both, all of that action and region of such a
+value are left out of both: they were no known nothing before they got late. Of
 that a value of a dimension, such as the region eu-west, has what its own decisions lose beyond the
 mean of the other population, less its share there of all of it; the amounts of the values of one
 dimension sum to 0. Whatever is said of all losses is said of those by failures too.
@@ -13,6 +16,7 @@ dimension sum to 0. Whatever is said of all losses is said of those by failures 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +32,8 @@ class Side:
 
     total_ns: Ints
     is_error: Bools
-    loss_usd: Floats  # NaN where it lost a part of an unknown value
+    loss_usd: Floats  # NaN where it lost an unknown amount
+    is_compared: Bools  # False where it is left out of what one lost beyond the other
 
     def __len__(self) -> int:
         return len(self.total_ns)
@@ -46,9 +51,13 @@ class Side:
 
     def losses(self, *, failed: bool) -> Floats:
         """Return what each lost of which it is known; `failed`: by failures alone."""
-        usd = self.loss_usd * self.is_error if failed else self.loss_usd
-        known: Floats = usd[self.is_known]
+        known: Floats = self._usd(failed=failed)[self.is_known]
         return known
+
+    def compared(self, *, failed: bool) -> Floats:
+        """Return what each lost that is compared, NaN where that is unknown."""
+        found: Floats = self._usd(failed=failed)[self.is_compared]
+        return found
 
     def lost_usd(self, *, failed: bool = False) -> float | None:
         """Return what all lost, None where something was lost and of none it is known how much."""
@@ -61,6 +70,26 @@ class Side:
         """Return which lost an amount that nobody knows; `failed`: by failure."""
         found: Bools = ~self.is_known & self.is_error if failed else ~self.is_known
         return found
+
+    def _usd(self, *, failed: bool) -> Floats:
+        return np.where(self.is_error, self.loss_usd, 0.0) if failed else self.loss_usd
+
+
+def compared(
+    losses: Sequence[Floats], valued: Sequence[Bools], codes: Sequence[Ints]
+) -> list[Bools]:
+    """Return which decisions of two populations are compared by what they lost.
+
+    Args:
+        losses: of both, NaN where it is unknown.
+        valued: of which it is known what they are worth.
+        codes: of which action and region they are.
+    """
+    lost = [
+        code[np.isnan(usd) & ~known] for usd, known, code in zip(losses, valued, codes, strict=True)
+    ]
+    unknown = np.unique(np.concatenate(lost))
+    return [known | ~np.isin(code, unknown) for known, code in zip(valued, codes, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +126,13 @@ def beyond_usd(before: Side, after: Side, *, failed: bool = False) -> float | No
 
     None where of one of them that is not known.
     """
-    usual, lost = before.lost_usd(failed=failed), after.lost_usd(failed=failed)
-    if usual is None or lost is None or not before.is_known.any():
+    if before.lost_usd(failed=failed) is None or after.lost_usd(failed=failed) is None:
         return None
-    return lost - usual / int(before.is_known.sum()) * int(after.is_known.sum())
+    usual, lost = before.compared(failed=failed), after.compared(failed=failed)
+    if not len(usual) or not len(lost):
+        return None
+    beyond = math.fsum(lost) - math.fsum(usual) / len(usual) * len(lost)
+    return None if math.isnan(beyond) else beyond
 
 
 def beyond_shares_usd(
@@ -108,7 +140,8 @@ def beyond_shares_usd(
 ) -> Floats:
     """Return by value of a dimension what it has of `beyond_usd`, beyond its share of it.
 
-    NaN where that of none of its decisions is known that lost something, or of a population.
+    NaN where that of none of its decisions is known that lost something, where none of them is
+    compared, or where that of a population is unknown.
 
     Args:
         before: what is compared with.
@@ -120,15 +153,18 @@ def beyond_shares_usd(
     unknown: Floats = np.full(size, math.nan)
     if beyond_usd(before, after, failed=failed) is None:
         return unknown
-    first, second = before.losses(failed=failed), after.losses(failed=failed)
-    of_first, of_second = codes[0][before.is_known], codes[1][after.is_known]
+    first, second = before.compared(failed=failed), after.compared(failed=failed)
+    of_first, of_second = codes[0][before.is_compared], codes[1][after.is_compared]
     mean = math.fsum(first) / len(first)
     own: Floats = np.bincount(of_second, second - mean, size).astype(np.float64)
     own -= np.bincount(of_first, first - mean, size) * (len(second) / len(first))
     share = np.bincount(of_first, minlength=size) / len(first)
     is_lost = np.bincount(codes[1][after.is_unknown(failed=failed)], minlength=size) > 0
     is_told = np.bincount(of_second, second > 0, size) > 0
-    found: Floats = np.where(is_lost & ~is_told, math.nan, own - share * own.sum())
+    left_out = np.concatenate([codes[0][~before.is_compared], codes[1][~after.is_compared]])
+    is_out = np.bincount(left_out, minlength=size) > 0
+    is_out &= np.bincount(np.concatenate([of_first, of_second]), minlength=size) == 0
+    found: Floats = np.where(is_out | is_lost & ~is_told, math.nan, own - share * own.sum())
     return found
 
 

@@ -1,7 +1,8 @@
 -- What each decision of some is worth and lost: its part of the cell of its class and second, by the share
 -- of its value that it lost; of a class that states values, its own. Part of statements, which put in the
 -- decisions, with class (a hash of action and region) and target_ns, and the columns that are carried beside them.
--- Parameters: from_ns, to_ns, action, region; seconds_ns, instants_ns, empty for all; stated, and those of the slopes.
+-- Parameters: from_ns, to_ns, action, region; seconds_ns, instants_ns, empty for all; every, of one in so
+-- many decisions, by their id; stated, and those of the slopes.
 -- Returns: ingress_ns, decision_id, total_ns, is_error, target_ns, what is carried; is_valued, is_stated UInt8 (it is worth what it states), value, loss, loss_low,
 -- loss_high Float64, in USD; share Float64 of its value that it lost, of an unknown value too.
     SELECT
@@ -48,6 +49,7 @@ ${filtered}
     (
         SELECT ingress_ns, decision_id, value_usd FROM decisions FINAL
         WHERE {stated:UInt8} = 1 AND ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
+            AND ({every:UInt64} = 1 OR cityHash64(decision_id) % {every:UInt64} = 0)
             AND (empty({instants_ns:Array(UInt64)}) OR ingress_ns IN {instants_ns:Array(UInt64)})
     ) AS f
         -- Where nothing is stated no id is read and no million of keys is looked up.

@@ -9,4 +9,4 @@
     (
 ${held}
     )
-    WHERE cityHash64(decision_id) % {every:UInt64} = 0
+    WHERE ({every:UInt64} = 1 OR cityHash64(decision_id) % {every:UInt64} = 0)

@@ -104,7 +104,12 @@ def populations(found: CompareAnswer, other: str) -> str:
         f" In no segment: {count(found.uncompared)} of an action and region that "
         f"{other.lower()} has not twice."
     )
-    return said + (new if found.uncompared else "")
+    left_out = found.lost_after.left_out, found.lost_before.left_out
+    worth = (
+        f" Of an unknown value, in no difference of money: {count(left_out[0])} in the box, "
+        f"{count(left_out[1])} of {other.lower()}."
+    )
+    return said + (new if found.uncompared else "") + (worth if any(left_out) else "")
 
 
 def _lost(lost: Lost, failed: int, decisions: int) -> str:

@@ -281,7 +281,7 @@ class DecisionList:
         seen = wanted.seen
         book = self._reader.slopes(self._config)
         priced = self._filtered(wanted) | book.parameters(seen.from_ns, seen.to_ns)
-        return priced | {"stated": int(stated), "seconds_ns": []}
+        return priced | {"stated": int(stated), "seconds_ns": [], "every": 1}
 
     def _ask_priced(
         self, name: str, wanted: Wanted, parameters: dict[str, Any], *, stated: bool

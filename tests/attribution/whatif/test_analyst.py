@@ -12,12 +12,14 @@ from attribution.core.config import AttributionConfig, LatencyBudget
 from attribution.core.segments import SEGMENTS, segments_of
 from attribution.core.selection import Narrowed, Selection
 from attribution.jobs.attribution import AttributionJob
+from attribution.sensitivity.job import SlopeJob
 from attribution.vram.job import VramJob
 from attribution.whatif.analyst import REPLAYED_MAX, Analyst
 from attribution.whatif.replay import Change
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
+from tests.support.attribution.slopes import halving
 from tests.support.attribution.stored import (
     BASE_NS,
     MS,
@@ -216,6 +218,32 @@ def test_the_rest_is_what_is_outside_the_box(store: Connections) -> None:
     channels = [each for each in got.values if each.dimension == "channel"]
     assert {each.value for each in channels} == {"app", "web"}
     assert not any(each.is_different for each in channels)
+
+
+def test_lateness_of_unknown_cost_is_not_nothing(store: Connections) -> None:
+    """Half of the later ones take 320 ms more: it said "under a cent", and $0.00 lost."""
+    SlopeJob(AttributionConfig(), store).store(halving("unknown", "refused", effective_ns=1))
+    names = [f"d{at}" for at in range(160)]
+    spans = [
+        each
+        for at, name in enumerate(names)
+        for each in decision(
+            name,
+            500 * at,
+            400 if at >= 80 and at % 2 else 80,
+            decision__region="eu" if at % 2 else "us",
+        )
+    ]
+    put_spans(store, spans)
+    put_sales(store, names[::4] + names[1::4], "60", told_s=130)
+    attributed(store)
+    until = BASE_NS + 40 * NS_PER_S
+    before = Narrowed(Selection(BASE_NS, until))
+    got = analyst(store).compare(before, Narrowed(Selection(until, until + 40 * NS_PER_S)))
+    assert (got.usd_per_hour, got.lost_after.usd, got.lost_after.unknown) == (None, None, 40)
+    assert (got.lost_before.usd, got.lost_after.left_out) == (Decimal(0), 0)
+    [eu] = [each for each in got.values if each.value == "eu"]
+    assert (eu.is_different, eu.usd_per_hour) == (True, None)
 
 
 @pytest.mark.parametrize(

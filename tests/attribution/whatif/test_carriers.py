@@ -34,7 +34,8 @@ def drawn_codes(seed: int, count: int, shares: list[float]) -> Ints:
 def side(total_ns: Ints, *, usd_per_ns: float = math.nan, is_error: Ints | None = None) -> Side:
     """Return a population that loses so much by the nanosecond, and failed where it is said."""
     failed = np.zeros(len(total_ns), bool) if is_error is None else is_error != 0
-    return Side(total_ns, failed, np.multiply(total_ns, usd_per_ns, dtype=np.float64))
+    lost = np.multiply(total_ns, usd_per_ns, dtype=np.float64)
+    return Side(total_ns, failed, lost, np.ones(len(total_ns), np.bool_))
 
 
 def told(before: Ints, after: Ints, dimensions: list[Dimension]) -> tuple[Carrier, ...]:
@@ -140,6 +141,7 @@ def test_a_loss_that_nobody_knows_is_unknown_and_not_zero() -> None:
     first = side(latencies(3, before, [1, 1]), usd_per_ns=2e-9)
     second = side(latencies(4, after, [5, 1]), usd_per_ns=2e-9)
     second.loss_usd[after == 0] = math.nan
+    first, second = replace(first, is_compared=before != 0), replace(second, is_compared=after != 0)
     dimension = Dimension("region", REGIONS[:2], before, after)
     got = by_value(carriers(first, second, [dimension]).values)
     assert got["eu-west"].usd is None

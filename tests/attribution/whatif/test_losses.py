@@ -1,29 +1,32 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attribution.path.spans import Ints
+from attribution.path.spans import Bools, Ints
 from attribution.whatif.losses import (
     Side,
     beyond_shares_usd,
     beyond_usd,
     chance,
+    compared,
     failing_chances,
     failures,
 )
 
 
-def side(losses: list[float], failed: int = 0) -> Side:
-    """Return decisions that lost so much, the first of which failed."""
+def side(losses: list[float], failed: int = 0, is_out: Bools | None = None) -> Side:
+    """Return decisions that lost so much, the first of which failed; some are not compared."""
     return Side(
         np.full(len(losses), 50_000_000, np.int64),
         np.arange(len(losses)) < failed,
         np.array(losses, np.float64),
+        np.ones(len(losses), np.bool_) if is_out is None else ~is_out,
     )
 
 
@@ -50,10 +53,33 @@ def test_a_value_that_nobody_knows_and_lost_nothing_is_among_the_others() -> Non
     others, box = side([0.0] * 9), side([3.0, 0.0, 0.0], failed=1)
     places = codes(3, 6), codes(3, 0)
     assert beyond_shares_usd(others, box, places, 2).tolist() == pytest.approx([2.0, -2.0])
-    unsold = side([3.0, math.nan, 0.0])
-    told = beyond_shares_usd(others, unsold, (places[0], np.array([0, 1, 1])), 2)
-    assert told[0] == pytest.approx(3.0 - 1.0)
-    assert math.isnan(told[1])
+    valued = [of == 0 for of in places]
+    assert all(each.all() for each in compared([others.loss_usd, box.loss_usd], valued, places))
+
+
+@pytest.mark.parametrize("is_late_before", [False, True])
+def test_a_class_of_unknown_value_that_gets_late_makes_no_money(*, is_late_before: bool) -> None:
+    """The known region lost ten in both: 5 were invented, or 10 gained by being on time again."""
+    places = codes(10, 10)
+    on_time, late = [1.0] * 10 + [0.0] * 10, [1.0] * 10 + [math.nan] * 10
+    losses = [np.array(each) for each in (on_time, late)]
+    is_valued = places == 0
+    is_in = compared(losses, [is_valued, is_valued], [places, places])
+    assert [each.tolist() for each in is_in] == [is_valued.tolist()] * 2
+    before, after = (side(each, is_out=~is_valued) for each in (on_time, late))
+    if is_late_before:
+        before, after = after, before
+    assert beyond_usd(before, after) == 0
+    eu, us = beyond_shares_usd(before, after, (places, places), 2).tolist()
+    assert eu == 0
+    assert math.isnan(us)
+
+
+def test_lateness_of_unknown_cost_is_unknown_and_failures_are_not() -> None:
+    """Of known value, late and not failed: what failed cost is told alone."""
+    others, some = side([1.0, 0.0], failed=1), side([2.0, 3.0, math.nan], failed=2)
+    assert beyond_usd(others, some) is None
+    assert beyond_usd(others, some, failed=True) == pytest.approx(5.0 - 1.5)
 
 
 def test_beyond_the_others_is_less_what_as_many_of_them_lose() -> None:
@@ -94,10 +120,10 @@ def test_failures_have_an_interval_and_a_chance() -> None:
 def test_one_failure_of_a_rare_value_proves_nothing() -> None:
     """Each fiftieth decision is of it: of two failures one is, which one time in 25 is chance."""
     places = codes(980, 20), codes(98, 2)
-    after = Side(np.ones(100, np.int64), np.arange(100) >= 98, np.zeros(100))
+    after = Side(np.ones(100, np.int64), np.arange(100) >= 98, np.zeros(100), np.ones(100, bool))
     both = failing_chances(side([0.0] * 1000), after, places, 2)
     assert both[1] < 0.01
-    one = Side(after.total_ns, np.isin(np.arange(100), (0, 99)), after.loss_usd)
+    one = replace(after, is_error=np.isin(np.arange(100), (0, 99)))
     assert failing_chances(side([0.0] * 1000), one, places, 2)[1] > 0.05
 
 

@@ -40,13 +40,13 @@ FOUND = CompareAnswer(
     is_assumed=True,
     usd_per_hour=Decimal(800),
     failures=FailedDifference(0, 0, -0.02, 0.06, 1.0, False, Decimal(0)),
-    lost_before=Lost(0, Decimal(3), Decimal(0)),
-    lost_after=Lost(0, Decimal(20), Decimal(0)),
+    lost_before=Lost(0, 0, Decimal(3), Decimal(0)),
+    lost_after=Lost(0, 0, Decimal(20), Decimal(0)),
 )
 FAILING = FailedDifference(0, 6, 0.03, 0.2, 1e-4, True, Decimal(700))
 FAILED = replace(
     FOUND,
     values=[replace(EU, failed_after=6, failed_q=1e-4, failed_usd_per_hour=Decimal(350))],
     failures=FAILING,
-    lost_after=Lost(2, Decimal(20), Decimal(18)),
+    lost_after=Lost(2, 0, Decimal(20), Decimal(18)),
 )

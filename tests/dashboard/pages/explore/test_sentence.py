@@ -40,6 +40,10 @@ def test_the_sentence_says_what_of_it_is_failures() -> None:
         "6 failed (10.0 %), $20.00 lost ($18.00 by failures), 2 lost an unknown amount"
         in populations(FAILED, "The rest")
     )
+    unvalued = replace(FAILED, lost_after=replace(FAILED.lost_after, left_out=2))
+    assert populations(unvalued, "The rest").endswith(
+        "Of an unknown value, in no difference of money: 2 in the box, 0 of the rest."
+    )
     alone = replace(FAILED, values=[], segments=[])
     assert sentence(alone, "the rest") == (
         "all of them alike: +$800.00 / h, +$700.00 of it by failures "
