@@ -242,7 +242,8 @@ def following(rows: Sequence[ClassDraws]) -> dict[str, str]:
 
 def _follows(table: Mapping[str, Counter[str]], arms: Counter[str]) -> str:
     """Return in words which class is in which arm more or less often than in all, "" of none."""
-    every, worst = arms.total(), (_FOLLOWS_P / max(len(table), 1), "")
+    every, least, worst = arms.total(), _FOLLOWS_P / max(len(table), 1), ""
+    is_told = False
     for name, own in table.items():
         total = own.total()
         # Of a class that nearly all draws have, those without it are the few.
@@ -253,14 +254,14 @@ def _follows(table: Mapping[str, Counter[str]], arms: Counter[str]) -> str:
             (own[arm] - share * of_arm) ** 2 / (share * (1 - share) * of_arm)
             for arm, of_arm in arms.items()
         )
-        worst = min(worst, (chi2_above(chi2, len(arms) - 1), name or "none"))
-    name = worst[1]
-    if not name:
+        if (chance := chi2_above(chi2, len(arms) - 1)) < least:
+            least, worst, is_told = chance, name, True
+    if not is_told:
         return ""
-    own = table["" if name == "none" else name]
+    own = table[worst]
     arm = max(arms, key=lambda each: abs(own[each] / arms[each] - own.total() / every))
     return (
-        f"{own[arm] / arms[arm]:.1%} of the draws in arm {arm} are of {name}, and "
+        f"{own[arm] / arms[arm]:.1%} of the draws in arm {arm} are of {worst or 'none'}, and "
         f"{own.total() / every:.1%} of all; arms are compared over all of them"
     )
 

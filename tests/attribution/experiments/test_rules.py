@@ -283,6 +283,16 @@ def test_class_that_the_delay_chose_is_told() -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["", "none"])
+def test_class_without_a_name_is_told_too(name: str) -> None:
+    """And one that is called as such a one is told."""
+    rows = of_classes(
+        ("control", "", "", 1_000), ("slow80", "", "", 1_000),
+        ("control", "cohort", name, 100), ("slow80", "cohort", name, 900),
+    )  # fmt: skip
+    assert "are of none, and 50.0% of all" in following(rows)["cohort"]
+
+
 def test_classes_too_rare_to_tell_follow_nothing() -> None:
     """Of an arm of a hundredth none of forty draws is expected: that none is says nothing."""
     rare = [("control", "cohort", f"c{at}", 40) for at in range(4)]
