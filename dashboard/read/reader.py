@@ -310,7 +310,7 @@ class Reader:
         except ClickHouseError as error:
             raise StoreUnavailableError(engine_error(error)) from error
         [newest] = self._rows("newest_decision", {"now_ns": now_ns})
-        return Attributed(until_ns, put_off, int(newest["newest_ns"]))
+        return Attributed(until_ns, put_off, int(newest["seen_ns"] or newest["newest_ns"]))
 
     def job_cursors(self) -> dict[str, int]:
         """Return how far each job has read, as received_ns."""

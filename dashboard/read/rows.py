@@ -35,7 +35,8 @@ class Attributed:
 
     until_ns: int  # all that was received by then is attributed, 0 for never; but for ...
     put_off: tuple[tuple[int, int], ...] = ()  # ... what was received in (after, until]
-    newest_ns: int = 0  # when the decision began that is the newest of all, 0 without any
+    # When the newest decision by now began; where all are of clocks ahead, the newest of them.
+    newest_ns: int = 0  # 0 without any
     is_silent: bool = False  # since then none came for as long as alerts call no data
 
     @property

@@ -303,6 +303,20 @@ def test_store_is_complete_to_what_is_attributed_or_to_now(store: Connections) -
     assert reader.attributed(now_ns) == Attributed(BASE_NS + 5 * NS_PER_S)
 
 
+def test_clock_that_is_ahead_hides_no_silence(store: Connections) -> None:
+    """One sender's tomorrow was the newest decision all day; where there is no other, it is one."""
+    columns = ["ingress_ns", "decision_id", "revision", "total_ns"]
+
+    def put(name: str, at_ns: int) -> None:
+        store.client().insert("attributions", [[at_ns, name, 1, 1]], column_names=columns)
+
+    now_ns = BASE_NS + 60 * NS_PER_S
+    put("ahead", now_ns + 3_600 * NS_PER_S)
+    assert Reader(store).attributed(now_ns).newest_ns == now_ns + 3_600 * NS_PER_S
+    put("of now", BASE_NS)
+    assert Reader(store).attributed(now_ns).newest_ns == BASE_NS
+
+
 def test_what_was_put_off_is_missing_from_the_ranges_it_lies_in(store: Connections) -> None:
     """Pages say so: what came after it is there, so that it is no lag."""
     put_off = PutOff(store)
