@@ -87,7 +87,7 @@ def body(
                 for each in shown.exemplars
                 if len(_encoded(found := _exemplar(each))) <= _EXEMPLAR_MAX
             ],
-            "reason": event.reason[:_REASON_MAX],
+            "reason": event.reason_with_calls[:_REASON_MAX],
             "note": wording.note[:_REASON_MAX],
             "reroute": _reroute(shown.move, event.at_ns),
             "runbook_url": wording.runbook_url[:_REASON_MAX],

@@ -101,7 +101,7 @@ class Telling:
             exemplars = self._search.exemplars(
                 of_class, event.window_s, moment.end_ns, is_of_failures=found.is_of_failures
             )
-            event = with_suspect(event, found)
+            event = with_suspect(event, found, of_class)
             capture = capture_request(event, of_class, moment)
             told = Told(event, Shown(move, exemplars, found.path), capture)
         return replace(told, event=self._in_incident(rule, told.event, of_class))

@@ -9,7 +9,7 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeVar
 
-from alerts.rows import UNKNOWN, focus_text
+from alerts.rows import UNKNOWN
 from alerts.rules.base import (
     Evaluation,
     Moment,
@@ -137,9 +137,6 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         focus = self.focus(facts, subject)
         route = _usual_route(reader, focus, end_ns - self.window_s * NS_PER_S, end_ns)
         evaluation = self._evaluate(facts, state, replace(losses, spent_usd=spent_usd))
-        if focus != subject:
-            reason = f"{evaluation.reason}; {focus_text(focus)}"
-            evaluation = replace(evaluation, reason=reason)
         return evaluation, propose(self.config, focus, self._all_losses(facts), route)
 
     def owner(self, of_class: Subject) -> Subject | None:

@@ -8,7 +8,6 @@ from urllib.parse import quote, unquote
 
 from dash import Dash, Input, State, dcc, html
 
-from alerts.rows import without_calls
 from dashboard.pages.alerts.acts import ACT_OUTPUTS, act_parts, act_values, register_acts
 from dashboard.pages.alerts.lines import state_of
 from dashboard.pages.alerts.links import (
@@ -254,8 +253,7 @@ def _facts(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
         return zone.dated_at(ns, now_ns)
 
     suspect = alert.put_down_to(at) or f"no segment stands out (as of {at(alert.blamed_ns)})"
-    reason = without_calls(alert.reason)
-    why = html.Span(f"at {at(alert.reason_ns)}: {reason}", className="whole-line")
+    why = html.Span(f"at {at(alert.reason_ns)}: {alert.reason}", className="whole-line")
     facts: list[tuple[str, object]] = [
         ("Cause", html.Span(suspect, className="whole-line")),
         ("Who looks after it", _owner(alert, zone, now_ns)),

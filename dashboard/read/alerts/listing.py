@@ -193,6 +193,11 @@ def row_of(events: Sequence[AlertEvent]) -> AlertRow:
         reason=telling(events).reason,
         is_shadow=last.is_shadow,
         incident_id=last.incident_id,
+        focus=last.focus,
+        failing_share=last.failing_share,
+        failing_call=last.failing_call,
+        slow_call=last.slow_call,
+        calls=last.calls,
     )
 
 

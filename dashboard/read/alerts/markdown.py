@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
-from alerts.rows import without_calls
 from dashboard.read.alerts.detail import AlertDetail, Companion, rate_of_when
 from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.wording import after, companion_dollars, incident_of, packets_of
@@ -56,7 +55,7 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
         yield f"- Share of the budget: {percent(alert.budget_share)} of {of}"
     if suspect := alert.put_down_to(_at):
         yield f"- Cause: {_plain(suspect)}"
-    yield f"- Why, at {_at(alert.reason_ns)}: {_plain(without_calls(alert.reason))}"
+    yield f"- Why, at {_at(alert.reason_ns)}: {_plain(alert.reason)}"
     if alert.note:
         yield f"- Note of the rule: {_plain(alert.note)}"
     if alert.runbook_url:
