@@ -10,7 +10,7 @@ from typing import Any, Final
 
 # The basis of an alert whose dollars nobody knows: its columns of money have no null.
 UNKNOWN = "unknown"
-MICRO_USD: Final = Decimal("0.000001")  # to which dollars are told
+MICRO_USD: Final = Decimal("0.000001")  # to which amounts are kept
 # From so large a share on a percentage has no use for decimals.
 _WHOLE_SHARE_MIN: Final = 0.1
 

@@ -64,13 +64,13 @@ class Naming:
         self,
         reader: AlertReader,
         search: SuspectSearch,
-        memory: AlertStore,
+        alert_state: AlertStore,
         clock: Clock | None = None,
     ) -> None:
         self._reader = reader
         self._clock = clock or SystemClock()
         self._search = search
-        self._memory = memory
+        self._alert_state = alert_state
         self._tried: dict[tuple[str, int], int] = {}  # by episode and event
 
     def run_once(self, moment: Moment) -> None:
@@ -78,9 +78,9 @@ class Naming:
         begun_ns = self._clock.monotonic_ns()
         firing = [
             (state, last)
-            for state in self._memory.states().values()
+            for state in self._alert_state.states().values()
             if state.shown is Phase.FIRING
-            and (last := self._memory.last_event(state.episode_id)) is not None
+            and (last := self._alert_state.last_event(state.episode_id)) is not None
         ]
         there = {(last.episode_id, last.seq) for _, last in firing}
         self._tried = {key: number for key, number in self._tried.items() if key in there}
@@ -101,7 +101,7 @@ class Naming:
                 _log.warning("calls_not_read", episode_id=key[0], reason=first_line(error))
                 continue
             if failing or slow:
-                self._memory.record([_named(state, last, failing, slow, moment)])
+                self._alert_state.record([_named(state, last, failing, slow, moment)])
 
     def _tries(self, last: AlertEvent) -> int:
         return self._tried.get((last.episode_id, last.seq), 0)
@@ -111,7 +111,7 @@ class Naming:
         is_named = bool(last.calls) or self._tries(last) >= _TRIES_MAX
         if is_named or not (last.blamed_stage or last.failing_share):
             return None
-        evidence = self._memory.evidence_of(last.episode_id)
+        evidence = self._alert_state.evidence_of(last.episode_id)
         if evidence is None or (last.focus and last.focus != str(evidence[1])):
             return None
         return evidence[1]
@@ -136,8 +136,8 @@ class Naming:
             # Before the whole window that it fired on: what it holds is not as usual.
             until_ns = max(0, end_ns - min(last.window_s * NS_PER_S, SEARCHED_NS_MAX))
             usual_ns = max(0, until_ns - BASELINE_NS)
-            alight = self._search.alight(of_class, usual_ns, until_ns)
-            usual = self._sample(of_class, usual_ns, until_ns, alight=alight)
+            active = self._search.active_times(of_class, usual_ns, until_ns)
+            usual = self._sample(of_class, usual_ns, until_ns, active=active)
         now = self._sample(of_class, from_ns, end_ns)
         at = STAGES.index(segment[0]), CLASSES.index(segment[1])
         during, then = (
@@ -179,7 +179,7 @@ class Naming:
         *,
         is_same: bool = True,
         result: int = _ANY,
-        alight: Sequence[tuple[int, int]] = (),
+        active: Sequence[tuple[int, int]] = (),
     ) -> list[_Decision]:
         rows = self._rows(
             "sampled",
@@ -190,7 +190,7 @@ class Naming:
             is_same=int(is_same),
             result=result,
             limit=_DECISIONS_MAX,
-            **left_out(alight),
+            **left_out(active),
         )
         return [_Decision(*row) for row in rows]
 

@@ -122,21 +122,21 @@ class SuspectSearch:
         too little is left.
         """
         from_ns = max(0, end_ns - BASELINE_NS)
-        alight = self.alight(subject, from_ns, end_ns)
-        if alight:
-            times = self._segment_times(subject.action, from_ns, end_ns, alight)
+        active = self.active_times(subject, from_ns, end_ns)
+        if active:
+            times = self._segment_times(subject.action, from_ns, end_ns, active)
             if subject.region in times and times[subject.region].decisions >= DECISIONS_MIN:
-                return times, alight
+                return times, active
         return self._segment_times(subject.action, from_ns, end_ns), []
 
-    def alight(self, subject: Subject, from_ns: int, end_ns: int) -> list[tuple[int, int]]:
+    def active_times(self, subject: Subject, from_ns: int, end_ns: int) -> list[tuple[int, int]]:
         """Return when alerts about a class fired; none where their mirror cannot be read.
 
         A cause that is less exact is better than an alert that is not told of.
         """
         try:
             rows = self._reader.rows(
-                "alight",
+                "active_times",
                 __file__,
                 action=subject.action,
                 region=subject.region,

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from alerts.rows import UNKNOWN
 from alerts.state.subject import Subject
-from alerts.state.transitions import ALIGHT, AlertState, Observation, Status
+from alerts.state.transitions import ACTIVE_PHASES, AlertState, Observation, Status
 from collector.core.config import Section
 
 _S_PER_DAY = 86_400
@@ -354,7 +354,7 @@ def unless_missing(status: Status, state: AlertState, *, is_missing: bool) -> St
         state: of the alert.
         is_missing: whether so much is missing that the status may change.
     """
-    is_end = status is Status.OK and state.phase in ALIGHT
+    is_end = status is Status.OK and state.phase in ACTIVE_PHASES
     return Status.NO_DATA if is_end and is_missing else status
 
 

@@ -29,11 +29,11 @@ from dashboard.read.alerts.exemplars import Exemplar, exemplars
 from dashboard.read.alerts.listing import (
     IncidentSum,
     dearest_first,
+    explaining_event,
     incident_sum,
     interval_of,
     rate_of,
     row_of,
-    telling,
     with_packets,
 )
 from dashboard.read.alerts.losses import with_losses
@@ -58,7 +58,7 @@ ELSEWHERE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class MatchingSilence:
     """A silence that would hide an alert, were it to fire while it holds."""
 
     id: int
@@ -130,8 +130,8 @@ class AlertDetail:
     note: str
     reroute: str  # what the webhook proposed, "" for nothing
     ack: Note | None
-    silences: list[Held]  # that hide it now
-    lasting: list[Held]  # those, and others of its class that hold or are to come
+    silences: list[MatchingSilence]  # that hide it now
+    lasting: list[MatchingSilence]  # those, and others of its class that hold or are to come
     timeline: list[Moment]  # the newest first, at most 200
     exemplars: list[Exemplar]
     packets: KeptPackets | None  # null: not judged yet, or never asked for
@@ -318,7 +318,7 @@ def _detail(
         slope_source=events[-1].slope_source,
         window_s=row.window_s,
         reason=row.reason,
-        reason_ns=telling(events).at_ns,
+        reason_ns=explaining_event(events).at_ns,
         failing_ns=_failing_ns(events),
         blamed_ns=_blamed_ns(events),
         focus=row.focus,
@@ -329,8 +329,8 @@ def _detail(
         note="" if rule is None else rule.note,
         reroute=_reroute(people.deliveries),
         ack=ack_of(people.notes),
-        silences=[_held(each) for each in people.hiding],
-        lasting=[_held(each) for each in people.lasting],
+        silences=[_matching(each) for each in people.hiding],
+        lasting=[_matching(each) for each in people.lasting],
         timeline=[],
         exemplars=exemplars,
         packets=row.packets,
@@ -358,9 +358,9 @@ def _blamed_ns(events: Sequence[AlertEvent]) -> int:
     return min(each.at_ns for each in same)
 
 
-def _held(silence: Silence) -> Held:
+def _matching(silence: Silence) -> MatchingSilence:
     matchers = [str(each) for each in silence.matchers]
-    return Held(silence.id, matchers, silence.ends_ns, silence.actor, silence.reason)
+    return MatchingSilence(silence.id, matchers, silence.ends_ns, silence.actor, silence.reason)
 
 
 def _reroute(deliveries: Sequence[Delivery]) -> str:

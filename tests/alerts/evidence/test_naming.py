@@ -26,8 +26,8 @@ from tests.support.alerts.scene import (
 
 def events(scene: Scene) -> list[AlertEvent]:
     """Return what happened to the one alert of a scene."""
-    [state] = [each for each in scene.job.state.states().values() if each.started_ns]
-    return scene.job.state.events(state.episode_id)
+    [state] = [each for each in scene.job.alert_state.states().values() if each.started_ns]
+    return scene.job.alert_state.events(state.episode_id)
 
 
 def test_slow_call_is_named_beside_its_segment(scene: Scene) -> None:
@@ -112,7 +112,7 @@ def test_store_that_is_too_slow_is_asked_some_times_alone(scene: Scene) -> None:
     scene.go_on(INCIDENT_S, slow_ms=120)
     assert scene.judge() == 1
     reader = BrokenReader(scene)
-    naming = Naming(reader, SuspectSearch(reader), scene.job.state)
+    naming = Naming(reader, SuspectSearch(reader), scene.job.alert_state)
     for second in range(9):
         naming.run_once(moment(second))
     assert len(events(scene)) == 1

@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from alerts.config import WebhookConfig
-from alerts.delivery.payload import Shown, body
+from alerts.delivery.payload import Details, body
 from alerts.delivery.webhook import message_headers
 from alerts.evidence.suspect import PathNow
 from alerts.rows import Message
@@ -156,7 +156,7 @@ def test_every_field_and_header_is_explained() -> None:
     move = Move("checkout", "eu-west", "tier1-a", "us-east")
     path = PathNow(9, (1e6,) * 4, "before", (1e6,) * 4)
     message = json.loads(
-        body("alert.firing", event(), Wording(shorts={60: 6}), Shown(move, path=path))
+        body("alert.firing", event(), Wording(shorts={60: 6}), Details(move, path=path))
     )
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     endpoint = WebhookConfig(name="router", url="https://r.example.com/h", secret=secret)  # type: ignore[arg-type]  # as from a file
@@ -168,7 +168,7 @@ def test_every_field_and_header_is_explained() -> None:
 
 def message(kind: str, seq: int, move: Move | None, **changes: object) -> dict[str, Any]:
     """Return a message of an episode, as it is sent."""
-    sent = body(kind, event(seq=seq, **changes), Wording(), Shown(move))
+    sent = body(kind, event(seq=seq, **changes), Wording(), Details(move))
     return dict(json.loads(sent))
 
 
