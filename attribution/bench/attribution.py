@@ -25,6 +25,7 @@ from attribution.path.oracle import PlainSpan, plain_path
 from attribution.path.rows import attribute, attribution_rows
 from attribution.path.spans import KINDS, Roots, Spans
 from attribution.read.reader import Reader
+from attribution.read.window import ReceivedWindow
 from collector.bench.harness import Progress, cpu_s, medians, own_database, own_directory
 from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S, SystemClock
 from collector.core.config import AttributesConfig
@@ -123,7 +124,7 @@ def _read_split_write(
     """Read these traces, split their decisions, insert rows; return what was read."""
     reader = Reader(store, AttributesConfig())
     spans = reader.spans(trace_ids, from_ns, to_ns)
-    decisions = reader.decisions(trace_ids, (from_ns, to_ns), to_ns)
+    decisions = reader.decisions(trace_ids, from_ns, to_ns, ReceivedWindow.empty(to_ns))
     rows = attribution_rows(attribute(decisions, spans, AttributionConfig()))
     rows = rows.append_column("revision", pa.array([1] * len(rows), pa.uint32()))
     store.client().insert_arrow("attributions", rows)

@@ -26,7 +26,7 @@ from attribution.jobs.seen import Seen
 from attribution.jobs.turns import Turns
 from attribution.path.columns import Table
 from attribution.read.reader import Reader
-from attribution.read.window import in_groups
+from attribution.read.window import ReceivedWindow, in_groups
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
@@ -78,7 +78,7 @@ class AttributionJob:
         self._minutes = MinuteWriter(store, self._reader)
         # At first by an earlier process, of which nothing is known here.
         self._decisions = DecisionWriter(config, store, self._reader, 0)
-        self._late = LateLane(config, store, Reader(store, attributes), self._minutes, self._cells)
+        self._late = LateLane(config, store, self._reader, self._minutes, self._cells)
         self._outcomes = NewOutcomes(config, self._reader, self._cells, self._late.left_outcomes)
         self._settled_ns = 0  # what was received by then is there, and attributed but for the late
         self._was_stored = False  # all that was received by the cursor, when the last run ended
@@ -280,10 +280,10 @@ class AttributionJob:
             # Where nothing was ever received there is no backlog to take in steps.
             step_to_ns = min(cursor_ns + self._step_ns, until_ns) if cursor_ns else until_ns
             after_ns = cursor_ns if is_whole else max(cursor_ns - overlap_ns, self._passed_ns)
-            touched = self._reader.touched_spans(after_ns, step_to_ns, again_ns)
+            touched, received = self._reader.touched_spans(after_ns, step_to_ns, again_ns)
             withdrawn = self._reader.withdrawn(again_ns, step_to_ns)
             gone = self._reader.drop_withdrawn(self._seen_withdrawals.news(withdrawn))
-            seconds = self._attribute_new(touched, after_ns, step_to_ns, now_ns, report, gone)
+            seconds = self._attribute_new(touched, received, now_ns, report, gone)
             done_ns += step_to_ns - cursor_ns
             cursor_ns = step_to_ns
             self._decisions.written_ns = max(self._decisions.written_ns, cursor_ns)
@@ -344,8 +344,7 @@ class AttributionJob:
     def _attribute_new(
         self,
         touched: Table,
-        after_ns: int,
-        until_ns: int,
+        received: ReceivedWindow,
         now_ns: int,
         report: AttributionReport,
         gone: set[int],
@@ -353,9 +352,8 @@ class AttributionJob:
         """Attribute the decisions of traces with new spans, those that are late left out.
 
         Args:
-            touched: what was received in (after, until].
-            after_ns: as there.
-            until_ns: as there.
+            touched: what was received in the window.
+            received: the window.
             now_ns: the instant of this run.
             report: counts what is done.
             gone: seconds whose decisions are fewer now.
@@ -363,21 +361,22 @@ class AttributionJob:
         Returns:
             The seconds to be summed anew.
         """
+        after_ns, until_ns = received.after_ns, received.until_ns
         news = self._seen_spans.news(touched)
         trace_ids = pc.unique(news["trace_id"]).to_pylist()
-        bounds = self._reader.trace_bounds(trace_ids) if trace_ids else []
+        bounds = self._reader.trace_bounds(trace_ids, received) if trace_ids else []
         if len(bounds) < len(trace_ids):
             # An insert reaches the index of the traces a moment after their spans.
-            placed = pa.array([each[0] for each in bounds], pa.string())
+            placed = pa.array([each.trace_id for each in bounds], pa.string())
             self._seen_spans.forget(
                 news.filter(pc.invert(pc.is_in(news["trace_id"].cast(pa.string()), placed)))
             )
-        in_time = [each for each in bounds if not self._is_late(each[1], after_ns)]
+        in_time = [each for each in bounds if not self._is_late(each.first_ns, after_ns)]
         if len(in_time) < len(bounds):
             self._late.note(after_ns, until_ns)
         written = Written(changed=set(gone))
-        for begin, end in in_groups([each[1] for each in in_time], APART_NS, TRACES_MAX):
-            self._decisions.attribute(in_time[begin:end], until_ns, now_ns, report, written)
+        for begin, end in in_groups([each.first_ns for each in in_time], APART_NS, TRACES_MAX):
+            self._decisions.attribute(in_time[begin:end], received, now_ns, report, written)
         report.minutes_rewritten += self._minutes.write(written.changed, written.added)
         return self._in_time(written.seconds | gone, after_ns, until_ns)
 

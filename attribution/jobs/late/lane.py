@@ -22,7 +22,7 @@ from attribution.jobs.minutes import MinuteWriter
 from attribution.jobs.report import AttributionReport
 from attribution.jobs.revenue_cells import CellWriter, Rewrite
 from attribution.read.reader import Reader
-from attribution.read.window import MINUTES_MAX, Bounds
+from attribution.read.window import MINUTES_MAX, Bounds, ReceivedWindow
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import (
@@ -81,7 +81,7 @@ class LateLane:
     Args:
         config: when a day's rates lapse, and what attribution needs.
         store: where everything is read and written.
-        reader: one of its own.
+        reader: of what is stored.
         minutes: their writer.
         cells: their writer.
     """
@@ -325,7 +325,7 @@ class LateLane:
         written = Written()
         self._decisions.attribute(
             found.bounds[:count],
-            settled_ns,
+            ReceivedWindow.empty(settled_ns),
             now_ns,
             report,
             written,
@@ -345,15 +345,15 @@ def is_late(instant_ns: int, received_after_ns: int) -> bool:
 
 def _slice(bounds: Sequence[Bounds], minutes: Mapping[str, set[int]]) -> tuple[int, set[int]]:
     """Return how many traces go together, and the minutes that are read of them, none for all."""
-    places, last_ns, read = 1, bounds[0][1], set[int]()
-    for at, (trace, first_ns, _) in enumerate(bounds):
-        if trace not in minutes:
-            return max(at, 1), read
-        more = minutes[trace] - read
+    places, last_ns, read = 1, bounds[0].first_ns, set[int]()
+    for count, (trace_id, first_ns, _) in enumerate(bounds):
+        if trace_id not in minutes:
+            return max(count, 1), read
+        more = minutes[trace_id] - read
         places += first_ns - last_ns > APART_NS
-        is_full = at == _TRACES_MAX or places > _PLACES_MAX
-        if is_full or (at > 0 and len(read) + len(more) > MINUTES_MAX):
-            return at, read
+        is_full = count == _TRACES_MAX or places > _PLACES_MAX
+        if is_full or (count > 0 and len(read) + len(more) > MINUTES_MAX):
+            return count, read
         read |= more
         last_ns = first_ns
     return len(bounds), read

@@ -14,6 +14,7 @@ from attribution.core.config import AttributionConfig
 from attribution.path.columns import Table, traces_with_repeats
 from attribution.path.rows import attribute, attribution_rows
 from attribution.read.reader import Reader
+from attribution.read.window import ReceivedWindow
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
@@ -95,7 +96,7 @@ def test_skeletons_are_what_the_spans_say(store: Connections, seed: int) -> None
     assert not any(read.filter(is_once)["content"].to_pylist())
     columns = [name for name in read.column_names if name != "content"]
     assert in_order(read.select(columns)) == in_order(whole.select(columns))
-    decisions = reader.decisions(traces, (at(-10), at(10)), at(1_000))
+    decisions = reader.decisions(traces, at(-10), at(10), ReceivedWindow.empty(at(1_000)))
     ours, theirs = (
         attribution_rows(attribute(decisions, each, AttributionConfig())) for each in (read, whole)
     )
@@ -135,12 +136,13 @@ def test_what_some_seconds_ask_for_is_read_from_them_however_full_the_day_is(
     )
     ids, began_ns = map(list, zip(*last.result_rows, strict=True))
     reader = Reader(store, AttributesConfig())
-    around = min(began_ns), max(began_ns)
+    from_ns, to_ns = min(began_ns), max(began_ns)
+    received = ReceivedWindow.empty(at(0))
 
-    found, read = rows_read(store, lambda: reader.decisions(ids, around, at(0)))
+    found, read = rows_read(store, lambda: reader.decisions(ids, from_ns, to_ns, received))
     assert sorted(found["trace_id"].to_pylist()) == sorted(ids)
     assert read < count / 4
-    seconds, read = rows_read(store, lambda: reader.outcome_seconds(ids, (), around[0]))
+    seconds, read = rows_read(store, lambda: reader.outcome_seconds(ids, (), from_ns))
     assert seconds == {each - each % NS_PER_S for each in began_ns}
     assert read < count / 4
 
@@ -173,7 +175,8 @@ def test_decisions_of_traces_that_are_linked_or_named_are_found_a_day_away(
     reader = Reader(store, AttributesConfig())
 
     def asked(**far: list[Any]) -> list[str]:
-        found = reader.decisions([trace_id("a")], (at(0), at(1)), at(90_000), **far)
+        received = ReceivedWindow.empty(at(90_000))
+        found = reader.decisions([trace_id("a")], at(0), at(1), received, **far)
         return sorted(found["trace_id"].to_pylist())
 
     assert asked() == [trace_id("a")]
