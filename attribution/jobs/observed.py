@@ -96,10 +96,10 @@ class ObservedJob:
 
     def _sum_delayed(self, client: Client, cursor_ns: int) -> None:
         """Sum the ten minutes again in which something came to be stored after they were summed."""
-        passed = self._delayed.passed(cursor_ns - 1)
+        delayed = self._delayed.read_new(cursor_ns - 1)
         slots = {
             slot_ns
-            for after_ns, until_ns in passed
+            for after_ns, until_ns in delayed
             for slot_ns in range((after_ns + 1) // _SLOT_NS * _SLOT_NS, until_ns + 1, _SLOT_NS)
         }
         try:
@@ -108,7 +108,7 @@ class ObservedJob:
         except BaseException:
             self._delayed.forget()
             raise
-        self._delayed.done(cursor_ns)
+        self._delayed.finish(cursor_ns)
 
 
 def read_observed(store: Connections, from_ns: int, to_ns: int) -> dict[str, list[Observed]]:
