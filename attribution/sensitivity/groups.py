@@ -122,8 +122,8 @@ def _drawn(
 def _own(estimate: float, error: float, cells: CellSums) -> Slope:
     """Return what an estimate, relative per ms, says: where a wait seems to earn, it costs none."""
     median = -estimate / NS_PER_MS
-    reach = Z90 * math.hypot(error, left_open(cells) * estimate) / NS_PER_MS
-    return Slope(max(median, 0.0), max(median - reach, 0.0), max(median + reach, 0.0))
+    half_width = Z90 * math.hypot(error, left_open(cells) * estimate) / NS_PER_MS
+    return Slope(max(median, 0.0), max(median - half_width, 0.0), max(median + half_width, 0.0))
 
 
 def _few(

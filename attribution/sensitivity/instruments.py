@@ -48,7 +48,7 @@ class Fit:
     line: Instrument
     influence: Floats  # of each minute on the estimate, as `left_out` has it
     minutes: int  # that it is spread over, as `spread` counts them
-    reach: float  # by how much the latency moves with the instrument
+    first_stage: float  # by how many ms the latency moves with each ms of the instrument
     saved: float = 0.0  # share of the variance that is explained by what was before
 
     @property
@@ -136,7 +136,7 @@ def _with_error(
     *,
     alike: bool = False,
 ) -> Fit | None:
-    """Return the same, None where it has no error, as one minute alone has none."""
+    """Return a fit, None where it has no error, as one minute alone has none."""
     fit = _fit(own, minute, instrument, level, n, alike=alike)
     return fit if fit.minutes >= minutes_min and math.isfinite(fit.line.se) else None
 
@@ -164,24 +164,24 @@ def _fit(
         scores = moved @ residual
         influence = left_out(minute, scores, moved[:, LATENCY])
         se = max(clustered(influence), _plain_error(own, n, instrument, residual))
-        first = float(total[LATENCY] / strength.sum())
-        residuals = moved @ (_UNIT[LATENCY] - first * instrument)
+        first_stage = float(total[LATENCY] / strength.sum())
+        residuals = moved @ (_UNIT[LATENCY] - first_stage * instrument)
         first_se = clustered(left_out(minute, residuals, strength))
     minutes = spread(minute, strength, alike=alike)
-    reach = student_quantile(0.5 + level / 2, max(minutes - 1, 1)) * se
+    half_width = student_quantile(0.5 + level / 2, max(minutes - 1, 1)) * se
     # Where latency follows the instrument to the last digit, it is as strong as digits can tell.
-    first_se = max(first_se, ROUNDING * abs(first))
+    first_se = max(first_se, ROUNDING * abs(first_stage))
     return Fit(
         Instrument(
             slope,
             se,
-            slope - reach,
-            slope + reach,
-            (first / first_se) ** 2 if first_se else 0.0,
+            slope - half_width,
+            slope + half_width,
+            (first_stage / first_se) ** 2 if first_se else 0.0,
         ),
         influence,
         minutes,
-        first,
+        first_stage,
         _saved(own.sum(axis=0), slope),
     )
 

@@ -210,6 +210,7 @@ def _provenance(service: Parts) -> Run | None:
         service.counters,
         s.attributes,
         service.collector.stored_ns if Role.COLLECT in service.roles else None,
+        service.clock,
     )
     return lambda _: job.run_once(service.rising_ns())
 

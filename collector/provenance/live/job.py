@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.clock import NS_PER_MINUTE, NS_PER_S, Clock, SystemClock
 from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.errors import PermanentError
@@ -39,6 +39,7 @@ from collector.provenance.live.rows import (
 from collector.provenance.live.sealed_reader import SealedReader
 from collector.provenance.live.statements import sealed_sql
 from collector.provenance.live.stream import Judged, Stream
+from collector.provenance.live.withdrawal_store import WithdrawalStore
 from collector.provenance.live.withdrawals import Withdrawals
 from collector.provenance.verify import Finding, Verdict
 from collector.store.connect import Connections
@@ -74,6 +75,7 @@ class ProvenanceJob:
         counters: what is counted on /metrics.
         attributes: a customer's own names, whose values are what is summed, and so sealed.
         stored_ns: returns an instant by which everything received is stored, None where unknown.
+        clock: by which a pass becomes older, by default the machine's.
 
     Raises:
         InputError: the file of the keys cannot be read, or is no key ring.
@@ -87,6 +89,7 @@ class ProvenanceJob:
         counters: Counters,
         attributes: AttributesConfig,
         stored_ns: Callable[[], int] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         assert config.keys_path is not None
         self._config = config
@@ -102,11 +105,10 @@ class ProvenanceJob:
         self._keys_text, self._ring = read_ring(self._path)
         self._sealed = SealedReader(store, self._ring, self._sql)
         self._withdrawals = Withdrawals(
-            store,
+            WithdrawalStore(store, clock or SystemClock(), self._sql),
             counters,
             self._sealed,
             Proof(config.required, config.outcomes_required),
-            self._sql,
         )
         self._stream: Stream | None = None  # None: as the store has it
         self._has_noted = False  # the keys, in the audit
