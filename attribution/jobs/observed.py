@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 
 from attribution.jobs.late.delayed import DelayedInserts
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 from collector.store.connect import Connections
 from collector.store.cursors import OBSERVED_DELAYED_CURSOR, JobCursor, read_cursor
 
@@ -26,7 +26,7 @@ _SLOT_NS: Final = 10 * NS_PER_MINUTE
 _STEP_SPANS: Final = 200_000
 _EVER_NS: Final = 2**63 - 1
 _SQL: Final = sql("observed", __file__)
-_INSERT: Final = sql("observed_insert", __file__).replace("${observed}", _SQL)
+_INSERT: Final = fill(sql("observed_insert", __file__), observed=_SQL)
 _SUMMED: Final = sql("observed_summed", __file__)
 _PARTIAL: Final = sql("observed_partial", __file__)
 _NEXT: Final = sql("observed_next", __file__)

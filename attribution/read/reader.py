@@ -18,7 +18,7 @@ from attribution.path.columns import Table
 from attribution.read.outcomes import within
 from attribution.read.traces import TraceReader
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 from collector.store.row_removal import OF_DECISIONS, remove_rows
 
 _BLOCK_BYTES = 16 * 2**20
@@ -187,7 +187,7 @@ class Reader(TraceReader):
         asked: dict[str, object] = {"from_ns": from_ns, "to_ns": to_ns, **config.node_rules()}
         asked |= {"currency": config.currency, "rate_days": config.rate_days_max}
         counted = sql("counted_outcomes", __file__).rstrip()
-        text = sql(name, __file__).replace("\n${counted}", f"\n{counted}")
+        text = fill(sql(name, __file__), counted=counted)
         return list(self._store.client().query(text, parameters=asked).named_results())
 
     def cell_decisions(self, seconds_ns: Sequence[int], config: AttributionConfig) -> Table:

@@ -26,9 +26,9 @@ from attribution.sensitivity.registered import (
     sample_ratio,
 )
 from attribution.sensitivity.registry import (
+    IS_DRAWN,
     draw_parameters,
     read_experiments,
-    with_draw,
 )
 from attribution.sensitivity.sums import (
     AGAIN_MAX,
@@ -37,15 +37,15 @@ from attribution.sensitivity.sums import (
     Draws,
     cells_from_columns,
 )
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 from collector.store.connect import Connections
 
 Outcome = Literal["margin", "revenue", "converted"]
-_SQL = with_draw(earned.statement("slope_cells", __file__))
+_SQL = earned.statement("slope_cells", __file__, is_drawn=IS_DRAWN)
 _COUNTED_WHOLE = earned.statement("counted_whole", __file__)
-_DRAWS_AGAIN = with_draw(sql("draws_again", __file__))
-_CLASSES = with_draw(sql("draws_of_classes", __file__))
-_UNSURE = with_draw(sql("unsure_sales", __file__))
+_DRAWS_AGAIN = fill(sql("draws_again", __file__), is_drawn=IS_DRAWN)
+_CLASSES = fill(sql("draws_of_classes", __file__), is_drawn=IS_DRAWN)
+_UNSURE = fill(sql("unsure_sales", __file__), is_drawn=IS_DRAWN)
 _UNITS = sql("units", __file__)
 # Enough to see what matters, of however many there are.
 _CLASS_DRAWS = 200_000

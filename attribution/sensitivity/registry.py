@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from attribution.read.parts import parts_of
 from attribution.sensitivity.registered import Arm, Experiment, drawn_arms
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 from collector.store.connect import Connections
 
 _COLUMNS = (
@@ -17,16 +17,10 @@ _COLUMNS = (
     "registered_ns", "registered_by", "stopped_ns", "stopped_by", "stop_reason", "revision",
 )  # fmt: skip
 _SQL = sql("experiments", __file__)
-_IS_DRAWN = sql("is_drawn", __file__)
-
-
-def with_draw(statement: str) -> str:
-    """Return a statement with `is_drawn.sql` where it says so."""
-    return statement.replace("\n${is_drawn}\n", f"\n{_IS_DRAWN}")
-
-
+# What statements over drawn delays say where they have `${is_drawn}`.
+IS_DRAWN = sql("is_drawn", __file__).rstrip()
 _DRAWS = sql("draws", __file__)
-_UNDRAWN = with_draw(sql("undrawn", __file__))
+_UNDRAWN = fill(sql("undrawn", __file__), is_drawn=IS_DRAWN)
 # Whose arms they are is looked at every few seconds, and by the hash of each decision.
 _UNDRAWN_NS = NS_PER_HOUR
 

@@ -14,7 +14,7 @@ from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.read.parts import parts_of
 from attribution.read.reader import asked
 from attribution.revenue.priced import STATED, over_priced
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 from collector.store.connect import Connections
 
 _CARRIED: Final = ("action", "region", "channel", "cohort", *SEGMENT_COLUMNS)
@@ -66,7 +66,7 @@ def compared_rows(
 
 
 def _text(name: str) -> str:
-    return sql(name, __file__).replace("${held}", sql("compared_held", __file__).rstrip())
+    return fill(sql(name, __file__), held=sql("compared_held", __file__).rstrip())
 
 
 def _parameters(side: Narrowed, but: Narrowed | None) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from collector.audit.log import append_audit
 from collector.audit.seal import AuditSeal
 from collector.core.clock import NS_PER_S
 from collector.core.errors import NotFoundError
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 from collector.store.errors import explain
 from collector.store.lapses import Part, is_sooner, read_parts, unsaid
 from collector.store.retention_policy import (
@@ -308,7 +308,7 @@ def _ages(
     if read is None or read:
         of = "true" if read is None else "_part IN {parts:Array(String)}"
         asked = {"cutoff_s": cutoff_s, "parts": read or []}
-        text = _fill(_OLDEST, event=event, held=held, table=table, of=of)
+        text = fill(_OLDEST, event=event, held=held, table=table, of=of)
         ((first_s, older, count),) = client.query(text, parameters=asked).result_rows
         oldest += [int(first_s)] if count else []
         overdue += int(older)
@@ -351,9 +351,3 @@ def _expected(
 
 def _tables(client: Client, cluster: str) -> list[KeptTable]:
     return read_tables(client, list(kept_tables()), cluster)
-
-
-def _fill(template: str, **parts: str) -> str:
-    for name, text in parts.items():
-        template = template.replace(f"${{{name}}}", text)
-    return template

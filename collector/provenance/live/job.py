@@ -18,6 +18,7 @@ from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.errors import PermanentError
 from collector.core.log import get_logger
+from collector.core.sql import sql
 from collector.provenance.chain import ChainKey
 from collector.provenance.config import ProvenanceConfig
 from collector.provenance.event import TRACE_ID_INDEX, Event
@@ -251,7 +252,7 @@ class ProvenanceJob:
             self._judge(stream, page, now_ns, report, kid)
         # Before what was said is dropped: a stop in between judges them once more.
         self._remember(stream.states(), self._cursor_ns)
-        statement = render(self._sql("drop_refused"), self._store.config.cluster)
+        statement = render(sql("drop_refused", __file__), self._store.config.cluster)
         parameters = {"kid": kid, "after_ns": whole[0], "until_ns": whole[1], "revision": now_ns}
         self._store.client().command(statement, parameters=parameters)
 

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from collector.core.sql import fill_some
+
 CLUSTER_ONLY: Final = "-- Only: cluster"
 DISTRIBUTED: Final = "/distributed"  # ends the ledger's name of a table that spans the shards
 
@@ -116,8 +118,4 @@ def _on(cluster: str) -> str:
 
 
 def _put(text: str, *, on_cluster: str, replicated: str, local: str) -> str:
-    return (
-        text.replace("${on_cluster}", on_cluster)
-        .replace("${replicated}", replicated)
-        .replace("${local}", local)
-    )
+    return fill_some(text, on_cluster=on_cluster, replicated=replicated, local=local)

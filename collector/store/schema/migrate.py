@@ -30,7 +30,7 @@ from collector.core.event_schema import (
     Version,
     names_of,
 )
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 from collector.otlp.outcomes import AMOUNT_MAX, KINDS, NO, YES
 from collector.store.errors import explain
 from collector.store.schema.cluster import DISTRIBUTED, render, render_migration
@@ -41,7 +41,8 @@ VIEWS_DIR = Path(__file__).parent / "views"
 _VALUE_TEXT = sql("value_text", __file__)
 # Decisions that nobody declared: the roots, by route. What a path holds of ids is not its name.
 _ROOT = "(ParentSpanId = '' AND SpanKind IN ('Server', 'Consumer'))"
-_NONE_DECLARED = f"({sql('none_declared', __file__)})"
+_IS_DECLARED = sql("is_declared", __file__)
+_NONE_DECLARED = f"({fill(sql('none_declared', __file__), is_declared=_IS_DECLARED)})"
 # As a data directory of before the first release names what was applied to it.
 _BEFORE_RELEASE = re.compile(r"\d{4}_")
 _LEDGER_NAME = "schema_migrations"
@@ -280,20 +281,23 @@ def render_view(
             last = f"if({value} != '', {value}, {last})"
         return last
 
-    text = template.replace("${value_text}", _VALUE_TEXT)
-    text = re.sub(r"\$\{(dimensions|signed_values|signed_columns):(\w+)\}", _fields, text)
+    text = re.sub(r"\$\{(dimensions|signed_values|signed_columns):(\w+)\}", _fields, template)
     text = re.sub(r"\$\{attr:([a-z0-9_.]+):(\w+)\}", attribute, text)
     text = re.sub(r"\$\{amount:([a-z0-9_.]+):(\w+)\}", lambda m: _amount(attribute(m)), text)
-    text = text.replace("${matches}", _matches(decisions.match))
-    text = text.replace("${match_action}", _match_action(decisions.match))
-    text = text.replace("${is_root}", _ROOT if decisions.is_auto else "false")
-    text = text.replace("${root_action}", sql("root_action", __file__))
-    text = text.replace("${none_declared}", _NONE_DECLARED if decisions.is_auto else "false")
-    text = text.replace("${is_declared}", sql("is_declared", __file__))
-    for name, words in (("kinds", KINDS), ("yes", YES), ("no", NO), ("accepted", ACCEPTED)):
-        text = text.replace(f"${{{name}}}", ", ".join(map(_literal, words)))
-    text = text.replace("${amount_max}", str(AMOUNT_MAX))
-    return text.replace("${currency}", _literal(outcomes.currency))
+    words = {"kinds": KINDS, "yes": YES, "no": NO, "accepted": ACCEPTED}
+    return fill(
+        text,
+        value_text=_VALUE_TEXT,
+        matches=_matches(decisions.match),
+        match_action=_match_action(decisions.match),
+        is_root=_ROOT if decisions.is_auto else "false",
+        root_action=sql("root_action", __file__),
+        none_declared=_NONE_DECLARED if decisions.is_auto else "false",
+        is_declared=_IS_DECLARED,
+        amount_max=str(AMOUNT_MAX),
+        currency=_literal(outcomes.currency),
+        **{name: ", ".join(map(_literal, values)) for name, values in words.items()},
+    )
 
 
 def _fields(match: re.Match[str]) -> str:

@@ -110,8 +110,8 @@ def test_renamed_field_of_the_version_before_is_read(empty_store: Connections) -
     assert names_of("decision.region", "decision.region", previous) == ("decision.region",)
     attributes = AttributesConfig(map={"decision.channel": "shop.channel"})
     view = (VIEWS_DIR / "decisions_mv.sql").read_text()
-    text = render_view(view, attributes, DecisionsConfig(), OutcomesConfig(), previous)
-    select = render(text, "").split(" AS\n", 1)[1].replace(" otel_decision_spans\n", " sent\n")
+    text = render_view(render(view, ""), attributes, DecisionsConfig(), OutcomesConfig(), previous)
+    select = text.split(" AS\n", 1)[1].replace(" otel_decision_spans\n", " sent\n")
     client = empty_store.client()
     client.command(
         "CREATE TABLE sent (Timestamp DateTime64(9), TraceId String, SpanId String, ParentSpanId"
