@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from attribution.books.compound import GroupSum
 from attribution.core.config import AttributionConfig
+from attribution.core.money import MICROS_PER_USD
 from attribution.core.selection import AT_ONCE, RATE_S_MIN, Selection
 from attribution.path.columns import Table, ints
 from attribution.path.spans import Bools, Ints
@@ -21,7 +22,6 @@ from attribution.revenue.sums import (
     BASES,
     EXPECTED,
     MARGIN,
-    MICROS,
     REVENUE,
     UNKNOWN,
     Earned,
@@ -142,8 +142,8 @@ def read_group_values(
     found = (
         *(margin[name].to_pylist() for name in (*_KEY, "decisions", "first_ns", "last_ns")),
         of.tolist(),
-        (micros * of / MICROS).tolist(),
-        (micros / MICROS).tolist(),
+        (micros * of / MICROS_PER_USD).tolist(),
+        (micros / MICROS_PER_USD).tolist(),
         np.where(is_nothing, NOTHING, np.array(BASES)[basis]).tolist(),
         _errors(basis, window, margin, revenue).tolist(),
         *(margin[name].to_pylist() for name in ("due", "told", "unsold", "sold")),
@@ -173,7 +173,9 @@ def _errors(basis: Ints, window: Earned, margin: Table, revenue: Table) -> Float
     by = [basis == MARGIN, basis == REVENUE, basis == EXPECTED]
     squared = _by_basis(basis, margin, revenue, "squared")
     sums = [window.margin_micros, window.revenue_micros, ints(margin["stated_micros"])]
-    found: Floats = np.sqrt(squared) * MICROS / np.maximum(np.abs(np.select(by, sums, 0.0)), 1)
+    found: Floats = (
+        np.sqrt(squared) * MICROS_PER_USD / np.maximum(np.abs(np.select(by, sums, 0.0)), 1)
+    )
     return found
 
 

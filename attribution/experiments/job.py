@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from attribution.core.config import AttributionConfig
-from attribution.core.money import currency
+from attribution.core.money import MICROS_PER_USD, currency
 from attribution.core.selection import Selection
 from attribution.experiments.proposal import (
     OUTCOMES_CAME,
@@ -25,7 +25,6 @@ from attribution.experiments.report import Loss, Measured, loss_of, measured
 from attribution.experiments.rules import check
 from attribution.path.columns import Table, ints, micros_in_halves
 from attribution.read.reader import Reader
-from attribution.revenue.sums import MICROS
 from attribution.revenue.window import whole
 from attribution.sensitivity.cells import SlopeCells
 from attribution.sensitivity.estimate import Demands, SlopeEstimate, estimate_slope
@@ -270,7 +269,7 @@ class ExperimentJob:
         pairs = zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True)
         valued = ints(table["valued"]).tolist()
         return {
-            pair: usd / count / MICROS
+            pair: usd / count / MICROS_PER_USD
             for pair, usd, count in zip(pairs, amount.tolist(), valued, strict=True)
             if count
         }

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from attribution.core.slo import wilson
 from attribution.invest.debt import Item
 from attribution.invest.runtimes import READ_ON, end_of_life
-from collector.core.clock import NS_PER_DAY
+from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.times import utc_day
 
 # Fewer lookups than that say little, and cost little.
 _LOOKUPS_MIN = 1_000
@@ -79,7 +80,7 @@ def old_runtimes(seen: Sequence[RuntimeSeen], now_ns: int) -> list[Item]:
     newest: dict[str, int] = {}
     for each in seen:
         newest[each.service] = max(newest.get(each.service, 0), each.last_ns)
-    today = datetime.fromtimestamp(now_ns // 10**9, UTC).date()
+    today = datetime.fromtimestamp(now_ns // NS_PER_S, UTC).date()
     found = []
     for each in seen:
         # A day after the last of them a service has been moved on.
@@ -102,7 +103,7 @@ def old_runtimes(seen: Sequence[RuntimeSeen], now_ns: int) -> list[Item]:
                     "source": end.source,
                     "source_read_on": str(READ_ON),
                     "spans": each.spans,
-                    "last_seen": _day(each.last_ns),
+                    "last_seen": utc_day(each.last_ns),
                 },
             )
         )
@@ -140,7 +141,7 @@ def stale_flags(seen: Sequence[FlagSeen], days_min: int, now_ns: int) -> list[It
                     "days": round(days, 1),
                     "evaluations": each.evaluations,
                     "services": list(each.services),
-                    "last_seen": _day(each.last_ns),
+                    "last_seen": utc_day(each.last_ns),
                 },
             )
         )
@@ -173,8 +174,8 @@ def useless_caches(seen: Sequence[CacheSeen], days_min: int, now_ns: int) -> lis
                     "others": each.others,
                     "lookups": each.lookups,
                     "hits": each.hits,
-                    "first_seen": _day(each.first_ns),
-                    "last_seen": _day(each.last_ns),
+                    "first_seen": utc_day(each.first_ns),
+                    "last_seen": utc_day(each.last_ns),
                 },
             )
         )
@@ -198,11 +199,6 @@ def billed_for(names: Sequence[str], bills: Mapping[str, object]) -> list[str]:
             resource == name or resource.endswith((f":{name}", f"/{name}")) for name in names
         )
     ]  # fmt: skip
-
-
-def _day(ns: int) -> str:
-    told: date = datetime.fromtimestamp(ns // 10**9, UTC).date()
-    return str(told)
 
 
 def _once(items: Sequence[Item]) -> list[Item]:

@@ -32,8 +32,7 @@ from attribution.invest.runtimes import READ_ON
 from attribution.jobs.observed import Observed, read_observed
 from attribution.read.reader import Reader
 from attribution.vram.job import VramJob
-from attribution.vram.ranking import SECONDS_A_YEAR
-from collector.core.clock import NS_PER_DAY
+from collector.core.clock import NS_PER_DAY, NS_PER_S, S_PER_YEAR
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.core.sql import sql
@@ -118,7 +117,7 @@ class DebtJob:
         if not lineage["is_annualised"]:
             return Worth(None, None, basis, lineage["annualised"])
         # As if the low ends of all groups came together, which is the widest that they can be.
-        erv = _summed([each["erv_usd_per_s"] for each in groups], SECONDS_A_YEAR)
+        erv = _summed([each["erv_usd_per_s"] for each in groups], S_PER_YEAR)
         per_ms = _summed([each["marginal_usd_per_ms_year"] for each in groups], 1)
         return Worth(erv, per_ms, basis, f"{lineage['slope']}; {lineage['annualised']}")
 
@@ -140,7 +139,7 @@ class DebtJob:
                 missing.append("what it costs to run: its bill is in a currency without a rate")
             elif known and bills.covered_ns:
                 spent = sum(known, Decimal(0))
-                a_year = cents(spent * SECONDS_A_YEAR * 10**9 / bills.covered_ns)
+                a_year = cents(spent * S_PER_YEAR * NS_PER_S / bills.covered_ns)
                 burden = replace(burden, run_usd_per_year=Range.exactly(a_year))
                 bases.append("bill")
                 evidence |= {"resources": resources, "billed_days": bills.covered_ns / NS_PER_DAY}

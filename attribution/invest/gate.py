@@ -19,12 +19,12 @@ from typing import Any
 
 from attribution.core.money import currency
 from attribution.invest.npv import Driver, Option, Range, cents, factors, product
-from collector.core.clock import NS_PER_DAY
+from collector.core.clock import NS_PER_DAY, NS_PER_S, S_PER_YEAR
 from collector.core.errors import InputError
 
 VERSION = 4
 # Of 365.25 days.
-QUARTER_NS = 31_557_600 * 10**9 // 4
+QUARTER_NS = S_PER_YEAR * NS_PER_S // 4
 
 
 class Basis(StrEnum):

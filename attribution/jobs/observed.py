@@ -14,7 +14,7 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 
 from attribution.jobs.late.delayed import DelayedInserts
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
+from collector.core.clock import FOREVER_NS, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import fill, sql
 from collector.store.connect import Connections
 from collector.store.cursors import OBSERVED_DELAYED_CURSOR, JobCursor, read_cursor
@@ -24,7 +24,6 @@ CURSOR: Final = "attribution.observed"
 _SLOT_NS: Final = 10 * NS_PER_MINUTE
 # A backlog of weeks is summed in pieces, of half a second of work.
 _STEP_SPANS: Final = 200_000
-_EVER_NS: Final = 2**63 - 1
 _SQL: Final = sql("observed", __file__)
 _INSERT: Final = fill(sql("observed_insert", __file__), observed=_SQL)
 _SUMMED: Final = sql("observed_summed", __file__)
@@ -120,7 +119,7 @@ def read_observed(store: Connections, from_ns: int, to_ns: int) -> dict[str, lis
     partial = [int(row[0]) for row in client.query(_PARTIAL, parameters=window).result_rows]
     rows = list(client.query(_SUMMED, parameters={**window, "partial": partial}).named_results())
     for part_from_ns, part_to_ns, received_from_ns, received_to_ns in (
-        (from_ns, to_ns, cursor_ns, _EVER_NS),
+        (from_ns, to_ns, cursor_ns, FOREVER_NS),
         *((max(at, from_ns), min(at + NS_PER_HOUR, to_ns), 0, cursor_ns) for at in partial),
     ):
         asked = {
@@ -139,7 +138,7 @@ def _sum(client: Client, from_ns: int, to_ns: int) -> None:
     # A file of exported traces arrives at once, and has as many days as it has.
     settings = {"max_partitions_per_insert_block": 0}
     client.command(
-        _INSERT, parameters={**asked, "from_ns": 0, "to_ns": _EVER_NS}, settings=settings
+        _INSERT, parameters={**asked, "from_ns": 0, "to_ns": FOREVER_NS}, settings=settings
     )
 
 

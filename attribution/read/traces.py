@@ -19,10 +19,10 @@ from attribution.read.window import (
     minutes_of,
     named_traces,
 )
+from collector.core.clock import FOREVER_NS
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
 
-_ALWAYS = 2**63 - 1
 _NOTHING_RECEIVED = ReceivedWindow.empty(0)
 
 
@@ -159,7 +159,7 @@ class TraceReader(OutcomeReader):
         if not far_traces and not decision_ids:
             return near
         far_query = named_traces(pa.array(far_traces, pa.string()))
-        roots = {"decision_ids": list(decision_ids), "root_from_ns": 0, "root_to_ns": _ALWAYS}
+        roots = {"decision_ids": list(decision_ids), "root_from_ns": 0, "root_to_ns": FOREVER_NS}
         roots["minutes"] = []
         far = self._table("decisions", **far_query.parameters, **roots, **bounds)
         is_near = pc.is_in(far["trace_id"], value_set=near_ids)

@@ -27,10 +27,10 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from attribution.core.config import SlopePrior
+from attribution.core.money import MICROS_PER_USD
 from attribution.path.spans import Bools, Ints
 from attribution.revenue.sums import (
     EXPECTED,
-    MICROS,
     PPB,
     REVENUE,
     UNKNOWN,
@@ -232,7 +232,9 @@ def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Ce
         stated_loss_micros=stated_loss(median),
         stated_loss_low_micros=stated_loss(low),
         stated_loss_high_micros=stated_loss(high),
-        stated_loss_squared=np.where(stated > 0, summed((median * at_risk / MICROS) ** 2), 0.0),
+        stated_loss_squared=np.where(
+            stated > 0, summed((median * at_risk / MICROS_PER_USD) ** 2), 0.0
+        ),
         known=exact(is_known),
         kept_ppb=exact(np.where(is_known, np.rint(kept * PPB), 0)),
         converted=exact(earned.converted),
@@ -303,7 +305,7 @@ def value_cells(cells: Cells, window: EarnedInCells) -> Values:
         loss_high_micros=loss(end(cells.lost_share_high, high), cells.stated_loss_high_micros),
         loss_squared=np.select(
             [by_class, stated],
-            [(at_risk / MICROS) ** 2 * cells.lost_share_squared, cells.stated_loss_squared],
+            [(at_risk / MICROS_PER_USD) ** 2 * cells.lost_share_squared, cells.stated_loss_squared],
             0.0,
         ),
     )

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
-from datetime import UTC, datetime
 from typing import Final
 
 from attribution.core.config import AttributionConfig
@@ -25,6 +24,7 @@ from attribution.sensitivity.versions import (
 )
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import sql
+from collector.core.times import utc_day
 from collector.store.connect import Connections
 from collector.store.cursors import JobCursor
 
@@ -124,7 +124,7 @@ class SlopeJob:
 
 def _left(identified: SlopeModel, config: AttributionConfig) -> str:
     """Return in words where the slope of one's own has gone."""
-    until = datetime.fromtimestamp(identified.to_ns // NS_PER_S, UTC).date().isoformat()
+    until = utc_day(identified.to_ns)
     return (
         f"version {identified.version} was identified on decisions until {until}, and the last "
         f"{config.slope_window_days} days (attribution.slope_window_days) do not confirm it: the "

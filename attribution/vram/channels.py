@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from attribution.books.group_values import NOTHING, GroupValue, read_group_values
@@ -18,9 +17,10 @@ from attribution.books.spend import Spend, read_spend
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.revenue.sums import BASES, MARGIN
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.clock import NS_PER_DAY
 from collector.core.config import HorizonDays
 from collector.core.sql import sql
+from collector.core.times import utc_day
 from collector.store.connect import Connections
 
 HORIZONS: Sequence[HorizonDays] = (30, 90, 365)
@@ -166,7 +166,7 @@ def _acquisition(kind: str, spend: Spend, days: Sequence[int]) -> tuple[Decimal 
         if kind == OWNED:
             return Decimal(0), "owned: no visitor is bought"
         return None, "no cost was imported; millworth import channels"
-    missing = [_day(each) for each in spend.missing(needed)]
+    missing = [utc_day(each) for each in spend.missing(needed)]
     named = ", ".join(missing[:_DAYS_NAMED]) + (", ..." if len(missing) > _DAYS_NAMED else "")
     return None, f"days without a cost: {named}; millworth import channels"
 
@@ -204,7 +204,7 @@ def _horizon(
         days=days,
         is_own=is_own,
         is_kept=days <= kept_days,
-        final_from=_day(to_ns + days * NS_PER_DAY),
+        final_from=utc_day(to_ns + days * NS_PER_DAY),
         known=known,
         sold=sold,
         conversion=sold / known if known else None,
@@ -225,10 +225,6 @@ def _over(amount: Decimal | None, count: int | None, places: Decimal) -> Decimal
 
 def _exact(usd: float) -> Decimal:
     return Decimal(round(usd * 10**6)).scaleb(-6)
-
-
-def _day(ns: int) -> str:
-    return datetime.fromtimestamp(ns // NS_PER_S, UTC).date().isoformat()
 
 
 def _decided(store: Connections, days: Selection) -> dict[str, list[int]]:

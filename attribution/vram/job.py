@@ -36,7 +36,7 @@ from attribution.sensitivity.versions import SlopeBook, SlopeModel
 from attribution.vram.allocation import Ranked, order
 from attribution.vram.document import Document, content_hash, document
 from attribution.vram.ranking import Group, Worth, curve, segment_weights, worth
-from collector.core.clock import NS_PER_MS
+from collector.core.clock import NS_PER_MS, S_PER_DAY
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError, NotFoundError
 from collector.core.sql import sql
@@ -49,7 +49,6 @@ _OF_GROUP_MIN = 50
 _THIN_MAX = 1_000
 # Each weekday once.
 YEAR_DAYS_MIN = 7
-SECONDS_A_DAY = 86_400
 _SQL = sql("vram_models", __file__)
 _COLUMNS = [
     "version", "computed_ns", "from_ns", "to_ns", "dimension", "decisions", "slope_version",
@@ -140,7 +139,7 @@ class VramJob:
         own = {} if model is None else read_groups(self._store, model.version, dimension)
         counted_s = spread_s(values)
         # Two bursts eight days apart are two days of decisions.
-        days = min(counted_s / SECONDS_A_DAY, extent.days)
+        days = min(counted_s / S_PER_DAY, extent.days)
         is_long = days >= YEAR_DAYS_MIN
         a_year = annualise or is_long
         sums = sums_by_name(values)

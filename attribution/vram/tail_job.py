@@ -15,10 +15,9 @@ from attribution.experiments.proposal import Proposal
 from attribution.path.columns import ints
 from attribution.read.reader import Reader
 from attribution.sensitivity.job import read_book
-from attribution.vram.job import SECONDS_A_DAY, YEAR_DAYS_MIN
-from attribution.vram.ranking import SECONDS_A_YEAR
+from attribution.vram.job import YEAR_DAYS_MIN
 from attribution.vram.tail import CostPoint, Latencies, Tail, acceptable_tail, checked
-from collector.core.clock import NS_PER_MS
+from collector.core.clock import NS_PER_MS, S_PER_DAY, S_PER_YEAR
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
 
@@ -76,7 +75,7 @@ class TailJob:
         basis = book.basis(selection.to_ns, self._config.slope.basis)
         known = [each for each in values if not math.isnan(each.earned_usd)]
         seconds = spread_s(values)
-        days = seconds / SECONDS_A_DAY
+        days = seconds / S_PER_DAY
         total = summed(known)
         earned = total.usd
         refusal = self._refusal(earned, days, annualise=annualise)
@@ -98,9 +97,9 @@ class TailJob:
         low, high = interval(total, following_usd({"": total})[""])
         of = Latencies(
             total_ns=total_ns,
-            earned_usd_per_year=earned / seconds * SECONDS_A_YEAR,
-            earned_low_usd_per_year=low / seconds * SECONDS_A_YEAR,
-            earned_high_usd_per_year=high / seconds * SECONDS_A_YEAR,
+            earned_usd_per_year=earned / seconds * S_PER_YEAR,
+            earned_low_usd_per_year=low / seconds * S_PER_YEAR,
+            earned_high_usd_per_year=high / seconds * S_PER_YEAR,
             low_ns=model.latency_low_ns,
             high_ns=model.latency_high_ns,
         )

@@ -12,6 +12,7 @@ from attribution.books.group_values import NOTHING, read_group_values, spread_s
 from attribution.compact.rows import packed_of, trees_from_rows
 from attribution.compact.trees import no_trees
 from attribution.core.config import AttributionConfig, LatencyBudget
+from attribution.core.money import MICROS_PER_USD
 from attribution.core.selection import CALIBRATION_ACTION, Narrowed, Selection
 from attribution.core.slo import promises, worst
 from attribution.path.columns import Table, ints, ranked_codes
@@ -35,7 +36,7 @@ from attribution.whatif.compared import compared_count, compared_rows, side_part
 from attribution.whatif.losses import Side, compared
 from attribution.whatif.recovery import REFERENCE_REGION
 from attribution.whatif.replay import Change
-from attribution.whatif.what_if import MICROS, Worth, what_if
+from attribution.whatif.what_if import Worth, what_if
 from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
@@ -127,7 +128,7 @@ class Analyst:
         unknown = bool(book.refusal(after.of.to_ns))
         beta = math.nan if unknown else book.slope(after.of.to_ns).median
         earned, _, counted_s = self._earned(after.of, names)
-        price: Floats = np.maximum(earned, 0.0) / MICROS * beta
+        price: Floats = np.maximum(earned, 0.0) / MICROS_PER_USD * beta
         price[np.bincount(second.group, minlength=len(names)) == 0] = math.nan
         found = compare(first, second, price.tolist())
         both = _sides(tables, groups)
@@ -176,7 +177,7 @@ class Analyst:
         come the bases, and over how many seconds that was.
         """
         groups = read_group_values(self._store, self._config, selection, "action")
-        mean = {(each.action, each.region): each.value_usd * MICROS for each in groups}
+        mean = {(each.action, each.region): each.value_usd * MICROS_PER_USD for each in groups}
         values = [mean.get(pair, math.nan) for pair in pairs]
         bases = sorted({each.basis for each in groups} - {BASES[UNKNOWN], NOTHING})
         return np.array(values, np.float64), bases, spread_s(groups)

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from attribution.core.money import MICROS_PER_USD
 from attribution.core.segments import SEGMENTS
 from attribution.core.slo import Promise, Verdict
 from attribution.path.spans import Ints
@@ -20,7 +21,6 @@ from attribution.whatif.shapley import whole
 from attribution.whatif.what_if import WhatIf
 from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 
-MICROS = 1_000_000
 _CENT = Decimal("0.01")
 
 
@@ -226,7 +226,7 @@ def what_if_answer(
             usd=median,
             low_usd=low,
             high_usd=high,
-            usd_per_hour=_per_hour(done.dollars.median * scale / MICROS, counted_s),
+            usd_per_hour=_per_hour(done.dollars.median * scale / MICROS_PER_USD, counted_s),
             bases=bases,
             slope=slope[0],
             slope_version=slope[1],
@@ -380,14 +380,14 @@ def _in_ms(ns: float | None) -> float | None:
 
 
 def _usd(micros: int, scale: Decimal) -> Decimal:
-    return (Decimal(micros) * scale / MICROS).quantize(_CENT)
+    return (Decimal(micros) * scale / MICROS_PER_USD).quantize(_CENT)
 
 
 def _shares_usd(done: WhatIf, scale: Decimal, money: Money | None) -> list[Decimal | None]:
     """Return the dollars of the parts, which sum to those of the whole to the cent."""
     if money is None:
         return [None] * len(done.shares)
-    to_cents = Fraction(scale) * 100 / MICROS
+    to_cents = Fraction(scale) * 100 / MICROS_PER_USD
     exact = [each.saved_micros * to_cents for each in done.shares]
     return [cents * _CENT for cents in whole(exact, int(money.usd / _CENT))]
 

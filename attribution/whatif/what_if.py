@@ -17,7 +17,6 @@ from attribution.whatif.shapley import is_exact, shapley
 
 # How changes are told apart in the shares: by class, by stage, or each segment for itself.
 SHARES = ("class", "stage", "segment")
-MICROS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,16 @@ def iso_ns(text: str, *, has_offset: bool = False) -> int | None:
     return elapsed.days * NS_PER_DAY + elapsed.seconds * NS_PER_S + nanoseconds
 
 
+def utc_day(ns: int) -> str:
+    """Return the day of an instant in UTC, as 2026-05-01."""
+    return utc_iso(ns)[:10]
+
+
+def utc_iso(ns: int) -> str:
+    """Return an instant in UTC to its second, as 2026-05-01T12:00:00Z."""
+    return f"{datetime.fromtimestamp(ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def time_zone(name: str) -> ZoneInfo:
     """Return a zone by its IANA name.
 

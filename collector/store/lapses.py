@@ -15,8 +15,8 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from collector.core.clock import S_PER_DAY
 from collector.core.sql import sql
-from collector.store.retention_policy import DAY_S
 
 _LAPSES: Final = sql("part_lapses", __file__)
 # Of a held row a part notes when the hold ends, and years differ in length: these parts are read.
@@ -44,7 +44,7 @@ def read_parts(client: Client, ttls: Mapping[str, str]) -> dict[str, list[Part]]
         if table in found:
             kept = days[table]
             is_noted = kept is not None and first_s > 0
-            kept_s = (kept or 0) * DAY_S
+            kept_s = (kept or 0) * S_PER_DAY
             found[table].append(
                 Part(
                     str(name),

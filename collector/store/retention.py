@@ -19,13 +19,12 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.audit.log import append_audit
 from collector.audit.seal import AuditSeal
-from collector.core.clock import NS_PER_S
+from collector.core.clock import NS_PER_S, S_PER_DAY
 from collector.core.errors import NotFoundError
 from collector.core.sql import fill, sql
 from collector.store.errors import explain
 from collector.store.lapses import Part, is_sooner, read_parts, unsaid
 from collector.store.retention_policy import (
-    DAY_S,
     Hold,
     RetentionConfig,
     TableRetention,
@@ -270,7 +269,7 @@ def _judge(
     if table.rows:
         # A part with a held row is kept whole, so its neighbours in time are no finding.
         held = held_condition(kept.event, in_force, margin_s=slack) if in_force else "false"
-        cutoff_s = max(0, now_ns // NS_PER_S - days * DAY_S - slack)
+        cutoff_s = max(0, now_ns // NS_PER_S - days * S_PER_DAY - slack)
         oldest_s, overdue = _ages(client, table.name, kept.event, held, parts, cutoff_s)
     row = TableRetention(
         table=table.name,
@@ -282,7 +281,7 @@ def _judge(
         rows=table.rows,
         bytes=table.bytes,
         oldest_ns=None if oldest_s is None else oldest_s * NS_PER_S,
-        slack_days=slack / DAY_S,
+        slack_days=slack / S_PER_DAY,
         overdue_rows=overdue,
     )
     return replace(row, problems=problems_of(row, expected.in_force))

@@ -23,7 +23,7 @@ from attribution.jobs.report import AttributionReport
 from attribution.jobs.revenue_cells import CellWriter, Rewrite
 from attribution.read.reader import Reader
 from attribution.read.window import MINUTES_MAX, Bounds, ReceivedWindow
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.clock import FOREVER_NS, NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import (
     DELAYED_CURSOR,
@@ -49,7 +49,6 @@ _MINUTES_MAX: Final = 100
 # looked through at a time, at least and at most.
 _DEFERRED_TRACES_MAX: Final = 20_000
 _DEFERRED_STEPS_NS: Final = (NS_PER_S, NS_PER_MINUTE)
-_ALWAYS: Final = 2**63 - 1
 
 
 class _WorkKind(Enum):
@@ -100,7 +99,7 @@ class LateLane:
         self._minutes = minutes
         self._cells = cells
         # Something may be written of each: by whoever was killed, or with what is linked to it.
-        self._decisions = DecisionWriter(config, store, reader, _ALWAYS)
+        self._decisions = DecisionWriter(config, store, reader, FOREVER_NS)
         self._late_done_ns: int | None = None  # what was received by then is attributed
         self.late_until_ns = 0  # something late that was received by then may not be
         self._item: _WorkItem | None = None
@@ -299,7 +298,7 @@ class LateLane:
 
     def _read_item(self, kind: _WorkKind, after_ns: int, until_ns: int) -> _WorkItem:
         """Return what was received in (after, until]; if late, what happened long before."""
-        before_ns = until_ns - LATE_NS if kind is _WorkKind.LATE else _ALWAYS
+        before_ns = until_ns - LATE_NS if kind is _WorkKind.LATE else FOREVER_NS
         bounds = self._reader.late_traces(after_ns, until_ns, before_ns)
         # Of what is deferred only decisions are, and the seconds that `DeferredArrivals` returns.
         seconds = set() if kind is _WorkKind.DEFERRED else self._seconds(after_ns, until_ns)[1]

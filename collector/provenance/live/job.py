@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S, Clock, SystemClock
+from collector.core.clock import FOREVER_NS, NS_PER_MINUTE, NS_PER_S, Clock, SystemClock
 from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.errors import PermanentError
@@ -63,7 +63,6 @@ _PASS: Final[ChainKey] = "", ""
 _COPIES: Final = 2_000  # replays whose copies are read at a time
 _IDS: Final = (TRACE_ID_INDEX, TRACE_ID_INDEX + 1)  # trace and span among the fields
 _RETRIED: Final = "a sender sent it again, byte for byte"
-_EVER: Final = 2**63 - 1
 _LOG = get_logger("collector")
 
 
@@ -225,8 +224,10 @@ class ProvenanceJob:
         for kid, key in self._ring.macs.items():
             if before.macs.get(kid) == key:
                 continue
-            until_ns = 0 if key.revoked else _EVER if key.retired_ns is None else key.retired_ns
-            if until_ns < _EVER:
+            until_ns = (
+                0 if key.revoked else FOREVER_NS if key.retired_ns is None else key.retired_ns
+            )
+            if until_ns < FOREVER_NS:
                 why = "is revoked" if key.revoked else "was retired before it ended or arrived"
                 self._command(
                     "withdraw_key",

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from attribution.core.config import AttributionConfig, ChannelConfig
+from attribution.core.money import MICROS_PER_USD
 from attribution.core.segments import SEGMENTS
 from attribution.path.spans import NONE
 from attribution.revenue.matching import Named, match_outcomes
 from attribution.revenue.outcomes import Outcome, Outcomes, earned_by_decision
-from attribution.revenue.sums import MICROS
 from attribution.sensitivity.cells import read_slope_cells
 from attribution.sensitivity.registered import WRONG_SHARES, Arm, Experiment, with_control
 from attribution.sensitivity.registry import write_experiment
@@ -105,7 +105,7 @@ def some_outcomes(rng: random.Random, decisions: list[dict[str, Any]]) -> list[d
                 "outcome_key": each["outcome_key"] if by_key else "",
                 "converted": int(rng.random() < 0.6),
                 "margin": rng.choice(
-                    (None, Decimal(0), Decimal(rng.randrange(9_999_999)) / MICROS)
+                    (None, Decimal(0), Decimal(rng.randrange(9_999_999)) / MICROS_PER_USD)
                 ),
                 "currency": rng.choice(("USD", "USD", "EUR")),
                 # Within a minute of it, or days after its horizon.
@@ -190,7 +190,7 @@ def row_level(
             index[found] if found else NONE,
             each["kind"],
             is_sale(each),
-            int(each["margin"] * MICROS) if is_known(each) else None,
+            int(each["margin"] * MICROS_PER_USD) if is_known(each) else None,
             None,
             each["kind"] != "correction"
             and found is not None
@@ -204,7 +204,7 @@ def row_level(
     for each in told:
         if each.is_sale and not each.is_late:
             sold[each.decision] = 1
-    y = sold if outcome == "converted" else earned.margin_micros / MICROS
+    y = sold if outcome == "converted" else earned.margin_micros / MICROS_PER_USD
     if outcome == "margin":
         sales = np.sort(y[(sold == 1) & (y > 0)])
         limit = sales[int(len(sales) * COUNTED_WHOLE)]
