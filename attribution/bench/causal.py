@@ -180,11 +180,11 @@ def measure(
     """
     figures: dict[str, float] = {"replicates": replicates}
     spent, least = _Spent(), 1.0
-    for at, (name, world) in enumerate(zoo.items()):
+    for index, (name, world) in enumerate(zoo.items()):
         for arms, drawn in arm_sets.items():
             for size, factor in SIZES.items():
                 own = sized(replace(world, arms=tuple(drawn)), factor)
-                row = one_world(own, replicates, _SEED + at, spent).figures()
+                row = one_world(own, replicates, _SEED + index, spent).figures()
                 figures |= {f"{name}, {arms}, {size}: {key}": each for key, each in row.items()}
                 least = min(least, row.get("coverage", 1.0))
         progress(f"{name}: {replicates} replicates, {_told(figures, name)}")
@@ -267,7 +267,7 @@ def rows_per_s(url: str, decisions: int) -> float:
         client = store.client()
         migrate(client, clock.now_ns())
         apply_views(client, AttributesConfig(), DecisionsConfig(), OutcomesConfig(), from_ns)
-        arms = tuple(Arm(f"a{at}", *each) for at, each in enumerate(ARMS))
+        arms = tuple(Arm(f"a{index}", *each) for index, each in enumerate(ARMS))
         registered = Experiment(
             name=_STORED_NAME, owner="bench", purpose="", arms=arms, targets={}, from_ns=from_ns,
             to_ns=from_ns + NS_PER_DAY, budget_usd=Decimal(1), registered_ns=from_ns,
@@ -296,7 +296,7 @@ def _stored_world(decisions: int, from_ns: int) -> dict[str, pa.Table]:
     number = np.arange(decisions)
     ingress_ns = from_ns + number * (_STORED_MINUTES * NS_PER_MINUTE // decisions)
     ids = np.char.add("d", number.astype(str))
-    units = [f"{at:016x}" for at in range(decisions)]
+    units = [f"{index:016x}" for index in range(decisions)]
     minutes = (ingress_ns // NS_PER_MINUTE).tolist()
     draws = [draw(_STORED_NAME, *each) for each in zip(minutes, units, strict=True)]
     ends = arm_ends([share for share, _ in ARMS])
@@ -359,7 +359,7 @@ def _small_cohorts(world: World, replicates: int, seed: int) -> dict[str, float]
         of = made.cohort[cells.answers.cell]
         own = [relative_slope(cells.take(of == each)) for each in range(world.cohorts)]
         whole = relative_slope(cells)
-        known = [at for at, each in enumerate(own) if each is not None]
+        known = [index for index, each in enumerate(own) if each is not None]
         kept = [each for each in own if each is not None]
         assert whole is not None, "a world without a conversion"
         truth = truth[known]

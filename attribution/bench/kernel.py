@@ -130,11 +130,11 @@ def _truths(rows: LogRows, calls: Sequence[Call]) -> list[Truth]:
     rows, sequence = rows[decoded.rows][has_data], decoded.columns.tcp_seq[has_data]
     order = np.argsort(rows["arrived_ns"], kind="stable")
     rows, sequence = rows[order], sequence[order]
-    found = []
+    truths = []
     for call in calls:
         mine = (rows["arrived_ns"] >= call.begin_ns) & (rows["arrived_ns"] <= call.end_ns)
-        found.append(_truth(rows[mine], sequence[mine]))
-    return found
+        truths.append(_truth(rows[mine], sequence[mine]))
+    return truths
 
 
 def _truth(rows: LogRows, sequence: U32) -> Truth:

@@ -144,7 +144,7 @@ def interval_of(drawn: Floats) -> tuple[float, float]:
 @cache
 def normal_quantiles(count: int) -> Floats:
     """Return quantiles of the standard normal distribution, at even shares."""
-    return np.array([NormalDist().inv_cdf((at + 0.5) / count) for at in range(count)])
+    return np.array([NormalDist().inv_cdf((index + 0.5) / count) for index in range(count)])
 
 
 def _gamma(mean: float, variance: float, quantiles: Floats) -> Floats:

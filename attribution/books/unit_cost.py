@@ -198,10 +198,10 @@ def _parts(rows: Sequence[Billed], decisions: int) -> list[CostPart]:
 
 def _regions(rows: Sequence[Billed], counted: Mapping[str, tuple[int, int]]) -> list[CostPart]:
     """Return what regions cost; one whose name no decision carries has no cost a decision."""
-    found = []
+    cost_parts = []
     for row in rows:
         decisions = counted[row.name][1] if row.name and row.name in counted else None
-        found.append(
+        cost_parts.append(
             CostPart(
                 row.name,
                 row.effective,
@@ -211,7 +211,7 @@ def _regions(rows: Sequence[Billed], counted: Mapping[str, tuple[int, int]]) -> 
                 None if decisions is None else _over(row.effective, decisions),
             )
         )
-    return found
+    return cost_parts
 
 
 def _billed(

@@ -9,7 +9,7 @@ import numpy as np
 
 from attribution.path.columns import Table
 from attribution.read.reader import Reader
-from attribution.revenue.matching import Named, match_outcomes
+from attribution.revenue.matching import DecisionReference, match_outcomes
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
@@ -55,12 +55,12 @@ def unmatched_outcomes(
     from_ns, to_ns = max(window[0], first[0][0]), min(window[1], now_ns - _WAITED_NS)
     if from_ns >= to_ns:
         return []
-    asked = {"from_ns": from_ns, "to_ns": to_ns, "received_from_ns": received_from_ns}
-    drawn = client.query_arrow(_SQL, parameters={**asked, "drawn": _DRAWN})
+    parameters = {"from_ns": from_ns, "to_ns": to_ns, "received_from_ns": received_from_ns}
+    drawn = client.query_arrow(_SQL, parameters={**parameters, "drawn": _DRAWN})
     if len(drawn) < _TOLD_MIN:
         return []
     named = [
-        Named(decision_id, key, event_ns, received_ns, is_refund=False, is_sale=False)
+        DecisionReference(decision_id, key, event_ns, received_ns, is_refund=False, is_sale=False)
         for decision_id, key, event_ns, received_ns in _rows(drawn)
     ]
     found = match_outcomes(named, _candidates(store, named, from_ns, now_ns))
@@ -89,7 +89,7 @@ def unmatched_outcomes(
 
 
 def _candidates(
-    store: Connections, named: Sequence[Named], from_ns: int, now_ns: int
+    store: Connections, named: Sequence[DecisionReference], from_ns: int, now_ns: int
 ) -> list[tuple[int, str, str]]:
     """Return the decisions that these outcomes may mean, as `match_outcomes` takes them."""
     reader = Reader(store, AttributesConfig())

@@ -72,8 +72,10 @@ def compact_rows(done: Attributed, revisions: Ints, wanted: Bools) -> Table:
             "flags": pa.array(done.flags).cast(pa.uint16()),
             "base_ns": pa.array(packed.base_ns).cast(pa.uint64()),
             **{
-                name: pa.array(np.ascontiguousarray(bounds[:, at])).cast(pa.uint64())
-                for at, name in enumerate(("transform_ns", "decision_ns", "egress_ns", "end_ns"), 1)
+                name: pa.array(np.ascontiguousarray(bounds[:, index])).cast(pa.uint64())
+                for index, name in enumerate(
+                    ("transform_ns", "decision_ns", "egress_ns", "end_ns"), 1
+                )
             },
             "parent": lists(trees.parent),
             # The conversion keeps the low 32 bits; what they lose is in long_ns.
@@ -188,8 +190,8 @@ def recomputed_rows(rows: Table, segments: Kernel) -> Table:
             **{name: rows[name] for name in _IDENTITY[1:]},
             "total_ns": pa.array(total_ns.view(np.uint64)),
             **{
-                name: pa.array(segment_ns[at].view(np.uint64))
-                for at, name in enumerate(SEGMENT_COLUMNS)
+                name: pa.array(segment_ns[index].view(np.uint64))
+                for index, name in enumerate(SEGMENT_COLUMNS)
             },
             "span_count": pa.array(np.diff(trees.first).astype(np.uint32)),
             "flags": _flag_lists(rows["flags"]),

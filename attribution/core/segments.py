@@ -25,8 +25,8 @@ def segments_of(text: str) -> frozenset[int]:
     """
     name = text.strip().lower()
     found = frozenset(
-        at
-        for at, (stage, latency_class) in enumerate(SEGMENTS)
+        index
+        for index, (stage, latency_class) in enumerate(SEGMENTS)
         if name in ("all", stage, latency_class, f"{stage}/{latency_class}")
     )
     if not found:

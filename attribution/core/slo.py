@@ -64,7 +64,7 @@ class Promise:
 
 def promises(p50_ms: float | None, p95_ms: float | None, measured: Measured) -> list[Promise]:
     """Judge the promises that a budget makes."""
-    found = []
+    promises = []
     for quantile, target_ms, got_ns, over, each in (
         (0.5, p50_ms, measured.p50_ns, measured.over_p50, measured.minutes_over_p50),
         (0.95, p95_ms, measured.p95_ns, measured.over_p95, measured.minutes_over_p95),
@@ -72,14 +72,14 @@ def promises(p50_ms: float | None, p95_ms: float | None, measured: Measured) -> 
         if target_ms is None:
             continue
         if measured.decisions == 0:
-            found.append(Promise(quantile, target_ms, None, None, None, None, Verdict.NO_DATA))
+            promises.append(Promise(quantile, target_ms, None, None, None, None, Verdict.NO_DATA))
             continue
         low, high = share_interval(over, measured.decisions, each, measured.minutes)
         allowed = 1 - quantile
         verdict = Verdict.MET if high <= allowed else Verdict.UNCLEAR
         if low > allowed and _is_told(each, measured.minutes, allowed):
             verdict = Verdict.MISSED
-        found.append(
+        promises.append(
             Promise(
                 quantile,
                 target_ms,
@@ -90,7 +90,7 @@ def promises(p50_ms: float | None, p95_ms: float | None, measured: Measured) -> 
                 verdict,
             )
         )
-    return found
+    return promises
 
 
 def _is_told(each_over: Sequence[int], each: Sequence[int], allowed: float) -> bool:

@@ -135,11 +135,11 @@ def measured(
                 arm.name,
                 arm.share,
                 arm.delay_ms,
-                int(seen[at]),
-                ratio.observed[at] / total if total else None,
-                float(delay_ms[place == at].sum() / seen[at]) if seen[at] else None,
+                int(seen[index]),
+                ratio.observed[index] / total if total else None,
+                float(delay_ms[place == index].sum() / seen[index]) if seen[index] else None,
             )
-            for at, arm in enumerate(experiment.arms)
+            for index, arm in enumerate(experiment.arms)
         ),
         sample_ratio=ratio,
         decisions=int(decisions.sum()),

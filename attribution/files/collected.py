@@ -131,7 +131,7 @@ class Collected:
         self.traits: dict[Trait, int] = {Trait(kind): kind for kind in range(len(KINDS))}
         self.root_words: dict[int, RootWords] = {}
         self.links: list[tuple[int, str, str]] = []  # row, trace, span
-        self._kinds = {name: at for at, name in enumerate(KINDS)}
+        self._kinds = {name: index for index, name in enumerate(KINDS)}
         self._known: dict[tuple[str, str, int], Origin] = {}
         self._rows: list[_Row] = []
         self._blocks: list[Columns] = []

@@ -46,7 +46,7 @@ class TraceFile:
     refused: Refused
 
 
-def read_traces(name: str, chunks: Iterable[bytes], takes: Takes) -> TraceFile:
+def read_traces(name: str, chunks: Iterable[bytes], takes: SpanSink) -> TraceFile:
     """Read a trace file.
 
     Args:
@@ -65,7 +65,7 @@ def read_traces(name: str, chunks: Iterable[bytes], takes: Takes) -> TraceFile:
     return TraceFile(" and ".join(reading.formats), reading.spans, reading.refused)
 
 
-class Takes(Protocol):
+class SpanSink(Protocol):
     """Takes spans, and knows how many it took."""
 
     def add(self, span: FileSpan) -> None:
@@ -77,7 +77,7 @@ class Takes(Protocol):
 class _Reading:
     """Reads one file; what it cannot use it counts and names."""
 
-    def __init__(self, takes: Takes) -> None:
+    def __init__(self, takes: SpanSink) -> None:
         self.formats: dict[str, None] = {}
         self.refused = Refused()
         self.add = takes.add

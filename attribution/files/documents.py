@@ -153,13 +153,13 @@ class Documents:
         if not _is_list(child):
             self._fields(child, depth)
             return
-        for at, each in enumerate(_elements(child)):
+        for index, each in enumerate(_elements(child)):
             if isinstance(each, dict) and jaeger.is_span(each) and "spans" not in each:
                 self._lone(each)
             elif isinstance(each, dict | Pending) and not _is_list(each):
                 self._fields(each, depth)
             else:
-                self._refuse_type(f"{name}[{at}]", each, "object")
+                self._refuse_type(f"{name}[{index}]", each, "object")
 
     def _lone(self, span: Json) -> None:
         self._sink.found(JAEGER)
@@ -198,10 +198,10 @@ class Documents:
         if not self._has_type(node, name, "list"):
             return
         is_snake = "_" in name
-        for at, each in enumerate(_elements(node)):
+        for index, each in enumerate(_elements(node)):
             if is_snake and isinstance(each, dict):
                 each = otlp.camelled(each)
-            if self._has_type(each, f"{name}[{at}]", "object"):
+            if self._has_type(each, f"{name}[{index}]", "object"):
                 self._resource_spans(each, is_snake=is_snake)
 
     def _resource_spans(self, node: _Node, *, is_snake: bool) -> None:
@@ -217,8 +217,8 @@ class Documents:
                 resource = child.whole() if isinstance(child, Pending) else child
                 self._resource(otlp.camelled(resource) if is_snake else resource, origin)
             elif otlp_name(name) in otlp.SCOPES and self._has_type(child, name, "list"):
-                for at, scope in enumerate(_elements(child)):
-                    if self._has_type(scope, f"{name}[{at}]", "object"):
+                for index, scope in enumerate(_elements(child)):
+                    if self._has_type(scope, f"{name}[{index}]", "object"):
                         self._scope(scope, origin, is_snake=is_snake)
 
     def _scope(self, node: _Node, origin: Origin, *, is_snake: bool) -> None:

@@ -90,17 +90,17 @@ def explain(
         fits = int(np.searchsorted(first, first[begin] + _SPANS_MAX, side="right")) - 1
         end = min(max(fits, begin + 1), count)
         of_trace, spans = _spans(done, names, sections, int(first[begin]), int(first[end]))
-        for at in range(begin, end):
-            own = slice(int(first[at] - first[begin]), int(first[at + 1] - first[begin]))
-            trace_ids = [traces[at], *sorted(set(of_trace[own]) - {traces[at]})]
+        for index in range(begin, end):
+            own = slice(int(first[index] - first[begin]), int(first[index + 1] - first[begin]))
+            trace_ids = [traces[index], *sorted(set(of_trace[own]) - {traces[index]})]
             yield DecisionShare(
-                decision_id=ids[at],
+                decision_id=ids[index],
                 trace_ids=trace_ids,
-                total_ns=total_ns[at],
-                classes=dict(zip(CLASSES, by_class[at], strict=True)),
-                stages=dict(zip(STAGES, by_stage[at], strict=True)),
+                total_ns=total_ns[index],
+                classes=dict(zip(CLASSES, by_class[index], strict=True)),
+                stages=dict(zip(STAGES, by_stage[index], strict=True)),
                 spans=spans[own],
-                flags=flag_names(flags[at]),
+                flags=flag_names(flags[index]),
                 refused_spans=sum(refused_by_trace.get(each, 0) for each in trace_ids),
                 refused_in_file=refused_in_file,
             )

@@ -63,10 +63,10 @@ class Processes:
 
     def of(self, name: str) -> Origin:
         """Return what sent the spans that name this process."""
-        found = self._by_name.get(name)
-        if found is None:
-            found = self._by_name[name] = Origin()
-        return found
+        origin = self._by_name.get(name)
+        if origin is None:
+            origin = self._by_name[name] = Origin()
+        return origin
 
     def close(self) -> None:
         """Take it that nothing more is stated of any: their trace is read."""
@@ -182,9 +182,9 @@ def _references(references: object, trace_id: str) -> tuple[str, tuple[tuple[str
         for each in members({"references": references}, "references")
     ]
     for wanted in _PARENTS:
-        for at, (kind, trace, span_id) in enumerate(found):
+        for index, (kind, trace, span_id) in enumerate(found):
             if kind == wanted and _is_same(trace, trace_id) and span_id.strip("0"):
-                rest = found[:at] + found[at + 1 :]
+                rest = found[:index] + found[index + 1 :]
                 return span_id, tuple((other, target) for _, other, target in rest)
     return "", tuple((trace, to) for _, trace, to in found)
 

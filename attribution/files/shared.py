@@ -38,7 +38,7 @@ class Keys:
     def of(self, ids: Sequence[str]) -> Ids:
         """Return the numbers of these ids, 0 where no span has one."""
         if self.ranked:
-            rank = {each: at for at, each in enumerate(self.ranked, 1)}
+            rank = {each: index for index, each in enumerate(self.ranked, 1)}
             return np.array([rank.get(each, 0) for each in ids], np.uint64)
         return np.array([_number(each) for each in ids], np.uint64)
 
@@ -60,7 +60,7 @@ def keys_of(collected: Collected, columns: Columns, services: Sequence[str]) -> 
     if halves:
         _split(collected, columns, services, halves, own, parent)
     ranked = sorted({*own, *parent} - {""})
-    rank = {each: at for at, each in enumerate(ranked, 1)} | {"": 0}
+    rank = {each: index for index, each in enumerate(ranked, 1)} | {"": 0}
     return Keys(
         np.array([rank[each] for each in own], np.uint64),
         np.array([rank[each] for each in parent], np.uint64),

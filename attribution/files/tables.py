@@ -297,19 +297,19 @@ def _root_columns(
         ingress_ns=np.array([ingress_ns for ingress_ns, *_ in ordered], np.int64),
         start_ns=spans.start_ns[rows],
         end_ns=spans.end_ns[rows],
-        **{name: stamps[:, at] for at, name in enumerate(_STAMPS)},
+        **{name: stamps[:, index] for index, name in enumerate(_STAMPS)},
     )
 
 
 def _decisions(collected: Collected, columns: Columns, decision_ids: list[str]) -> Ints:
     """Return the decision that each span names, as roots have it; NONE for none of them."""
-    rank = {each: at for at, each in enumerate(sorted(set(decision_ids)))}
+    rank = {each: index for index, each in enumerate(sorted(set(decision_ids)))}
     codes = [rank.get(each, NONE) for each in collected.decision_ids]
     return np.array(codes, np.int64)[columns.decision]
 
 
 def _links(collected: Collected, keys: Keys, traces: list[str]) -> Links:
-    rank = {trace: at for at, trace in enumerate(traces)}
+    rank = {trace: index for index, trace in enumerate(traces)}
     found = collected.links
     return Links(
         row=np.array([row for row, _, _ in found], np.int64),

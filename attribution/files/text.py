@@ -275,9 +275,9 @@ class Text:
         if is_begin and self._held[self._at : self._at + 1] in ("{", "["):
             return
         while True:
-            found = _NEXT_DOCUMENT.search(self._held, self._at)
-            if found:
-                self._at = self._start = found.end()
+            match = _NEXT_DOCUMENT.search(self._held, self._at)
+            if match:
+                self._at = self._start = match.end()
                 return
             self._at = max(self._at, len(self._held) - 1)
             if not self._more(_WINDOW):

@@ -124,13 +124,13 @@ def unknown_runtimes(seen: Sequence[RuntimeSeen]) -> list[str]:
 
 def stale_flags(seen: Sequence[FlagSeen], days_min: int, now_ns: int) -> list[Item]:
     """Return the flags that are still asked for and have given one answer all the time."""
-    found = []
+    items = []
     for each in seen:
         days = (each.last_ns - each.first_ns) / NS_PER_DAY
         is_asked = each.last_ns >= now_ns - NS_PER_DAY
         if len(each.variants) != 1 or not each.variants[0] or days < days_min or not is_asked:
             continue
-        found.append(
+        items.append(
             Item(
                 id=f"flag/{each.flag}",
                 kind="stale flag",
@@ -145,12 +145,12 @@ def stale_flags(seen: Sequence[FlagSeen], days_min: int, now_ns: int) -> list[It
                 },
             )
         )
-    return found
+    return items
 
 
 def useless_caches(seen: Sequence[CacheSeen], days_min: int, now_ns: int) -> list[Item]:
     """Return the caches that are written and never read, never hit, or no longer called."""
-    found = []
+    items = []
     for each in seen:
         days = (each.last_ns - each.first_ns) / NS_PER_DAY
         silent = (now_ns - each.last_ns) / NS_PER_DAY
@@ -162,7 +162,7 @@ def useless_caches(seen: Sequence[CacheSeen], days_min: int, now_ns: int) -> lis
             what = f"cache {each.cache} hit {each.hits} times of {each.lookups}"
         else:
             continue
-        found.append(
+        items.append(
             Item(
                 id=f"cache/{each.cache}",
                 kind="unused cache",
@@ -179,7 +179,7 @@ def useless_caches(seen: Sequence[CacheSeen], days_min: int, now_ns: int) -> lis
                 },
             )
         )
-    return found
+    return items
 
 
 def resource_names(cache: str) -> list[str]:

@@ -127,7 +127,7 @@ class DebtJob:
             return []
         bills = Bills(self._config, self._store, window)
         by_resource = {each.name: each for each in bills.by("resource")}
-        found = []
+        items = []
         for item in caches:
             name = item.id.removeprefix("cache/")
             burden, bases, missing = Burden(), [], []
@@ -150,7 +150,7 @@ class DebtJob:
                 evidence["drag_ms"] = float(drag_ms)
                 if drag_ms:
                     burden = replace(burden, drag_ms=Range.exactly(drag_ms))
-            found.append(
+            items.append(
                 replace(
                     item,
                     evidence=evidence,
@@ -159,7 +159,7 @@ class DebtJob:
                     missing=tuple(missing),
                 )
             )
-        return found
+        return items
 
     def _drag_ms(self, cache: str, window: Selection) -> Decimal:
         """Return the time on the critical path that lookups take of the mean decision."""
@@ -210,12 +210,12 @@ def flags_seen(observed: Sequence[Observed]) -> list[FlagSeen]:
 
 def caches_seen(observed: Sequence[Observed]) -> list[CacheSeen]:
     """Return the caches; a call that says whether it hit is a lookup, and reads."""
-    found = []
+    cache_seens = []
     for cache, own in _by_name(observed):
         calls = sum(each.count for each in own)
         reads = sum(each.count for each in own if each.detail or each.variant in READS)
         writes = sum(each.count for each in own if not each.detail and each.variant in WRITES)
-        found.append(
+        cache_seens.append(
             CacheSeen(
                 cache,
                 reads,
@@ -227,7 +227,7 @@ def caches_seen(observed: Sequence[Observed]) -> list[CacheSeen]:
                 max(each.last_ns for each in own),
             )
         )
-    return found
+    return cache_seens
 
 
 def _by_name(observed: Sequence[Observed]) -> list[tuple[str, list[Observed]]]:

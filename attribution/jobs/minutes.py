@@ -111,7 +111,7 @@ class MinuteWriter:
         if not minutes_ns:
             return
         stored = self._reader.minutes(minutes_ns)
-        part_of = {part: at for at, part in enumerate(_PARTS)}
+        part_of = {part: index for index, part in enumerate(_PARTS)}
         pairs = zip(stored["stage"].to_pylist(), stored["class"].to_pylist(), strict=True)
         part = np.array([part_of[pair] for pair in pairs], np.int64)
         rows = pa.table(

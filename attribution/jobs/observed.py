@@ -122,23 +122,23 @@ def read_observed(store: Connections, from_ns: int, to_ns: int) -> dict[str, lis
         (from_ns, to_ns, cursor_ns, FOREVER_NS),
         *((max(at, from_ns), min(at + NS_PER_HOUR, to_ns), 0, cursor_ns) for at in partial),
     ):
-        asked = {
+        parameters = {
             "from_ns": part_from_ns,
             "to_ns": part_to_ns,
             "received_from_ns": received_from_ns,
             "received_to_ns": received_to_ns,
         }
-        rows += client.query(_SQL, parameters=asked).named_results()
+        rows += client.query(_SQL, parameters=parameters).named_results()
     return _by_kind(rows)
 
 
 def _sum(client: Client, from_ns: int, to_ns: int) -> None:
     """Sum what arrived in [from, to), whenever it was."""
-    asked = {"received_from_ns": from_ns, "received_to_ns": to_ns}
+    parameters = {"received_from_ns": from_ns, "received_to_ns": to_ns}
     # A file of exported traces arrives at once, and has as many days as it has.
     settings = {"max_partitions_per_insert_block": 0}
     client.command(
-        _INSERT, parameters={**asked, "from_ns": 0, "to_ns": FOREVER_NS}, settings=settings
+        _INSERT, parameters={**parameters, "from_ns": 0, "to_ns": FOREVER_NS}, settings=settings
     )
 
 
@@ -165,8 +165,8 @@ def _by_kind(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Observed]]:
 
 def _step(client: Client, after_ns: int, until_ns: int) -> tuple[int, int]:
     """Return a range of arrival to sum next: of so many spans, without what is empty before it."""
-    asked = {"after_ns": after_ns, "until_ns": until_ns, "spans_max": _STEP_SPANS}
-    ((spans, first_ns, last_ns),) = client.query(_NEXT, parameters=asked).result_rows
+    parameters = {"after_ns": after_ns, "until_ns": until_ns, "spans_max": _STEP_SPANS}
+    ((spans, first_ns, last_ns),) = client.query(_NEXT, parameters=parameters).result_rows
     begin_ns = int(first_ns) if spans else until_ns
     if begin_ns - after_ns > _SLOT_NS:
         # Spans are sorted by arrival, log records are not: they are asked for where it is quiet.

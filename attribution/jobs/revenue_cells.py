@@ -39,7 +39,7 @@ from attribution.revenue.loss import (
     sum_cells,
     value_cells,
 )
-from attribution.revenue.matching import Named, match_outcomes
+from attribution.revenue.matching import DecisionReference, match_outcomes
 from attribution.revenue.outcomes import Outcomes, earned_by_decision
 from attribution.revenue.sums import BASES, EarnedInCells
 from attribution.revenue.window import earned_in_window, halves
@@ -305,11 +305,11 @@ def _pairs(table: Table) -> list[tuple[int, str]]:
     return list(zip(table["ingress_ns"].to_pylist(), table["decision_id"].to_pylist(), strict=True))
 
 
-def _named(table: Table) -> list[Named]:
+def _named(table: Table) -> list[DecisionReference]:
     names = ("decision_id", "outcome_key", "event_ns", "received_ns")
     columns = [table[name].to_pylist() for name in names]
     flags = pc.equal(table["kind"], "refund").to_pylist(), table["is_sale"].to_pylist()
-    return [Named(*each) for each in zip(*columns, *flags, strict=True)]
+    return [DecisionReference(*each) for each in zip(*columns, *flags, strict=True)]
 
 
 def _outcomes(table: Table, matched: Ints, ends_ns: Ints) -> Outcomes:

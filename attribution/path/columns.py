@@ -41,7 +41,7 @@ def ranked_codes(column: Column) -> tuple[Ints, list[str]]:
     """Return a code of each value that sorts as the texts do, whatever their order; the values."""
     code, values = text_codes(column)
     ranked = sorted(values)
-    rank = {value: at for at, value in enumerate(ranked)}
+    rank = {value: index for index, value in enumerate(ranked)}
     return np.array([rank[value] for value in values], np.int64)[code], ranked
 
 

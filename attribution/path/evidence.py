@@ -90,7 +90,7 @@ def split_by_evidence(
         waited: what its packets show, on the same clock.
         latency_class: network or store.
     """
-    found = Evidence()
+    evidence = Evidence()
     answer_ns, begin_ns = 0, waited.start_ns
     for kind, end_ns in zip(waited.kinds, waited.ends_ns, strict=True):
         own = sum(
@@ -100,17 +100,19 @@ def split_by_evidence(
             answer_ns += own
         else:
             name = _PARTS[kind]
-            setattr(found, name, getattr(found, name) + own)
+            setattr(evidence, name, getattr(evidence, name) + own)
         begin_ns = end_ns
-    found.rtt_ns = min(answer_ns, (waited.rtt_ns or 0) * waited.exchanges)
-    left_ns = answer_ns - found.rtt_ns
+    evidence.rtt_ns = min(answer_ns, (waited.rtt_ns or 0) * waited.exchanges)
+    left_ns = answer_ns - evidence.rtt_ns
     if latency_class == "store":
-        found.think_ns = left_ns
+        evidence.think_ns = left_ns
     else:
-        found.unexplained_ns = left_ns
+        evidence.unexplained_ns = left_ns
     # A section outside of what the packets tile: the span was clipped, or shifted, to another size.
-    found.unexplained_ns += sum(to_ns - from_ns for from_ns, to_ns in sections) - found.total_ns
-    return found
+    evidence.unexplained_ns += (
+        sum(to_ns - from_ns for from_ns, to_ns in sections) - evidence.total_ns
+    )
+    return evidence
 
 
 def finding(waited: Waited, clock_bound_ns: int | None) -> str:

@@ -54,7 +54,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
+class AnswerRate:
     """How often calls of one service and name were answered by a span of the other side."""
 
     calls: int
@@ -72,19 +72,19 @@ class MissingSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class GapEvidence:
     """What is known beside the spans."""
 
     span_count: int  # spans that the decision was split from
     root_span_id: str
     is_root_missing: bool
     is_young: bool  # spans may still come
-    habits: Mapping[tuple[str, str], Habit]  # by service and span name
+    habits: Mapping[tuple[str, str], AnswerRate]  # by service and span name
     rejected: Mapping[str, str]  # reason by span id
 
 
 def missing_spans(
-    spans: Sequence[Assembled], sent: Sequence[Sent], known: Circumstances
+    spans: Sequence[Assembled], sent: Sequence[Sent], known: GapEvidence
 ) -> list[MissingSpan]:
     """Return every gap of one decision, in the order of its spans.
 
@@ -116,13 +116,13 @@ def missing_spans(
             found.append(MissingSpan(span.span_id, "span", Reason.CLOCK, detail))
         is_call = span.span_kind in _CALLS and span.latency_class == "network"
         if is_call and span.span_id not in answered:
-            habit = known.habits.get((span.service_name, span.span_name), Habit(0, 0))
+            habit = known.habits.get((span.service_name, span.span_name), AnswerRate(0, 0))
             found.append(_gap(span.span_id, "answer", state, known, habit))
     return found
 
 
 def _gap(
-    span_id: str, what: str, trace_state: str, known: Circumstances, habit: Habit | None = None
+    span_id: str, what: str, trace_state: str, known: GapEvidence, habit: AnswerRate | None = None
 ) -> MissingSpan:
     """Give one gap the first reason that fits."""
     if span_id in known.rejected:

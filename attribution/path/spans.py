@@ -108,7 +108,7 @@ def machine_codes(hosts: Sequence[str], host: Ints, trace: Ints) -> Ints:
         host: place of the name of each span.
         trace: code of the trace of each.
     """
-    code = np.array([at + 1 if each else 0 for at, each in enumerate(hosts)], np.int64)[host]
+    code = np.array([index + 1 if each else 0 for index, each in enumerate(hosts)], np.int64)[host]
     is_named = np.zeros(int(trace.max(initial=-1)) + 1, bool)
     is_named[trace[code > 0]] = True
     found: Ints = np.where(is_named[trace], code, len(hosts) + 1)
@@ -120,10 +120,12 @@ def addresses_of(hosts: Sequence[str]) -> Mapping[int, frozenset[str]]:
 
     A list is the text of a JSON array, as the store and the exporters write it.
     """
-    lists = {at: found for at, host in enumerate(hosts) if (found := _listed(host))}
+    lists = {index: found for index, host in enumerate(hosts) if (found := _listed(host))}
     if not lists:
         return {}
-    return {at + 1: lists.get(at, frozenset((host,))) for at, host in enumerate(hosts) if host}
+    return {
+        index + 1: lists.get(index, frozenset((host,))) for index, host in enumerate(hosts) if host
+    }
 
 
 def _listed(host: str) -> frozenset[str]:

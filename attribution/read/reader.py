@@ -112,7 +112,7 @@ class Reader(TraceReader):
             channel=budget.channel,
             left_out=[] if budget.action == CALIBRATION_ACTION else [CALIBRATION_ACTION],
             is_whole=int(is_whole),
-            mask=[int(at in segments) for at in range(len(SEGMENTS))],
+            mask=[int(index in segments) for index in range(len(SEGMENTS))],
             target_p50_ns=round((budget.p50_ms or 0.0) * NS_PER_MS),
             target_p95_ns=round((budget.p95_ms or 0.0) * NS_PER_MS),
         )[0]
@@ -184,11 +184,11 @@ class Reader(TraceReader):
     def _counted(
         self, name: str, from_ns: int, to_ns: int, config: AttributionConfig
     ) -> list[dict[str, Any]]:
-        asked: dict[str, object] = {"from_ns": from_ns, "to_ns": to_ns, **config.node_rules()}
-        asked |= {"currency": config.currency, "rate_days": config.rate_days_max}
+        parameters: dict[str, object] = {"from_ns": from_ns, "to_ns": to_ns, **config.node_rules()}
+        parameters |= {"currency": config.currency, "rate_days": config.rate_days_max}
         counted = sql("counted_outcomes", __file__).rstrip()
         text = fill(sql(name, __file__), counted=counted)
-        return list(self._store.client().query(text, parameters=asked).named_results())
+        return list(self._store.client().query(text, parameters=parameters).named_results())
 
     def cell_decisions(self, seconds_ns: Sequence[int], config: AttributionConfig) -> Table:
         """Return the attributed decisions of these seconds."""

@@ -56,7 +56,7 @@ class Earned:
     @classmethod
     def from_matrix(cls, matrix: Ints | Floats) -> Self:
         """Return the columns of `matrix()`."""
-        return cls(*(matrix[:, at] for at in range(matrix.shape[1])))
+        return cls(*(matrix[:, index] for index in range(matrix.shape[1])))
 
     def a_decision(self) -> tuple[Ints, Floats]:
         """Return what a known decision earned: the index into BASES, and millionths of a dollar.

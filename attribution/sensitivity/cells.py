@@ -118,21 +118,23 @@ def read_slope_cells(
         at_once: decisions that are summed at a time, about.
     """
     registered = read_experiments(store)
-    asked = {**earned.parameters(outcome, config), "from_ns": from_ns, "to_ns": to_ns}
+    parameters = {**earned.parameters(outcome, config), "from_ns": from_ns, "to_ns": to_ns}
     limit = 0.0
     if outcome != "converted":
-        whole = store.client().query(_COUNTED_WHOLE, parameters={**asked, "share": COUNTED_WHOLE})
+        whole = store.client().query(
+            _COUNTED_WHOLE, parameters={**parameters, "share": COUNTED_WHOLE}
+        )
         limit = float(whole.result_rows[0][0])
-    asked |= draw_parameters(registered) | {
+    parameters |= draw_parameters(registered) | {
         "limit": limit,
         "by": by,
         "experiment": experiment,
         # Nobody bought anything in these, however long they took.
         "left_out": [CALIBRATION_ACTION],
     }
-    columns, words = _read_sums(store, asked, _pieces(store, from_ns, to_ns, at_once))
+    columns, words = _read_sums(store, parameters, _pieces(store, from_ns, to_ns, at_once))
     cells = cells_from_columns(columns, words["experiment"] != "")
-    drawn = _read_drawn(store, asked, from_ns, to_ns)
+    drawn = _read_drawn(store, parameters, from_ns, to_ns)
     wrong = [
         each.name
         for each in registered
@@ -141,7 +143,7 @@ def read_slope_cells(
     keep = ~np.isin(words["experiment"], wrong)
     left_out = columns["not_randomised"].sum() + cells.answers.enrolled[~keep].sum()
     cells, words = cells.take(keep), {name: own[keep] for name, own in words.items()}
-    kept = asked | draw_parameters([each for each in registered if each.name not in wrong])
+    kept = parameters | draw_parameters([each for each in registered if each.name not in wrong])
     told = _read_classes(store, kept, from_ns, to_ns, sum(row.draws for row in drawn))
     followed = following(
         [row for row in told if row.dimension in ("", "region", "cohort", "action", by)]
@@ -223,16 +225,16 @@ def _read_classes(
     store: Connections, asked: dict[str, object], from_ns: int, to_ns: int, draws: int
 ) -> list[ClassDraws]:
     """Return of what classes the draws of the window are, of about _CLASS_DRAWS of them."""
-    found: list[ClassDraws] = []
+    class_draws: list[ClassDraws] = []
     if not draws:
-        return found
+        return class_draws
     asked = {**asked, "one_in": max(draws // _CLASS_DRAWS, 1)}
     for begin_ns, end_ns in parts_of(store, from_ns, to_ns):
         answer = store.client().query(
             _CLASSES, parameters={**asked, "from_ns": begin_ns, "to_ns": end_ns}
         )
-        found += [ClassDraws(*row) for row in answer.result_rows]
-    return found
+        class_draws += [ClassDraws(*row) for row in answer.result_rows]
+    return class_draws
 
 
 def _read_unsure(store: Connections, asked: dict[str, object]) -> int:

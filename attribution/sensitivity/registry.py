@@ -27,15 +27,15 @@ _UNDRAWN_NS = NS_PER_HOUR
 
 def read_experiments(store: Connections) -> list[Experiment]:
     """Return every experiment as it stands, in order of registration."""
-    found = []
+    experiments = []
     for row in store.client().query(_SQL).result_rows:
         stored = dict(zip(_COLUMNS, row, strict=True))
         del stored["revision"]
         stored["arms"] = tuple(Arm(**arm) for arm in json.loads(stored["arms"]))
         targets = json.loads(stored["targets"]).items()
         stored["targets"] = {name: tuple(values) for name, values in targets}
-        found.append(Experiment(**stored))
-    return found
+        experiments.append(Experiment(**stored))
+    return experiments
 
 
 def write_experiment(store: Connections, each: Experiment, revision: int) -> None:
@@ -83,12 +83,12 @@ def read_draws(store: Connections, found: Experiment, window: tuple[int, int]) -
     # Parts begin with a minute, so that no draw is in two of them.
     from_ns = window[0] // NS_PER_MINUTE * NS_PER_MINUTE
     for begin_ns, end_ns in parts_of(store, from_ns, window[1]):
-        asked = {"from_ns": begin_ns, "to_ns": end_ns, "experiment": found.name}
-        for arm, draws in store.client().query(_DRAWS, parameters=asked).result_rows:
+        parameters = {"from_ns": begin_ns, "to_ns": end_ns, "experiment": found.name}
+        for arm, draws in store.client().query(_DRAWS, parameters=parameters).result_rows:
             claimed.by_arm[arm] = claimed.by_arm.get(arm, 0) + draws
-    asked = {"from_ns": max(from_ns, window[1] - _UNDRAWN_NS), "to_ns": window[1]}
-    asked |= {"experiment": found.name, **draw_parameters([found])}
+    parameters = {"from_ns": max(from_ns, window[1] - _UNDRAWN_NS), "to_ns": window[1]}
+    parameters |= {"experiment": found.name, **draw_parameters([found])}
     ((claimed.newest, claimed.undrawn),) = (
-        store.client().query(_UNDRAWN, parameters=asked).result_rows
+        store.client().query(_UNDRAWN, parameters=parameters).result_rows
     )
     return claimed

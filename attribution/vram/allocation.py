@@ -131,7 +131,7 @@ def _steps(cents: int, step_usd: Decimal | None) -> list[int]:
         return []
     if step_usd is None:
         count = min(STEPS_DEFAULT, cents)
-        return [cents // count + (at < cents % count) for at in range(count)]
+        return [cents // count + (index < cents % count) for index in range(count)]
     if step_usd < _CENT or step_usd != round(step_usd, 2):
         raise InputError(f"step {step_usd}: is not a cent or more; correct it")
     step = int(step_usd * 100)

@@ -27,7 +27,7 @@ _SIDE_MIN = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CacheDecisions:
     """Decisions that asked one cache."""
 
     group: Ints  # code of (action, region)
@@ -74,7 +74,7 @@ class CacheSpread:
     verdict: str
 
 
-def spread(cache: str, asked: Asked, target: float) -> CacheSpread:
+def spread(cache: str, asked: CacheDecisions, target: float) -> CacheSpread:
     """Return how a cache's misses and the spread of latency go together.
 
     Args:

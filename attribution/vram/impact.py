@@ -13,7 +13,7 @@ from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.path.columns import ints
 from attribution.read.reader import Reader
 from attribution.revenue import earned
-from attribution.vram.caches import Asked, CacheSpread, spread
+from attribution.vram.caches import CacheDecisions, CacheSpread, spread
 from attribution.vram.modes import CAUTION, ModeCell, ModeImpact, impacts
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
@@ -70,13 +70,13 @@ class ImpactJob:
         )
         names = np.array(table["cache"].to_pylist(), object)
         pairs = list(zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True))
-        codes = {pair: at for at, pair in enumerate(sorted(set(pairs)))}
+        codes = {pair: index for index, pair in enumerate(sorted(set(pairs)))}
         group = np.array([codes[pair] for pair in pairs], np.int64)
         total_ns, hits, misses = (ints(table[name]) for name in ("total_ns", "hits", "misses"))
         found = []
         for name in sorted(set(names.tolist())):
             own = np.flatnonzero(names == name)
-            asked = Asked(group[own], total_ns[own], hits[own], misses[own])
+            asked = CacheDecisions(group[own], total_ns[own], hits[own], misses[own])
             found.append(spread(name, asked, target))
         found.sort(key=lambda each: (-(each.explained_ratio or 0.0), each.cache))
         return Caches(count, every, found)

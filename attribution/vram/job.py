@@ -234,9 +234,9 @@ class VramJob:
             if not math.isnan(each.value_usd)
         }
         places: dict[str, list[int]] = {}
-        for at, key in enumerate(zip(*keys, strict=True)):
+        for index, key in enumerate(zip(*keys, strict=True)):
             if key in known:
-                places.setdefault(key[2], []).append(at)
+                places.setdefault(key[2], []).append(index)
         following = following_usd(sums)
         found = []
         for name, at_all in sorted(places.items()):

@@ -184,12 +184,12 @@ def _steps(percentiles: Floats, latency: Ints, gains: Floats, costs: Floats) -> 
     before_cost = np.concatenate([costs[:1], costs[:-1]])
     return [
         TailStep(
-            percentile=float(percentiles[at]),
-            latency_ms=float(latency[at]) / NS_PER_MS,
-            gain_usd_per_year=float(gains[at]),
-            cost_usd_per_year=float(costs[at]),
-            marginal_gain_usd=float(gains[at] - before_gain[at]),
-            marginal_cost_usd=float(costs[at] - before_cost[at]),
+            percentile=float(percentiles[index]),
+            latency_ms=float(latency[index]) / NS_PER_MS,
+            gain_usd_per_year=float(gains[index]),
+            cost_usd_per_year=float(costs[index]),
+            marginal_gain_usd=float(gains[index] - before_gain[index]),
+            marginal_cost_usd=float(costs[index] - before_cost[index]),
         )
-        for at in range(len(percentiles))
+        for index in range(len(percentiles))
     ]

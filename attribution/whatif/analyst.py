@@ -215,11 +215,11 @@ def _dimensions(before: Table, after: Table) -> list[Dimension]:
     """Return by what the decisions of both sides are told apart, in the order of DIMENSIONS."""
     names = list(DIMENSIONS)
     together = pa.concat_tables([before.select(names), after.select(names)])
-    found = []
+    dimensions = []
     for name in names:
         codes, values = ranked_codes(together[name])
-        found.append(Dimension(name, values, codes[: len(before)], codes[len(before) :]))
-    return found
+        dimensions.append(Dimension(name, values, codes[: len(before)], codes[len(before) :]))
+    return dimensions
 
 
 def _classes(dimensions: Sequence[Dimension]) -> tuple[list[tuple[str, str]], list[Ints]]:
@@ -235,5 +235,5 @@ def _classes(dimensions: Sequence[Dimension]) -> tuple[list[tuple[str, str]], li
 
 def _codes(pairs: list[tuple[str, str]]) -> Ints:
     """Return a code for each pair, the same for the same one."""
-    codes = {pair: at for at, pair in enumerate(dict.fromkeys(pairs))}
+    codes = {pair: index for index, pair in enumerate(dict.fromkeys(pairs))}
     return np.array([codes[pair] for pair in pairs], np.int64)

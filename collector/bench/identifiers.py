@@ -59,7 +59,7 @@ def card(source: random.Random) -> str:
     prefix, sizes = source.choice(_NETWORKS)
     size = source.choice(sizes)
     head = prefix + "".join(source.choices("0123456789", k=size - 1 - len(prefix)))
-    shares = (int(d) * (2 - at % 2) for at, d in enumerate(reversed(head)))
+    shares = (int(d) * (2 - index % 2) for index, d in enumerate(reversed(head)))
     total = sum(share - 9 * (share > 9) for share in shares)
     return head + str(-total % 10)
 

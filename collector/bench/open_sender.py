@@ -55,8 +55,8 @@ class OpenSender:
 
     def sent(self) -> Sent:
         """Wait until all is answered; return what was sent."""
-        found: Sent = self._pipe.recv()
-        return found
+        sent: Sent = self._pipe.recv()
+        return sent
 
     def close(self) -> None:
         """End the process."""
@@ -123,10 +123,10 @@ def _send(
     answers: list[Future[float]] = []
     with ThreadPoolExecutor(_IN_FLIGHT) as pool:
         first_ns = clock.monotonic_ns()
-        for at in range(count):
-            due_ns = first_ns + round(at * each / decisions_per_s * NS_PER_S)
+        for index in range(count):
+            due_ns = first_ns + round(index * each / decisions_per_s * NS_PER_S)
             waiting.wait(max(0.0, (due_ns - clock.monotonic_ns()) / NS_PER_S))
-            spans, outcomes = patterns[at % _PATTERNS]
+            spans, outcomes = patterns[index % _PATTERNS]
             own, later_ns = number(), clock.now_ns() - made_ns
             answers.append(
                 pool.submit(poster.post, "/v1/traces", spans.made(own, later_ns), due_ns)

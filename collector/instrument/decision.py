@@ -119,7 +119,7 @@ class Decision(Span):
     action: str
     stage_name: str
     _base: Base
-    _home: Home
+    _home: DecisionPool
     _read_ns: Callable[[], int]
     _ingress: int  # readings of the clock, as the next three and the end
     _transform: int
@@ -334,7 +334,7 @@ class Decision(Span):
         return getattr(self, "_error", None)
 
 
-class Home(ABC):
+class DecisionPool(ABC):
     """Begins decisions, and takes them back when they have ended; `DecisionInstrument` is one."""
 
     base: Base

@@ -35,7 +35,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from collector.core.clock import NS_PER_S, AnchoredClock
 from collector.instrument.clock_error import KernelClock, kernel_clock
-from collector.instrument.decision import DECISION_KEY, Anchor, Base, Decision, Home
+from collector.instrument.decision import DECISION_KEY, Anchor, Base, Decision, DecisionPool
 from collector.instrument.export import DecisionExporter
 from collector.instrument.seal import DecisionSeal, OutcomeSeal
 
@@ -56,7 +56,7 @@ ANCHOR_EVERY_NS: Final = NS_PER_S
 _LOG: Final = logging.getLogger(__name__)
 
 
-class DecisionInstrument(Home):
+class DecisionInstrument(DecisionPool):
     """Makes decisions and exports them from a thread of its own.
 
     Args:

@@ -21,8 +21,8 @@ from collector.otlp.native.spans import (
     NAME_STOP,
     OF_BYTES,
     OF_QUERY,
-    Look,
     Names,
+    RequestScan,
 )
 from collector.privacy.patterns import URL_PARTS, has_any
 
@@ -98,7 +98,7 @@ class PlainLook:
         return self._stamps.get(text, NAME_PLAIN)
 
 
-def _doubtful(body: bytes, found: Look) -> tuple[tuple[str, bool], ...] | None:
+def _doubtful(body: bytes, found: RequestScan) -> tuple[tuple[str, bool], ...] | None:
     if found.doubtful is None:
         return None
     return tuple(

@@ -39,8 +39,10 @@ def read_parts(client: Client, ttls: Mapping[str, str]) -> dict[str, list[Part]]
     """Return the parts of tables, which have these TTLs in force and are in no change of them."""
     days = {table: plain_days(ttl) for table, ttl in ttls.items()}
     found: dict[str, list[Part]] = {table: [] for table in ttls}
-    asked = {"database": client.database}
-    for table, name, rows, first_s, last_s in client.query(_LAPSES, parameters=asked).result_rows:
+    parameters = {"database": client.database}
+    for table, name, rows, first_s, last_s in client.query(
+        _LAPSES, parameters=parameters
+    ).result_rows:
         if table in found:
             kept = days[table]
             is_noted = kept is not None and first_s > 0
@@ -69,8 +71,8 @@ def drop_lapsed(client: Client, now_s: int, changing: Collection[str] = ()) -> d
         changing: tables whose parts may not know their TTL yet; nothing of them is dropped.
     """
     dropped: dict[str, int] = {}
-    asked = {"database": client.database}
-    for table, name, rows, _, last_s in client.query(_LAPSES, parameters=asked).result_rows:
+    parameters = {"database": client.database}
+    for table, name, rows, _, last_s in client.query(_LAPSES, parameters=parameters).result_rows:
         if not 0 < last_s <= now_s or table in changing:
             continue
         try:

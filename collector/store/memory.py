@@ -57,9 +57,9 @@ def answer_spans_max(has_bytes: int | None) -> int:
 
 def _limits(root: Path) -> Iterator[int]:
     with suppress(OSError):
-        found = re.search(r"^MemTotal:\s+(\d+) kB", (root / "proc/meminfo").read_text(), re.M)
-        if found:
-            yield int(found[1]) * 1024
+        match = re.search(r"^MemTotal:\s+(\d+) kB", (root / "proc/meminfo").read_text(), re.M)
+        if match:
+            yield int(match[1]) * 1024
     lines: list[str] = []
     with suppress(OSError):
         lines = (root / "proc/self/cgroup").read_text().splitlines()

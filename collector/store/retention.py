@@ -306,9 +306,9 @@ def _ages(
     overdue = sum(part.rows for part in noted if (part.newest_s or 0) < cutoff_s)
     if read is None or read:
         of = "true" if read is None else "_part IN {parts:Array(String)}"
-        asked = {"cutoff_s": cutoff_s, "parts": read or []}
+        parameters = {"cutoff_s": cutoff_s, "parts": read or []}
         text = fill(_OLDEST, event=event, held=held, table=table, of=of)
-        ((first_s, older, count),) = client.query(text, parameters=asked).result_rows
+        ((first_s, older, count),) = client.query(text, parameters=parameters).result_rows
         oldest += [int(first_s)] if count else []
         overdue += int(older)
     return min(oldest, default=None), overdue

@@ -84,10 +84,10 @@ def read_tables(client: Client, names: Sequence[str], cluster: str) -> list[Kept
             "names": [f"{name}{suffix}" for name in names],
         },
     ).result_rows
-    found = []
+    kept_tables = []
     for name, text, partition_key, row_count, byte_count in rows:
         match = _TTL_IN_FORCE.search(str(text))
-        found.append(
+        kept_tables.append(
             KeptTable(
                 name=str(name).removesuffix(suffix),
                 ttl=match["ttl"] if match is not None else "",
@@ -97,7 +97,7 @@ def read_tables(client: Client, names: Sequence[str], cluster: str) -> list[Kept
                 is_changing=_MARKED in str(text),
             )
         )
-    return found
+    return kept_tables
 
 
 def begin_change(client: Client, table: str, ttl: str, cluster: str) -> None:

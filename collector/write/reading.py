@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError as ProtobufError
 from collector.core.errors import DecodeError
 from collector.otlp.check import Signal, normalise
 from collector.otlp.native.logs import LogBlock, make_log_block
-from collector.otlp.native.spans import SpanBlocks, Wanted, make_blocks
+from collector.otlp.native.spans import SpanBlocks, SpanSelection, make_blocks
 from collector.otlp.values import has_deep_values
 from collector.wal.frames import TRAILER_BYTES, Frame, encode_frame
 
@@ -74,7 +74,7 @@ def as_protobuf(signal: Signal, content: bytes, frames: Sequence[Frame]) -> byte
     return b"".join(parts)
 
 
-def read_spans(content: bytes, frames: Sequence[Frame], wanted: Wanted) -> ReadBlocks:
+def read_spans(content: bytes, frames: Sequence[Frame], wanted: SpanSelection) -> ReadBlocks:
     """Return frames of spans as blocks.
 
     Raises:

@@ -38,7 +38,7 @@ _REPORT_NS = NS_PER_S // 4
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class FinishedRequest:
     """One finished request."""
 
     incident: int  # -1 for none

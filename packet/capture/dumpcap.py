@@ -46,7 +46,7 @@ _STATISTICS_BLOCK, _INTERFACE_DROPS = 5, 5
 _ROOT = Path(__file__).parents[2]
 
 
-class _Held(NamedTuple):
+class _FileExtent(NamedTuple):
     """What one file holds."""
 
     packets: int
@@ -63,7 +63,7 @@ class DumpcapRecorder:
         self._config = config
         self._clock = clock
         self._lock = threading.Lock()
-        self._complete: dict[Path, _Held] = {}  # of files that are complete, each read once
+        self._complete: dict[Path, _FileExtent] = {}  # of files that are complete, each read once
         self._last_words = ""
         self._listener = threading.Thread(target=self._listen, name="dumpcap", daemon=True)
         self._listener.start()
@@ -157,7 +157,7 @@ class DumpcapRecorder:
             self._forget()
             files = self._files()
             self._complete = {path: self._completed(path) for path in files[:-1]}
-            newest = _held(files[-1]) if files else _Held(0, None)
+            newest = _held(files[-1]) if files else _FileExtent(0, None)
             held = [*self._complete.values(), newest]
             oldest_ns = next((each.oldest_ns for each in held if each.packets), None)
             # Files are numbered from 1: where that one is gone, what it held is, too.
@@ -237,7 +237,7 @@ class DumpcapRecorder:
             if found is not None and found.st_mtime_ns >= from_ns - _STAMP_SLACK_NS:
                 yield _read(path)
 
-    def _completed(self, path: Path) -> _Held:
+    def _completed(self, path: Path) -> _FileExtent:
         """Return what a file holds that dumpcap writes no more; the first time it is counted."""
         known = self._complete.get(path)
         if known is not None:
@@ -296,9 +296,9 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def _held(path: Path) -> _Held:
+def _held(path: Path) -> _FileExtent:
     frames = _read(path)
-    return _Held(len(frames), int(frames.ts_ns.min()) if len(frames) else None)
+    return _FileExtent(len(frames), int(frames.ts_ns.min()) if len(frames) else None)
 
 
 def _read(path: Path) -> Frames:

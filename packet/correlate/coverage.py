@@ -106,13 +106,13 @@ def moved(spans: Sequence[SpanEndpoints], links: Iterable[SpanFlow]) -> list[Spa
     A clock that is off by more than the margin of a window has its packets elsewhere.
     """
     by_key = {(span.trace_id, span.span_id): span for span in spans}
-    found = []
+    span_endpoints = []
     for row in links:
         span = by_key[row.trace_id, row.span_id]
         begin_ns, end_ns = window_of(span)
         if row.from_ns < begin_ns or row.to_ns > end_ns:
-            found.append(replace(span, start_ns=row.from_ns, end_ns=row.to_ns))
-    return found
+            span_endpoints.append(replace(span, start_ns=row.from_ns, end_ns=row.to_ns))
+    return span_endpoints
 
 
 def tears_of(packets: PacketColumns, client_ports: AbstractSet[int]) -> dict[int, list[int]]:

@@ -52,15 +52,15 @@ def links_elsewhere(
     begins: dict[tuple[int, int], list[int]] = defaultdict(list)
     for row, key in enumerate(zip(there.tcp_seq.tolist(), there.tcp_ack.tolist(), strict=True)):
         begins[key].append(row)
-    found = []
+    span_flows = []
     for link in links:
         own = rows_here.get(link.flow_hash)
         if own is None or link.flow_hash in rows_there:
             continue
         inside = own[(here.ts_ns[own] >= link.from_ns) & (here.ts_ns[own] <= link.to_ns)]
         if len(inside):
-            found += _elsewhere(link, here.take(inside), there, rows_there, begins)
-    return found
+            span_flows += _elsewhere(link, here.take(inside), there, rows_there, begins)
+    return span_flows
 
 
 def _by_flow(packets: PacketColumns) -> dict[int, I64]:

@@ -150,7 +150,7 @@ def overlapped_most(
     """Return [begin, end) of the one that overlaps [from_ns, to_ns] most and is not barred."""
     begin = int(np.searchsorted(exchanges.last_ns, np.uint64(max(from_ns, 0)), side="left"))
     end = int(np.searchsorted(exchanges.first_ns, np.uint64(max(to_ns, 0)), side="right"))
-    free = np.array([at for at in range(begin, end) if not is_barred(at)], np.int64)
+    free = np.array([index for index in range(begin, end) if not is_barred(index)], np.int64)
     if not len(free):
         return 0, 0
     first = exchanges.first_ns[free].astype(np.int64)

@@ -48,17 +48,17 @@ def of_messages(packets: PacketColumns, contexts: Iterable[Context]) -> PacketCo
 
 def _keep_alives(packets: PacketColumns) -> Mask:
     """Return which packets repeat the one byte that is before what their side sends next."""
-    found = np.zeros(len(packets), np.bool_)
+    mask = np.zeros(len(packets), np.bool_)
     rows: I64 = np.flatnonzero(packets.payload_bytes > 0)
     if len(rows) < 2 or not (packets.payload_bytes[rows] == 1).any():
-        return found
+        return mask
     rows = rows[np.lexsort((packets.src_port[rows], packets.flow_hash[rows]))]
     flow, port = packets.flow_hash[rows], packets.src_port[rows]
     ends = packets.tcp_seq[rows] + packets.payload_bytes[rows]
     same_side = (flow[1:] == flow[:-1]) & (port[1:] == port[:-1])
     is_probe = (packets.payload_bytes[rows][1:] == 1) & (packets.tcp_flags[rows][1:] != 0)
-    found[rows[1:][same_side & is_probe & (ends[1:] == ends[:-1])]] = True
-    return found
+    mask[rows[1:][same_side & is_probe & (ends[1:] == ends[:-1])]] = True
+    return mask
 
 
 def _columns(keys: list[tuple[int, int, int]]) -> tuple[U64, U64, U64]:

@@ -136,7 +136,7 @@ def find_contexts(frames: Frames) -> ContextRows:
     long = np.flatnonzero((packets.tcp_flags != 0) & (payload + _VALUE_BYTES // 2 < ends))
     if not len(long):
         return np.concatenate([*found, no_contexts()])
-    words = np.stack([frames.data[payload[long] + at] for at in range(4)], axis=1)
+    words = np.stack([frames.data[payload[long] + index] for index in range(4)], axis=1)
     is_text, is_framed = _kinds(words)
     data = frames.data.tobytes()
     for kind, hits in ((is_text, _spelled(data)), (is_framed, _packed(data, frames.data))):
@@ -365,9 +365,12 @@ def _rows(packets: PacketColumns, rows: I64, hits: _Hits, inside: Mask) -> Conte
 
 
 def _row_heads(packets: PacketColumns, rows: I64, method: str) -> ContextRows:
-    found = np.zeros(len(rows), CONTEXT)
-    found["ts_ns"], found["flow_hash"] = packets.ts_ns[rows], packets.flow_hash[rows]
-    found["client_port"], found["server_port"] = packets.src_port[rows], packets.dst_port[rows]
-    found["tcp_seq"] = packets.tcp_seq[rows]
-    found["method"] = _METHODS.index(method)
-    return found
+    context_rows = np.zeros(len(rows), CONTEXT)
+    context_rows["ts_ns"], context_rows["flow_hash"] = packets.ts_ns[rows], packets.flow_hash[rows]
+    context_rows["client_port"], context_rows["server_port"] = (
+        packets.src_port[rows],
+        packets.dst_port[rows],
+    )
+    context_rows["tcp_seq"] = packets.tcp_seq[rows]
+    context_rows["method"] = _METHODS.index(method)
+    return context_rows

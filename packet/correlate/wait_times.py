@@ -82,15 +82,15 @@ def wire_times(
             sure[row.flow_hash].append(row)
     ordered = columns.in_order()
     is_message, is_reset = message_kinds(ordered, contexts)
-    found = []
+    wire_times = []
     for rows in rows_by_key(ordered.flow_hash):
         own = sure.get(int(ordered.flow_hash[rows[0]]))
         if own:
             packets, span = ordered.take(rows), callers[own[0].trace_id, own[0].span_id]
             client_port = _client_port(packets, span, own[0])
             flow = _Flow(packets, client_port, is_message[rows], is_reset[rows])
-            found += [_wire_time(callers[row.trace_id, row.span_id], row, flow) for row in own]
-    return found
+            wire_times += [_wire_time(callers[row.trace_id, row.span_id], row, flow) for row in own]
+    return wire_times
 
 
 def _client_port(packets: PacketColumns, span: SpanEndpoints, row: SpanFlow) -> int:
@@ -267,14 +267,14 @@ def tile(
 def _retransmissions(packets: PacketColumns, way: np.ndarray) -> list[Piece]:
     """Return from each segment to the same one sent again, of one direction."""
     first: dict[int, int] = {}
-    found = []
+    pieces = []
     length = packets.payload_bytes.astype(np.int64)
     for row in np.flatnonzero(way & (length > 1)).tolist():
         seq, at_ns = int(packets.tcp_seq[row]), int(packets.ts_ns[row])
         if seq in first:
-            found.append((Stretch.RETRANSMISSION, first[seq], at_ns))
+            pieces.append((Stretch.RETRANSMISSION, first[seq], at_ns))
         first[seq] = at_ns
-    return found
+    return pieces
 
 
 def _filled_holes(packets: PacketColumns, way: np.ndarray, rtt_ns: int | None) -> list[Piece]:
@@ -290,7 +290,7 @@ def _filled_holes(packets: PacketColumns, way: np.ndarray, rtt_ns: int | None) -
     rows = np.flatnonzero(way & (length > 0))
     if not len(rows):
         return []
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     holes: list[tuple[int, int, int]] = []  # begin, end, when it was seen
     seq = packets.tcp_seq[rows].astype(np.int64)
     top = int(seq[0])
@@ -306,7 +306,7 @@ def _filled_holes(packets: PacketColumns, way: np.ndarray, rtt_ns: int | None) -
                 left.append((hole_begin, hole_end, seen_ns))
                 continue
             if at_ns - seen_ns >= least_ns:
-                found.append((Stretch.RETRANSMISSION, seen_ns, at_ns))
+                pieces.append((Stretch.RETRANSMISSION, seen_ns, at_ns))
             if hole_begin < begin:
                 left.append((hole_begin, begin, seen_ns))
             if end < hole_end:
@@ -314,19 +314,19 @@ def _filled_holes(packets: PacketColumns, way: np.ndarray, rtt_ns: int | None) -
         # A capture that began late, or kept a part, has holes that nobody ever fills.
         holes = left[-_HOLES_MAX:]
         top = max(top, end)
-    return found
+    return pieces
 
 
 def _zero_windows(packets: PacketColumns, way: np.ndarray) -> list[Piece]:
     """Return from each window without room to the next with, as one side told them."""
     settled = (packets.tcp_flags & np.uint16(SYN | FIN | RST)) == 0
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     closed_ns = None
     for row in np.flatnonzero(way & settled).tolist():
         at_ns, window = int(packets.ts_ns[row]), int(packets.tcp_window[row])
         if window == 0 and closed_ns is None:
             closed_ns = at_ns
         elif window and closed_ns is not None:
-            found.append((Stretch.ZERO_WINDOW, closed_ns, at_ns))
+            pieces.append((Stretch.ZERO_WINDOW, closed_ns, at_ns))
             closed_ns = None
-    return found
+    return pieces

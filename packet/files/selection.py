@@ -33,8 +33,8 @@ class Chosen:
             wanted &= (columns.src_port == self.port) | (columns.dst_port == self.port)
         if self.host is not None:
             wanted &= self._holds(columns.src) | self._holds(columns.dst)
-        found: Mask = wanted
-        return found
+        mask: Mask = wanted
+        return mask
 
     def _holds(self, addresses: U32) -> Mask:
         assert self.host is not None

@@ -294,16 +294,16 @@ class PacketJob:
     ) -> list[SpanEndpoints]:
         """Return the spans that name the ports of kept packets, and those that packets name."""
         pairs = set(port_pairs(kept.src_port, kept.dst_port).tolist())
-        found = self._reader.spans(from_ns, to_ns, port_pairs=pairs)
+        span_endpoints = self._reader.spans(from_ns, to_ns, port_pairs=pairs)
         said = self._reader.contexts(from_ns, to_ns, flow_hashes)
         traces = sorted({context.trace_id for context in said if context.trace_id})
         if traces:
-            named = {(span.trace_id, span.span_id) for span in found}
+            named = {(span.trace_id, span.span_id) for span in span_endpoints}
             senders = {(context.trace_id, context.span_id) for context in said}
-            found += [
+            span_endpoints += [
                 span
                 for span in self._reader.spans(from_ns, to_ns, trace_ids=traces, portless=True)
                 if (span.trace_id, span.span_id) not in named
                 and (span.trace_id, span.sender_id) in senders
             ]
-        return found
+        return span_endpoints

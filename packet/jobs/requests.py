@@ -49,7 +49,7 @@ class _Capture:
 
 
 @dataclass(slots=True)
-class _Look:
+class _RequestScan:
     """One look at one open request."""
 
     request: CaptureRequest
@@ -64,7 +64,7 @@ class _Look:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _RecorderAnswer:
     """What the recorder had for all looks of one run, and what was found in it."""
 
     packets: PacketColumns
@@ -133,7 +133,7 @@ class CaptureJob:
         looks = self._looks(now_ns, until_ns, now_ns)
         self._closing = [look.request for look in looks if look.is_last]
 
-    def _looks(self, since_ns: int, until_ns: int, now_ns: int) -> Iterator[_Look]:
+    def _looks(self, since_ns: int, until_ns: int, now_ns: int) -> Iterator[_RequestScan]:
         """Yield the requests that are open, with the traces that are new to them."""
         if self._began_ns is None:
             self._began_ns = min(since_ns, now_ns)
@@ -148,10 +148,10 @@ class CaptureJob:
                 capture.received_ns = 0
             traces, _ = self._traces(request, capture.received_ns, until_ns)
             until = min(request.to_ns, until_ns)
-            yield _Look(request, capture, traces, is_last, until)
+            yield _RequestScan(request, capture, traces, is_last, until)
 
     def _spans_of(
-        self, looks: Sequence[_Look], recorder: Recorder
+        self, looks: Sequence[_RequestScan], recorder: Recorder
     ) -> dict[str, list[SpanEndpoints]]:
         """Return the spans of every trace that any of the requests is about."""
         found: dict[str, list[SpanEndpoints]] = defaultdict(list)
@@ -165,7 +165,7 @@ class CaptureJob:
         return found
 
     def _choose(
-        self, look: _Look, spans_of: Mapping[str, Sequence[SpanEndpoints]], tally: Tally
+        self, look: _RequestScan, spans_of: Mapping[str, Sequence[SpanEndpoints]], tally: Tally
     ) -> None:
         """Settle on the connections of a request, and the time of them."""
         request, capture = look.request, look.capture
@@ -258,8 +258,8 @@ class CaptureJob:
         return spans
 
     def _held(
-        self, looks: Sequence[_Look], packets: PacketColumns, since_ns: int, tally: Tally
-    ) -> _Held:
+        self, looks: Sequence[_RequestScan], packets: PacketColumns, since_ns: int, tally: Tally
+    ) -> _RecorderAnswer:
         """Find, once for all looks, what is of which span, and what is missing.
 
         Among all packets of the connections, not among those of a span's own time alone.
@@ -282,9 +282,9 @@ class CaptureJob:
         for row in links:
             by_key[row.trace_id, row.span_id].append(row)
         tears = tears_of(packets, {span.client_port for span in spans})
-        return _Held(packets, since_ns, by_key, tears, edges_of(packets))
+        return _RecorderAnswer(packets, since_ns, by_key, tears, edges_of(packets))
 
-    def _keep_one(self, look: _Look, held: _Held, tally: Tally) -> None:
+    def _keep_one(self, look: _RequestScan, held: _RecorderAnswer, tally: Tally) -> None:
         pairs = port_pairs(held.packets.src_port, held.packets.dst_port)
         packets = held.packets.take(np.isin(pairs, np.array(sorted(look.pairs), np.uint32)))
         links = [row for span in look.spans for row in held.links.get(_key(span), ())]

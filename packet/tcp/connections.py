@@ -209,14 +209,14 @@ def flows_of(columns: PacketColumns, analysis: TcpAnalysis) -> list[WireFlow]:
     last_ns = np.maximum.reduceat(ts_ns, starts).tolist()
     # `from_first` is about the end that sent the first packet of all between the two.
     firsts = rows[np.repeat(flows.starts, flows.ends - flows.starts)[starts]].tolist()
-    found = []
+    wire_flows = []
     for each, (row, first) in enumerate(zip(rows[starts].tolist(), firsts, strict=True)):
         one = _endpoint(columns, first, is_source=True)
         other = _endpoint(columns, first, is_source=False)
         # Of two unknown ends the listener is the lower port: ephemeral ports are the high ones.
         is_client = one[::-1] > other[::-1] if opener[each] is None else opener[each]
         pair = (directions[2 * each], directions[2 * each + 1])
-        found.append(
+        wire_flows.append(
             WireFlow(
                 flow_hash=int(columns.flow_hash[row]),
                 connection=int(analysis.connection[row]),
@@ -230,7 +230,7 @@ def flows_of(columns: PacketColumns, analysis: TcpAnalysis) -> list[WireFlow]:
                 from_server=pair[1] if is_client else pair[0],
             )
         )
-    return found
+    return wire_flows
 
 
 def _lanes(rows: I64, lane: I64) -> _Lanes:
@@ -338,9 +338,9 @@ def _handshakes(
 
 
 def _first(which: I64, places: I64, count: int) -> I64:
-    found = np.full(count, _FAR)
-    np.minimum.at(found, which, places)
-    return found
+    i64 = np.full(count, _FAR)
+    np.minimum.at(i64, which, places)
+    return i64
 
 
 def _endpoint(columns: PacketColumns, row: int, *, is_source: bool) -> tuple[str, int]:

@@ -271,8 +271,8 @@ def compare(store: Connections, sent: Sent, template: Template) -> tuple[int, in
     """Return the acknowledged spans that are not stored as they were sent, and those twice."""
     lost = twice = 0
     acked = sorted(sent.acked)
-    for at in range(0, len(acked), _REQUESTS_PER_QUERY):
-        numbers = acked[at : at + _REQUESTS_PER_QUERY]
+    for index in range(0, len(acked), _REQUESTS_PER_QUERY):
+        numbers = acked[index : index + _REQUESTS_PER_QUERY]
         bounds = {"first": half_of(numbers[0]).hex(), "after": half_of(numbers[-1] + 1).hex()}
         rows = store.client().query(OUTAGE_REQUESTS, parameters=bounds).result_rows
         stored = {request: (spans, content) for request, spans, content, _ in rows}
@@ -312,7 +312,7 @@ def half_of(number: int) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Sample:
     at_ns: int
     status: CollectorStatus
     rss_mib: float
@@ -327,9 +327,9 @@ class _Watch:
         self._clock = SystemClock()
         self._never = threading.Event()
 
-    def look(self) -> _Look:
+    def look(self) -> _Sample:
         """Return how things stand."""
-        return _Look(self._clock.monotonic_ns(), self._service.status(), rss_mib())
+        return _Sample(self._clock.monotonic_ns(), self._service.status(), rss_mib())
 
     def wait(self, seconds: float, what: str) -> None:
         """Wait for a time."""

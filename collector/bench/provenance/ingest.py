@@ -142,7 +142,7 @@ def _fill(store: Connections, dice: random.Random, now_ns: int) -> None:
                 "Duration": pa.array(lengths, pa.uint64()),
                 "StatusCode": [one["status"] for one in said],
                 "received_ns": pa.array(
-                    [now_ns + at // _PER_REQUEST for at in range(JOB_EVENTS)], pa.uint64()
+                    [now_ns + index // _PER_REQUEST for index in range(JOB_EVENTS)], pa.uint64()
                 ),
             }
         ),

@@ -39,7 +39,7 @@ from collector.provenance.live.rows import (
 )
 from collector.provenance.live.sealed_reader import SealedReader
 from collector.provenance.live.statements import sealed_sql
-from collector.provenance.live.stream import Judged, Stream
+from collector.provenance.live.stream import BatchFindings, Stream
 from collector.provenance.live.withdrawal_store import WithdrawalStore
 from collector.provenance.live.withdrawals import Withdrawals
 from collector.provenance.verify import Finding, Verdict
@@ -305,7 +305,7 @@ class ProvenanceJob:
                 self._withdrawals.settle_run(finding)
 
     def _tell_retries(
-        self, events: Sequence[Event], judged: Judged, *, is_again: bool = False
+        self, events: Sequence[Event], judged: BatchFindings, *, is_again: bool = False
     ) -> None:
         """Tell a sender's own retries from replays, by all the copies that are stored.
 

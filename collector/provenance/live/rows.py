@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from collector.provenance.event import Event, MacKey
 from collector.provenance.export_file import is_bound
-from collector.provenance.live.stream import Judged, Missing
+from collector.provenance.live.stream import BatchFindings, Missing
 from collector.provenance.verify import Finding, Verdict
 
 COLUMNS: Final = (
@@ -61,7 +61,7 @@ def bound_forms(outcomes: Any, macs: Mapping[str, MacKey]) -> list[bytes]:  # no
 _BOUND: Final = ("outcome_id", "decision_id", "outcome_key")
 
 
-def event_rows(table: Any, judged: Judged, revision: int) -> Any:  # noqa: ANN401  # Arrow tables
+def event_rows(table: Any, judged: BatchFindings, revision: int) -> Any:  # noqa: ANN401  # Arrow tables
     """Return the rows of a batch: every event is ok where nothing else is said of it."""
     size = len(table)
     verdicts, reasons = [Verdict.OK.value] * size, [""] * size

@@ -38,7 +38,7 @@ class Missing:
 
 
 @dataclass(slots=True)
-class Judged:
+class BatchFindings:
     """What is to be said of one batch; an event that nothing is said of is ok."""
 
     events: dict[int, Finding] = field(default_factory=dict)  # by place in the batch
@@ -83,7 +83,7 @@ class Stream:
         checkpoints: Sequence[Checkpoint],
         *,
         first_look: bool = False,
-    ) -> Judged:
+    ) -> BatchFindings:
         """Judge a batch, in order of arrival.
 
         Args:
@@ -122,21 +122,21 @@ class Stream:
 
         A hole that shows now is given time from `now_ns` on.
         """
-        found: list[Missing] = []
+        missings: list[Missing] = []
         for key in sorted(self._holed):
             chain = self._chains[key]
             before = chain.gaps, chain.uncovered
             holes = chain.holes(chain.start, chain.proven)
             chain.gaps, due = self._looked_at(before[0], holes, now_ns)
-            found += [Missing(*key, *hole) for hole in due]
+            missings += [Missing(*key, *hole) for hole in due]
             holes = chain.uncovered_holes(chain.start)
             chain.uncovered, due = self._looked_at(before[1], holes, now_ns)
             due += _filled(before[1], chain.uncovered)
-            found += [Missing(*key, *hole, Verdict.MISSING_CHECKPOINT) for hole in due]
+            missings += [Missing(*key, *hole, Verdict.MISSING_CHECKPOINT) for hole in due]
             if before != (chain.gaps, chain.uncovered):
                 self._touched.add(key)
         self._holed = {key for key in self._holed if self._chains[key].has_holes}
-        return found
+        return missings
 
     def _looked_at(
         self, before: Mapping[int, Hole], holes: Iterable[tuple[int, int]], now_ns: int
@@ -199,9 +199,9 @@ class Stream:
     def _is_empty(self, key: ChainKey) -> bool:
         return not (self._chains[key].runs or self._chains[key].checkpoints)
 
-    def _said(self) -> Judged:
+    def _said(self) -> BatchFindings:
         findings, late = self._verifier.drain()
-        judged = Judged()
+        judged = BatchFindings()
         for finding in late:
             assert finding.line is not None
             judged.events[finding.line] = finding

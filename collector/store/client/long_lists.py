@@ -65,7 +65,7 @@ def in_parts(statement: str, parameters: Mapping[str, Any]) -> tuple[str, dict[s
         if len(parts) < 2:
             found[name] = value
             continue
-        found |= {f"{name}_part{at}": part for at, part in enumerate(parts)}
+        found |= {f"{name}_part{index}": part for index, part in enumerate(parts)}
         statement = re.sub(
             rf"\{{{name}:(Array\([^{{}}]*\))\}}",
             lambda asked, name=name, parts=parts: _joined(name, asked[1], len(parts)),  # type: ignore[misc]  # of this turn

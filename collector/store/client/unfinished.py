@@ -194,9 +194,9 @@ def _forget(logs: Path) -> bool:
 def _newest(logs: Path) -> Path | None:
     """Return the newest log that holds something: one that a line fills is followed by another."""
     numbered = {
-        int(found[1]): path
+        int(match[1]): path
         for path in logs.iterdir()
-        if (found := _NUMBER.fullmatch(path.name)) and path.stat().st_size
+        if (match := _NUMBER.fullmatch(path.name)) and path.stat().st_size
     }
     return numbered[max(numbered)] if numbered else None
 
@@ -209,17 +209,17 @@ def _split(tail: bytes, table: Path) -> tuple[bytes, set[bytes]]:
     """
     lines = tail.splitlines(keepends=True)
     there = _parts(table)
-    last = {name: at for at, line in enumerate(lines) if (name := _added(line)) is not None}
-    last_of_token = {_token(line): at for at, line in enumerate(lines)}
+    last = {name: index for index, line in enumerate(lines) if (name := _added(line)) is not None}
+    last_of_token = {_token(line): index for index, line in enumerate(lines)}
     kept, unfinished = list[bytes](), set[bytes]()
-    for at, line in enumerate(lines):
-        is_last = last_of_token[_token(line)] == at
+    for index, line in enumerate(lines):
+        is_last = last_of_token[_token(line)] == index
         name = _added(line) if is_last else None
         part = None if name is None else _part_of(name)
         # A line that is cut short has no part either.
         is_whole = line.endswith(b"\n")
         is_in = part is None or (
-            last[str(name)] == at
+            last[str(name)] == index
             # It has its name, or one does that it was merged into.
             and any(
                 other.first <= part.first and part.last <= other.last
@@ -255,5 +255,5 @@ def _parts(table: Path) -> dict[str, list[_Part]]:
 
 
 def _part_of(name: str) -> _Part | None:
-    found = _PART.fullmatch(name)
-    return _Part(found[1], int(found[2]), int(found[3])) if found else None
+    match = _PART.fullmatch(name)
+    return _Part(match[1], int(match[2]), int(match[3])) if match else None

@@ -96,8 +96,8 @@ def render_migration(
 
 def sharding_key(table: str, text: str) -> str:
     """Return the expression by which the rows of a table that `text` creates are placed."""
-    if said := _SHARDS_BY.search(text):
-        return said["key"].strip()
+    if match := _SHARDS_BY.search(text):
+        return match["key"].strip()
     if table in _SHARDED_BY:
         return _SHARDED_BY[table]
     order = _ORDER_BY.search(text)

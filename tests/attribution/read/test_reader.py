@@ -42,10 +42,10 @@ _RESOURCES: tuple[dict[str, str], ...] = (
 
 def spans_of(draw: random.Random) -> list[Stored]:
     """Return decisions with spans of any kind, some retried, some under an id that is taken."""
-    found: list[Stored] = []
+    storeds: list[Stored] = []
     for number in range(6):
         trace = f"t{number}"
-        found += decision(trace, draw.randrange(50), 80 + draw.randrange(40))
+        storeds += decision(trace, draw.randrange(50), 80 + draw.randrange(40))
         names = ["root", "get", "post"]
         for at_span in range(draw.randrange(6)):
             one = Stored(
@@ -57,15 +57,15 @@ def spans_of(draw: random.Random) -> list[Stored]:
                 links=((f"t{draw.randrange(6)}", "root"),) if draw.random() < 0.2 else (),
             )  # fmt: skip
             names.append(one.span_id)
-            found.append(one)
-    for each in draw.sample(found, draw.randrange(4)):
+            storeds.append(one)
+    for each in draw.sample(storeds, draw.randrange(4)):
         again = {"received_s": each.received_s + draw.randrange(60)}
         if draw.random() < 0.5:
             again["duration_ms"] = each.duration_ms + draw.randrange(5)
         fields = {name: getattr(each, name) for name in Stored.__slots__}
-        found.append(Stored(**{**fields, **again}))
-    draw.shuffle(found)
-    return found
+        storeds.append(Stored(**{**fields, **again}))
+    draw.shuffle(storeds)
+    return storeds
 
 
 def in_order(spans: Table) -> list[dict[str, object]]:
@@ -86,10 +86,12 @@ def test_skeletons_are_what_the_spans_say(store: Connections, seed: int) -> None
             put_spans(store, part)
     reader = Reader(store, AttributesConfig())
     traces = [trace_id(f"t{number}") for number in range(6)]
-    asked = {"trace_ids": traces, "from_ns": at(-10), "to_ns": at(10)}
+    parameters = {"trace_ids": traces, "from_ns": at(-10), "to_ns": at(10)}
 
     read = reader.spans(traces, at(-10), at(10))
-    whole = store.client().query_arrow(_WHOLE, parameters={**asked, **_NAMES}).cast(read.schema)
+    whole = (
+        store.client().query_arrow(_WHOLE, parameters={**parameters, **_NAMES}).cast(read.schema)
+    )
 
     again = set(traces_with_repeats(whole).to_pylist())
     is_once = pc.invert(pc.is_in(read["trace_id"], pa.array(sorted(again), pa.string())))

@@ -88,9 +88,9 @@ def test_what_a_decision_earned(outcomes: list[Outcome], expected: tuple[int, ..
 def test_columns_say_what_a_plain_sum_says(outcomes: list[Outcome]) -> None:
     """One outcome after the other, in whole numbers without a bound."""
     earned = earned_by_decision(Outcomes.of(outcomes), DECISIONS).matrix().tolist()
-    for at in range(DECISIONS):
-        own = [each for each in outcomes if each.decision == at]
-        assert earned[at] == plainly(own)
+    for index in range(DECISIONS):
+        own = [each for each in outcomes if each.decision == index]
+        assert earned[index] == plainly(own)
 
 
 def plainly(outcomes: list[Outcome]) -> list[int]:

@@ -14,7 +14,7 @@ from attribution.core.config import AttributionConfig, ChannelConfig
 from attribution.core.money import MICROS_PER_USD
 from attribution.core.segments import SEGMENTS
 from attribution.path.spans import NONE
-from attribution.revenue.matching import Named, match_outcomes
+from attribution.revenue.matching import DecisionReference, match_outcomes
 from attribution.revenue.outcomes import Outcome, Outcomes, earned_by_decision
 from attribution.sensitivity.cells import read_slope_cells
 from attribution.sensitivity.registered import WRONG_SHARES, Arm, Experiment, with_control
@@ -170,10 +170,13 @@ def row_level(
     config: AttributionConfig,
 ) -> tuple[CellSums, int]:
     """Return the rows by the code that values decisions, and how many are unknown."""
-    index = {(each["ingress_ns"], each["decision_id"]): at for at, each in enumerate(decisions)}
+    index = {
+        (each["ingress_ns"], each["decision_id"]): position
+        for position, each in enumerate(decisions)
+    }
     matched = match_outcomes(
         [
-            Named(
+            DecisionReference(
                 each["decision_id"],
                 each["outcome_key"],
                 *(each["event_ns"], each["event_ns"]),  # when it happened, and came
@@ -257,8 +260,8 @@ def test_cells_of_the_store_are_the_sums_over_its_rows(
     outcomes = some_outcomes(rng, decisions)
     # Nobody bought anything in these: they are in no cell.
     asked = [
-        {**each, "action": "calibration", "decision_id": f"c{at}", "outcome_key": ""}
-        for at, each in enumerate(some_decisions(rng, 50))
+        {**each, "action": "calibration", "decision_id": f"c{index}", "outcome_key": ""}
+        for index, each in enumerate(some_decisions(rng, 50))
     ]
     put(store, decisions + asked, outcomes)
     write_experiment(store, E1, 1)

@@ -34,13 +34,13 @@ NOW_NS = BASE_NS + 7200 * NS_PER_S
 def vram(store: Connections) -> VramJob:
     """Return the job over 36 web and 36 app decisions; those of the region mars have no value."""
     spans = []
-    for at in range(36):
-        channel = "web" if at % 2 else "app"
-        spans += decision(f"a{at}", 1_000 * at, 100, decision__channel=channel)
-        spans += decision(f"b{at}", 1_000 * at, 180, decision__channel=channel)
+    for index in range(36):
+        channel = "web" if index % 2 else "app"
+        spans += decision(f"a{index}", 1_000 * index, 100, decision__channel=channel)
+        spans += decision(f"b{index}", 1_000 * index, 180, decision__channel=channel)
     spans += decision("m", 0, 100, decision__channel="kiosk", decision__region="mars")
     put_spans(store, spans)
-    put_sales(store, [f"{each}{at}" for each in "ab" for at in range(36)], "10")
+    put_sales(store, [f"{each}{index}" for each in "ab" for index in range(36)], "10")
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
     return VramJob(config, store)
@@ -111,13 +111,13 @@ def test_hash_names_the_content_and_not_its_number() -> None:
 def test_group_is_worth_what_its_own_decisions_earned(store: Connections) -> None:
     """A hundred dollars a decision in one channel, one in another, unknown in a third."""
     spans = []
-    for at in range(40):
+    for index in range(40):
         for place, channel in enumerate(("web", "app", "kiosk")):
-            start_ms = 1_000 * at + 300 * place
-            spans += decision(f"{channel}{at}", start_ms, 180, decision__channel=channel)
+            start_ms = 1_000 * index + 300 * place
+            spans += decision(f"{channel}{index}", start_ms, 180, decision__channel=channel)
     put_spans(store, spans)
-    put_sales(store, [f"web{at}" for at in range(40)], "100")
-    put_sales(store, [f"app{at}" for at in range(20)], "2")
+    put_sales(store, [f"web{index}" for index in range(40)], "100")
+    put_sales(store, [f"app{index}" for index in range(20)], "2")
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
     told = VramJob(config, store).model(HOUR, "channel", NOW_NS)
@@ -132,13 +132,13 @@ def test_group_is_worth_what_its_own_decisions_earned(store: Connections) -> Non
 def test_few_sales_are_sure_of_little_and_no_sale_is_sure_of_nothing(store: Connections) -> None:
     """Of 40 decisions each: one sale of $100 is sure of $5 of it, and none may have been three."""
     spans = []
-    for at in range(40):
+    for index in range(40):
         for place, channel in enumerate(("one", "many", "none")):
             spans += decision(
-                f"{channel}{at}", 1_000 * at + 300 * place, 180, decision__channel=channel
+                f"{channel}{index}", 1_000 * index + 300 * place, 180, decision__channel=channel
             )
     put_spans(store, spans)
-    put_sales(store, ["one0", *(f"many{at}" for at in range(20))], "100")
+    put_sales(store, ["one0", *(f"many{index}" for index in range(20))], "100")
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
     told = VramJob(config, store).made(HOUR, "channel")
@@ -173,11 +173,11 @@ def test_group_that_states_values_is_worth_their_mean(store: Connections) -> Non
 
 def test_small_groups_are_told_however_large_the_others_are(store: Connections) -> None:
     """Every group of known value has figures, and the number of its decisions in all."""
-    names = [f"w{at:04d}" for at in range(SAMPLE_MAX + 200)]
+    names = [f"w{index:04d}" for index in range(SAMPLE_MAX + 200)]
     spans = []
-    for at, name in enumerate(names):
-        channel = f"small{at % 7}" if at < 7 else "web"
-        spans += decision(name, 2 * at, 100, decision__channel=channel)
+    for index, name in enumerate(names):
+        channel = f"small{index % 7}" if index < 7 else "web"
+        spans += decision(name, 2 * index, 100, decision__channel=channel)
     put_spans(store, spans)
     put_sales(store, names, "10")
     config = AttributionConfig()
@@ -187,7 +187,7 @@ def test_small_groups_are_told_however_large_the_others_are(store: Connections) 
     assert told["lineage"]["sampled"] < len(names)
     found = {each["name"]: (each["decisions"], each["sampled"]) for each in told["groups"]}
     assert found.pop("web")[0] == len(names) - 7
-    assert found == {f"small{at}": (1, 1) for at in range(7)}
+    assert found == {f"small{index}": (1, 1) for index in range(7)}
     assert (told["unknown"], told["unsampled"]) == ([], [])
 
 
@@ -196,8 +196,10 @@ def test_velocity_is_of_the_window_that_was_asked_about(store: Connections) -> N
 
     What was earned in a window over its length is a sum anybody can do again.
     """
-    put_spans(store, [each for at in range(200) for each in decision(f"w{at}", 1_000 * at, 180)])
-    put_sales(store, [f"w{at}" for at in range(100)], "100", told_s=120)
+    put_spans(
+        store, [each for index in range(200) for each in decision(f"w{index}", 1_000 * index, 180)]
+    )
+    put_sales(store, [f"w{index}" for index in range(100)], "100", told_s=120)
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 300 * NS_PER_S)
     half_ns = BASE_NS + 100 * NS_PER_S
@@ -239,11 +241,11 @@ def test_bursts_days_apart_are_no_year(store: Connections) -> None:
     """Ten decisions of two days say nothing of the six between them, nor of a year."""
     day_ms = 86_400_000
     spans = [
-        each for at in range(10)
-        for each in decision(f"w{at}", (8 * day_ms if at % 2 else 0) + 1_000 * at, 100)
+        each for index in range(10)
+        for each in decision(f"w{index}", (8 * day_ms if index % 2 else 0) + 1_000 * index, 100)
     ]  # fmt: skip
     put_spans(store, spans)
-    put_sales(store, [f"w{at}" for at in range(10)], "10", told_s=8 * 86_400 + 60)
+    put_sales(store, [f"w{index}" for index in range(10)], "10", told_s=8 * 86_400 + 60)
     config = AttributionConfig()
     end_ns = BASE_NS + 8 * 86_400 * NS_PER_S + 60 * NS_PER_S
     AttributionJob(config, AttributesConfig(), store).drain(end_ns)
@@ -269,18 +271,18 @@ def test_what_is_earned_is_the_velocity_to_the_cent(
     """Whatever failed, however late all were, and in both modes of outcomes."""
     outcomes, count, failed, sold, known, usd = FIXTURES[name]
     spans = []
-    for at in range(count):
-        one = decision(f"d{at}", 1_000 * at, latency_ms, decision__channel="web")
-        if at >= count - failed:
+    for index in range(count):
+        one = decision(f"d{index}", 1_000 * index, latency_ms, decision__channel="web")
+        if index >= count - failed:
             one[0] = replace(one[0], status="Error")
         spans += one
     put_spans(store, spans)
     put_outcomes(
         store,
         [
-            outcome(f"o{at}", decision_id=trace_id(f"d{at}"), converted=at < sold,
-                    margin="10" if at < sold else None, event_s=at + 1.0, received_s=150)
-            for at in range(count if outcomes.complete == "all" else sold)
+            outcome(f"o{index}", decision_id=trace_id(f"d{index}"), converted=index < sold,
+                    margin="10" if index < sold else None, event_s=index + 1.0, received_s=150)
+            for index in range(count if outcomes.complete == "all" else sold)
         ],
     )  # fmt: skip
     # What is declared of another channel changes nothing.
@@ -296,8 +298,10 @@ def test_what_is_earned_is_the_velocity_to_the_cent(
 
 def test_one_record_of_no_sale_moves_no_dollar(store: Connections) -> None:
     """300 decisions, 3 sales of 100 dollars; one `converted: false` made 92 times as much of it."""
-    put_spans(store, [each for at in range(300) for each in decision(f"d{at}", 1_000 * at, 100)])
-    put_sales(store, [f"d{at}" for at in range(3)], "100")
+    put_spans(
+        store, [each for index in range(300) for each in decision(f"d{index}", 1_000 * index, 100)]
+    )
+    put_sales(store, [f"d{index}" for index in range(3)], "100")
     config = AttributionConfig()
     job = AttributionJob(config, AttributesConfig(), store)
     job.drain(BASE_NS + 400 * NS_PER_S)

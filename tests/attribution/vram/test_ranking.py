@@ -172,15 +172,15 @@ def test_weights_are_of_what_each_group_would_gain(seed: int, count: int) -> Non
     total_ns = trees.bounds_ns[-1] - trees.bounds_ns[0]
     of = np.array_split(rng.permutation(12), count)
     groups = [
-        Group(str(at), 12, 1.0, float(rng.integers(1, 9)), Slope(*(rng.random(3) * 1e-3)),
+        Group(str(index), 12, 1.0, float(rng.integers(1, 9)), Slope(*(rng.random(3) * 1e-3)),
               total_ns[rows], rng.random(len(rows)) < 0.3)
-        for at, rows in enumerate(of)
+        for index, rows in enumerate(of)
     ]  # fmt: skip
     own_ns = kernel.split(trees).segment_ns
     floors = [
-        Change(frozenset([at]), floor_ns=int(np.quantile(own_ns[at], FLOOR_QUANTILE)))
-        for at in range(len(SEGMENTS))
-        if own_ns[at].any()
+        Change(frozenset([index]), floor_ns=int(np.quantile(own_ns[index], FLOOR_QUANTILE)))
+        for index in range(len(SEGMENTS))
+        if own_ns[index].any()
     ]
     replay = Replay(trees)
     saved_ns = replay.latencies([]) - replay.latencies(floors)

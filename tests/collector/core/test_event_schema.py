@@ -127,8 +127,8 @@ def test_renamed_field_of_the_version_before_is_read(empty_store: Connections) -
     client.insert(
         "sent",
         [
-            [str(at), {"decision.action": "offer", **said}]
-            for at, said in enumerate(sent)
+            [str(index), {"decision.action": "offer", **said}]
+            for index, said in enumerate(sent)
         ],
         column_names=["TraceId", "SpanAttributes"],
     )  # fmt: skip

@@ -20,9 +20,9 @@ def s(seconds: float) -> int:
 
 def restarted(store: Connections) -> DeferredArrivals:
     """Return what a new process finds."""
-    found = DeferredArrivals(store)
-    found.begin(read_cursors(store.client()))
-    return found
+    deferred_arrivals = DeferredArrivals(store)
+    deferred_arrivals.begin(read_cursors(store.client()))
+    return deferred_arrivals
 
 
 def complete_ns(store: Connections, at_ns: int) -> int:

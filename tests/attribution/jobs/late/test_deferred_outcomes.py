@@ -9,9 +9,9 @@ from collector.store.cursors import read_cursors
 
 def restarted(store: Connections) -> DeferredOutcomes:
     """Return what a new process finds."""
-    found = DeferredOutcomes(store)
-    found.begin(read_cursors(store.client()))
-    return found
+    deferred_outcomes = DeferredOutcomes(store)
+    deferred_outcomes.begin(read_cursors(store.client()))
+    return deferred_outcomes
 
 
 def stretch(deferred: DeferredOutcomes) -> tuple[int, int, bool]:

@@ -28,7 +28,7 @@ def paced(*span_us: float) -> RunTimes:
 
 def arrived(spans: list[int]) -> list[tuple[int, int]]:
     """Return when so many spans came, a quarter of a second each, the newest first."""
-    return [(BASE_NS - at * NS_PER_S // 4, each) for at, each in enumerate(spans)]
+    return [(BASE_NS - index * NS_PER_S // 4, each) for index, each in enumerate(spans)]
 
 
 @given(US, ARRIVED)

@@ -39,7 +39,7 @@ def _read(
     outcome: str,
     config: AttributionConfig,
 ) -> list[Row]:
-    asked = {
+    parameters = {
         **earned.parameters(outcome, config),
         "from_ns": window[0],
         "to_ns": window[1],
@@ -49,4 +49,6 @@ def _read(
         "received_from_ns": max(window[0] - NS_PER_HOUR, 0),
     }
     statement = _ATTRIBUTED.replace("${earned}", text)
-    return [tuple(row) for row in store.client().query(statement, parameters=asked).result_rows]
+    return [
+        tuple(row) for row in store.client().query(statement, parameters=parameters).result_rows
+    ]
