@@ -110,7 +110,8 @@ def _one_run(store: Connections, spans_each: int, count: int, seed: int) -> dict
     plain = _plain_spans(columns, roots)
     began = cpu_s()
     paths = [
-        plain_path(own, root_id, ingress_ns, _SKEW_MAX_NS) for own, root_id, ingress_ns in plain
+        plain_path(plain_spans, root_id, ingress_ns, _SKEW_MAX_NS)
+        for plain_spans, root_id, ingress_ns in plain
     ]
     figures["plain"] = len(plain) / (cpu_s() - began)
     assert sum(sum(each.self_ns.values()) for each in paths) == int(path.self_ns.sum())

@@ -231,12 +231,12 @@ def _billed(
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
     """Return the sum, None where a part of it is unknown."""
-    known = Decimal(0)
+    total = Decimal(0)
     for each in amounts:
         if each is None:
             return None
-        known += each
-    return known
+        total += each
+    return total
 
 
 def _over(amount: Decimal | None, decisions: int) -> Decimal | None:

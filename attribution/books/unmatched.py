@@ -63,27 +63,27 @@ def unmatched_outcomes(
         DecisionReference(decision_id, key, event_ns, received_ns, is_refund=False, is_sale=False)
         for decision_id, key, event_ns, received_ns in _rows(drawn)
     ]
-    found = match_outcomes(named, _candidates(store, named, from_ns, now_ns))
+    matched = match_outcomes(named, _candidates(store, named, from_ns, now_ns))
     delays = [
         max(each.event_ns - decision[0], 0)
-        for each, decision in zip(named, found, strict=True)
+        for each, decision in zip(named, matched, strict=True)
         if decision is not None
     ]
     usual_ns = delay_s * NS_PER_S
     if len(delays) >= _TOLD_MIN:
         usual_ns = 2 * round(float(np.quantile(delays, 0.9)))
-    judged = [
+    countable = [
         decision
-        for each, decision in zip(named, found, strict=True)
+        for each, decision in zip(named, matched, strict=True)
         if each.event_ns >= first[0][0] + usual_ns
     ]
-    missing = judged.count(None)
-    if missing < max(_TOLD_MIN, _SHARE_MIN * len(judged)):
+    missing = countable.count(None)
+    if missing < max(_TOLD_MIN, _SHARE_MIN * len(countable)):
         return []
     return [
-        f"{missing:,} of {len(judged):,} outcomes that were looked up are of no decision that is "
-        "known, and in no amount: by a clock that is behind or of another time zone they happened "
-        "before their decision, or ids or keys differ, or their decisions were not sent; "
+        f"{missing:,} of {len(countable):,} outcomes that were looked up are of no decision that "
+        "is known, and in no amount: by a clock that is behind or of another time zone they "
+        "happened before their decision, or ids or keys differ, or their decisions were not sent; "
         "`millworth reconcile` has them by day, as unmatched"
     ]
 
@@ -96,10 +96,12 @@ def _candidates(
     ids = {each.decision_id for each in named} - {""}
     keys = {each.key for each in named if not each.decision_id}
     # Most began within a day, among which it is cheaper to look than among all.
-    found = _rows(reader.cell_candidates([from_ns - NS_PER_DAY, now_ns], sorted(ids), sorted(keys)))
-    if older := ids - {decision_id for _, decision_id, *_ in found}:
-        found += _rows(reader.cell_candidates([0, now_ns], sorted(older), ()))
-    return sorted((begin_ns, decision_id, key) for begin_ns, decision_id, key, _ in found)
+    candidates = _rows(
+        reader.cell_candidates([from_ns - NS_PER_DAY, now_ns], sorted(ids), sorted(keys))
+    )
+    if older := ids - {decision_id for _, decision_id, *_ in candidates}:
+        candidates += _rows(reader.cell_candidates([0, now_ns], sorted(older), ()))
+    return sorted((begin_ns, decision_id, key) for begin_ns, decision_id, key, _ in candidates)
 
 
 def _rows(table: Table) -> list[tuple[Any, ...]]:

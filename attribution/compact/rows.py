@@ -118,8 +118,8 @@ def _trace_lists(done: Attributed, packed: Packed, traces: Column) -> Column:
     """Return the traces of the spans of each decision that has one of another trace."""
     first = packed.trees.first
     decision = np.repeat(np.arange(len(packed.trees)), np.diff(first))
-    own = done.decisions["trace_id"].take(pa.array(decision))
-    is_other = pc.not_equal(traces, own).to_numpy()
+    own_traces = done.decisions["trace_id"].take(pa.array(decision))
+    is_other = pc.not_equal(traces, own_traces).to_numpy()
     is_mixed = np.bincount(decision[is_other], minlength=len(packed.trees)) > 0
     ends = np.cumsum(np.where(is_mixed, np.diff(first), 0))
     return pa.ListArray.from_arrays(
@@ -159,8 +159,8 @@ def trees_from_rows(rows: Table) -> CompactTrees:
         lists = _values(long.offsets)
         for at in np.flatnonzero(np.diff(lists)).tolist():
             whole = _values(long.values)[lists[at] : lists[at + 1]].view(np.int64)
-            own = slice(first[at] - first[0], first[at + 1] - first[0])
-            offset_ns[own], duration_ns[own] = np.split(whole, 2)
+            span_rows = slice(first[at] - first[0], first[at + 1] - first[0])
+            offset_ns[span_rows], duration_ns[span_rows] = np.split(whole, 2)
     return CompactTrees(
         first=first - first[0],
         parent=_spans(rows, "parent"),
@@ -222,8 +222,8 @@ def _long_lists(trees: CompactTrees) -> Column:
     """Return offsets and durations in full of each decision that needs more than 32 bits."""
     ends = np.cumsum(np.where(is_long(trees), 2 * np.diff(trees.first), 0))
     long = np.flatnonzero(np.diff(ends, prepend=0))
-    own = [slice(trees.first[at], trees.first[at + 1]) for at in long.tolist()]
-    parts = [part for each in own for part in (trees.offset_ns[each], trees.duration_ns[each])]
+    slices = [slice(trees.first[at], trees.first[at + 1]) for at in long.tolist()]
+    parts = [part for each in slices for part in (trees.offset_ns[each], trees.duration_ns[each])]
     offsets = np.concatenate([[0], ends]).astype(np.int32)
     values = np.concatenate([np.empty(0, np.uint64), *parts]).astype(np.uint64)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))

@@ -276,8 +276,8 @@ def draws(
 
 def _npv_draws(option: Option, rate: Decimal, count: int, seed: int) -> Floats:
     def normal(name: str) -> Floats:
-        own = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())
-        return np.random.default_rng([seed, own]).standard_normal(count)
+        name_seed = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())
+        return np.random.default_rng([seed, name_seed]).standard_normal(count)
 
     gain_factor, opex_factor = factors(option, rate)
     if option.drivers:

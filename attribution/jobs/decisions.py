@@ -106,8 +106,8 @@ class DecisionWriter:
             return
         report.spans += len(loaded.spans)
         every, is_wanted = loaded.every_decision()
-        done = attribute(every, loaded.spans, self._config)
-        rows, is_first = self._write(done, loaded.stored, is_wanted, now_ns, report)
+        attributed = attribute(every, loaded.spans, self._config)
+        rows, is_first = self._write(attributed, loaded.stored, is_wanted, now_ns, report)
         self._reader.drop_superseded(loaded.superseded)
         # Of one that came since all that was written there can be nothing in its minute.
         is_first &= ints(every["received_ns"]) > self.written_ns
@@ -124,15 +124,15 @@ class DecisionWriter:
         seconds: set[int] = set()
         for chunk in self._reader.path_columns(from_ns, to_ns):
             rows = recomputed_rows(chunk, segments)
-            found = revisions_of(rows, stored)
+            revisions = revisions_of(rows, stored)
             # What was lost comes back under no lower revision than its spans have.
-            revision = np.maximum(found.revision, ints(chunk["revision"]))
-            found = replace(found, revision=revision)
-            report.count(found)
+            revision = np.maximum(revisions.revision, ints(chunk["revision"]))
+            revisions = replace(revisions, revision=revision)
+            report.count(revisions)
             report.spans += pc.sum(rows["span_count"]).as_py()
-            if found.is_new.any():
-                self._insert_differences(revision_rows(rows, found, {}, {}), now_ns)
-                self._insert(rows, found, now_ns)
+            if revisions.is_new.any():
+                self._insert_differences(revision_rows(rows, revisions, {}, {}), now_ns)
+                self._insert(rows, revisions, now_ns)
             seconds.update(_seconds(rows))
         return seconds
 
@@ -264,48 +264,50 @@ class DecisionWriter:
 
     def _write(
         self,
-        done: Attributed,
+        attributed: Attributed,
         stored: Table,
         is_wanted: Bools,
         now_ns: int,
         report: AttributionReport,
     ) -> tuple[Table, Bools]:
         """Write what differs; return the rows of all, and which are of decisions that had none."""
-        rows = attribution_rows(done)
-        found = revisions_of(rows, stored)
-        report.count(found.of(is_wanted))
-        found = replace(found, is_new=found.is_new & is_wanted)
-        is_first: Bools = found.is_new & (found.revision == 1)
-        if not found.is_new.any():
+        rows = attribution_rows(attributed)
+        revisions = revisions_of(rows, stored)
+        report.count(revisions.only(is_wanted))
+        revisions = replace(revisions, is_new=revisions.is_new & is_wanted)
+        is_first: Bools = revisions.is_new & (revisions.revision == 1)
+        if not revisions.is_new.any():
             return rows, is_first
         client = self._store.client()
-        paths = compact_rows(done, found.revision, found.is_new)
+        paths = compact_rows(attributed, revisions.revision, revisions.is_new)
         # What a revision changed goes first: the spans that it is told from are replaced next.
-        self._insert_differences(self._differences(rows, found, paths), now_ns)
+        self._insert_differences(self._differences(rows, revisions, paths), now_ns)
         # Spans before attributions: whoever finds an attribution finds its spans.
         client.insert_arrow("path_columns", paths, settings=_DISTINCT)
-        self._insert(rows, found, now_ns)
+        self._insert(rows, revisions, now_ns)
         return rows, is_first
 
-    def _differences(self, rows: Table, found: Revisions, paths: Table) -> Table:
-        revised = rows.filter(pa.array(found.is_revised))
+    def _differences(self, rows: Table, revisions: Revisions, paths: Table) -> Table:
+        revised = rows.filter(pa.array(revisions.is_revised))
         ids = revised["decision_id"].to_pylist()
-        known = self._reader.known_spans(revised["ingress_ns"].to_pylist(), ids) if ids else {}
+        known_spans = (
+            self._reader.known_spans(revised["ingress_ns"].to_pylist(), ids) if ids else {}
+        )
         ours = paths.filter(pc.is_in(paths["decision_id"], pa.array(ids, pa.string())))
         columns = (ours[name].to_pylist() for name in ("ingress_ns", "decision_id", "span_id"))
         assembled = {
             (ingress_ns, decision_id): {f"{each:016x}" for each in span_ids}
             for ingress_ns, decision_id, span_ids in zip(*columns, strict=True)
         }
-        return revision_rows(rows, found, known, assembled)
+        return revision_rows(rows, revisions, known_spans, assembled)
 
     def _insert_differences(self, rows: Table, now_ns: int) -> None:
         if len(rows):
             self._store.client().insert_arrow("attribution_revisions", _computed(rows, now_ns))
 
-    def _insert(self, rows: Table, found: Revisions, now_ns: int) -> None:
-        rows = rows.append_column("revision", pa.array(found.revision).cast(pa.uint32()))
-        rows = _computed(rows, now_ns).filter(pa.array(found.is_new))
+    def _insert(self, rows: Table, revisions: Revisions, now_ns: int) -> None:
+        rows = rows.append_column("revision", pa.array(revisions.revision).cast(pa.uint32()))
+        rows = _computed(rows, now_ns).filter(pa.array(revisions.is_new))
         self._store.client().insert_arrow("attributions", rows, settings=_DISTINCT)
 
 
@@ -316,8 +318,8 @@ def _computed(rows: Table, now_ns: int) -> Table:
 def _seconds(decisions: Table) -> list[int]:
     """Return the second in which each began."""
     began = ints(decisions["ingress_ns"])
-    found: list[int] = (began - began % NS_PER_S).tolist()
-    return found
+    seconds: list[int] = (began - began % NS_PER_S).tolist()
+    return seconds
 
 
 def _extent(bounds: Sequence[Bounds]) -> tuple[int, int]:

@@ -144,21 +144,21 @@ def _sum(client: Client, from_ns: int, to_ns: int) -> None:
 
 def _by_kind(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Observed]]:
     """Return one of all rows that are about the same, ascending by their texts."""
-    found: dict[tuple[str, str, str, str, str], Observed] = {}
+    merged: dict[tuple[str, str, str, str, str], Observed] = {}
     for row in rows:
         service, name, variant, detail = (str(row[text]) for text in _TEXTS)
         key = (str(row["kind"]), service, name, variant, detail)
-        same = found.get(key)
+        before = merged.get(key)
         count, first_ns, last_ns = int(row["count"]), int(row["first_ns"]), int(row["last_ns"])
         variants = {str(each) for each in row["variants"]}
-        if same is not None:
-            count += same.count
-            first_ns, last_ns = min(first_ns, same.first_ns), max(last_ns, same.last_ns)
-            variants |= set(same.variants)
+        if before is not None:
+            count += before.count
+            first_ns, last_ns = min(first_ns, before.first_ns), max(last_ns, before.last_ns)
+            variants |= set(before.variants)
         answers = sorted(variants)[:_VARIANTS_MAX]
-        found[key] = Observed(service, name, variant, detail, answers, count, first_ns, last_ns)
+        merged[key] = Observed(service, name, variant, detail, answers, count, first_ns, last_ns)
     kinds: dict[str, list[Observed]] = {"runtime": [], "flag": [], "cache": []}
-    for (kind, *_), each in sorted(found.items()):
+    for (kind, *_), each in sorted(merged.items()):
         kinds[kind].append(each)
     return kinds
 

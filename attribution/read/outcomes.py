@@ -87,11 +87,13 @@ class OutcomeReader:
             begins_ns = int(came_ns.min(initial=begins_ns))
             ignored = _IGNORED if len(received_ns) > _FILTERED_MAX else None
         parameters["received_from_ns"] = max(begins_ns - NS_PER_HOUR, 0)
-        found = self._table("cell_outcomes", ignored, **parameters, kin_ids=[])
-        by_key = pc.and_(pc.equal(found["decision_id"], ""), pc.equal(found["kind"], "refund"))
+        outcomes = self._table("cell_outcomes", ignored, **parameters, kin_ids=[])
+        by_key = pc.and_(
+            pc.equal(outcomes["decision_id"], ""), pc.equal(outcomes["kind"], "refund")
+        )
         if not pc.any(by_key, min_count=0).as_py():
-            return found
-        kin = self._rows("kin", outcome_keys=found.filter(by_key)["outcome_key"].to_pylist())
+            return outcomes
+        kin = self._rows("kin", outcome_keys=outcomes.filter(by_key)["outcome_key"].to_pylist())
         # What was sold to the first of them came after it.
         first_ns = min((int(row[1]) for row in kin), default=begins_ns)
         parameters["received_from_ns"] = max(min(begins_ns, first_ns) - NS_PER_HOUR, 0)

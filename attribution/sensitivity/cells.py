@@ -91,7 +91,7 @@ class SlopeCells:
             rows.setdefault(name, []).append(row)
         # Of which group the unsure sales are, nobody asked.
         whole = replace(self.cells, unsure=0)
-        return {name: whole.take(np.array(own)) for name, own in sorted(rows.items())}
+        return {name: whole.take(np.array(indices)) for name, indices in sorted(rows.items())}
 
 
 def read_slope_cells(
@@ -142,11 +142,11 @@ def read_slope_cells(
     ]
     keep = ~np.isin(words["experiment"], wrong)
     left_out = columns["not_randomised"].sum() + cells.answers.enrolled[~keep].sum()
-    cells, words = cells.take(keep), {name: own[keep] for name, own in words.items()}
+    cells, words = cells.take(keep), {name: values[keep] for name, values in words.items()}
     kept = parameters | draw_parameters([each for each in registered if each.name not in wrong])
-    told = _read_classes(store, kept, from_ns, to_ns, sum(row.draws for row in drawn))
+    classes = _read_classes(store, kept, from_ns, to_ns, sum(row.draws for row in drawn))
     followed = following(
-        [row for row in told if row.dimension in ("", "region", "cohort", "action", by)]
+        [row for row in classes if row.dimension in ("", "region", "cohort", "action", by)]
     )
     if followed:
         cells = _of_minutes(cells, words["experiment"])
@@ -213,12 +213,12 @@ def _read_drawn(
     store: Connections, asked: dict[str, object], from_ns: int, to_ns: int
 ) -> list[_Drawn]:
     """Return what the draws of the window are of, read a part of it at a time."""
-    found: list[_Drawn] = []
+    drawn: list[_Drawn] = []
     for begin_ns, end_ns in parts_of(store, from_ns, to_ns):
         window = {"from_ns": begin_ns, "to_ns": end_ns, "again_max": AGAIN_MAX}
         answer = store.client().query(_DRAWS_AGAIN, parameters={**asked, **window})
-        found += [_Drawn(*row) for row in answer.result_rows]
-    return found
+        drawn += [_Drawn(*row) for row in answer.result_rows]
+    return drawn
 
 
 def _read_classes(
@@ -245,13 +245,13 @@ def _read_unsure(store: Connections, asked: dict[str, object]) -> int:
 
 def _is_wrong(experiment: Experiment, claimed: Sequence[_Drawn]) -> bool:
     """Return whether the arms of an experiment cannot be believed, by what claims them."""
-    found: dict[str, int] = {}
+    codes: dict[str, int] = {}
     for row in claimed:
         if row.is_drawn:
-            found[row.arm] = found.get(row.arm, 0) + row.draws
+            codes[row.arm] = codes.get(row.arm, 0) + row.draws
     every = sum(row.draws for row in claimed)
-    is_another_s = is_foreign(every - sum(found.values()), every)
-    return is_another_s or sample_ratio(experiment.arms, found).is_wrong
+    is_another_s = is_foreign(every - sum(codes.values()), every)
+    return is_another_s or sample_ratio(experiment.arms, codes).is_wrong
 
 
 def _draws(drawn: Sequence[_Drawn]) -> Draws:

@@ -129,15 +129,15 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
     status, reason, needed = _judge(fits, demands, against)
     saved = fits.injection.saved if fits.injection else 0.0
     if status in (Status.IDENTIFIED, Status.NOT_YET):
-        reason += _said_of(saved, rows.cut_off)
-    shown = next_ms if status is Status.IDENTIFIED else None
+        reason += _footnote(saved, rows.cut_off)
+    line = next_ms if status is Status.IDENTIFIED else None
     gap = fits.gap
     return SlopeEstimate(
         status=status,
         reason=reason,
-        estimate=shown.estimate if shown else None,
-        low=shown.low if shown else None,
-        high=shown.high if shown else None,
+        estimate=line.estimate if line else None,
+        low=line.low if line else None,
+        high=line.high if line else None,
         n=n,
         minutes=minutes,
         mean_outcome=mean,
@@ -276,16 +276,16 @@ def _judge(
     return Status.IDENTIFIED, "precise enough, by delays drawn at random alone", 0
 
 
-def _said_of(saved: float, cut_off: float) -> str:
+def _footnote(saved: float, cut_off: float) -> str:
     """Return in words what was done to the outcomes, "" where it changes next to nothing."""
-    said = ""
+    note = ""
     if saved >= _SAID_FROM:
-        said += f"; what units bought before takes off {saved:.1%} of the decisions needed"
+        note += f"; what units bought before takes off {saved:.1%} of the decisions needed"
     if cut_off >= _SAID_FROM:
-        said += (
+        note += (
             f"; amounts above what one sale counts as are {cut_off:.1%} of the money, and left open"
         )
-    return said
+    return note
 
 
 def _delay_max_ms(rows: CellSums) -> float:

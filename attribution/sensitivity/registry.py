@@ -38,12 +38,12 @@ def read_experiments(store: Connections) -> list[Experiment]:
     return experiments
 
 
-def write_experiment(store: Connections, each: Experiment, revision: int) -> None:
+def write_experiment(store: Connections, experiment: Experiment, revision: int) -> None:
     """Store one experiment as it stands; `ExperimentJob` is who does it in a service."""
     row = {
-        **{name: getattr(each, name) for name in _COLUMNS if hasattr(each, name)},
-        "arms": json.dumps([asdict(arm) for arm in each.arms]),
-        "targets": json.dumps(dict(each.targets)),
+        **{name: getattr(experiment, name) for name in _COLUMNS if hasattr(experiment, name)},
+        "arms": json.dumps([asdict(arm) for arm in experiment.arms]),
+        "targets": json.dumps(dict(experiment.targets)),
         "revision": revision,
     }
     store.client().insert("experiments", [[row[name] for name in _COLUMNS]], column_names=_COLUMNS)
@@ -71,23 +71,23 @@ class ClaimedDraws:
     undrawn: int = 0  # of the newest, what Millworth did not draw
 
 
-def read_draws(store: Connections, found: Experiment, window: tuple[int, int]) -> ClaimedDraws:
+def read_draws(store: Connections, experiment: Experiment, window: tuple[int, int]) -> ClaimedDraws:
     """Return how many units were drawn by arm of an experiment, each counted once a minute.
 
     Args:
         store: to read from.
-        found: the experiment; whatever its decisions claim counts.
+        experiment: the experiment; whatever its decisions claim counts.
         window: of the decisions, in ns.
     """
     claimed = ClaimedDraws()
     # Parts begin with a minute, so that no draw is in two of them.
     from_ns = window[0] // NS_PER_MINUTE * NS_PER_MINUTE
     for begin_ns, end_ns in parts_of(store, from_ns, window[1]):
-        parameters = {"from_ns": begin_ns, "to_ns": end_ns, "experiment": found.name}
+        parameters = {"from_ns": begin_ns, "to_ns": end_ns, "experiment": experiment.name}
         for arm, draws in store.client().query(_DRAWS, parameters=parameters).result_rows:
             claimed.by_arm[arm] = claimed.by_arm.get(arm, 0) + draws
     parameters = {"from_ns": max(from_ns, window[1] - _UNDRAWN_NS), "to_ns": window[1]}
-    parameters |= {"experiment": found.name, **draw_parameters([found])}
+    parameters |= {"experiment": experiment.name, **draw_parameters([experiment])}
     ((claimed.newest, claimed.undrawn),) = (
         store.client().query(_UNDRAWN, parameters=parameters).result_rows
     )

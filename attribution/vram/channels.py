@@ -181,17 +181,17 @@ def _horizon(
 ) -> HorizonLine:
     """Return what the decisions of a channel did within so many days."""
     # Where no outcome of it ever came it is not known that silence is none.
-    is_told = any(each.told for each in values)
+    has_outcomes = any(each.told for each in values)
     valued = [
         each
         for each in values
-        if not math.isnan(each.earned_usd) and (is_told or each.basis != NOTHING)
+        if not math.isnan(each.earned_usd) and (has_outcomes or each.basis != NOTHING)
     ]
     # Nothing is nothing by any basis; a channel that earned that alone has no margin either.
     bases = sorted({each.basis for each in valued} - {NOTHING}) or [BASES[MARGIN]]
     basis = "unknown" if not valued else bases[0] if len(bases) == 1 else "mixed"
     earned = sum((_exact(each.earned_usd) for each in valued), Decimal(0)) if valued else None
-    known = sum(each.answered for each in values) if is_told else 0
+    answered = sum(each.answered for each in values) if has_outcomes else 0
     sold = sum(each.sold for each in values)
     if acquisition is None:
         why = "what was paid is unknown"
@@ -205,9 +205,9 @@ def _horizon(
         is_own=is_own,
         is_kept=days <= kept_days,
         final_from=utc_day(to_ns + days * NS_PER_DAY),
-        known=known,
+        known=answered,
         sold=sold,
-        conversion=sold / known if known else None,
+        conversion=sold / answered if answered else None,
         basis=basis,
         earned_usd=None if earned is None else earned.quantize(_CENT),
         after_acquisition_usd=(
@@ -244,7 +244,7 @@ def _decided(store: Connections, days: Selection) -> dict[str, list[int]]:
 
 
 def _by_channel(values: Sequence[GroupValue]) -> dict[str, list[GroupValue]]:
-    found: dict[str, list[GroupValue]] = {}
+    by_channel: dict[str, list[GroupValue]] = {}
     for each in values:
-        found.setdefault(each.name, []).append(each)
-    return found
+        by_channel.setdefault(each.name, []).append(each)
+    return by_channel

@@ -114,9 +114,9 @@ class Analyst:
         tables = [
             compared_rows(
                 self._store, *side, each,
-                book.parameters(of.from_ns, of.to_ns) | self._config.references(),
+                book.parameters(selection.from_ns, selection.to_ns) | self._config.references(),
             )
-            for side, each, of in zip(sides, every, (before.of, after.of), strict=True)
+            for side, each, selection in zip(sides, every, (before.of, after.of), strict=True)
         ]  # fmt: skip
         dimensions = _dimensions(*tables)
         names, groups = _classes(dimensions)
@@ -130,10 +130,10 @@ class Analyst:
         earned, _, counted_s = self._earned(after.of, names)
         price: Floats = np.maximum(earned, 0.0) / MICROS_PER_USD * beta
         price[np.bincount(second.group, minlength=len(names)) == 0] = math.nan
-        found = compare(first, second, price.tolist())
+        comparison = compare(first, second, price.tolist())
         both = _sides(tables, groups)
         return compare_answer(
-            (found, carriers(*both, dimensions)),
+            (comparison, carriers(*both, dimensions)),
             both,
             counted_s,
             (every[0], every[1]),
@@ -148,12 +148,12 @@ class Analyst:
     def _standing(self, budget: LatencyBudget, now_ns: int) -> BudgetStanding:
         window_s = self._config.budget_window_s
         measured = self._reader.measured(budget, now_ns - window_s * NS_PER_S, now_ns)
-        judged = promises(budget.p50_ms, budget.p95_ms, measured)
+        promised = promises(budget.p50_ms, budget.p95_ms, measured)
         of_reference = budget.model_copy(
             update={"action": CALIBRATION_ACTION, "region": REFERENCE_REGION, "channel": ""}
         )
         reference = self._reader.measured(of_reference, now_ns - NS_PER_DAY, now_ns)
-        known = reference.decisions > 0
+        has_decisions = reference.decisions > 0
         return BudgetStanding(
             name=budget.name,
             action=budget.action,
@@ -162,10 +162,10 @@ class Analyst:
             segment=budget.segment,
             window_s=window_s,
             decisions=measured.decisions,
-            verdict=worst(judged),
-            promises=judged,
-            reference_p50_ms=reference.p50_ns / NS_PER_MS if known else None,
-            reference_p95_ms=reference.p95_ns / NS_PER_MS if known else None,
+            verdict=worst(promised),
+            promises=promised,
+            reference_p50_ms=reference.p50_ns / NS_PER_MS if has_decisions else None,
+            reference_p95_ms=reference.p95_ns / NS_PER_MS if has_decisions else None,
         )
 
     def _earned(

@@ -201,10 +201,10 @@ def _costs(
     if usd_per_ns is None:
         return [None] * inside.shape[1]
     price = np.array(usd_per_ns, np.float64)
-    known = ~np.isnan(price) & (weight > 0)
-    if not known.any():
+    is_known = ~np.isnan(price) & (weight > 0)
+    if not is_known.any():
         return [None] * inside.shape[1]
-    costs = (weight[known, None] * inside[known] * price[known, None]).sum(axis=0)
+    costs = (weight[is_known, None] * inside[is_known] * price[is_known, None]).sum(axis=0)
     return [float(each) for each in costs]
 
 

@@ -22,10 +22,10 @@ _CARRIED: Final = ("action", "region", "channel", "cohort", *SEGMENT_COLUMNS)
 
 def side_parts(store: Connections, side: Narrowed, at_once: int = AT_ONCE) -> list[Narrowed]:
     """Return a side in parts of its time: to join all that a week holds takes too much memory."""
-    of = side.of
+    selection = side.of
     return [
-        replace(side, of=replace(of, from_ns=from_ns, to_ns=to_ns))
-        for from_ns, to_ns in parts_of(store, of.from_ns, of.to_ns, at_once)
+        replace(side, of=replace(selection, from_ns=from_ns, to_ns=to_ns))
+        for from_ns, to_ns in parts_of(store, selection.from_ns, selection.to_ns, at_once)
     ]
 
 
@@ -56,13 +56,13 @@ def compared_rows(
     """
     reader = store.reader()
     text = over_priced(sql("compared", __file__), _text("compared_priced"), _CARRIED)
-    found = []
+    tables = []
     for part in parts:
         parameters = _parameters(part, but) | dict(rated) | {"every": every}
         parameters |= {"seconds_ns": [], "instants_ns": []}
         ((stated,),) = reader.query(STATED, parameters=parameters).result_rows
-        found.append(reader.query_arrow(text, parameters=parameters | {"stated": int(stated)}))
-    return pa.concat_tables(found)
+        tables.append(reader.query_arrow(text, parameters=parameters | {"stated": int(stated)}))
+    return pa.concat_tables(tables)
 
 
 def _text(name: str) -> str:

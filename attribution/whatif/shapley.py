@@ -33,15 +33,15 @@ def shapley(players: int, value: Value, *, orders: int = 200) -> list[list[int]]
     """
     if players == 0:
         return []
-    known: dict[frozenset[int], list[int]] = {}
+    worths: dict[frozenset[int], list[int]] = {}
 
     def worth(players_in: frozenset[int]) -> list[int]:
-        if players_in not in known:
-            known[players_in] = list(value(players_in))
-        return known[players_in]
+        if players_in not in worths:
+            worths[players_in] = list(value(players_in))
+        return worths[players_in]
 
     everyone = worth(frozenset(range(players)))
-    known[frozenset()] = [0] * len(everyone)
+    worths[frozenset()] = [0] * len(everyone)
     averages = [[Fraction(0)] * len(everyone) for _ in range(players)]
     for player, before, weight in _steps(players, orders):
         without, joined = worth(before), worth(before | {player})

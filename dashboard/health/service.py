@@ -116,7 +116,7 @@ class ServiceHealth:
         """
         if "attribute" not in self._service.roles:
             return ""
-        return "; ".join(self._service.outcome_mode.found)
+        return "; ".join(self._service.outcome_mode.contradictions)
 
     def _outcomes(self) -> Iterator[HealthItem]:
         if said := self.contradiction():

@@ -87,7 +87,7 @@ def test_mean_of_a_few_amounts_is_no_value_and_what_is_missing_is_told(store: Co
     found, _ = values(store)
     assert (found["a"].basis, found["a"].earning, found["a"].unknown) == ("unknown", 3, 2)
     assert (found["b"].basis, found["b"].earned_usd, found["b"].unknown) == ("margin", 4, 1)
-    (told,) = VramJob(CONFIG, store).made(HOUR, "channel")["lineage"]["warnings"]
+    (told,) = VramJob(CONFIG, store).compute(HOUR, "channel")["lineage"]["warnings"]
     assert told.startswith("the amount of 3 of 5 decisions that earned something is not known")
     assert missing_amounts([replace(found["a"], unknown=0)]) == []
     # What is stated stands for itself: no mean of anything is in it.
@@ -145,7 +145,7 @@ def test_stated_value_is_earned_less_what_was_lost(store: Connections) -> None:
     (part,) = read_group_values(store, config, late, "region")
     assert part.decisions == 1
     assert part.earned_usd == pytest.approx(10 * 0.5**0.8, abs=1e-5)
-    told = VramJob(config, store).made(HOUR, "channel")
+    told = VramJob(config, store).compute(HOUR, "channel")
     (worth,) = told["groups"]
     assert worth["earned_usd"] == pytest.approx(earned, abs=1e-3)
     assert worth["erv_usd_per_s"]["median"] == pytest.approx(earned / 60, rel=1e-5)
@@ -174,7 +174,7 @@ def test_action_and_region_that_sold_nothing_earned_nothing(store: Connections) 
         ("web", "eu", 40, 2.5, "margin"),
         ("web", "us", 40, 0.0, "nothing"),
     ]
-    told = VramJob(CONFIG, store).made(HOUR, "channel", BASE_NS + 2 * NS_PER_DAY)
+    told = VramJob(CONFIG, store).compute(HOUR, "channel", BASE_NS + 2 * NS_PER_DAY)
     worth = {each["name"]: each for each in told["groups"]}
     assert (told["unknown"], worth["web"]["decisions"], worth["web"]["known"]) == ([], 80, 80)
     assert (worth["web"]["value_usd"], worth["dead"]["value_usd"]) == (1.25, 0.0)
@@ -233,7 +233,7 @@ def test_group_whose_sales_come_later_is_named_while_its_decisions_are_young(
 
     def warned(now_s: int | None) -> list[str]:
         now_ns = None if now_s is None else BASE_NS + now_s * NS_PER_S
-        told: list[str] = VramJob(CONFIG, store).made(window, "channel", now_ns)["lineage"][
+        told: list[str] = VramJob(CONFIG, store).compute(window, "channel", now_ns)["lineage"][
             "warnings"
         ]
         return told

@@ -62,7 +62,9 @@ def decisions(*rows: tuple[int, int, float, bool, int | None], all_sent: bool = 
 
 def valued(own: Decisions, outcomes: list[Outcome], window_s: int = 60) -> tuple[Cells, Values]:
     """Sum and value decisions as if nothing had been stored before."""
-    cells = sum_cells(own, earned_by_decision(Outcomes.of(outcomes), len(own.second_ns)), SLOPE)
+    cells = sum_cells(
+        own, earned_by_decision(Outcomes.from_rows(outcomes), len(own.second_ns)), SLOPE
+    )
     none = np.empty(0, np.int64)
     groups = int(cells.group.max(initial=0)) + 1
     window = earned_in_window(
@@ -139,7 +141,7 @@ def test_late_by_minutes_are_worth_what_they_were_late_by_seconds(late_s: int) -
 def test_slope_so_steep_that_nothing_is_kept_makes_no_value_without_bound() -> None:
     """Of 40 % for 100 ms, 10 s leave 10^-22."""
     own = decisions(*[(5, 0, 10_080, False, None)] * 4)
-    sold = earned_by_decision(Outcomes.of([sale(20_000_000, decision=0)]), 4)
+    sold = earned_by_decision(Outcomes.from_rows([sale(20_000_000, decision=0)]), 4)
     steep = Slope(*(slope_of(SlopePrior()).median * 100,) * 3)
     cells = sum_cells(own, sold, steep)
     assert cells.kept_ppb.tolist() == [4 * 10_000_000]
@@ -371,7 +373,7 @@ def test_cells_do_not_depend_on_order_and_match_a_plain_sum(seed: int) -> None:
     assert values.loss_micros.tolist() == same.loss_micros.tolist()
     assert cells.lost_share.tolist() == again.lost_share.tolist()
 
-    earned = earned_by_decision(Outcomes.of(outcomes), len(rows)).matrix()
+    earned = earned_by_decision(Outcomes.from_rows(outcomes), len(rows)).matrix()
     for at in range(len(cells)):
         second, group = int(cells.second_ns[at]) // NS_PER_S, int(cells.group[at])
         inside = [

@@ -201,7 +201,7 @@ def row_level(
         )
         for found, each in zip(matched, outcomes, strict=True)
     ]
-    earned = earned_by_decision(Outcomes.of(told), len(decisions))
+    earned = earned_by_decision(Outcomes.from_rows(told), len(decisions))
     is_unknown = (earned.converted == 1) & (earned.margins == 0)
     sold = np.zeros(len(decisions))
     for each in told:

@@ -77,7 +77,7 @@ def test_equal_model_keeps_its_version_and_another_gets_the_next(vram: VramJob) 
     again = vram.model(HOUR, "channel", NOW_NS + NS_PER_S)
     other = vram.model(Selection(HOUR.from_ns, HOUR.from_ns + 10 * NS_PER_S), "channel", NOW_NS)
     assert (first["version"], again["version"], other["version"]) == (1, 1, 2)
-    assert again == first == vram.stored(1)
+    assert again == first == vram.load(1)
     changes = differences(first, other)
     assert {(each["kind"], each["name"]) for each in changes} >= {
         ("group", "app"), ("group", "web"), ("lineage", "decisions"),
@@ -86,7 +86,7 @@ def test_equal_model_keeps_its_version_and_another_gets_the_next(vram: VramJob) 
     assert sizes == sorted(sizes, reverse=True)
     assert differences(first, first) == []
     with pytest.raises(InputError, match="no VRAM model 9; versions: 1, 2"):
-        vram.stored(9)
+        vram.load(9)
 
 
 def test_dimension_that_is_none_is_refused(vram: VramJob) -> None:
@@ -141,7 +141,7 @@ def test_few_sales_are_sure_of_little_and_no_sale_is_sure_of_nothing(store: Conn
     put_sales(store, ["one0", *(f"many{index}" for index in range(20))], "100")
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
-    told = VramJob(config, store).made(HOUR, "channel")
+    told = VramJob(config, store).compute(HOUR, "channel")
     found = {each["name"]: each for each in told["groups"]}
     earned = {
         name: [each["erv_usd_per_s"][end] * 60 for end in ("low", "median", "high")]
@@ -208,7 +208,7 @@ def test_velocity_is_of_the_window_that_was_asked_about(store: Connections) -> N
         (Selection(half_ns, BASE_NS + 300 * NS_PER_S, low_ns=1), 100, 0.0),
         (HOUR, 200, 10_000.0),
     ):
-        told = VramJob(config, store).made(asked, "channel")
+        told = VramJob(config, store).compute(asked, "channel")
         assert told["lineage"]["decisions"] == decisions
         assert told["lineage"]["counted_s"] == float(decisions)
         if not usd:  # nothing is known of the amount of a sale there
@@ -221,15 +221,15 @@ def test_velocity_is_of_the_window_that_was_asked_about(store: Connections) -> N
 
 def test_idle_time_moves_no_rate(vram: VramJob) -> None:
     """Asked again an hour later, nothing was earned and nothing lost: it is the same answer."""
-    first = vram.made(HOUR, "channel")
-    later = vram.made(Selection(HOUR.from_ns, HOUR.to_ns + 3600 * NS_PER_S), "channel")
+    first = vram.compute(HOUR, "channel")
+    later = vram.compute(Selection(HOUR.from_ns, HOUR.to_ns + 3600 * NS_PER_S), "channel")
     assert later["groups"] == first["groups"]
     assert later["lineage"]["counted_s"] == first["lineage"]["counted_s"] == 60.0
 
 
 def test_year_is_stated_where_it_is_asked_for(vram: VramJob) -> None:
     """And then says of how little."""
-    told = vram.made(HOUR, "channel", annualise=True)
+    told = vram.compute(HOUR, "channel", annualise=True)
     assert "only 0.000694 days" in told["lineage"]["annualised"]
     app = told["groups"][0]
     hour, year = app["marginal_usd_per_ms_hour"], app["marginal_usd_per_ms_year"]
@@ -249,7 +249,7 @@ def test_bursts_days_apart_are_no_year(store: Connections) -> None:
     config = AttributionConfig()
     end_ns = BASE_NS + 8 * 86_400 * NS_PER_S + 60 * NS_PER_S
     AttributionJob(config, AttributesConfig(), store).drain(end_ns)
-    told = VramJob(config, store).made(Selection(BASE_NS, end_ns), "channel")
+    told = VramJob(config, store).compute(Selection(BASE_NS, end_ns), "channel")
     assert told["lineage"]["annualised"].startswith("no figure of a year: 2 days of decisions, 7")
     assert told["groups"][0]["marginal_usd_per_ms_year"] is None
 
@@ -288,7 +288,7 @@ def test_what_is_earned_is_the_velocity_to_the_cent(
     # What is declared of another channel changes nothing.
     config = AttributionConfig().reading(outcomes, {"tv": ChannelConfig(complete="all")})
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 200 * NS_PER_S)
-    told = VramJob(config, store).made(HOUR, "channel")
+    told = VramJob(config, store).compute(HOUR, "channel")
     (web,) = told["groups"]
     counted_s = told["lineage"]["counted_s"]
     assert counted_s == 100.0
@@ -305,13 +305,13 @@ def test_one_record_of_no_sale_moves_no_dollar(store: Connections) -> None:
     config = AttributionConfig()
     job = AttributionJob(config, AttributesConfig(), store)
     job.drain(BASE_NS + 400 * NS_PER_S)
-    before = VramJob(config, store).made(HOUR, "channel")["groups"]
+    before = VramJob(config, store).compute(HOUR, "channel")["groups"]
     put_outcomes(
         store,
         [outcome("n", decision_id=trace_id("d9"), converted=False, event_s=20, received_s=401)],
     )
     job.drain(BASE_NS + 500 * NS_PER_S)
-    assert VramJob(config, store).made(HOUR, "channel")["groups"] == before
+    assert VramJob(config, store).compute(HOUR, "channel")["groups"] == before
     assert before[0]["value_usd"] == 1.0
 
 
