@@ -69,13 +69,13 @@ class LastingTable:
 @cache
 def kept_tables() -> Mapping[str, LastingTable]:
     """Return the tables that have a TTL, by name."""
-    found = {}
+    tables = {}
     for path in sorted(MIGRATIONS_DIR.glob("*/[0-9]*.sql")):
         text = path.read_text(encoding="utf-8")
         table, ttl = _TABLE.search(text), _TTL_LINE.search(text)
         if table is not None and ttl is not None:
-            found[table[1]] = LastingTable(ttl["event"], ttl["lasts"])
-    return found
+            tables[table[1]] = LastingTable(ttl["event"], ttl["lasts"])
+    return tables
 
 
 def begin_retention(
@@ -268,9 +268,9 @@ def _judge(
     oldest_s, overdue = None, 0
     if table.rows:
         # A part with a held row is kept whole, so its neighbours in time are no finding.
-        held = held_condition(kept.event, in_force, margin_s=slack) if in_force else "false"
+        held_sql = held_condition(kept.event, in_force, margin_s=slack) if in_force else "false"
         cutoff_s = max(0, now_ns // NS_PER_S - days * S_PER_DAY - slack)
-        oldest_s, overdue = _ages(client, table.name, kept.event, held, parts, cutoff_s)
+        oldest_s, overdue = _ages(client, table.name, kept.event, held_sql, parts, cutoff_s)
     row = TableRetention(
         table=table.name,
         days=days,
@@ -291,7 +291,7 @@ def _ages(
     client: Client,
     table: str,
     event: str,
-    held: str,
+    held_sql: str,
     parts: Sequence[Part] | None,
     cutoff_s: int,
 ) -> tuple[int | None, int]:
@@ -305,9 +305,9 @@ def _ages(
     oldest = [part.oldest_s for part in noted if part.oldest_s is not None]
     overdue = sum(part.rows for part in noted if (part.newest_s or 0) < cutoff_s)
     if read is None or read:
-        of = "true" if read is None else "_part IN {parts:Array(String)}"
+        condition = "true" if read is None else "_part IN {parts:Array(String)}"
         parameters = {"cutoff_s": cutoff_s, "parts": read or []}
-        text = fill(_OLDEST, event=event, held=held, table=table, of=of)
+        text = fill(_OLDEST, event=event, held=held_sql, table=table, of=condition)
         ((first_s, older, count),) = client.query(text, parameters=parameters).result_rows
         oldest += [int(first_s)] if count else []
         overdue += int(older)

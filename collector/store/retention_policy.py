@@ -127,17 +127,17 @@ class RetentionConfig(Section):
 
     def check(self, made_with: Mapping[str, str], accepted_days: int) -> None:
         """Raise ConfigError where a table is not there, or spans would lapse as they are stored."""
-        known = sorted(made_with)
+        names = sorted(made_with)
         for table, days in self.tables.items():
-            if table not in known:
-                near = difflib.get_close_matches(table, known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            if table not in names:
+                near = difflib.get_close_matches(table, names, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
                 raise ConfigError(f"retention.tables.{table} is no table with a TTL; {hint}")
             if not 0 < days <= DAYS_MAX:
                 raise ConfigError(
                     f"retention.tables.{table} is {days}; expected 1 to {DAYS_MAX} days"
                 )
-        for table in known:
+        for table in names:
             days = self.days(table, made_with[table])
             if table.startswith("otel_") and days < accepted_days:
                 raise ConfigError(
@@ -253,18 +253,18 @@ class TableRetention:
 
 def problems_of(row: TableRetention, expected_ttl: str) -> list[str]:
     """Return what is wrong with a table, in words."""
-    found = []
+    problems = []
     if not row.ttl_as_configured:
-        found.append(
+        problems.append(
             f"TTL is {row.ttl or 'none'}, expected {expected_ttl}; run `millworth migrate`, or "
             "start the service with these settings"
         )
     if row.overdue_rows:
-        found.append(
+        problems.append(
             f"{row.overdue_rows} rows are older than {row.days} days and {row.slack_days:g} days "
             "of slack; look whether merges of this table fail (system.merges, disk space)"
         )
-    return found
+    return problems
 
 
 def totals(rows: Iterable[TableRetention]) -> Mapping[str, int]:

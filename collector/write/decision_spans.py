@@ -31,8 +31,8 @@ def wanted_spans(
             rules.append((rule.service.encode(), rule.span_name.encode(), kind.encode()))
     if has_roots:
         rules += [(b"", b"", kind) for kind in _ROOT_KINDS]
-    own = (attributes.name(name).encode() for name in _OF_SKELETONS)
-    latency_class, stage, blocking, decision_id = own
+    names = (attributes.name(name).encode() for name in _OF_SKELETONS)
+    latency_class, stage, blocking, decision_id = names
     return SpanSelection(
         tuple(dict.fromkeys(key.encode() for key in keys)),
         tuple(rules),

@@ -82,14 +82,14 @@ def read_spans(content: bytes, frames: Sequence[Frame], wanted: SpanSelection) -
     """
 
     def make(content: bytes, places: Iterable[Place]) -> Made:
-        made = make_blocks(content, places, wanted)
-        if not isinstance(made, SpanBlocks):
-            return (), made
+        blocks = make_blocks(content, places, wanted)
+        if not isinstance(blocks, SpanBlocks):
+            return (), blocks
         inserts = (
-            Insert("otel_traces_trace_id_ts", made.traces, made.span_rows),
-            Insert("otel_decision_spans", made.decisions, made.decision_rows),
-            Insert("otel_span_skeletons", made.skeletons, made.span_rows),
-            Insert("otel_traces", made.spans, made.span_rows),
+            Insert("otel_traces_trace_id_ts", blocks.traces, blocks.span_rows),
+            Insert("otel_decision_spans", blocks.decisions, blocks.decision_rows),
+            Insert("otel_span_skeletons", blocks.skeletons, blocks.span_rows),
+            Insert("otel_traces", blocks.spans, blocks.span_rows),
         )
         return inserts, ()
 
@@ -104,10 +104,10 @@ def read_logs(content: bytes, frames: Sequence[Frame]) -> ReadBlocks:
     """
 
     def make(content: bytes, places: Iterable[Place]) -> Made:
-        made = make_log_block(content, places)
-        if not isinstance(made, LogBlock):
-            return (), made
-        return (Insert("otel_logs", made.rows, made.count),), ()
+        block = make_log_block(content, places)
+        if not isinstance(block, LogBlock):
+            return (), block
+        return (Insert("otel_logs", block.rows, block.count),), ()
 
     return _read(Signal.LOGS, content, frames, make)
 

@@ -27,17 +27,17 @@ def message_kinds(packets: PacketColumns, contexts: Iterable[Context]) -> tuple[
         packets: in time.
         contexts: what was found in packets, with their stamps.
     """
-    own, resets = [], []
+    own_kinds, resets = [], []
     for context in contexts:
         if context.method == CONNECTION:
-            own.append((context.ts_ns, context.flow_hash, context.client_port))
+            own_kinds.append((context.ts_ns, context.flow_hash, context.client_port))
         elif context.method == RESET:
             resets.append((context.ts_ns, context.flow_hash, context.client_port))
     is_message = (packets.payload_bytes > 0) & ~_keep_alives(packets)
-    if not own and not resets:
+    if not own_kinds and not resets:
         return is_message, np.zeros(len(packets), np.bool_)
     names = _names(packets.ts_ns, packets.flow_hash, packets.src_port.astype(np.uint64))
-    is_message &= ~np.isin(names, _names(*_columns(own)))
+    is_message &= ~np.isin(names, _names(*_columns(own_kinds)))
     return is_message, is_message & np.isin(names, _names(*_columns(resets)))
 
 

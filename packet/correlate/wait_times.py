@@ -84,12 +84,17 @@ def wire_times(
     is_message, is_reset = message_kinds(ordered, contexts)
     wire_times = []
     for rows in rows_by_key(ordered.flow_hash):
-        own = sure.get(int(ordered.flow_hash[rows[0]]))
-        if own:
-            packets, span = ordered.take(rows), callers[own[0].trace_id, own[0].span_id]
-            client_port = _client_port(packets, span, own[0])
+        flow_times = sure.get(int(ordered.flow_hash[rows[0]]))
+        if flow_times:
+            packets, span = (
+                ordered.take(rows),
+                callers[flow_times[0].trace_id, flow_times[0].span_id],
+            )
+            client_port = _client_port(packets, span, flow_times[0])
             flow = _Flow(packets, client_port, is_message[rows], is_reset[rows])
-            wire_times += [_wire_time(callers[row.trace_id, row.span_id], row, flow) for row in own]
+            wire_times += [
+                _wire_time(callers[row.trace_id, row.span_id], row, flow) for row in flow_times
+            ]
     return wire_times
 
 
@@ -197,8 +202,8 @@ def _wire_time(span: SpanEndpoints, row: SpanFlow, flow: _Flow) -> WireTime:
     ]
     answered = flow.syn_ack[flow.ts_ns[flow.syn_ack] <= row.from_ns]
     if len(opened) and len(answered):
-        begun, done = int(flow.ts_ns[opened[0]]), int(flow.ts_ns[answered[-1]])
-        phases = [(Stretch.HANDSHAKE, begun, done), *phases]
+        begun, ended = int(flow.ts_ns[opened[0]]), int(flow.ts_ns[answered[-1]])
+        phases = [(Stretch.HANDSHAKE, begun, ended), *phases]
     troubles = [each for each in flow.troubles if each[1] < span.end_ns and each[2] > span.start_ns]
     outside_ns = max(span.start_ns - row.from_ns, int(ts_ns[end - 1]) - span.end_ns, 0)
     return WireTime(
@@ -215,12 +220,12 @@ def _wire_time(span: SpanEndpoints, row: SpanFlow, flow: _Flow) -> WireTime:
     )
 
 
-def _phases(ts_ns: I64, asked: Mask, pauses: Mask, pause_ns: int) -> tuple[list[Piece], int]:
+def _phases(ts_ns: I64, is_request: Mask, pauses: Mask, pause_ns: int) -> tuple[list[Piece], int]:
     """Return the phases of every exchange, in time, and how many exchanges there were."""
     phases: list[Piece] = []
     exchanges, last, was_asked, may_pause = 0, 0, False, False
     for at_ns, is_asked, ends_write in zip(
-        ts_ns.tolist(), asked.tolist(), pauses.tolist(), strict=True
+        ts_ns.tolist(), is_request.tolist(), pauses.tolist(), strict=True
     ):
         if is_asked and not was_asked:
             exchanges += 1

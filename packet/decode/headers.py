@@ -236,5 +236,5 @@ def _read_sack(data: U8, place: I64, rows: I64, size: I64, sack: U32) -> None:
 
 def is_transport(protocol: U8) -> Mask:
     """Return which protocols have columns."""
-    known: Mask = (protocol == PROTOCOL_TCP) | (protocol == PROTOCOL_UDP)
-    return known
+    is_known: Mask = (protocol == PROTOCOL_TCP) | (protocol == PROTOCOL_UDP)
+    return is_known

@@ -211,8 +211,8 @@ def _transport(walk: FrameCursor, protocol: int) -> Step:
         return TRUNCATED
     assert walk.network is not None  # every way here is through an IP header
     src, dst, hops = walk.network
-    found = Transport(protocol, src, dst, hops, walk.data, walk.at, walk.end, walk.is_whole)
-    walk.found = found
+    transport = Transport(protocol, src, dst, hops, walk.data, walk.at, walk.end, walk.is_whole)
+    walk.found = transport
     if protocol == PROTOCOL_TCP:
         return NOT_TCP_UDP  # nothing is looked for behind it
     ports, length = (walk.u16(0), walk.u16(2)), walk.u16(4)

@@ -45,5 +45,5 @@ class Chosen:
         if self.host.version == 4:
             mask[:3] = 0xFFFFFFFF  # as IPv6 spells it, see `columns`
             assert network[2] == MAPPED_WORD
-        held: Mask = ((addresses & mask) == network).all(axis=1)
-        return held
+        is_inside: Mask = ((addresses & mask) == network).all(axis=1)
+        return is_inside

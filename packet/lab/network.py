@@ -60,9 +60,9 @@ class Host:
         """Let this thread make sockets and processes here; what it makes stays here."""
         with (
             Path("/proc/thread-self/ns/net").open() as before,
-            (_NAMESPACES / self.namespace).open() as there,
+            (_NAMESPACES / self.namespace).open() as namespace_file,
         ):
-            _set_namespace(there.fileno())
+            _set_namespace(namespace_file.fileno())
             try:
                 yield
             finally:

@@ -133,8 +133,8 @@ class _CutClient:
 
     def __getattr__(self, name: str) -> object:
         """Return what is never cut."""
-        found: object = getattr(self._client, name)
-        return found
+        attribute: object = getattr(self._client, name)
+        return attribute
 
 
 @dataclass(slots=True)
@@ -293,13 +293,13 @@ def make_template(spans: int, now_ns: int) -> Template:
     made = message.resource_spans[0].scope_spans[0].spans
     for index, span in enumerate(made):
         span.trace_id = _PLACE + index.to_bytes(8, "big")
-        said = {pair.key: pair.value for pair in span.attributes}
+        attributes = {pair.key: pair.value for pair in span.attributes}
         parts = (
             span.name,
             str(span.end_time_unix_nano - span.start_time_unix_nano),
-            said["url.path"].string_value,
-            said["session.ref"].string_value,
-            str(said["item.count"].int_value),
+            attributes["url.path"].string_value,
+            attributes["session.ref"].string_value,
+            str(attributes["item.count"].int_value),
             span.events[0].attributes[0].value.string_value,
         )
         content += zlib.crc32("|".join(parts).encode())

@@ -323,13 +323,13 @@ def _choose(
 
 def _json_holders(node: object) -> list[tuple[Any, Any]]:
     """Return every place in a document, as what holds it and its key or index."""
-    found: list[tuple[Any, Any]] = []
+    holders: list[tuple[Any, Any]] = []
     items: Any = ()
     if isinstance(node, dict):
         items = node.items()
     elif isinstance(node, list):
         items = enumerate(node)
     for key, value in items:
-        found.append((node, key))
-        found += _json_holders(value)
-    return found
+        holders.append((node, key))
+        holders += _json_holders(value)
+    return holders

@@ -142,9 +142,9 @@ def hostile(directory: Path, seeds: range, pool: Executor, progress: Progress) -
                 pool.submit(send_mutants, hello, seeds[index : index + _SLICE], clock.now_ns())
                 for index in range(0, len(seeds), _SLICE)
             ]
-            for done, future in enumerate(as_completed(futures), 1):
+            for count, future in enumerate(as_completed(futures), 1):
                 answers.add(future.result())
-                if done * 20 % len(futures) < 20:
+                if count * 20 % len(futures) < 20:
                     progress(
                         f"{answers.codes.total()} of {len(seeds)} mutants, "
                         f"{len(answers.unexpected)} answered as none should be"

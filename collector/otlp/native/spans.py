@@ -27,8 +27,8 @@ OF_TEXT, OF_QUERY, OF_BYTES = 0, 1, 2  # what a doubtful text is
 class Names:
     """Attribute names, and what was judged of each; never changed."""
 
-    def __init__(self, judged: Mapping[bytes, int]) -> None:
-        self.judged = dict(judged)
+    def __init__(self, verdicts: Mapping[bytes, int]) -> None:
+        self.judged = dict(verdicts)
         self.native = _native.names(self.judged)
 
 
@@ -52,8 +52,8 @@ def check(body: bytes, names: Names, earliest_ns: int, latest_ns: int) -> Reques
     It says yes only where every field is known, canonical and in order, every text is UTF-8, ids,
     times and stamps are good, and no known name has a rule.
     """
-    found = _native.check(body, names.native, earliest_ns, latest_ns)
-    return None if found is None else RequestScan(*found)
+    scan = _native.check(body, names.native, earliest_ns, latest_ns)
+    return None if scan is None else RequestScan(*scan)
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,8 +164,8 @@ class ProvenanceJob:
     ) -> None:
         for page in self._pages(after_ns, until_ns):
             self._judge(stream, page, until_ns, report)
-        found = stream.missing(now_ns)
-        self._insert([missing_row(hole, until_ns) for hole in found], report)
+        missing = stream.missing(now_ns)
+        self._insert([missing_row(hole, until_ns) for hole in missing], report)
         states = stream.states()
         self._cursor_ns = until_ns
         if states or until_ns - self._noted_ns >= _IDLE_NS:
@@ -175,11 +175,11 @@ class ProvenanceJob:
         """Judge what others stored later than a pass looks back."""
         read_ns = max(self._cursor_ns - _OVERLAP_NS, 0)
         for minutes in self._late.ranges(self._store.client(), read_ns, now_ns):
-            said = report.verdicts.total()
+            count_before = report.verdicts.total()
             for page in self._pages(*minutes):
                 # Not read again once it is remembered, and read again if it is not.
                 self._judge(stream, page, self._cursor_ns + 1, report)
-            if report.verdicts.total() > said:
+            if report.verdicts.total() > count_before:
                 self._cursor_ns += 1
                 self._remember(stream.states(), self._cursor_ns)
 
@@ -284,19 +284,19 @@ class ProvenanceJob:
         events = list(events_of(table))
         checkpoints = [] if kid else self._sealed.checkpoints(page)
         self._load(stream, stream.unknown(events, checkpoints))
-        judged = stream.judge(
+        findings = stream.judge(
             events,
             forms_of(table),
             checkpoints,
             first_look=page[1] <= self._began_ns + _FIRST_LOOK_NS,
         )
-        self._tell_retries(events, judged, is_again=bool(kid))
-        rows = event_rows(table, judged, revision)
+        self._tell_retries(events, findings, is_again=bool(kid))
+        rows = event_rows(table, findings, revision)
         report.verdicts.update(verdicts_of(rows))
         if len(rows):
             self._store.client().insert_arrow("provenance_events", rows)
         self._withdrawals.settle(rows, page, table["outcome_id"].to_pylist())
-        for finding in [*judged.earlier, *judged.runs]:
+        for finding in [*findings.earlier, *findings.runs]:
             if finding.verdict is Verdict.TAMPERED:
                 self._amend(finding, revision, report)
             else:
@@ -305,13 +305,15 @@ class ProvenanceJob:
                 self._withdrawals.settle_run(finding)
 
     def _tell_retries(
-        self, events: Sequence[Event], judged: BatchFindings, *, is_again: bool = False
+        self, events: Sequence[Event], findings: BatchFindings, *, is_again: bool = False
     ) -> None:
         """Tell a sender's own retries from replays, by all the copies that are stored.
 
         What is judged again may have its number already: a stop came before the old word was gone.
         """
-        replays = [n for n, said in judged.events.items() if said.verdict is Verdict.REPLAYED]
+        replays = [
+            n for n, finding in findings.events.items() if finding.verdict is Verdict.REPLAYED
+        ]
         held: set[Place] = set()
         for begin in range(0, len(replays), _COPIES):
             part = replays[begin : begin + _COPIES]
@@ -327,10 +329,12 @@ class ProvenanceJob:
                 place = event.producer, event.epoch, event.seq, event.received_ns
                 if place in held:
                     held.remove(place)
-                    del judged.events[line]
+                    del findings.events[line]
                 elif equal.get(place):
-                    said = judged.events[line]
-                    judged.events[line] = replace(said, verdict=Verdict.RETRIED, reason=_RETRIED)
+                    finding = findings.events[line]
+                    findings.events[line] = replace(
+                        finding, verdict=Verdict.RETRIED, reason=_RETRIED
+                    )
 
     def _load(self, stream: Stream, keys: set[ChainKey]) -> None:
         if not keys:

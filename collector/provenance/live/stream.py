@@ -93,13 +93,13 @@ class Stream:
             first_look: the service sees these producers for the first time, so that what they
                 sealed before is not missed.
         """
-        held = len(self._chains)
+        chain_count = len(self._chains)
         self._verifier.take(events, forms)
         touched = {(event.producer, event.epoch) for event in events} & self._chains.keys()
         for checkpoint in checkpoints:
             if self._hold(checkpoint, first_look=first_look):
                 touched.add((checkpoint.producer, checkpoint.epoch))
-        fresh = set(islice(self._chains, held, None))
+        fresh = set(islice(self._chains, chain_count, None))
         # A known key's id with an epoch that nobody has makes a chain of which nothing holds.
         forged = {key for key in fresh if not (self._chains[key].runs or key in touched)}
         forged |= {key for key in fresh & touched if self._is_empty(key)}
@@ -111,11 +111,11 @@ class Stream:
             self._prove(chain)
         self._touched |= touched - forged
         self._holed |= touched - forged
-        judged = self._said()
+        findings = self._said()
         for key in touched - forged:
             for run in self._chains[key].runs:
                 run.line = NO_LINE
-        return judged
+        return findings
 
     def missing(self, now_ns: int) -> list[Missing]:
         """Return the holes to be written: those that have had their time, or changed since.
@@ -220,11 +220,11 @@ def _awaits(chain: Chain, checkpoint: Checkpoint) -> bool:
 
     It cannot where one was tampered with or is missing, which is said of that event itself.
     """
-    told = [(first, hole.last) for first, hole in chain.gaps.items() if hole.is_told]
+    reported = [(first, hole.last) for first, hole in chain.gaps.items() if hole.is_told]
     return any(
         first <= checkpoint.last_seq
         and last >= checkpoint.first_seq
-        and not any(a <= first and last <= b for a, b in told)
+        and not any(a <= first and last <= b for a, b in reported)
         for first, last in chain.holes(chain.start, chain.proven)
     )
 

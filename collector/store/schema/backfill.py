@@ -145,10 +145,12 @@ def _insert(client: Client, target: str, select: str, parameters: Parameters) ->
 
 def _over(client: Client, view: str, rows: str = "") -> str:
     """Return the statement of a view over the chosen rows instead of its source."""
-    found = client.query(_SELECT_OF, parameters={"view": view}).result_rows
-    if not found:
+    rows_of_view = client.query(_SELECT_OF, parameters={"view": view}).result_rows
+    if not rows_of_view:
         raise StoreUnavailableError(f"the store has no view {view}; run `millworth migrate`")
-    return _SOURCE.sub(lambda match: f"FROM {rows or _ROWS[_STORED[match[1]]]}", str(found[0][0]))
+    return _SOURCE.sub(
+        lambda match: f"FROM {rows or _ROWS[_STORED[match[1]]]}", str(rows_of_view[0][0])
+    )
 
 
 def _count(client: Client, select: str, parameters: Parameters) -> int:
