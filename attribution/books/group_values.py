@@ -17,7 +17,7 @@ from attribution.path.columns import Table, ints
 from attribution.path.spans import Bools, Ints
 from attribution.read.parts import parts_of
 from attribution.read.reader import asked
-from attribution.revenue import earned
+from attribution.revenue import earned_sql
 from attribution.revenue.sums import (
     BASES,
     EXPECTED,
@@ -31,7 +31,7 @@ from attribution.sensitivity.job import read_book
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 
-_SQL = earned.statement("group_values", __file__)
+_SQL = earned_sql.statement("group_values", __file__)
 _KEY = ("action", "region", "name")
 # Fewer decisions contradict nothing, and so does a smaller share of outcomes.
 _JUDGED_MIN = 100
@@ -222,7 +222,7 @@ def _earned(
     outcome: str,
     parts: Sequence[tuple[int, int]],
 ) -> Table:
-    parameters = {**asked_of, **earned.parameters(outcome, config)}
+    parameters = {**asked_of, **earned_sql.parameters(outcome, config)}
     found = [
         store.client().query_arrow(_SQL, parameters={**parameters, "from_ns": begin, "to_ns": end})
         for begin, end in parts
@@ -252,7 +252,7 @@ def missing_amounts(values: Sequence[GroupValue]) -> list[str]:
     earning, unknown = (
         sum(getattr(each, name) for each in with_outcomes) for name in ("earning", "unknown")
     )
-    if earned.is_known(unknown, earning):
+    if earned_sql.is_known(unknown, earning):
         return []
     return [
         f"the amount of {unknown:,} of {earning:,} decisions that earned something is not known "

@@ -50,7 +50,7 @@ def plain_path(
     for span in sorted(spans, key=lambda s: s.received_ns):
         by_id.setdefault(span.span_id, replace(span, host="one") if is_one else span)
     parents = _uncycled(by_id)
-    children, hung = _children(by_id, parents, root_id)
+    children, hung = _children(parents, root_id)
     shift: dict[int, int] = {}
     self_ns: dict[int, int] = {}
     sections: dict[int, list[tuple[int, int]]] = {}
@@ -113,9 +113,7 @@ def _uncycled(by_id: dict[int, PlainSpan]) -> dict[int, int]:
     return parents
 
 
-def _children(
-    by_id: dict[int, PlainSpan], parents: dict[int, int], root_id: int
-) -> tuple[dict[int, list[int]], set[int]]:
+def _children(parents: dict[int, int], root_id: int) -> tuple[dict[int, list[int]], set[int]]:
     """Return children by parent, with what lost its own parent under the root, and those."""
     above = {root_id}
     node = parents[root_id]

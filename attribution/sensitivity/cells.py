@@ -17,7 +17,7 @@ import numpy.typing as npt
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import AT_ONCE, CALIBRATION_ACTION
 from attribution.read.parts import parts_of
-from attribution.revenue import earned
+from attribution.revenue import earned_sql
 from attribution.sensitivity.registered import (
     ClassDraws,
     Experiment,
@@ -41,8 +41,8 @@ from collector.core.sql import fill, sql
 from collector.store.connect import Connections
 
 Outcome = Literal["margin", "revenue", "converted"]
-_SQL = earned.statement("slope_cells", __file__, is_drawn=IS_DRAWN)
-_COUNTED_WHOLE = earned.statement("counted_whole", __file__)
+_SQL = earned_sql.statement("slope_cells", __file__, is_drawn=IS_DRAWN)
+_COUNTED_WHOLE = earned_sql.statement("counted_whole", __file__)
 _DRAWS_AGAIN = fill(sql("draws_again", __file__), is_drawn=IS_DRAWN)
 _CLASSES = fill(sql("draws_of_classes", __file__), is_drawn=IS_DRAWN)
 _UNSURE = fill(sql("unsure_sales", __file__), is_drawn=IS_DRAWN)
@@ -118,7 +118,7 @@ def read_slope_cells(
         at_once: decisions that are summed at a time, about.
     """
     registered = read_experiments(store)
-    parameters = {**earned.parameters(outcome, config), "from_ns": from_ns, "to_ns": to_ns}
+    parameters = {**earned_sql.parameters(outcome, config), "from_ns": from_ns, "to_ns": to_ns}
     limit = 0.0
     if outcome != "converted":
         whole = store.client().query(

@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass, fields, replace
 from typing import Final
 
 from attribution.core.config import AttributionConfig
-from attribution.revenue import earned
+from attribution.revenue import earned_sql
 from attribution.sensitivity.cells import Outcome, SlopeCells, read_slope_cells
 from attribution.sensitivity.estimate import Demands, estimate_slope
 from attribution.sensitivity.groups import DIMENSIONS, GroupSlope, group_slopes
@@ -146,7 +146,9 @@ def best_cells(
             store, config, from_ns, to_ns, outcome, by=by, experiment=experiment
         )
         has_earned, answers = bool(cells.cells.sums[:, 0].any()), cells.cells.answers
-        if has_earned and earned.is_known(int(answers.unknown.sum()), int(answers.earning.sum())):
+        if has_earned and earned_sql.is_known(
+            int(answers.unknown.sum()), int(answers.earning.sum())
+        ):
             return outcome, cells
     return "converted", cells
 

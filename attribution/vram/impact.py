@@ -12,7 +12,7 @@ from attribution.core.config import AttributionConfig
 from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.path.columns import ints
 from attribution.read.reader import Reader
-from attribution.revenue import earned
+from attribution.revenue import earned_sql
 from attribution.vram.caches import CacheDecisions, CacheSpread, spread
 from attribution.vram.modes import CAUTION, ModeCell, ModeImpact, impacts
 from collector.core.clock import NS_PER_S
@@ -20,7 +20,7 @@ from collector.core.config import AttributesConfig
 from collector.core.sql import sql
 from collector.store.connect import Connections
 
-_MODE_CELLS = earned.statement("mode_cells", __file__)
+_MODE_CELLS = earned_sql.statement("mode_cells", __file__)
 _CACHE_DECISIONS = sql("cache_decisions", __file__)
 _DECISIONS_MAX = 200_000
 
@@ -89,7 +89,7 @@ class ImpactJob:
         for outcome in ("margin", "revenue", "converted"):
             cells = self._read(window, known_until_ns, outcome)
             unknown, earning = sum(c.unknown for c in cells), sum(c.earning for c in cells)
-            if any(c.sum_usd for c in cells) and earned.is_known(unknown, earning):
+            if any(c.sum_usd for c in cells) and earned_sql.is_known(unknown, earning):
                 return outcome, cells
             if not earning:
                 break  # by whatever outcome: the cells of the others are the same
@@ -99,7 +99,7 @@ class ImpactJob:
     def _read(self, window: Selection, known_until_ns: int, outcome: str) -> list[ModeCell]:
         config = self._config
         parameters = {
-            **earned.parameters(outcome, config),
+            **earned_sql.parameters(outcome, config),
             "from_ns": window.from_ns,
             "to_ns": window.to_ns,
             "known_until_ns": known_until_ns,

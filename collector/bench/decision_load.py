@@ -128,7 +128,7 @@ def _pattern(
         times = {record.time_unix_nano for record in records}
     body = request.SerializeToString()
     at, at_ns = _found(body, ((ns.to_bytes(8, "little"), ns) for ns in sorted(times)))
-    stamp, stamp_ns = _found(body, ((_varint(ns), ns) for ns in sorted(stamps)))
+    stamp, stamp_ns = _found(body, ((_nine_byte_varint(ns), ns) for ns in sorted(stamps)))
     return Pattern(
         body=body,
         ids=_found(body, [(half, 0)])[0],
@@ -150,7 +150,8 @@ def _found(body: bytes, values: Iterable[tuple[bytes, int]]) -> tuple[_Places, _
     return pairs[:, 0], pairs[:, 1]
 
 
-def _varint(value: int) -> bytes:
+def _nine_byte_varint(value: int) -> bytes:
+    """Return a number as a varint of nine bytes, whatever its size."""
     parts = [value >> shift & 0x7F for shift in range(0, 63, 7)]
     return bytes([*(part | 0x80 for part in parts[:-1]), parts[-1]])
 

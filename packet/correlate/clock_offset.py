@@ -125,7 +125,7 @@ def estimate(forward: Samples, reverse: Samples) -> ClockOffset | None:
     width = (last_ns - first_ns + 1) / count
     high = _tightest(high_t, at_most, width, 1)
     low = _tightest(low_t, at_least, width, -1)
-    begin = _last_step(high, low, count, width)
+    begin = _last_step(high, low, count)
     since = begin * width
     high, low = _since(high, begin), _since(low, begin)
     if not len(high.t) or not len(low.t):
@@ -218,7 +218,7 @@ def _since(edges: _Edges, begin: int) -> _Edges:
     return _Edges(edges.t[later], edges.ns[later], edges.window[later])
 
 
-def _last_step(high: _Edges, low: _Edges, windows: int, width: float) -> int:
+def _last_step(high: _Edges, low: _Edges, windows: int) -> int:
     """Return the window behind the last step: no slew explains what lies before it."""
     begin = 0
     for window in range(windows):

@@ -27,7 +27,6 @@ from packet.lab.forwarder import FORWARDED, LOG_ROW
 _CLONE_NEWNET = 0x40000000
 _NAMESPACES = Path("/run/netns")
 _NUMBERS = itertools.count()
-_READY_SECONDS_MAX = 20
 
 LogRows = NDArray[np.void]  # of LOG_ROW
 

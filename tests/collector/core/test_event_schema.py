@@ -17,7 +17,6 @@ from collector.core.event_schema import (
     DIMENSIONS,
     IDS_AND_TIMES_BYTES,
     MAPPED,
-    PREFIXES,
     PREVIOUS,
     SIGNED,
     DecisionFields,
@@ -35,6 +34,7 @@ from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import decision_span, span, store_request, trace_request
 
 ROOT = Path(__file__).parents[3]
+PREFIXES = ("decision.", "provenance.", "outcome.key")  # of what counts
 
 
 def event_bytes(attributes: Iterable[tuple[str, str]]) -> int:
