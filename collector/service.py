@@ -17,10 +17,10 @@ from collector.core.worker import Worker
 from collector.otlp.check import Signal
 from collector.otlp.native import spans as native
 from collector.privacy.guard import Protection
+from collector.receive.deduplicator import ImportDeduplicator
 from collector.receive.grpc import GrpcReceiver
 from collector.receive.http import HttpReceiver
 from collector.receive.http_app import OtlpApp
-from collector.receive.once import Once
 from collector.receive.pipeline import Intake
 from collector.store.connect import Connections
 from collector.wal.directory import claim_directory
@@ -159,7 +159,9 @@ class CollectorService:
         )
         receiving = (self._intake, config, gate or Gate((), counters, clock), counters, clock)
         self._grpc = GrpcReceiver(*receiving)
-        self._http = HttpReceiver(*receiving, Once(self._intake, store, self._settle_spans))
+        self._http = HttpReceiver(
+            *receiving, ImportDeduplicator(self._intake, store, self._settle_spans)
+        )
         self._claim: int | None = None
 
     @property

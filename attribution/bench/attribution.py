@@ -25,6 +25,7 @@ from attribution.path.oracle import PlainSpan, plain_path
 from attribution.path.rows import attribute, attribution_rows
 from attribution.path.spans import KINDS, Roots, Spans
 from attribution.read.reader import Reader
+from attribution.read.window import ReceivedWindow
 from collector.bench.harness import Progress, cpu_s, medians, own_database, own_directory
 from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S, SystemClock
 from collector.core.config import AttributesConfig
@@ -85,7 +86,7 @@ def _one_run(store: Connections, spans_each: int, count: int, seed: int) -> dict
     trace_ids = pc.unique(rows["TraceId"]).to_pylist()
     end_ns = start_ns + NS_PER_HOUR
 
-    batches = [trace_ids[at : at + _BATCH] for at in range(0, count, _BATCH)]
+    batches = [trace_ids[index : index + _BATCH] for index in range(0, count, _BATCH)]
     began = cpu_s()
     read = [_read_split_write(store, batch, start_ns, end_ns) for batch in batches]
     figures = {"traces": count / (cpu_s() - began)}
@@ -109,7 +110,8 @@ def _one_run(store: Connections, spans_each: int, count: int, seed: int) -> dict
     plain = _plain_spans(columns, roots)
     began = cpu_s()
     paths = [
-        plain_path(own, root_id, ingress_ns, _SKEW_MAX_NS) for own, root_id, ingress_ns in plain
+        plain_path(plain_spans, root_id, ingress_ns, _SKEW_MAX_NS)
+        for plain_spans, root_id, ingress_ns in plain
     ]
     figures["plain"] = len(plain) / (cpu_s() - began)
     assert sum(sum(each.self_ns.values()) for each in paths) == int(path.self_ns.sum())
@@ -123,7 +125,7 @@ def _read_split_write(
     """Read these traces, split their decisions, insert rows; return what was read."""
     reader = Reader(store, AttributesConfig())
     spans = reader.spans(trace_ids, from_ns, to_ns)
-    decisions = reader.decisions(trace_ids, (from_ns, to_ns), to_ns)
+    decisions = reader.decisions(trace_ids, from_ns, to_ns, ReceivedWindow.empty(to_ns))
     rows = attribution_rows(attribute(decisions, spans, AttributionConfig()))
     rows = rows.append_column("revision", pa.array([1] * len(rows), pa.uint32()))
     store.client().insert_arrow("attributions", rows)
@@ -133,21 +135,21 @@ def _read_split_write(
 def _plain_spans(spans: Spans, roots: Roots) -> list[tuple[list[PlainSpan], int, int]]:
     """Return the spans of each decision, its root's id and its ingress, for the rival."""
     by_trace: dict[int, list[PlainSpan]] = {}
-    for at in range(len(spans)):
-        by_trace.setdefault(int(spans.trace[at]), []).append(
+    for index in range(len(spans)):
+        by_trace.setdefault(int(spans.trace[index]), []).append(
             PlainSpan(
-                span_id=int(spans.span_id[at]),
-                parent_id=int(spans.parent_id[at]),
-                start_ns=int(spans.start_ns[at]),
-                end_ns=int(spans.end_ns[at]),
-                kind=KINDS[spans.kind[at]],
-                host=str(spans.host[at] or ""),
-                service=str(spans.service[at]),
-                blocking=None if spans.blocking[at] < 0 else bool(spans.blocking[at]),
-                received_ns=int(spans.received_ns[at]),
+                span_id=int(spans.span_id[index]),
+                parent_id=int(spans.parent_id[index]),
+                start_ns=int(spans.start_ns[index]),
+                end_ns=int(spans.end_ns[index]),
+                kind=KINDS[spans.kind[index]],
+                host=str(spans.host[index] or ""),
+                service=str(spans.service[index]),
+                blocking=None if spans.blocking[index] < 0 else bool(spans.blocking[index]),
+                received_ns=int(spans.received_ns[index]),
                 clock_error_ns=None
-                if spans.clock_error_ns[at] < 0
-                else int(spans.clock_error_ns[at]),
+                if spans.clock_error_ns[index] < 0
+                else int(spans.clock_error_ns[index]),
             )
         )
     return [

@@ -180,14 +180,14 @@ def measure(
     """
     figures: dict[str, float] = {"replicates": replicates}
     spent, least = _Spent(), 1.0
-    for at, (name, world) in enumerate(zoo.items()):
+    for index, (name, world) in enumerate(zoo.items()):
         for arms, drawn in arm_sets.items():
             for size, factor in SIZES.items():
-                own = sized(replace(world, arms=tuple(drawn)), factor)
-                row = one_world(own, replicates, _SEED + at, spent).figures()
+                sized_world = sized(replace(world, arms=tuple(drawn)), factor)
+                row = one_world(sized_world, replicates, _SEED + index, spent).figures()
                 figures |= {f"{name}, {arms}, {size}: {key}": each for key, each in row.items()}
                 least = min(least, row.get("coverage", 1.0))
-        progress(f"{name}: {replicates} replicates, {_told(figures, name)}")
+        progress(f"{name}: {replicates} replicates, {_figures_text(figures, name)}")
     figures["coverage_least"] = least
     few = math.ceil(replicates / _SMALL_EVERY)
     figures |= _small_cohorts(small, few, _SEED + len(zoo))
@@ -216,21 +216,21 @@ def one_world(world: World, replicates: int, seed: int, spent: _Spent | None = N
         demands = Demands(_STEEP)
     for replicate in range(replicates):
         rng = np.random.default_rng([seed, replicate])
-        made = draw_world(world, rng)
-        rows, truth = draw_cells(made, rng), made.truth()
+        drawn = draw_world(world, rng)
+        rows, truth = draw_cells(drawn, rng), drawn.truth()
         began = _cpu_s()
-        found = estimate_slope(rows, "simulated", demands)
+        estimate = estimate_slope(rows, "simulated", demands)
         spent.seconds += _cpu_s() - began
         spent.cells += len(rows)
         # As a share of the mean: what a sale brings is known far better than what a ms takes.
-        mean = abs(found.mean_outcome)
-        if found.next_ms is not None and found.estimate is not None:
-            shown = relative(found.next_ms, mean)
+        mean = abs(estimate.mean_outcome)
+        if estimate.next_ms is not None and estimate.estimate is not None:
+            shown = relative(estimate.next_ms, mean)
             row.held.append(_holds(shown, truth))
             row.errors.append(shown.estimate / truth - 1)
             row.half_widths.append((shown.high - shown.low) / 2 / abs(truth))
-        if found.injection is not None:
-            line = relative(found.injection, mean)
+        if estimate.injection is not None:
+            line = relative(estimate.injection, mean)
             row.line_held.append(_holds(line, truth))
             row.line_errors.append(line.estimate / truth - 1)
         naive = relative(naive_slope(rows), mean)
@@ -239,23 +239,23 @@ def one_world(world: World, replicates: int, seed: int, spent: _Spent | None = N
     return row
 
 
-def _holds(found: Instrument, truth: float) -> bool:
-    return found.low <= truth <= found.high
+def _holds(instrument: Instrument, truth: float) -> bool:
+    return instrument.low <= truth <= instrument.high
 
 
-def _told(figures: Mapping[str, float], name: str) -> str:
+def _figures_text(figures: Mapping[str, float], name: str) -> str:
     """Return in words what one world showed with the arms of the docs."""
-    told = []
+    texts = []
     for size in SIZES:
         key = f"{name}, docs, {size}"
         if f"{key}: coverage" in figures:
-            told.append(
+            texts.append(
                 f"{figures[f'{key}: shown']:.0%} shown, of them {figures[f'{key}: coverage']:.1%} "
                 "hold the truth"
             )
         else:
-            told.append("refused")
-    return "; ".join(told)
+            texts.append("refused")
+    return "; ".join(texts)
 
 
 def rows_per_s(url: str, decisions: int) -> float:
@@ -267,7 +267,7 @@ def rows_per_s(url: str, decisions: int) -> float:
         client = store.client()
         migrate(client, clock.now_ns())
         apply_views(client, AttributesConfig(), DecisionsConfig(), OutcomesConfig(), from_ns)
-        arms = tuple(Arm(f"a{at}", *each) for at, each in enumerate(ARMS))
+        arms = tuple(Arm(f"a{index}", *each) for index, each in enumerate(ARMS))
         registered = Experiment(
             name=_STORED_NAME, owner="bench", purpose="", arms=arms, targets={}, from_ns=from_ns,
             to_ns=from_ns + NS_PER_DAY, budget_usd=Decimal(1), registered_ns=from_ns,
@@ -279,9 +279,9 @@ def rows_per_s(url: str, decisions: int) -> float:
         count_by_id(store)
         began = _cpu_s()
         to_ns = from_ns + _STORED_MINUTES * NS_PER_MINUTE
-        found = read_slope_cells(store, AttributionConfig(), from_ns, to_ns, "margin")
+        cells = read_slope_cells(store, AttributionConfig(), from_ns, to_ns, "margin")
         spent = _cpu_s() - began
-        assert int(found.cells.n.sum()) == decisions, "the sums missed decisions"
+        assert int(cells.cells.n.sum()) == decisions, "the sums missed decisions"
         return decisions / spent
     finally:
         store.client().command(
@@ -296,7 +296,7 @@ def _stored_world(decisions: int, from_ns: int) -> dict[str, pa.Table]:
     number = np.arange(decisions)
     ingress_ns = from_ns + number * (_STORED_MINUTES * NS_PER_MINUTE // decisions)
     ids = np.char.add("d", number.astype(str))
-    units = [f"{at:016x}" for at in range(decisions)]
+    units = [f"{index:016x}" for index in range(decisions)]
     minutes = (ingress_ns // NS_PER_MINUTE).tolist()
     draws = [draw(_STORED_NAME, *each) for each in zip(minutes, units, strict=True)]
     ends = arm_ends([share for share, _ in ARMS])
@@ -350,19 +350,19 @@ def _stored_world(decisions: int, from_ns: int) -> dict[str, pa.Table]:
 
 def _small_cohorts(world: World, replicates: int, seed: int) -> dict[str, float]:
     names = ("eb", "pooled", "unpooled")
-    held: dict[str, list[float]] = {name: [] for name in names}
+    is_held_by_name: dict[str, list[float]] = {name: [] for name in names}
     squares: dict[str, list[float]] = {name: [] for name in names}
     for replicate in range(replicates):
         rng = np.random.default_rng([seed, replicate])
-        made = draw_world(world, rng)
-        cells, truth = draw_cells(made, rng), -made.theta
-        of = made.cohort[cells.answers.cell]
-        own = [relative_slope(cells.take(of == each)) for each in range(world.cohorts)]
+        drawn = draw_world(world, rng)
+        cells, truth = draw_cells(drawn, rng), -drawn.theta
+        cohort = drawn.cohort[cells.answers.cell]
+        slopes = [relative_slope(cells.take(cohort == each)) for each in range(world.cohorts)]
         whole = relative_slope(cells)
-        known = [at for at, each in enumerate(own) if each is not None]
-        kept = [each for each in own if each is not None]
+        estimated = [index for index, each in enumerate(slopes) if each is not None]
+        kept = [each for each in slopes if each is not None]
         assert whole is not None, "a world without a conversion"
-        truth = truth[known]
+        truth = truth[estimated]
         estimates, low, high = (
             np.array([getattr(each, field) for each in kept])
             for field in ("estimate", "low", "high")
@@ -373,9 +373,9 @@ def _small_cohorts(world: World, replicates: int, seed: int) -> dict[str, float]
             ("pooled", np.full(len(kept), whole.estimate), whole.low, whole.high),
             ("unpooled", estimates, low, high),
         ):
-            held[name].append(float(np.mean((bottom <= truth) & (truth <= top))))
+            is_held_by_name[name].append(float(np.mean((bottom <= truth) & (truth <= top))))
             squares[name].append(float(np.mean((centre - truth) ** 2)))
-    return {f"{name}_coverage": float(np.mean(held[name])) for name in names} | {
+    return {f"{name}_coverage": float(np.mean(is_held_by_name[name])) for name in names} | {
         f"{name}_rmse": float(np.sqrt(np.mean(squares[name])) / world.relative_per_ms)
         for name in names
     }

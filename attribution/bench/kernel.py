@@ -46,7 +46,7 @@ class Call:
     def split(self) -> Evidence:
         """Return its time by what the kernel showed."""
         again = self.after.retransmits - self.before.retransmits
-        told = Connection(
+        connection = Connection(
             self.begin_ns,
             self.end_ns,
             self.after.min_rtt_us * NS_PER_US,
@@ -55,7 +55,7 @@ class Call:
             self.after.data_segments_out - self.before.data_segments_out,
             is_shared=False,
         )
-        return split_by_connection([(self.begin_ns, self.end_ns)], told)[0]
+        return split_by_connection([(self.begin_ns, self.end_ns)], connection)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +130,11 @@ def _truths(rows: LogRows, calls: Sequence[Call]) -> list[Truth]:
     rows, sequence = rows[decoded.rows][has_data], decoded.columns.tcp_seq[has_data]
     order = np.argsort(rows["arrived_ns"], kind="stable")
     rows, sequence = rows[order], sequence[order]
-    found = []
+    truths = []
     for call in calls:
         mine = (rows["arrived_ns"] >= call.begin_ns) & (rows["arrived_ns"] <= call.end_ns)
-        found.append(_truth(rows[mine], sequence[mine]))
-    return found
+        truths.append(_truth(rows[mine], sequence[mine]))
+    return truths
 
 
 def _truth(rows: LogRows, sequence: U32) -> Truth:

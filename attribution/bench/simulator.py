@@ -222,12 +222,12 @@ def _amounts(
     """Return what sales brought up to the limit, the sum of its squares, and the share beyond."""
     if not world.tail:
         return converted.astype(np.float64), converted.astype(np.float64), 0.0
-    own = np.repeat(np.arange(converted.size), converted.reshape(-1))
-    usd = _MEAN_USD * (world.tail - 1) / world.tail * (1 + rng.pareto(world.tail, len(own)))
+    decision = np.repeat(np.arange(converted.size), converted.reshape(-1))
+    usd = _MEAN_USD * (world.tail - 1) / world.tail * (1 + rng.pareto(world.tail, len(decision)))
     counted = np.minimum(usd, np.quantile(usd, COUNTED_WHOLE)) if len(usd) else usd
 
-    def summed(each: Floats) -> Floats:
-        sums = np.bincount(own, weights=each, minlength=converted.size).astype(np.float64)
+    def summed(amounts: Floats) -> Floats:
+        sums = np.bincount(decision, weights=amounts, minlength=converted.size).astype(np.float64)
         return sums.reshape(converted.shape)
 
     beyond = 1 - float(counted.sum() / usd.sum()) if len(usd) else 0.0

@@ -48,15 +48,15 @@ def otel_rows(count: int, spans_each: int, seed: int, start_ns: int) -> Table:
         began_ns = start_ns + number * 10 * NS_PER_MS
         trace_id = f"{rng.getrandbits(127) + 1:032x}"
         ids = [f"{rng.getrandbits(63) + 1:016x}" for _ in range(spans_each)]
-        for at, node in enumerate(shapes[number % len(shapes)]):
+        for index, node in enumerate(shapes[number % len(shapes)]):
             parent = "" if node.parent < 0 else ids[node.parent]
             attributes = node.attributes
             if node.parent < 0:
                 attributes += _stamps(began_ns, node.duration_ns)
             service = _SERVICES[node.service]
             row = (
-                began_ns + node.start_ns, trace_id, ids[at],
-                "f" * 16 if node.is_orphan else parent, f"work {at % 10}", node.kind, service,
+                began_ns + node.start_ns, trace_id, ids[index],
+                "f" * 16 if node.is_orphan else parent, f"work {index % 10}", node.kind, service,
                 node.duration_ns, [("host.name", service)], list(attributes),
                 began_ns + 1_000 * NS_PER_MS,
             )  # fmt: skip

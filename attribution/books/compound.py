@@ -77,11 +77,11 @@ def following_usd(sums: Mapping[str, GroupSum]) -> dict[str, float]:
     largest = max((each.largest_usd for each in selling), default=0.0)
     ratio = min(largest / of_all, _RATIO_MAX) if of_all else 1.0
 
-    def next_one(each: GroupSum) -> float:
-        if not each.amounts:
+    def next_one(group: GroupSum) -> float:
+        if not group.amounts:
             return of_all
-        own = each.larger * each.largest_usd
-        return own if each.amounts >= _FEW else max(own, ratio * each.mean_usd)
+        tail_usd = group.larger * group.largest_usd
+        return tail_usd if group.amounts >= _FEW else max(tail_usd, ratio * group.mean_usd)
 
     return {
         name: next_one(each) * each.decisions / max(each.known, 1) for name, each in sums.items()
@@ -130,9 +130,9 @@ def likely(total: float, error: float, following: float) -> Floats:
     return np.where(quantiles < 0.5, low, high)
 
 
-def interval(of: GroupSum, following_usd: float) -> tuple[float, float]:
+def interval(group: GroupSum, following_usd: float) -> tuple[float, float]:
     """Return the 90 % interval of what decisions earn, USD as `of.usd`."""
-    return interval_of(likely(of.usd, of.error_usd, following_usd))
+    return interval_of(likely(group.usd, group.error_usd, following_usd))
 
 
 def interval_of(drawn: Floats) -> tuple[float, float]:
@@ -144,7 +144,7 @@ def interval_of(drawn: Floats) -> tuple[float, float]:
 @cache
 def normal_quantiles(count: int) -> Floats:
     """Return quantiles of the standard normal distribution, at even shares."""
-    return np.array([NormalDist().inv_cdf((at + 0.5) / count) for at in range(count)])
+    return np.array([NormalDist().inv_cdf((index + 0.5) / count) for index in range(count)])
 
 
 def _gamma(mean: float, variance: float, quantiles: Floats) -> Floats:
@@ -160,5 +160,5 @@ def _gamma(mean: float, variance: float, quantiles: Floats) -> Floats:
         log = (2 * shape - 1) * np.log(at) - at**2
     density = np.exp(log - log.max())
     below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
-    found: Floats = np.interp(quantiles * below[-1], below, at) ** 2 * (mean / shape)
-    return found
+    draws: Floats = np.interp(quantiles * below[-1], below, at) ** 2 * (mean / shape)
+    return draws

@@ -11,17 +11,17 @@ import pyarrow as pa
 
 from attribution.books.compound import GroupSum
 from attribution.core.config import AttributionConfig
+from attribution.core.money import MICROS_PER_USD
 from attribution.core.selection import AT_ONCE, RATE_S_MIN, Selection
 from attribution.path.columns import Table, ints
 from attribution.path.spans import Bools, Ints
 from attribution.read.parts import parts_of
 from attribution.read.reader import asked
-from attribution.revenue import earned
+from attribution.revenue import earned_sql
 from attribution.revenue.sums import (
     BASES,
     EXPECTED,
     MARGIN,
-    MICROS,
     REVENUE,
     UNKNOWN,
     Earned,
@@ -31,7 +31,7 @@ from attribution.sensitivity.job import read_book
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 
-_SQL = earned.statement("group_values", __file__)
+_SQL = earned_sql.statement("group_values", __file__)
 _KEY = ("action", "region", "name")
 # Fewer decisions contradict nothing, and so does a smaller share of outcomes.
 _JUDGED_MIN = 100
@@ -111,16 +111,16 @@ def read_group_values(
     asked_of = asked(selection) | config.references() | lost | {"by": dimension}
     asked_of["due_ns"] = selection.to_ns if now_ns is None else max(config.due_ns(now_ns), 0)
     margin = _earned(store, config, asked_of, "margin", parts)
-    known, converted = ints(margin["known"]), ints(margin["converted"])
+    known_counts, converted = ints(margin["known"]), ints(margin["converted"])
     revenue = margin.slice(0, 0)
     # By revenue is valued what earned something and has few margins: most have them, and then what
     # all of the window earned is not worked out a second time.
-    if np.any((known > 0) & (2 * ints(margin["amounts"]) < converted)):
+    if np.any((known_counts > 0) & (2 * ints(margin["amounts"]) < converted)):
         revenue = _earned(store, config, asked_of, "revenue", parts)
-    none = np.zeros_like(known)
+    none = np.zeros_like(known_counts)
     window = Earned(
         decisions=ints(margin["decisions"]),
-        known=known,
+        known=known_counts,
         kept_ppb=none,
         converted=converted,
         margins=ints(margin["amounts"]),
@@ -131,29 +131,29 @@ def read_group_values(
     stated = ints(margin["stated"])
     basis, mean = window.a_decision()
     basis = np.where((basis == UNKNOWN) & (stated > 0), EXPECTED, basis)
-    is_nothing = (basis == UNKNOWN) & (known > 0) & (converted == 0)
-    is_nothing &= _is_told(margin, config, now_ns)
+    is_nothing = (basis == UNKNOWN) & (known_counts > 0) & (converted == 0)
+    is_nothing &= _has_outcomes(margin, config, now_ns)
     expected = ints(margin["stated_micros"]) / np.maximum(stated, 1)
     micros = np.select(
         [basis == EXPECTED, is_nothing, basis == UNKNOWN], [expected, 0.0, math.nan], mean
     )
-    of = np.where(basis == EXPECTED, stated, known)
+    counted = np.where(basis == EXPECTED, stated, known_counts)
     most = np.maximum(window.margins, window.revenues)
-    found = (
+    group_values = (
         *(margin[name].to_pylist() for name in (*_KEY, "decisions", "first_ns", "last_ns")),
-        of.tolist(),
-        (micros * of / MICROS).tolist(),
-        (micros / MICROS).tolist(),
+        counted.tolist(),
+        (micros * counted / MICROS_PER_USD).tolist(),
+        (micros / MICROS_PER_USD).tolist(),
         np.where(is_nothing, NOTHING, np.array(BASES)[basis]).tolist(),
         _errors(basis, window, margin, revenue).tolist(),
         *(margin[name].to_pylist() for name in ("due", "told", "unsold", "sold")),
-        known.tolist(),
+        known_counts.tolist(),
         converted.tolist(),
         (converted - np.where(basis == MARGIN, window.margins, most)).tolist(),
         _by_basis(basis, margin, revenue, "largest").tolist(),
         margin["delay_s"].to_pylist(),
     )
-    return [GroupValue(*row) for row in zip(*found, strict=True)]
+    return [GroupValue(*row) for row in zip(*group_values, strict=True)]
 
 
 def sums_by_name(values: Sequence[GroupValue]) -> dict[str, GroupSum]:
@@ -162,7 +162,7 @@ def sums_by_name(values: Sequence[GroupValue]) -> dict[str, GroupSum]:
     for each in values:
         if not math.isnan(each.value_usd):
             valued.setdefault(each.name, []).append(each)
-    return {name: summed(own) for name, own in valued.items()}
+    return {name: summed(group_values) for name, group_values in valued.items()}
 
 
 def _errors(basis: Ints, window: Earned, margin: Table, revenue: Table) -> Floats:
@@ -173,8 +173,10 @@ def _errors(basis: Ints, window: Earned, margin: Table, revenue: Table) -> Float
     by = [basis == MARGIN, basis == REVENUE, basis == EXPECTED]
     squared = _by_basis(basis, margin, revenue, "squared")
     sums = [window.margin_micros, window.revenue_micros, ints(margin["stated_micros"])]
-    found: Floats = np.sqrt(squared) * MICROS / np.maximum(np.abs(np.select(by, sums, 0.0)), 1)
-    return found
+    errors: Floats = (
+        np.sqrt(squared) * MICROS_PER_USD / np.maximum(np.abs(np.select(by, sums, 0.0)), 1)
+    )
+    return errors
 
 
 def _by_basis(basis: Ints, margin: Table, revenue: Table, what: str) -> Floats:
@@ -182,22 +184,22 @@ def _by_basis(basis: Ints, margin: Table, revenue: Table, what: str) -> Floats:
     amounts, stated = margin[f"amount_{what}"], margin[f"stated_{what}"]
     by_revenue = revenue[f"amount_{what}"] if len(revenue) else amounts
     by = [basis == MARGIN, basis == REVENUE, basis == EXPECTED]
-    found: Floats = np.select(by, [amounts, by_revenue, stated], 0.0)
-    return found
+    chosen: Floats = np.select(by, [amounts, by_revenue, stated], 0.0)
+    return chosen
 
 
-def _is_told(cells: Table, config: AttributionConfig, now_ns: int | None) -> Bools:
+def _has_outcomes(cells: Table, config: AttributionConfig, now_ns: int | None) -> Bools:
     """Return of which cells silence says something: outcomes come, and could be here.
 
     Where another cell of its group has earned something they are, and else once a decision of it
     is older than outcomes take (`outcome_delay_s`).
     """
     names, has_earned = np.array(cells["name"].to_pylist(), np.str_), ints(cells["converted"]) > 0
-    is_told = np.isin(names, names[has_earned])
+    has_outcomes = np.isin(names, names[has_earned])
     if now_ns is None:
-        return is_told | np.any(has_earned)
+        return has_outcomes | np.any(has_earned)
     is_old = ints(cells["first_ns"]) < now_ns - config.outcome_delay_s * NS_PER_S
-    return is_told | (is_old & np.any(has_earned))
+    return has_outcomes | (is_old & np.any(has_earned))
 
 
 def spread_s(values: Sequence[GroupValue]) -> float:
@@ -220,7 +222,7 @@ def _earned(
     outcome: str,
     parts: Sequence[tuple[int, int]],
 ) -> Table:
-    parameters = {**asked_of, **earned.parameters(outcome, config)}
+    parameters = {**asked_of, **earned_sql.parameters(outcome, config)}
     found = [
         store.client().query_arrow(_SQL, parameters={**parameters, "from_ns": begin, "to_ns": end})
         for begin, end in parts
@@ -246,11 +248,11 @@ def missing_amounts(values: Sequence[GroupValue]) -> list[str]:
 
     Where decisions state what they are worth no amount stands for another.
     """
-    told = [each for each in values if each.basis != BASES[EXPECTED]]
+    with_outcomes = [each for each in values if each.basis != BASES[EXPECTED]]
     earning, unknown = (
-        sum(getattr(each, name) for each in told) for name in ("earning", "unknown")
+        sum(getattr(each, name) for each in with_outcomes) for name in ("earning", "unknown")
     )
-    if earned.is_known(unknown, earning):
+    if earned_sql.is_known(unknown, earning):
         return []
     return [
         f"the amount of {unknown:,} of {earning:,} decisions that earned something is not known "
@@ -271,17 +273,23 @@ def still_to_come(values: Sequence[GroupValue], now_ns: int | None) -> list[str]
     by_name: dict[str, list[GroupValue]] = {}
     for each in values:
         by_name.setdefault(each.name, []).append(each)
-    late = {name: own for name, own in by_name.items() if _are_young(own, now_ns)}
+    late = {
+        name: values_of_name
+        for name, values_of_name in by_name.items()
+        if _are_young(values_of_name, now_ns)
+    }
     if not late and not _are_young(values, now_ns):
         return []
     named = [
-        f"{name or '(none)'} ({_delay_s(own) / 60:,.0f} min)"
-        for name, own in sorted(late.items(), key=lambda item: (-_delay_s(item[1]), item[0]))
+        f"{name or '(none)'} ({_delay_s(values_of_name) / 60:,.0f} min)"
+        for name, values_of_name in sorted(
+            late.items(), key=lambda item: (-_delay_s(item[1]), item[0])
+        )
     ]
     more = [f"{len(named) - _NAMED:,} more groups"] if len(named) > _NAMED else []
-    told = ", ".join([*named[:_NAMED], *more]) or f"all groups ({_delay_s(values) / 60:,.0f} min)"
+    names = ", ".join([*named[:_NAMED], *more]) or f"all groups ({_delay_s(values) / 60:,.0f} min)"
     return [
-        f"more than a tenth of the decisions are younger than sales take on average, of {told}: "
+        f"more than a tenth of the decisions are younger than sales take on average, of {names}: "
         "what they earn is told as far as their outcomes are here, and too low; ask again later, "
         "or of a window that ends before"
     ]
@@ -306,26 +314,26 @@ def contradictions(values: Sequence[GroupValue], config: AttributionConfig) -> l
 
     Where the mode differs by channel nothing is said: groups may mix them.
     """
-    due, told, unsold = (
+    due, with_outcomes, unsold = (
         sum(getattr(each, name) for each in values) for name in ("due", "told", "unsold")
     )
     outcomes = config.outcomes
     if config.other_channels or due < _JUDGED_MIN:
         return []
-    if not outcomes.all_sent and unsold > _CONTRADICTING * told:
+    if not outcomes.all_sent and unsold > _CONTRADICTING * with_outcomes:
         return [
-            f"outcomes.complete is sales, and {unsold:,} of {told:,} outcomes say that nothing was "
-            "sold: if every decision gets one, say all; else values are too low by those that are "
-            "still to come"
+            f"outcomes.complete is sales, and {unsold:,} of {with_outcomes:,} outcomes say that "
+            "nothing was sold: if every decision gets one, say all; else values are too low by "
+            "those that are still to come"
         ]
-    if outcomes.all_sent and told < (1 - _CONTRADICTING) * due:
+    if outcomes.all_sent and with_outcomes < (1 - _CONTRADICTING) * due:
         return [
-            f"outcomes.complete is all, and {due - told:,} of {due:,} decisions have "
+            f"outcomes.complete is all, and {due - with_outcomes:,} of {due:,} decisions have "
             "no outcome yet: where those sold nothing, say sales; values are too high by as much"
         ]
     if outcomes.all_sent and not unsold:
         return [
-            f"outcomes.complete is all, and every one of {told:,} outcomes is a sale: if only "
-            "sales are sent, say sales; values are too high by those that did not sell"
+            f"outcomes.complete is all, and every one of {with_outcomes:,} outcomes is a sale: if "
+            "only sales are sent, say sales; values are too high by those that did not sell"
         ]
     return []

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from attribution.books.reconcile import ReconciledDay, reconcile
 from attribution.core.config import NODE_DIMENSIONS, AttributionConfig
 from attribution.core.selection import CALIBRATION_ACTION
 from attribution.read.reader import Reader
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
+from collector.core.times import utc_day
 from collector.store.connect import Connections
 
 _FLOWS_MAX = 20
@@ -109,7 +109,7 @@ def summed(
         decisions: of each node, "" for none.
         flows: the largest of no node.
     """
-    without = [_day(each.day_ns) for each in days if each.ledger is None]
+    without = [utc_day(each.day_ns) for each in days if each.ledger is None]
     parts = {
         name: _sum(getattr(each, name) for each in days)
         for name in ("in_no_node", "unmatched", "ambiguous")
@@ -181,7 +181,3 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
 
 def _share(amount: Decimal, total: Decimal) -> float | None:
     return float(amount / abs(total)) if total else None
-
-
-def _day(ns: int) -> str:
-    return datetime.fromtimestamp(ns // NS_PER_S, UTC).date().isoformat()

@@ -55,9 +55,9 @@ def reconcile(
         revenue, counts = (
             _by_name(config, row.pop(name)) for name in ("node_revenue", "node_outcomes")
         )
-        known = row["matched"] + row["unmatched"] + row["ambiguous"]
+        counted = row["matched"] + row["unmatched"] + row["ambiguous"]
         ledger: Decimal | None = row["ledger"]
-        difference = None if ledger is None else ledger - known
+        difference = None if ledger is None else ledger - counted
         rest = revenue.pop("", Decimal(0))
         counts.pop("", None)
         days.append(
@@ -70,8 +70,8 @@ def reconcile(
 
 def _by_name(config: AttributionConfig, by_rule: Mapping[int, Number]) -> dict[str, Number]:
     """Return sums by the name of the node: several rules may share one. "" is none."""
-    found: dict[str, Number] = {}
+    sums: dict[str, Number] = {}
     for rule, amount in by_rule.items():
         name = config.nodes[rule - 1].name if rule else ""
-        found[name] = found[name] + amount if name in found else amount
-    return found
+        sums[name] = sums[name] + amount if name in sums else amount
+    return sums

@@ -39,8 +39,8 @@ class Spend:
     def clicks(self) -> int | None:
         """Return all clicks; None where a day does not say."""
         counts = [each.clicks for each in self.days.values()]
-        known = [each for each in counts if each is not None]
-        return sum(known) if known and len(known) == len(counts) else None
+        stated = [each for each in counts if each is not None]
+        return sum(stated) if stated and len(stated) == len(counts) else None
 
     @property
     def quality_score(self) -> Decimal | None:
@@ -83,10 +83,10 @@ def read_spend(
         )
         .result_rows
     )
-    found: dict[str, Spend] = {}
+    by_channel: dict[str, Spend] = {}
     for channel, day_ns, clicks, cost, unconverted, quality_sum, weight in rows:
-        own = found.setdefault(channel, Spend())
-        own.days[day_ns] = SpendDay(day_ns, clicks, cost, tuple(unconverted))
-        own.quality_sum += quality_sum
-        own.quality_weight += weight
-    return found
+        spend = by_channel.setdefault(channel, Spend())
+        spend.days[day_ns] = SpendDay(day_ns, clicks, cost, tuple(unconverted))
+        spend.quality_sum += quality_sum
+        spend.quality_weight += weight
+    return by_channel

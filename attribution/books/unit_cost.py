@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from attribution.core.config import AttributionConfig
+from attribution.core.money import MICRO_USD
 from attribution.core.segments import CLASSES, COMPUTE, NETWORK, STORE
 from attribution.core.selection import CALIBRATION_ACTION, Selection
-from collector.core.clock import NS_PER_S
 from collector.core.intervals import merge
 from collector.core.sql import sql
+from collector.core.times import utc_day
 from collector.store.connect import Connections
 
 # ServiceCategory of FOCUS -> the class of time that the money buys.
@@ -31,7 +31,6 @@ _CLASS_OF = {
 }
 OTHER = "other"
 # A millionth: with one digit more a small cost would be written as 1E-7.
-_PER_DECISION = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +180,7 @@ def unit_cost(config: AttributionConfig, store: Connections, window: Selection) 
         by_region=_regions(bills.by("region"), counted),
         unconverted=sum(row.unconverted for row in by_category),
         rates_missing=[
-            RateMissing(row.name, row.unconverted, _day(row.first_ns), _day(row.last_ns))
+            RateMissing(row.name, row.unconverted, utc_day(row.first_ns), utc_day(row.last_ns))
             for row in bills.by("currency")
             if row.unconverted
         ],
@@ -199,10 +198,10 @@ def _parts(rows: Sequence[Billed], decisions: int) -> list[CostPart]:
 
 def _regions(rows: Sequence[Billed], counted: Mapping[str, tuple[int, int]]) -> list[CostPart]:
     """Return what regions cost; one whose name no decision carries has no cost a decision."""
-    found = []
+    cost_parts = []
     for row in rows:
         decisions = counted[row.name][1] if row.name and row.name in counted else None
-        found.append(
+        cost_parts.append(
             CostPart(
                 row.name,
                 row.effective,
@@ -212,7 +211,7 @@ def _regions(rows: Sequence[Billed], counted: Mapping[str, tuple[int, int]]) -> 
                 None if decisions is None else _over(row.effective, decisions),
             )
         )
-    return found
+    return cost_parts
 
 
 def _billed(
@@ -232,22 +231,18 @@ def _billed(
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:
     """Return the sum, None where a part of it is unknown."""
-    known = Decimal(0)
+    total = Decimal(0)
     for each in amounts:
         if each is None:
             return None
-        known += each
-    return known
+        total += each
+    return total
 
 
 def _over(amount: Decimal | None, decisions: int) -> Decimal | None:
     if amount is None or not decisions:
         return None
-    return (amount / decisions).quantize(_PER_DECISION)
-
-
-def _day(ns: int) -> str:
-    return datetime.fromtimestamp(ns // NS_PER_S, UTC).date().isoformat()
+    return (amount / decisions).quantize(MICRO_USD)
 
 
 def _exact(billionths: int) -> Decimal:

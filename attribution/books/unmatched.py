@@ -9,7 +9,7 @@ import numpy as np
 
 from attribution.path.columns import Table
 from attribution.read.reader import Reader
-from attribution.revenue.matching import Named, match_outcomes
+from attribution.revenue.matching import DecisionReference, match_outcomes
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
@@ -55,51 +55,53 @@ def unmatched_outcomes(
     from_ns, to_ns = max(window[0], first[0][0]), min(window[1], now_ns - _WAITED_NS)
     if from_ns >= to_ns:
         return []
-    asked = {"from_ns": from_ns, "to_ns": to_ns, "received_from_ns": received_from_ns}
-    drawn = client.query_arrow(_SQL, parameters={**asked, "drawn": _DRAWN})
+    parameters = {"from_ns": from_ns, "to_ns": to_ns, "received_from_ns": received_from_ns}
+    drawn = client.query_arrow(_SQL, parameters={**parameters, "drawn": _DRAWN})
     if len(drawn) < _TOLD_MIN:
         return []
     named = [
-        Named(decision_id, key, event_ns, received_ns, is_refund=False, is_sale=False)
+        DecisionReference(decision_id, key, event_ns, received_ns, is_refund=False, is_sale=False)
         for decision_id, key, event_ns, received_ns in _rows(drawn)
     ]
-    found = match_outcomes(named, _candidates(store, named, from_ns, now_ns))
+    matched = match_outcomes(named, _candidates(store, named, from_ns, now_ns))
     delays = [
         max(each.event_ns - decision[0], 0)
-        for each, decision in zip(named, found, strict=True)
+        for each, decision in zip(named, matched, strict=True)
         if decision is not None
     ]
     usual_ns = delay_s * NS_PER_S
     if len(delays) >= _TOLD_MIN:
         usual_ns = 2 * round(float(np.quantile(delays, 0.9)))
-    judged = [
+    countable = [
         decision
-        for each, decision in zip(named, found, strict=True)
+        for each, decision in zip(named, matched, strict=True)
         if each.event_ns >= first[0][0] + usual_ns
     ]
-    missing = judged.count(None)
-    if missing < max(_TOLD_MIN, _SHARE_MIN * len(judged)):
+    missing = countable.count(None)
+    if missing < max(_TOLD_MIN, _SHARE_MIN * len(countable)):
         return []
     return [
-        f"{missing:,} of {len(judged):,} outcomes that were looked up are of no decision that is "
-        "known, and in no amount: by a clock that is behind or of another time zone they happened "
-        "before their decision, or ids or keys differ, or their decisions were not sent; "
+        f"{missing:,} of {len(countable):,} outcomes that were looked up are of no decision that "
+        "is known, and in no amount: by a clock that is behind or of another time zone they "
+        "happened before their decision, or ids or keys differ, or their decisions were not sent; "
         "`millworth reconcile` has them by day, as unmatched"
     ]
 
 
 def _candidates(
-    store: Connections, named: Sequence[Named], from_ns: int, now_ns: int
+    store: Connections, named: Sequence[DecisionReference], from_ns: int, now_ns: int
 ) -> list[tuple[int, str, str]]:
     """Return the decisions that these outcomes may mean, as `match_outcomes` takes them."""
     reader = Reader(store, AttributesConfig())
     ids = {each.decision_id for each in named} - {""}
     keys = {each.key for each in named if not each.decision_id}
     # Most began within a day, among which it is cheaper to look than among all.
-    found = _rows(reader.cell_candidates([from_ns - NS_PER_DAY, now_ns], sorted(ids), sorted(keys)))
-    if older := ids - {decision_id for _, decision_id, *_ in found}:
-        found += _rows(reader.cell_candidates([0, now_ns], sorted(older), ()))
-    return sorted((begin_ns, decision_id, key) for begin_ns, decision_id, key, _ in found)
+    candidates = _rows(
+        reader.cell_candidates([from_ns - NS_PER_DAY, now_ns], sorted(ids), sorted(keys))
+    )
+    if older := ids - {decision_id for _, decision_id, *_ in candidates}:
+        candidates += _rows(reader.cell_candidates([0, now_ns], sorted(older), ()))
+    return sorted((begin_ns, decision_id, key) for begin_ns, decision_id, key, _ in candidates)
 
 
 def _rows(table: Table) -> list[tuple[Any, ...]]:

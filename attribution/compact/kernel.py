@@ -141,12 +141,14 @@ def _children(trees: CompactTrees, level: _Level, child_from: Ints, child_count:
     end = np.minimum(sent + duration, level.end[owner])
     inside = (end > start) | ((end == start) & (duration == 0))
     keep = np.flatnonzero(inside & (trees.traits[row] >> BLOCKING_SHIFT > 0))
-    found = _Children(owner[keep], row[keep], start[keep], end[keep])
-    if _is_sorted(found):
-        return found
+    children = _Children(owner[keep], row[keep], start[keep], end[keep])
+    if _is_sorted(children):
+        return children
     # Stored for another ingress than this one; equal ones keep their order, by falling span id.
-    order = np.lexsort((found.start, found.end, found.owner))
-    return _Children(found.owner[order], found.row[order], found.start[order], found.end[order])
+    order = np.lexsort((children.start, children.end, children.owner))
+    return _Children(
+        children.owner[order], children.row[order], children.start[order], children.end[order]
+    )
 
 
 def _is_sorted(children: _Children) -> bool:

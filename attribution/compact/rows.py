@@ -72,8 +72,10 @@ def compact_rows(done: Attributed, revisions: Ints, wanted: Bools) -> Table:
             "flags": pa.array(done.flags).cast(pa.uint16()),
             "base_ns": pa.array(packed.base_ns).cast(pa.uint64()),
             **{
-                name: pa.array(np.ascontiguousarray(bounds[:, at])).cast(pa.uint64())
-                for at, name in enumerate(("transform_ns", "decision_ns", "egress_ns", "end_ns"), 1)
+                name: pa.array(np.ascontiguousarray(bounds[:, index])).cast(pa.uint64())
+                for index, name in enumerate(
+                    ("transform_ns", "decision_ns", "egress_ns", "end_ns"), 1
+                )
             },
             "parent": lists(trees.parent),
             # The conversion keeps the low 32 bits; what they lose is in long_ns.
@@ -116,8 +118,8 @@ def _trace_lists(done: Attributed, packed: Packed, traces: Column) -> Column:
     """Return the traces of the spans of each decision that has one of another trace."""
     first = packed.trees.first
     decision = np.repeat(np.arange(len(packed.trees)), np.diff(first))
-    own = done.decisions["trace_id"].take(pa.array(decision))
-    is_other = pc.not_equal(traces, own).to_numpy()
+    own_traces = done.decisions["trace_id"].take(pa.array(decision))
+    is_other = pc.not_equal(traces, own_traces).to_numpy()
     is_mixed = np.bincount(decision[is_other], minlength=len(packed.trees)) > 0
     ends = np.cumsum(np.where(is_mixed, np.diff(first), 0))
     return pa.ListArray.from_arrays(
@@ -157,8 +159,8 @@ def trees_from_rows(rows: Table) -> CompactTrees:
         lists = _values(long.offsets)
         for at in np.flatnonzero(np.diff(lists)).tolist():
             whole = _values(long.values)[lists[at] : lists[at + 1]].view(np.int64)
-            own = slice(first[at] - first[0], first[at + 1] - first[0])
-            offset_ns[own], duration_ns[own] = np.split(whole, 2)
+            span_rows = slice(first[at] - first[0], first[at + 1] - first[0])
+            offset_ns[span_rows], duration_ns[span_rows] = np.split(whole, 2)
     return CompactTrees(
         first=first - first[0],
         parent=_spans(rows, "parent"),
@@ -188,8 +190,8 @@ def recomputed_rows(rows: Table, segments: Kernel) -> Table:
             **{name: rows[name] for name in _IDENTITY[1:]},
             "total_ns": pa.array(total_ns.view(np.uint64)),
             **{
-                name: pa.array(segment_ns[at].view(np.uint64))
-                for at, name in enumerate(SEGMENT_COLUMNS)
+                name: pa.array(segment_ns[index].view(np.uint64))
+                for index, name in enumerate(SEGMENT_COLUMNS)
             },
             "span_count": pa.array(np.diff(trees.first).astype(np.uint32)),
             "flags": _flag_lists(rows["flags"]),
@@ -220,8 +222,8 @@ def _long_lists(trees: CompactTrees) -> Column:
     """Return offsets and durations in full of each decision that needs more than 32 bits."""
     ends = np.cumsum(np.where(is_long(trees), 2 * np.diff(trees.first), 0))
     long = np.flatnonzero(np.diff(ends, prepend=0))
-    own = [slice(trees.first[at], trees.first[at + 1]) for at in long.tolist()]
-    parts = [part for each in own for part in (trees.offset_ns[each], trees.duration_ns[each])]
+    slices = [slice(trees.first[at], trees.first[at + 1]) for at in long.tolist()]
+    parts = [part for each in slices for part in (trees.offset_ns[each], trees.duration_ns[each])]
     offsets = np.concatenate([[0], ends]).astype(np.int32)
     values = np.concatenate([np.empty(0, np.uint64), *parts]).astype(np.uint64)
     return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))

@@ -223,13 +223,15 @@ class AttributionConfig(Section):
 
     def kind_of(self, channel: str) -> str:
         """Return paid or owned, "" where nobody says."""
-        found = self._channels.get(channel)
-        return found.kind if found else ""
+        channel_config = self._channels.get(channel)
+        return channel_config.kind if channel_config else ""
 
     def horizon_days_of(self, channel: str) -> int:
         """Return how many days after a decision of a channel its sales count."""
-        found = self._channels.get(channel)
-        return (found.horizon_days if found else None) or self._outcomes.horizon_days
+        channel_config = self._channels.get(channel)
+        return (
+            channel_config.horizon_days if channel_config else None
+        ) or self._outcomes.horizon_days
 
     def node_rules(self) -> dict[str, list[str]]:
         """Return the parameters of the statements that put decisions to nodes."""
@@ -259,11 +261,11 @@ class AttributionConfig(Section):
 
     def horizons(self) -> dict[str, object]:
         """Return the parameters of the statements that leave out what came after the horizon."""
-        own = sorted(self._channels)
+        names = sorted(self._channels)
         return {
             "horizon_ns": self._outcomes.horizon_days * NS_PER_DAY,
-            "horizon_channels": own,
-            "horizons_ns": [self.horizon_days_of(name) * NS_PER_DAY for name in own],
+            "horizon_channels": names,
+            "horizons_ns": [self.horizon_days_of(name) * NS_PER_DAY for name in names],
         }
 
     def reference_ns(self, action: str) -> int:

@@ -8,9 +8,12 @@ between has to be handed it. Fields named `_usd` are amounts in that currency.
 from __future__ import annotations
 
 from contextvars import ContextVar
+from decimal import Decimal
 from typing import Final
 
 USD: Final = "USD"
+MICROS_PER_USD: Final = 1_000_000
+MICRO_USD: Final = Decimal("0.000001")
 _STATED_IN: ContextVar[str] = ContextVar("currency")
 _stated_by_all = USD  # where no context says anything
 

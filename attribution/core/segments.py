@@ -24,17 +24,17 @@ def segments_of(text: str) -> frozenset[int]:
         InputError: it names none.
     """
     name = text.strip().lower()
-    found = frozenset(
-        at
-        for at, (stage, latency_class) in enumerate(SEGMENTS)
+    chosen = frozenset(
+        index
+        for index, (stage, latency_class) in enumerate(SEGMENTS)
         if name in ("all", stage, latency_class, f"{stage}/{latency_class}")
     )
-    if not found:
+    if not chosen:
         raise InputError(
             f"{text!r} names no segment; give a class ({', '.join(CLASSES)}), a stage "
             f"({', '.join(STAGES)}), both as decision/store, or all"
         )
-    return found
+    return chosen
 
 
 def segments_name(segments: frozenset[int]) -> str:

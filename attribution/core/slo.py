@@ -64,7 +64,7 @@ class Promise:
 
 def promises(p50_ms: float | None, p95_ms: float | None, measured: Measured) -> list[Promise]:
     """Judge the promises that a budget makes."""
-    found = []
+    promises = []
     for quantile, target_ms, got_ns, over, each in (
         (0.5, p50_ms, measured.p50_ns, measured.over_p50, measured.minutes_over_p50),
         (0.95, p95_ms, measured.p95_ns, measured.over_p95, measured.minutes_over_p95),
@@ -72,14 +72,14 @@ def promises(p50_ms: float | None, p95_ms: float | None, measured: Measured) -> 
         if target_ms is None:
             continue
         if measured.decisions == 0:
-            found.append(Promise(quantile, target_ms, None, None, None, None, Verdict.NO_DATA))
+            promises.append(Promise(quantile, target_ms, None, None, None, None, Verdict.NO_DATA))
             continue
         low, high = share_interval(over, measured.decisions, each, measured.minutes)
         allowed = 1 - quantile
         verdict = Verdict.MET if high <= allowed else Verdict.UNCLEAR
-        if low > allowed and _is_told(each, measured.minutes, allowed):
+        if low > allowed and _is_significant(each, measured.minutes, allowed):
             verdict = Verdict.MISSED
-        found.append(
+        promises.append(
             Promise(
                 quantile,
                 target_ms,
@@ -90,19 +90,21 @@ def promises(p50_ms: float | None, p95_ms: float | None, measured: Measured) -> 
                 verdict,
             )
         )
-    return found
+    return promises
 
 
-def _is_told(each_over: Sequence[int], each: Sequence[int], allowed: float) -> bool:
+def _is_significant(
+    over_by_cluster: Sequence[int], by_cluster: Sequence[int], allowed: float
+) -> bool:
     """Return whether minutes tell of more than one pause: many do, and a few that are all over."""
-    if len(each) >= _MINUTES_MIN:
+    if len(by_cluster) >= _MINUTES_MIN:
         return True
-    lows = [wilson(over, n)[0] for over, n in zip(each_over, each, strict=True) if n]
+    lows = [wilson(over, n)[0] for over, n in zip(over_by_cluster, by_cluster, strict=True) if n]
     return len(lows) >= _MINUTES_EACH and min(lows) > allowed
 
 
 def share_interval(
-    over: int, decisions: int, each_over: Sequence[int], each: Sequence[int]
+    over: int, decisions: int, over_by_cluster: Sequence[int], by_cluster: Sequence[int]
 ) -> tuple[float, float]:
     """Return the 95 % interval of a share of decisions, of which some are late together.
 
@@ -117,12 +119,12 @@ def share_interval(
         each: by minute, all of them.
     """
     low, high = wilson(over, decisions)
-    if over in (0, decisions) or len(each) < 2:
+    if over in (0, decisions) or len(by_cluster) < 2:
         return low, high
-    share, freedom = over / decisions, len(each) - 1
-    squares = sum((o - share * n) ** 2 for o, n in zip(each_over, each, strict=True))
+    share, freedom = over / decisions, len(by_cluster) - 1
+    squares = sum((o - share * n) ** 2 for o, n in zip(over_by_cluster, by_cluster, strict=True))
     alone = share * (1 - share) * decisions
-    together = max(squares * len(each) / freedom / alone, 1.0)
+    together = max(squares * len(by_cluster) / freedom / alone, 1.0)
     effective = decisions / together
     if together > 1 + Z95 * math.sqrt(2 / freedom):
         pauses = share * effective

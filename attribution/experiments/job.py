@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from attribution.core.config import AttributionConfig
-from attribution.core.money import currency
+from attribution.core.money import MICROS_PER_USD, currency
 from attribution.core.selection import Selection
 from attribution.experiments.proposal import (
     OUTCOMES_CAME,
@@ -25,7 +25,6 @@ from attribution.experiments.report import Loss, Measured, loss_of, measured
 from attribution.experiments.rules import check
 from attribution.path.columns import Table, ints, micros_in_halves
 from attribution.read.reader import Reader
-from attribution.revenue.sums import MICROS
 from attribution.revenue.window import whole
 from attribution.sensitivity.cells import SlopeCells
 from attribution.sensitivity.estimate import Demands, SlopeEstimate, estimate_slope
@@ -96,23 +95,24 @@ class ExperimentJob:
         with self._writing:
             plan = self.expect(fresh, now_ns)
             self._store_revision(replace(fresh, registered_ns=now_ns), 1)
-            told = {"name": fresh.name, "owner": fresh.owner, "budget_usd": str(fresh.budget_usd),
+            details = {"name": fresh.name, "owner": fresh.owner,
+                    "budget_usd": str(fresh.budget_usd),
                     "arms": [asdict(arm) for arm in fresh.arms], "targets": dict(fresh.targets),
                     "from_ns": fresh.from_ns, "to_ns": fresh.to_ns}  # fmt: skip
-            self._audit("experiment_registered", fresh.registered_by, told, now_ns)
+            self._audit("experiment_registered", fresh.registered_by, details, now_ns)
         return plan
 
     def stop(self, name: str, actor: str, reason: str, now_ns: int) -> Experiment:
         """End one now, for good. Raises InputError where there is none, or it has ended."""
         with self._writing:
-            found = self.one(name)
-            state = found.state(now_ns)
+            experiment = self.one(name)
+            state = experiment.state(now_ns)
             if state not in (RUNNING, SCHEDULED):
                 raise InputError(f"experiment {name} is {state} already; there is nothing to stop")
-            stopped = replace(found, stopped_ns=now_ns, stopped_by=actor, stop_reason=reason)
+            stopped = replace(experiment, stopped_ns=now_ns, stopped_by=actor, stop_reason=reason)
             self._store_revision(stopped, 2)
-            told = {"name": name, "reason": reason}
-            self._audit("experiment_stopped", actor, told, now_ns)
+            details = {"name": name, "reason": reason}
+            self._audit("experiment_stopped", actor, details, now_ns)
         return stopped
 
     def all(self) -> list[Experiment]:
@@ -125,8 +125,8 @@ class ExperimentJob:
         for each in every:
             if each.name == name:
                 return each
-        known = ", ".join(each.name for each in every) or "none yet"
-        raise NotFoundError(f"there is no experiment {name[:80]!r}; registered: {known}")
+        names = ", ".join(each.name for each in every) or "none yet"
+        raise NotFoundError(f"there is no experiment {name[:80]!r}; registered: {names}")
 
     def active(self, now_ns: int) -> list[Experiment]:
         """Return those that run now, as services ask for them."""
@@ -161,13 +161,13 @@ class ExperimentJob:
 
     def report(self, name: str, now_ns: int) -> Report:
         """Return one as it stands."""
-        found = self.one(name)
-        estimate, loss, until_ns = self._found(found, now_ns)
+        experiment = self.one(name)
+        estimate, loss, until_ns = self._found(experiment, now_ns)
         book = read_book(self._store, self._config)
         return Report(
-            experiment=found,
-            state=found.state(now_ns),
-            measured=self._measured(found, now_ns),
+            experiment=experiment,
+            state=experiment.state(now_ns),
+            measured=self._measured(experiment, now_ns),
             at_risk_basis=(
                 f"95 % quantile of the slope; {book.basis(now_ns, self._config.slope.basis)}"
             ),
@@ -248,20 +248,20 @@ class ExperimentJob:
         high = read_book(self._store, self._config).cautious(now_ns)
         return seen.cost_usd(fresh.arms, seen.per_day * days, high)
 
-    def _measured(self, found: Experiment, now_ns: int) -> Measured:
+    def _measured(self, experiment: Experiment, now_ns: int) -> Measured:
         book = read_book(self._store, self._config)
-        to_ns = min(found.ended_ns + NS_PER_MINUTE, now_ns)
+        to_ns = min(experiment.ended_ns + NS_PER_MINUTE, now_ns)
         minutes: Table = self._store.client().query_arrow(
             _MINUTES,
             parameters={
-                "name": found.name,
-                "from_ns": found.from_ns,
-                "to_ns": max(to_ns, found.from_ns),
+                "name": experiment.name,
+                "from_ns": experiment.from_ns,
+                "to_ns": max(to_ns, experiment.from_ns),
                 "beta": book.cautious(now_ns),
             },
         )
-        draws = read_draws(self._store, found, (found.from_ns, to_ns))
-        return measured(found, minutes, self._values(found.from_ns, to_ns), draws)
+        draws = read_draws(self._store, experiment, (experiment.from_ns, to_ns))
+        return measured(experiment, minutes, self._values(experiment.from_ns, to_ns), draws)
 
     def _values(self, from_ns: int, to_ns: int) -> Mapping[tuple[str, str], float]:
         """Return the value of a decision by action and region, since a day before it began."""
@@ -270,37 +270,37 @@ class ExperimentJob:
         pairs = zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True)
         valued = ints(table["valued"]).tolist()
         return {
-            pair: usd / count / MICROS
+            pair: usd / count / MICROS_PER_USD
             for pair, usd, count in zip(pairs, amount.tolist(), valued, strict=True)
             if count
         }
 
-    def _found(self, found: Experiment, now_ns: int) -> tuple[SlopeEstimate, Loss | None, int]:
+    def _found(self, experiment: Experiment, now_ns: int) -> tuple[SlopeEstimate, Loss | None, int]:
         """Return the slope on its own decisions, what its delays cost those, and until when."""
         delay_ns = self._config.outcome_delay_s * NS_PER_S
-        from_ns = found.from_ns // NS_PER_MINUTE * NS_PER_MINUTE
-        until_ns = min(found.ended_ns + NS_PER_MINUTE, now_ns - delay_ns)
+        from_ns = experiment.from_ns // NS_PER_MINUTE * NS_PER_MINUTE
+        until_ns = min(experiment.ended_ns + NS_PER_MINUTE, now_ns - delay_ns)
         to_ns = max(until_ns // NS_PER_MINUTE * NS_PER_MINUTE, from_ns)
         outcome, cells = best_cells(
-            self._store, self._config, from_ns, to_ns, experiment=found.name
+            self._store, self._config, from_ns, to_ns, experiment=experiment.name
         )
         demands: Demands = demands_of(self._config)
-        basis = f"{outcome} of the decisions of experiment {found.name}"
+        basis = f"{outcome} of the decisions of experiment {experiment.name}"
         estimate = estimate_slope(cells.cells, basis, demands)
-        for told in cells.following.values():
-            estimate = replace(estimate, reason=f"{estimate.reason}; {told}")
+        for reason in cells.following.values():
+            estimate = replace(estimate, reason=f"{estimate.reason}; {reason}")
         return estimate, loss_of(estimate, cells.cells, outcome), to_ns
 
-    def _store_revision(self, each: Experiment, revision: int) -> None:
-        write_experiment(self._store, each, revision)
+    def _store_revision(self, experiment: Experiment, revision: int) -> None:
+        write_experiment(self._store, experiment, revision)
         self._cached = None
 
-    def _audit(self, action: str, actor: str, told: Mapping[str, Any], now_ns: int) -> None:
+    def _audit(self, action: str, actor: str, details: Mapping[str, Any], now_ns: int) -> None:
         append_audit(
             self._store.client(),
             at_ns=now_ns,
             actor=actor,
             action=action,
-            detail=json.dumps(told, sort_keys=True),
+            detail=json.dumps(details, sort_keys=True),
             seal=self._store.audit_seal,
         )

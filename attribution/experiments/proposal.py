@@ -136,12 +136,12 @@ def _reason(seen: Traffic, needed: int | None, days_max: int, *, is_enough: bool
                 "compared; send coarser cohorts"
             )
         return f"no decision of {seen.when} earned anything that is known: send outcomes first"
-    told = f"by the {seen.basis}"
+    source = f"by the {seen.basis}"
     if is_enough:
-        return told
+        return source
     # The error falls with the root of the decisions.
     factor = (needed / max(seen.per_day * days_max, 1.0)) ** 0.5
     return (
-        f"{told}; in {days_max} days they are too few: only an effect {factor:.2g} times as large "
-        "as the prior's would be seen"
+        f"{source}; in {days_max} days they are too few: only an effect {factor:.2g} times as "
+        "large as the prior's would be seen"
     )

@@ -135,11 +135,11 @@ def measured(
                 arm.name,
                 arm.share,
                 arm.delay_ms,
-                int(seen[at]),
-                ratio.observed[at] / total if total else None,
-                float(delay_ms[place == at].sum() / seen[at]) if seen[at] else None,
+                int(seen[index]),
+                ratio.observed[index] / total if total else None,
+                float(delay_ms[place == index].sum() / seen[index]) if seen[index] else None,
             )
-            for at, arm in enumerate(experiment.arms)
+            for index, arm in enumerate(experiment.arms)
         ),
         sample_ratio=ratio,
         decisions=int(decisions.sum()),
@@ -166,15 +166,17 @@ def loss_of(estimate: SlopeEstimate, cells: CellSums, outcome: str) -> Loss | No
         return None
     # The line is for a ms that is waited: work beside the delay hides a part of what is injected.
     waited_ms = float(cells.sums[:, INJECTED].sum()) * cells.whole * (estimate.reach or 0.0)
-    usd, off = -by_arms.estimate * waited_ms, (by_arms.high - by_arms.estimate) * abs(waited_ms)
+    usd = -by_arms.estimate * waited_ms
+    half_width_usd = (by_arms.high - by_arms.estimate) * abs(waited_ms)
     deviations = (by_arms.high - by_arms.estimate) / by_arms.se if by_arms.se else 0.0
     cut = usd * cells.cut_off / math.sqrt(3.0)
-    off, sure = math.hypot(off, deviations * cut), estimate.line_at_any_look
-    proven = None
-    if sure is not None:
-        reach = (sure.high - sure.estimate) * abs(waited_ms)
-        proven = _usd(usd - math.hypot(reach, _TESTED * cut))
-    return Loss(_usd(usd), _usd(usd - off), _usd(usd + off), proven, outcome, estimate.n)
+    half_width_usd = math.hypot(half_width_usd, deviations * cut)
+    proven, line = None, estimate.line_at_any_look
+    if line is not None:
+        tested_usd = (line.high - line.estimate) * abs(waited_ms)
+        proven = _usd(usd - math.hypot(tested_usd, _TESTED * cut))
+    low, high = _usd(usd - half_width_usd), _usd(usd + half_width_usd)
+    return Loss(_usd(usd), low, high, proven, outcome, estimate.n)
 
 
 def _at_risk(minutes: Table, values_usd: Mapping[tuple[str, str], float]) -> tuple[Floats, int]:

@@ -131,7 +131,7 @@ class Collected:
         self.traits: dict[Trait, int] = {Trait(kind): kind for kind in range(len(KINDS))}
         self.root_words: dict[int, RootWords] = {}
         self.links: list[tuple[int, str, str]] = []  # row, trace, span
-        self._kinds = {name: at for at, name in enumerate(KINDS)}
+        self._kinds = {name: index for index, name in enumerate(KINDS)}
         self._known: dict[tuple[str, str, int], Origin] = {}
         self._rows: list[_Row] = []
         self._blocks: list[Columns] = []
@@ -154,7 +154,7 @@ class Collected:
             trait, decision = self._kinds[kind], 0
             content = hash((rest, status)) & _LOW_BITS
         else:
-            trait, decision = self._said(span)
+            trait, decision = self._stated(span)
             # What a split may depend on has to give one order in every process.
             text = repr((sorted(rest), status, links))
             digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
@@ -203,7 +203,7 @@ class Collected:
             self._known[key] = origin
         return origin.code
 
-    def _said(self, span: FileSpan) -> tuple[int, int]:
+    def _stated(self, span: FileSpan) -> tuple[int, int]:
         """Return the number of the trait of a span, and that of the decision that it names."""
         get = span.attributes.get
         value = {
@@ -343,5 +343,5 @@ def _matches(rule: DecisionMatch, span: FileSpan) -> bool:
 
 def texts(codes: Mapping[str, int], wanted: Iterable[int]) -> list[str]:
     """Return the texts of these numbers."""
-    known = list(codes)
-    return [known[each] for each in wanted]
+    words = list(codes)
+    return [words[each] for each in wanted]

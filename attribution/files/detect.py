@@ -46,7 +46,7 @@ class TraceFile:
     refused: Refused
 
 
-def read_traces(name: str, chunks: Iterable[bytes], takes: Takes) -> TraceFile:
+def read_traces(name: str, chunks: Iterable[bytes], takes: SpanSink) -> TraceFile:
     """Read a trace file.
 
     Args:
@@ -65,7 +65,7 @@ def read_traces(name: str, chunks: Iterable[bytes], takes: Takes) -> TraceFile:
     return TraceFile(" and ".join(reading.formats), reading.spans, reading.refused)
 
 
-class Takes(Protocol):
+class SpanSink(Protocol):
     """Takes spans, and knows how many it took."""
 
     def add(self, span: FileSpan) -> None:
@@ -77,7 +77,7 @@ class Takes(Protocol):
 class _Reading:
     """Reads one file; what it cannot use it counts and names."""
 
-    def __init__(self, takes: Takes) -> None:
+    def __init__(self, takes: SpanSink) -> None:
         self.formats: dict[str, None] = {}
         self.refused = Refused()
         self.add = takes.add
@@ -91,7 +91,7 @@ class _Reading:
         """Return how many spans were taken."""
         return len(self._takes)
 
-    def found(self, format_: str) -> None:
+    def note_format(self, format_: str) -> None:
         """Take the format of a document."""
         self.formats[format_] = None
 
@@ -138,7 +138,7 @@ class _Reading:
         if not self.spans and self.refused.count and not self.refused.spans:
             raise DecodeError(self.refused.lines[0])
         if not self.formats:
-            self.found(_JSON)
+            self.note_format(_JSON)
 
     def _end(self, error: DecodeError) -> None:
         self._ended = self._ended or error
@@ -190,7 +190,7 @@ class _Reading:
         from attribution.files.span import Origin
 
         before = self.spans + self.refused.count
-        self.found(_PROTOBUF)
+        self.note_format(_PROTOBUF)
         for resource_spans in protobuf.resources(protobuf.Bytes(iter(source))):
             if isinstance(resource_spans, DecodeError):
                 self.refuse(str(resource_spans), is_span=False)
@@ -251,7 +251,7 @@ def _is_short_request(head: bytes) -> bool:
     from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
     try:
-        found = ResourceSpans.FromString(head[2 : 2 + head[1]])
+        resource = ResourceSpans.FromString(head[2 : 2 + head[1]])
     except message.DecodeError:
         return False
-    return any(len(span.trace_id) for scope in found.scope_spans for span in scope.spans)
+    return any(len(span.trace_id) for scope in resource.scope_spans for span in scope.spans)

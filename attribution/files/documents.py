@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, TypeAlias
 
 from attribution.files import jaeger, otlp, zipkin
-from attribution.files.span import FileSpan, Json, Origin, as_text, shown
+from attribution.files.span import FileSpan, Json, Origin, as_text, value_text
 from attribution.files.text import BrokenError, Malformed, Pending, Text
 from collector.core.errors import DecodeError
 
@@ -37,7 +37,7 @@ class Sink(Protocol):
     ) -> None:
         """Take the reason why something cannot be used; 0 is the line that was read last."""
 
-    def found(self, format_: str) -> None:
+    def note_format(self, format_: str) -> None:
         """Take the format of a document."""
 
 
@@ -56,10 +56,10 @@ class Documents:
             count += 1
             line = self._text.line
             try:
-                found = self._text.part()
-                self._document(found, 0)
-                if isinstance(found, Pending):
-                    found.skip()
+                part = self._text.part()
+                self._document(part, 0)
+                if isinstance(part, Pending):
+                    part.skip()
             except BrokenError as error:
                 self._broken(line, str(error), error.traces)
             except RecursionError:
@@ -83,9 +83,9 @@ class Documents:
             self._none(node)
 
     def _none(self, node: _Node) -> None:
-        name = "a list in lists" if _is_list(node) else shown(node)
+        name = "a list in lists" if _is_list(node) else value_text(node)
         if isinstance(node, dict):
-            name = f"an object of {', '.join(map(shown, list(node)[:5])) or 'nothing'}"
+            name = f"an object of {', '.join(map(value_text, list(node)[:5])) or 'nothing'}"
         self._sink.refuse(f"JSON, and none of the formats: {name}", is_span=False)
 
     def _object(self, document: Json) -> None:
@@ -94,7 +94,7 @@ class Documents:
         if otlp.is_request(document):
             self._fields(document)
         elif zipkin.is_span(document):
-            self._sink.found(ZIPKIN)
+            self._sink.note_format(ZIPKIN)
             self._span(document, zipkin.span_of)
         elif jaeger.is_span(document):
             self._lone(document)
@@ -129,10 +129,10 @@ class Documents:
         trace_id: object = None
         for name, child in _fields(node):
             if name in otlp.RESOURCES:
-                self._sink.found(OTLP)
+                self._sink.note_format(OTLP)
                 self._resources(child, name)
             elif name == "spans":
-                self._sink.found(JAEGER)
+                self._sink.note_format(JAEGER)
                 self._jaeger_spans(child, trace_id, processes, late)
             elif name in ("data", *otlp.WRAPPERS) and _is_inner(child) and depth < _DEPTH_MAX:
                 self._inner(child, name, depth + 1)
@@ -153,18 +153,18 @@ class Documents:
         if not _is_list(child):
             self._fields(child, depth)
             return
-        for at, each in enumerate(_elements(child)):
+        for index, each in enumerate(_elements(child)):
             if isinstance(each, dict) and jaeger.is_span(each) and "spans" not in each:
                 self._lone(each)
             elif isinstance(each, dict | Pending) and not _is_list(each):
                 self._fields(each, depth)
             else:
-                self._refuse_type(f"{name}[{at}]", each, "object")
+                self._refuse_type(f"{name}[{index}]", each, "object")
 
     def _lone(self, span: Json) -> None:
-        self._sink.found(JAEGER)
+        self._sink.note_format(JAEGER)
         processes = jaeger.Processes()
-        self._span(span, lambda each: jaeger.span_of(each, None, processes))
+        self._span(span, lambda raw: jaeger.span_of(raw, None, processes))
         processes.close()
 
     def _jaeger_spans(
@@ -185,23 +185,23 @@ class Documents:
 
     def _processes(self, node: _Node, processes: jaeger.Processes) -> None:
         for name, process in _fields(node):
-            found = process.whole() if isinstance(process, Pending) else process
-            if not isinstance(found, dict):
-                self._refuse_type(f"process {shown(name)}", found, "object")
+            process_fields = process.whole() if isinstance(process, Pending) else process
+            if not isinstance(process_fields, dict):
+                self._refuse_type(f"process {value_text(name)}", process_fields, "object")
                 continue
             try:
-                processes.state(name, found)
+                processes.state(name, process_fields)
             except DecodeError as error:
-                self._sink.refuse(f"process {shown(name)}: {error}", is_span=False)
+                self._sink.refuse(f"process {value_text(name)}: {error}", is_span=False)
 
     def _resources(self, node: _Node, name: str) -> None:
         if not self._has_type(node, name, "list"):
             return
         is_snake = "_" in name
-        for at, each in enumerate(_elements(node)):
+        for index, each in enumerate(_elements(node)):
             if is_snake and isinstance(each, dict):
                 each = otlp.camelled(each)
-            if self._has_type(each, f"{name}[{at}]", "object"):
+            if self._has_type(each, f"{name}[{index}]", "object"):
                 self._resource_spans(each, is_snake=is_snake)
 
     def _resource_spans(self, node: _Node, *, is_snake: bool) -> None:
@@ -217,8 +217,8 @@ class Documents:
                 resource = child.whole() if isinstance(child, Pending) else child
                 self._resource(otlp.camelled(resource) if is_snake else resource, origin)
             elif otlp_name(name) in otlp.SCOPES and self._has_type(child, name, "list"):
-                for at, scope in enumerate(_elements(child)):
-                    if self._has_type(scope, f"{name}[{at}]", "object"):
+                for index, scope in enumerate(_elements(child)):
+                    if self._has_type(scope, f"{name}[{index}]", "object"):
                         self._scope(scope, origin, is_snake=is_snake)
 
     def _scope(self, node: _Node, origin: Origin, *, is_snake: bool) -> None:
@@ -231,9 +231,9 @@ class Documents:
             if name == "spans":
                 self._spans(child, read, name, "")
                 continue
-            found = child.whole() if isinstance(child, Pending) else child
-            if otlp_name(name) in otlp.SCOPE and isinstance(found, dict):
-                scope.update(otlp.camelled(found) if is_snake else found)  # type: ignore[call-overload]  # an object stays one
+            fields = child.whole() if isinstance(child, Pending) else child
+            if otlp_name(name) in otlp.SCOPE and isinstance(fields, dict):
+                scope.update(otlp.camelled(fields) if is_snake else fields)  # type: ignore[call-overload]  # an object stays one
 
     def _resource(self, resource: object, origin: Origin) -> None:
         try:
@@ -260,7 +260,7 @@ class Documents:
             elif isinstance(each, Malformed):
                 self._sink.refuse(each.why, each.traces or (trace_id,))
             else:
-                self._sink.refuse(f"{name} holds {shown(each)}, not an object", (trace_id,))
+                self._sink.refuse(f"{name} holds {value_text(each)}, not an object", (trace_id,))
 
     def _span(self, span: Json, read: _ReadSpan) -> None:
         self._spans([span], read, "spans", "")
@@ -279,7 +279,7 @@ class Documents:
         value = (
             ("a list" if node.is_list else "an object")
             if isinstance(node, Pending)
-            else shown(node)
+            else value_text(node)
         )
         self._sink.refuse(f"{name} is {value}, not {article} {wanted}", is_span=False)
 
@@ -316,6 +316,6 @@ def _fields(node: _Node) -> Iterable[tuple[str, _Node]]:
 
 def _trace_of(span: Json) -> str:
     """Return the trace that a refused span names, as the others of it are spelled."""
-    found = span.get("traceId", span.get("traceID", span.get("trace_id")))
-    text = found if isinstance(found, str) else ""
+    trace_id = span.get("traceId", span.get("traceID", span.get("trace_id")))
+    text = trace_id if isinstance(trace_id, str) else ""
     return text.lower() if "traceID" not in span and "id" not in span else text

@@ -90,17 +90,19 @@ def explain(
         fits = int(np.searchsorted(first, first[begin] + _SPANS_MAX, side="right")) - 1
         end = min(max(fits, begin + 1), count)
         of_trace, spans = _spans(done, names, sections, int(first[begin]), int(first[end]))
-        for at in range(begin, end):
-            own = slice(int(first[at] - first[begin]), int(first[at + 1] - first[begin]))
-            trace_ids = [traces[at], *sorted(set(of_trace[own]) - {traces[at]})]
+        for index in range(begin, end):
+            span_rows = slice(
+                int(first[index] - first[begin]), int(first[index + 1] - first[begin])
+            )
+            trace_ids = [traces[index], *sorted(set(of_trace[span_rows]) - {traces[index]})]
             yield DecisionShare(
-                decision_id=ids[at],
+                decision_id=ids[index],
                 trace_ids=trace_ids,
-                total_ns=total_ns[at],
-                classes=dict(zip(CLASSES, by_class[at], strict=True)),
-                stages=dict(zip(STAGES, by_stage[at], strict=True)),
-                spans=spans[own],
-                flags=flag_names(flags[at]),
+                total_ns=total_ns[index],
+                classes=dict(zip(CLASSES, by_class[index], strict=True)),
+                stages=dict(zip(STAGES, by_stage[index], strict=True)),
+                spans=spans[span_rows],
+                flags=flag_names(flags[index]),
                 refused_spans=sum(refused_by_trace.get(each, 0) for each in trace_ids),
                 refused_in_file=refused_in_file,
             )
@@ -134,7 +136,7 @@ class _Sections:
         self._first = np.zeros(len(done.trees) + 1, np.int64)
         np.cumsum(counts, out=self._first[1:])
 
-    def of(self, begin: int, end: int) -> list[list[list[int]]]:
+    def between(self, begin: int, end: int) -> list[list[list[int]]]:
         """Return the sections of the spans from one row to another."""
         bounds = self._first[begin : end + 1]
         at = self._order[bounds[0] : bounds[-1]]
@@ -154,14 +156,14 @@ def _spans(
             "span_id": span_id,
             "on_path": on_path,
             "self_ns": self_ns,
-            "sections": own,
+            "sections": own_ns,
             "shift_ns": shift,
         }
-        for span_id, on_path, self_ns, own, shift in zip(
+        for span_id, on_path, self_ns, own_ns, shift in zip(
             names.span_ids(rows),
             done.path.on_path[begin:end].tolist(),
             done.path.self_ns[begin:end].tolist(),
-            sections.of(begin, end),
+            sections.between(begin, end),
             done.trees.shift_ns[begin:end].tolist(),
             strict=True,
         )

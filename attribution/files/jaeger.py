@@ -59,14 +59,14 @@ class Processes:
         Raises:
             DecodeError: its tags are not a list of tags.
         """
-        state_process(self.of(name), process)
+        state_process(self.origin(name), process)
 
-    def of(self, name: str) -> Origin:
+    def origin(self, name: str) -> Origin:
         """Return what sent the spans that name this process."""
-        found = self._by_name.get(name)
-        if found is None:
-            found = self._by_name[name] = Origin()
-        return found
+        origin = self._by_name.get(name)
+        if origin is None:
+            origin = self._by_name[name] = Origin()
+        return origin
 
     def close(self) -> None:
         """Take it that nothing more is stated of any: their trace is read."""
@@ -119,7 +119,7 @@ def span_of(span: Json, trace_id: object, processes: Processes) -> FileSpan:
         origin = Origin()
         state_process(origin, inline)
     else:
-        origin = processes.of(as_word(get("processID"), "processID"))
+        origin = processes.origin(as_word(get("processID"), "processID"))
     references = get("references")
     parent_id, links = _references(references, trace) if references else ("", ())
     name, tags = get("operationName"), _tags(span)
@@ -131,7 +131,7 @@ def span_of(span: Json, trace_id: object, processes: Processes) -> FileSpan:
             span_id,
             parent_id or as_parent(get("parentSpanID"), "parentSpanID"),
             name if name.__class__ is str else as_word(name, "operationName"),
-            _KINDS.get(found) or kind_of(found) if (found := tags.get("span.kind")) else KINDS[0],
+            _KINDS.get(kind) or kind_of(kind) if (kind := tags.get("span.kind")) else KINDS[0],
             origin,
             start_ns,
             end_ns,
@@ -182,9 +182,9 @@ def _references(references: object, trace_id: str) -> tuple[str, tuple[tuple[str
         for each in members({"references": references}, "references")
     ]
     for wanted in _PARENTS:
-        for at, (kind, trace, span_id) in enumerate(found):
+        for index, (kind, trace, span_id) in enumerate(found):
             if kind == wanted and _is_same(trace, trace_id) and span_id.strip("0"):
-                rest = found[:at] + found[at + 1 :]
+                rest = found[:index] + found[index + 1 :]
                 return span_id, tuple((other, target) for _, other, target in rest)
     return "", tuple((trace, to) for _, trace, to in found)
 
@@ -195,15 +195,15 @@ def _tags(node: Json) -> dict[str, str]:
         return {}
     if pairs.__class__ is list:
         try:
-            found = {
+            tags = {
                 pair["key"]: value if (value := pair["value"]).__class__ is str else as_text(value)
                 for pair in pairs
             }
-            "".join(found)  # fails where a name is not a text
+            "".join(tags)  # fails where a name is not a text
         except (KeyError, TypeError):
             pass
         else:
-            return found
+            return tags
     return {
         as_word(pair.get("key"), "the name of a tag"): as_text(pair.get("value"))
         for pair in members(node, "tags")

@@ -26,7 +26,7 @@ from attribution.files.span import (
     check_times,
     kind_of,
     members,
-    shown,
+    value_text,
 )
 from attribution.path.spans import KINDS
 from collector.core.clock import NS_PER_S
@@ -133,7 +133,7 @@ def _kind(kind: object) -> str:
 
 def _status(status: object) -> str:
     if not isinstance(status, dict):
-        raise DecodeError(f"status is {shown(status)}, not an object")
+        raise DecodeError(f"status is {value_text(status)}, not an object")
     return as_text(status.get("code"))
 
 
@@ -172,14 +172,14 @@ def hex_id(value: object, length: int, what: str, *, may_be_none: bool = False) 
     """
     text = as_word(value, what)
     if len(text) == 2 * length and _HEX.issuperset(text):
-        found = text.lower()
+        digits = text.lower()
     else:
-        found = _from_base64(text, length)
-    if not found:
-        why = "missing" if value is None or text == "" else f"{shown(value)}"
+        digits = _from_base64(text, length)
+    if not digits:
+        why = "missing" if value is None or text == "" else f"{value_text(value)}"
         raise DecodeError(f"{what} is {why}, and not {2 * length} hex digits")
-    if found.strip("0"):
-        return found
+    if digits.strip("0"):
+        return digits
     if may_be_none:
         return ""
     raise DecodeError(f"{what} is all zeros")
@@ -189,10 +189,10 @@ def _from_base64(text: str, length: int) -> str:
     if len(text) != -(-length // 3) * 4:
         return ""
     try:
-        found = base64.b64decode(text, validate=True)
+        decoded = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return ""
-    return found.hex() if len(found) == length else ""
+    return decoded.hex() if len(decoded) == length else ""
 
 
 def _links(span: Json) -> tuple[tuple[str, str], ...]:
@@ -213,17 +213,17 @@ def _attributes(node: Json) -> dict[str, str]:
         return {}
     if pairs.__class__ is list:
         try:
-            found = {
+            attributes = {
                 pair["key"]: text
                 if (text := pair["value"].get("stringValue")).__class__ is str
                 else _value(pair["key"], pair["value"])
                 for pair in pairs
             }
-            "".join(found)  # fails where a name is not a text
+            "".join(attributes)  # fails where a name is not a text
         except (AttributeError, KeyError, TypeError):
             pass
         else:
-            return found
+            return attributes
     named = ((pair.get("key"), pair.get("value")) for pair in members(node, "attributes"))
     return {as_word(key, "the name of an attribute"): _value(key, value) for key, value in named}
 
@@ -232,10 +232,10 @@ def _value(key: object, value: object) -> str:
     if value is None:
         return ""
     if not isinstance(value, dict):
-        raise DecodeError(f"the value of {shown(key)} is {shown(value)}, not an object")
+        raise DecodeError(f"the value of {value_text(key)} is {value_text(value)}, not an object")
     for name in _SCALARS:
-        if (found := value.get(name)) is not None:
-            return as_text(found)
+        if (content := value.get(name)) is not None:
+            return as_text(content)
     if value.get("doubleValue") is not None:
         return _double(value["doubleValue"])
     return _json_text(value) if value else ""
@@ -245,18 +245,18 @@ def _double(value: object) -> str:
     try:
         return double_text(float(as_text(value)))
     except (ValueError, OverflowError) as error:
-        raise DecodeError(f"doubleValue {shown(value)} is not a number") from error
+        raise DecodeError(f"doubleValue {value_text(value)} is not a number") from error
 
 
 def _json_text(value: object) -> str:
     """Return a list or a list of pairs as JSON, as the store has it."""
     if not isinstance(value, dict):
         return "null"
-    for name, of in (("arrayValue", "["), ("kvlistValue", "{")):
+    for name, bracket in (("arrayValue", "["), ("kvlistValue", "{")):
         inner = value.get(name)
         if isinstance(inner, dict):
             items = list(members(inner, "values"))
-            if of == "[":
+            if bracket == "[":
                 return f"[{','.join(_json_text(each) for each in items)}]"
             pairs = {as_text(each.get("key")): each.get("value") for each in items}
             ordered = sorted(pairs.items(), key=lambda pair: pair[0].encode())

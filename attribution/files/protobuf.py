@@ -60,11 +60,11 @@ class Bytes:
         Raises:
             DecodeError: there are fewer.
         """
-        found = self.peek(count)
-        if len(found) < count:
+        taken = self.peek(count)
+        if len(taken) < count:
             raise DecodeError(f"a part of {count} bytes at byte {self.position} is cut off")
         self._at += count
-        return found
+        return taken
 
     def skip(self, count: int) -> None:
         """Go past bytes that are not looked at.
@@ -106,10 +106,10 @@ def resources(source: Bytes) -> Iterator[ResourceSpans | DecodeError]:
                 raise DecodeError(f"a resource of {length} bytes at byte {at} is too long")
             body = source.take(length)
             try:
-                found: ResourceSpans | DecodeError = ResourceSpans.FromString(body)
+                resource: ResourceSpans | DecodeError = ResourceSpans.FromString(body)
             except message.DecodeError as error:
-                found = DecodeError(f"not OTLP traces in Protobuf at byte {at} ({error})")
-            yield found
+                resource = DecodeError(f"not OTLP traces in Protobuf at byte {at} ({error})")
+            yield resource
         elif wire == _VARINT and tag >> 3:
             source.varint()
         elif wire in (_FIXED32, _FIXED64) and tag >> 3:

@@ -28,17 +28,17 @@ class Keys:
     parent: Ids
     ranked: list[str]  # the ids by their number, where a file has some that are not 16 digits
 
-    def shown(self, rows: Ints) -> list[str]:
+    def texts(self, rows: Ints) -> list[str]:
         """Return the ids of these rows as the file spells them, with their leading zeros."""
         wanted = self.span[rows].tolist()
         if not self.ranked:
             return [f"{each:016x}" for each in wanted]
         return [self.ranked[each - 1].removesuffix(_SERVER_HALF) for each in wanted]
 
-    def of(self, ids: Sequence[str]) -> Ids:
+    def codes(self, ids: Sequence[str]) -> Ids:
         """Return the numbers of these ids, 0 where no span has one."""
         if self.ranked:
-            rank = {each: at for at, each in enumerate(self.ranked, 1)}
+            rank = {each: index for index, each in enumerate(self.ranked, 1)}
             return np.array([rank.get(each, 0) for each in ids], np.uint64)
         return np.array([_number(each) for each in ids], np.uint64)
 
@@ -55,14 +55,14 @@ def keys_of(collected: Collected, columns: Columns, services: Sequence[str]) -> 
     if not collected.odd_ids and not halves:
         return Keys(columns.number, columns.parent, [])
     odd = list(collected.odd_ids)
-    own = _texts(columns.number, columns.is_odd, odd)
+    texts = _texts(columns.number, columns.is_odd, odd)
     parent = _texts(columns.parent, columns.parent_is_odd, odd)
     if halves:
-        _split(collected, columns, services, halves, own, parent)
-    ranked = sorted({*own, *parent} - {""})
-    rank = {each: at for at, each in enumerate(ranked, 1)} | {"": 0}
+        _split(collected, columns, services, halves, texts, parent)
+    ranked = sorted({*texts, *parent} - {""})
+    rank = {each: index for index, each in enumerate(ranked, 1)} | {"": 0}
     return Keys(
-        np.array([rank[each] for each in own], np.uint64),
+        np.array([rank[each] for each in texts], np.uint64),
         np.array([rank[each] for each in parent], np.uint64),
         ranked,
     )
@@ -118,7 +118,7 @@ def _split(
     columns: Columns,
     services: Sequence[str],
     halves: dict[_Key, tuple[str, str]],
-    own: list[str],
+    texts: list[str],
     parent: list[str],
 ) -> None:
     """Give servers' halves ids of their own, and their children and themselves their parents."""
@@ -129,9 +129,9 @@ def _split(
     for row, (key, above) in enumerate(zip(ours, theirs, strict=True)):
         is_server = kinds[columns.trait[row]] == SERVER and columns.may_be_shared[row]
         if is_server and (trace[row], *key) in halves:
-            parent[row] = own[row]
-            own[row] += _SERVER_HALF
+            parent[row] = texts[row]
+            texts[row] += _SERVER_HALF
             continue
-        found = halves.get((trace[row], *above))
-        if found is not None and not services[origin[row]] == found[0] != found[1]:
+        by_kind = halves.get((trace[row], *above))
+        if by_kind is not None and not services[origin[row]] == by_kind[0] != by_kind[1]:
             parent[row] += _SERVER_HALF

@@ -83,18 +83,18 @@ def members(node: Json, name: str) -> Iterator[Json]:
     Raises:
         DecodeError: it is not a list of objects.
     """
-    found = node.get(name)
-    if found is None:
+    value = node.get(name)
+    if value is None:
         return
-    if not isinstance(found, list):
-        raise DecodeError(f"{name} is {shown(found)}, not a list")
-    for each in found:
+    if not isinstance(value, list):
+        raise DecodeError(f"{name} is {value_text(value)}, not a list")
+    for each in value:
         if not isinstance(each, dict):
-            raise DecodeError(f"{name} holds {shown(each)}, not an object")
+            raise DecodeError(f"{name} holds {value_text(each)}, not an object")
         yield each
 
 
-def shown(value: object) -> str:
+def value_text(value: object) -> str:
     """Return a value of a file as a message names it."""
     return "null" if value is None else repr(as_text(value)[:_SHOWN_MAX])
 
@@ -119,7 +119,7 @@ def as_word(value: object, what: str) -> str:
         DecodeError: it is a list or an object.
     """
     if isinstance(value, list | dict):
-        raise DecodeError(f"{what} is {shown(value)}, not a text")
+        raise DecodeError(f"{what} is {value_text(value)}, not a text")
     return as_text(value)
 
 
@@ -133,7 +133,9 @@ def as_id(value: object, what: str) -> str:
     """
     text = as_word(value, what)
     if not text.strip("0"):
-        raise DecodeError(f"{what} is {shown(value) if text else 'missing'}; an id has a digit")
+        raise DecodeError(
+            f"{what} is {value_text(value) if text else 'missing'}; an id has a digit"
+        )
     return text
 
 
@@ -159,7 +161,7 @@ def as_ns(value: object, unit_ns: int, what: str) -> int:
         if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 40:
             value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise DecodeError(f"{what} is {shown(value)}, not a number")
+        raise DecodeError(f"{what} is {value_text(value)}, not a number")
     # Compared before it is multiplied: 1e999999 is short to write and long to expand.
     if not 0 <= value < TIME_LIMIT_NS:
         raise DecodeError(f"{what} {str(value)[:_SHOWN_MAX]} is out of range")

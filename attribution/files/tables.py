@@ -68,7 +68,7 @@ class Names:
 
     def span_ids(self, rows: Ints) -> list[str]:
         """Return the id of each of these rows."""
-        return self.keys.shown(rows)
+        return self.keys.texts(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,12 +181,12 @@ def _spans(
 
 def _content(columns: Columns, keys: Keys, label: Ints, host: Ints, error_ns: Ints) -> Ids:
     """Return a hash of everything that a span says; the top bit keeps its meaning."""
-    found = columns.content
-    said = (columns.start_ns, columns.end_ns, keys.parent, label, host, error_ns, columns.trait)
-    for values in said:
-        found = (found ^ values.astype(np.uint64)) * _ODD
-        found ^= found >> np.uint64(29)
-    return (columns.content & _TOP) | (found & ~_TOP)
+    content = columns.content
+    traits = (columns.start_ns, columns.end_ns, keys.parent, label, host, error_ns, columns.trait)
+    for values in traits:
+        content = (content ^ values.astype(np.uint64)) * _ODD
+        content ^= content >> np.uint64(29)
+    return (columns.content & _TOP) | (content & ~_TOP)
 
 
 def _hosts(columns: Columns, origins: list[Origin]) -> tuple[Ints, list[str]]:
@@ -205,11 +205,11 @@ def _is_root(collected: Collected, columns: Columns) -> Bools:
     pair = columns.trait.astype(np.int64) * len(collected.origins) + columns.origin
     distinct, at = np.unique(pair, return_inverse=True)
     names = [origin.service for origin in collected.origins]
-    found = [
+    is_root = [
         not services[each // len(names)].isdisjoint(("", names[each % len(names)]))
         for each in distinct.tolist()
     ]
-    return np.array(found, bool)[at]
+    return np.array(is_root, bool)[at]
 
 
 def _tops(spans: Spans, forest: Forest) -> tuple[Bools, Bools]:
@@ -230,16 +230,16 @@ def _tops(spans: Spans, forest: Forest) -> tuple[Bools, Bools]:
 
 
 def _roots(
-    collected: Collected, columns: Columns, names: Names, found: Ints, spans: Spans
+    collected: Collected, columns: Columns, names: Names, root_rows: Ints, spans: Spans
 ) -> tuple[list[_Root], list[_Refused]]:
     """Return the roots among these rows, and why the others are none."""
     roots, refused = [], []
     ids = list(collected.decision_ids)
-    own = columns.decision[found].tolist()
-    times = zip(spans.start_ns[found].tolist(), spans.end_ns[found].tolist(), strict=True)
-    shown = zip(names.trace_ids(found), names.span_ids(found), strict=True)
+    decision_ids = columns.decision[root_rows].tolist()
+    times = zip(spans.start_ns[root_rows].tolist(), spans.end_ns[root_rows].tolist(), strict=True)
+    shown = zip(names.trace_ids(root_rows), names.span_ids(root_rows), strict=True)
     for row, own_id, (start_ns, end_ns), (trace_id, span_id) in zip(
-        found.tolist(), own, times, shown, strict=True
+        root_rows.tolist(), decision_ids, times, shown, strict=True
     ):
         words = collected.root_words.get(row, _NO_WORDS)
         where = f"span {span_id} of trace {trace_id}"
@@ -280,7 +280,7 @@ def _ordered(
         place = int(spans.trace[root.row]), int(spans.span_id[root.row])
         return root.ingress_ns, decision_id(root), *place, root
 
-    return sorted((key(root) for root in roots), key=lambda each: each[:4])
+    return sorted((key(root) for root in roots), key=lambda root_key: root_key[:4])
 
 
 def _root_columns(
@@ -297,31 +297,31 @@ def _root_columns(
         ingress_ns=np.array([ingress_ns for ingress_ns, *_ in ordered], np.int64),
         start_ns=spans.start_ns[rows],
         end_ns=spans.end_ns[rows],
-        **{name: stamps[:, at] for at, name in enumerate(_STAMPS)},
+        **{name: stamps[:, index] for index, name in enumerate(_STAMPS)},
     )
 
 
 def _decisions(collected: Collected, columns: Columns, decision_ids: list[str]) -> Ints:
     """Return the decision that each span names, as roots have it; NONE for none of them."""
-    rank = {each: at for at, each in enumerate(sorted(set(decision_ids)))}
+    rank = {each: index for index, each in enumerate(sorted(set(decision_ids)))}
     codes = [rank.get(each, NONE) for each in collected.decision_ids]
     return np.array(codes, np.int64)[columns.decision]
 
 
 def _links(collected: Collected, keys: Keys, traces: list[str]) -> Links:
-    rank = {trace: at for at, trace in enumerate(traces)}
-    found = collected.links
+    rank = {trace: index for index, trace in enumerate(traces)}
+    links = collected.links
     return Links(
-        row=np.array([row for row, _, _ in found], np.int64),
-        trace=np.array([rank.get(trace, NONE) for _, trace, _ in found], np.int64),
-        span_id=keys.of([to for _, _, to in found]),
+        row=np.array([row for row, _, _ in links], np.int64),
+        trace=np.array([rank.get(trace, NONE) for _, trace, _ in links], np.int64),
+        span_id=keys.codes([to for _, _, to in links]),
     )
 
 
 def _not_first(count: int, first: Ints) -> Ints:
-    found = np.ones(count, np.int64)
-    found[first] = 0
-    return found
+    is_repeat = np.ones(count, np.int64)
+    is_repeat[first] = 0
+    return is_repeat
 
 
 def _ranks(values: list[str], ordered: list[str]) -> Ints:

@@ -93,10 +93,10 @@ class Text:
 
     def peek(self) -> str:
         """Skip white space and return the next character, empty at the end."""
-        found = self._held[self._at : self._at + 1]
-        if found and found not in _SPACE:
+        character = self._held[self._at : self._at + 1]
+        if character and character not in _SPACE:
             self._start = self._at
-            return found
+            return character
         while True:
             self._at = _SPACES.match(self._held, self._at).end()  # type: ignore[union-attr]  # it matches nothing too
             if self._at < len(self._held):
@@ -123,10 +123,10 @@ class Text:
         Raises:
             BrokenError: neither is there.
         """
-        found = self._held[self._at : self._at + 1]
-        if found != "," and found != closing:
-            found = self.peek()
-        if found == ",":
+        character = self._held[self._at : self._at + 1]
+        if character != "," and character != closing:
+            character = self.peek()
+        if character == ",":
             self._at += 1
             return True
         self.take(closing)
@@ -144,7 +144,7 @@ class Text:
         wanted = _WINDOW
         while True:
             try:
-                found, end = _scan(self._held, self._at)
+                value, end = _scan(self._held, self._at)
             except _FAILURES as error:
                 if not self._is_cut(error):
                     return self._scanned_anyhow()
@@ -152,7 +152,7 @@ class Text:
             # A number at the end of what is held may go on behind it.
             if end and (end < len(self._held) or self._is_end):
                 self._at = end
-                return found
+                return value
             wanted = max(wanted, 2 * (len(self._held) - self._at))
             if wanted > 2 * _VALUE_MAX:
                 raise self.broken(f"not JSON: one value is longer than {_VALUE_MAX} characters")
@@ -175,7 +175,7 @@ class Text:
             BrokenError: it is not JSON.
         """
         try:
-            found, self._at = _scan_any(self._held, self._at)
+            value, self._at = _scan_any(self._held, self._at)
         except RecursionError as error:
             raise self.broken("not JSON: nested too deeply") from error
         except StopIteration as error:
@@ -183,7 +183,7 @@ class Text:
         except json.JSONDecodeError as error:
             at = len(self._held) if error.msg.startswith("Unterminated string") else error.pos
             raise self.broken(self._reason(at, error.msg)) from error
-        return found
+        return value
 
     def _reason(self, at: int, why: str) -> str:
         if at >= len(self._held):
@@ -198,15 +198,15 @@ class Text:
         Raises:
             BrokenError: its end cannot be found.
         """
-        held, at = self._held, self._at
-        if held[at : at + 1] == "{":
+        text, at = self._held, self._at
+        if text[at : at + 1] == "{":
             try:
-                found, end = _scan(held, at)
+                value, end = _scan(text, at)
             except _FAILURES:
                 end = 0
             if end:
                 self._start, self._at = at, end
-                return found
+                return value
         try:
             return self.value()
         except BrokenError as error:
@@ -245,7 +245,7 @@ class Text:
         look = self._held[self._at : self._at + _LOOK]
         while "\n" not in look and not _MANY.search(look):
             try:
-                found, end = _scan(self._held, self._at)
+                value, end = _scan(self._held, self._at)
             except _FAILURES as error:
                 is_short = len(self._held) - self._at < _WINDOW
                 if is_short and self._is_cut(error) and self._more(_WINDOW):
@@ -254,15 +254,15 @@ class Text:
             if self._held.find("\n", self._at, end) >= 0:
                 break
             self._at = end
-            return found
+            return value
         return Pending(self)
 
     def broken(self, why: str) -> BrokenError:
         """Return the error of what is not JSON here, with the traces that the rest names."""
         stop = self._held.find("\n", self._at)
         stop = len(self._held) if stop < 0 else stop
-        found = set(_TRACE_ID.findall(self._held, self._at, min(stop, self._at + _WINDOW)))
-        return BrokenError(why, tuple(sorted(found)))
+        trace_ids = set(_TRACE_ID.findall(self._held, self._at, min(stop, self._at + _WINDOW)))
+        return BrokenError(why, tuple(sorted(trace_ids)))
 
     def resume(self, line: int) -> None:
         """Go on with the next line that begins a document, or at the end.
@@ -275,9 +275,9 @@ class Text:
         if is_begin and self._held[self._at : self._at + 1] in ("{", "["):
             return
         while True:
-            found = _NEXT_DOCUMENT.search(self._held, self._at)
-            if found:
-                self._at = self._start = found.end()
+            match = _NEXT_DOCUMENT.search(self._held, self._at)
+            if match:
+                self._at = self._start = match.end()
                 return
             self._at = max(self._at, len(self._held) - 1)
             if not self._more(_WINDOW):
@@ -322,10 +322,10 @@ class Pending:
         """Yield what a list holds."""
         text = self._text
         for _ in self._places("]"):
-            found = text.part()
-            yield found
-            if isinstance(found, Pending):
-                found.skip()
+            part = text.part()
+            yield part
+            if isinstance(part, Pending):
+                part.skip()
 
     def leaves(self) -> Iterator[Any]:
         """Yield what a list holds; each is whole or Malformed, and never Pending."""
@@ -340,10 +340,10 @@ class Pending:
                 raise text.broken("not JSON: the name of a field is missing")
             name = text.value()
             text.take(":")
-            found = text.part()
-            yield name, found
-            if isinstance(found, Pending):
-                found.skip()
+            part = text.part()
+            yield name, part
+            if isinstance(part, Pending):
+                part.skip()
 
     def skip(self) -> None:
         """Go past what was not read of it."""

@@ -18,7 +18,7 @@ from attribution.files.span import (
     as_word,
     check_times,
     kind_of,
-    shown,
+    value_text,
 )
 from collector.core.errors import DecodeError
 
@@ -59,9 +59,9 @@ def span_of(span: Json) -> FileSpan:
 
 
 def _object(span: Json, name: str) -> Json:
-    found = span.get(name)
-    if found is None:
+    value = span.get(name)
+    if value is None:
         return {}
-    if not isinstance(found, dict):
-        raise DecodeError(f"{name} is {shown(found)}, not an object")
-    return found
+    if not isinstance(value, dict):
+        raise DecodeError(f"{name} is {value_text(value)}, not an object")
+    return value

@@ -56,7 +56,7 @@ def compare_options(
             Compared(
                 name=option.name,
                 basis=str(evidence.basis),
-                told=_told(evidence),
+                told=_evidence_text(evidence),
                 gain_usd_per_quarter=option.gain,
                 values=present_values(option, rate),
                 draws=own,
@@ -69,7 +69,7 @@ def compare_options(
     return Comparison(rate, years, rows, max(0.0, nothing))
 
 
-def _told(evidence: Evidence) -> str:
+def _evidence_text(evidence: Evidence) -> str:
     """Return what a gain rests on, and from how little it was scaled up."""
     scaled = ""
     if evidence.replayed is not None:
@@ -80,8 +80,8 @@ def _told(evidence: Evidence) -> str:
         )
     if evidence.reason:
         missing = evidence.decisions_missing
-        told = f"; {missing:,} more decisions are needed" if missing else ""
-        return f"{evidence.reason}{told}{scaled}"
+        missing_text = f"; {missing:,} more decisions are needed" if missing else ""
+        return f"{evidence.reason}{missing_text}{scaled}"
     if evidence.replayed is not None:
         return f"{evidence.replayed.slope}{scaled}"
     return evidence.source or "stated in the file, without a source"

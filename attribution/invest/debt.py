@@ -105,14 +105,14 @@ def ledger(items: Sequence[Item], worth: Worth, rate: Decimal, quarters: int) ->
     """Return every item, first what brings the most for a dollar of mending, last the unknown."""
     priced = [price(item, worth, rate, quarters) for item in items]
 
-    def place(each: Priced) -> tuple[bool, Decimal, bool, Decimal, str]:
-        ratio, loss = each.npv_per_fix_usd, each.loss_usd_per_year
+    def place(item: Priced) -> tuple[bool, Decimal, bool, Decimal, str]:
+        ratio, loss = item.npv_per_fix_usd, item.loss_usd_per_year
         return (
             ratio is None,
             -(ratio or Decimal(0)),
             loss is None,
             -(loss.median if loss else Decimal(0)),
-            each.item.id,
+            item.item.id,
         )
 
     return sorted(priced, key=place)

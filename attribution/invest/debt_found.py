@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 from attribution.core.slo import wilson
 from attribution.invest.debt import Item
 from attribution.invest.runtimes import READ_ON, end_of_life
-from collector.core.clock import NS_PER_DAY
+from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.times import utc_day
 
 # Fewer lookups than that say little, and cost little.
 _LOOKUPS_MIN = 1_000
@@ -79,7 +80,7 @@ def old_runtimes(seen: Sequence[RuntimeSeen], now_ns: int) -> list[Item]:
     newest: dict[str, int] = {}
     for each in seen:
         newest[each.service] = max(newest.get(each.service, 0), each.last_ns)
-    today = datetime.fromtimestamp(now_ns // 10**9, UTC).date()
+    today = datetime.fromtimestamp(now_ns // NS_PER_S, UTC).date()
     found = []
     for each in seen:
         # A day after the last of them a service has been moved on.
@@ -102,7 +103,7 @@ def old_runtimes(seen: Sequence[RuntimeSeen], now_ns: int) -> list[Item]:
                     "source": end.source,
                     "source_read_on": str(READ_ON),
                     "spans": each.spans,
-                    "last_seen": _day(each.last_ns),
+                    "last_seen": utc_day(each.last_ns),
                 },
             )
         )
@@ -123,13 +124,13 @@ def unknown_runtimes(seen: Sequence[RuntimeSeen]) -> list[str]:
 
 def stale_flags(seen: Sequence[FlagSeen], days_min: int, now_ns: int) -> list[Item]:
     """Return the flags that are still asked for and have given one answer all the time."""
-    found = []
+    items = []
     for each in seen:
         days = (each.last_ns - each.first_ns) / NS_PER_DAY
         is_asked = each.last_ns >= now_ns - NS_PER_DAY
         if len(each.variants) != 1 or not each.variants[0] or days < days_min or not is_asked:
             continue
-        found.append(
+        items.append(
             Item(
                 id=f"flag/{each.flag}",
                 kind="stale flag",
@@ -140,16 +141,16 @@ def stale_flags(seen: Sequence[FlagSeen], days_min: int, now_ns: int) -> list[It
                     "days": round(days, 1),
                     "evaluations": each.evaluations,
                     "services": list(each.services),
-                    "last_seen": _day(each.last_ns),
+                    "last_seen": utc_day(each.last_ns),
                 },
             )
         )
-    return found
+    return items
 
 
 def useless_caches(seen: Sequence[CacheSeen], days_min: int, now_ns: int) -> list[Item]:
     """Return the caches that are written and never read, never hit, or no longer called."""
-    found = []
+    items = []
     for each in seen:
         days = (each.last_ns - each.first_ns) / NS_PER_DAY
         silent = (now_ns - each.last_ns) / NS_PER_DAY
@@ -161,7 +162,7 @@ def useless_caches(seen: Sequence[CacheSeen], days_min: int, now_ns: int) -> lis
             what = f"cache {each.cache} hit {each.hits} times of {each.lookups}"
         else:
             continue
-        found.append(
+        items.append(
             Item(
                 id=f"cache/{each.cache}",
                 kind="unused cache",
@@ -173,12 +174,12 @@ def useless_caches(seen: Sequence[CacheSeen], days_min: int, now_ns: int) -> lis
                     "others": each.others,
                     "lookups": each.lookups,
                     "hits": each.hits,
-                    "first_seen": _day(each.first_ns),
-                    "last_seen": _day(each.last_ns),
+                    "first_seen": utc_day(each.first_ns),
+                    "last_seen": utc_day(each.last_ns),
                 },
             )
         )
-    return found
+    return items
 
 
 def resource_names(cache: str) -> list[str]:
@@ -198,11 +199,6 @@ def billed_for(names: Sequence[str], bills: Mapping[str, object]) -> list[str]:
             resource == name or resource.endswith((f":{name}", f"/{name}")) for name in names
         )
     ]  # fmt: skip
-
-
-def _day(ns: int) -> str:
-    told: date = datetime.fromtimestamp(ns // 10**9, UTC).date()
-    return str(told)
 
 
 def _once(items: Sequence[Item]) -> list[Item]:

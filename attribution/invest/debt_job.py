@@ -32,8 +32,7 @@ from attribution.invest.runtimes import READ_ON
 from attribution.jobs.observed import Observed, read_observed
 from attribution.read.reader import Reader
 from attribution.vram.job import VramJob
-from attribution.vram.ranking import SECONDS_A_YEAR
-from collector.core.clock import NS_PER_DAY
+from collector.core.clock import NS_PER_DAY, NS_PER_S, S_PER_YEAR
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.core.sql import sql
@@ -73,7 +72,7 @@ class DebtJob:
         self._reader = Reader(store, AttributesConfig())
 
     def ledger(
-        self, told: InvestFile, window: Selection, days_min: int, *, annualise: bool = False
+        self, invest_file: InvestFile, window: Selection, days_min: int, *, annualise: bool = False
     ) -> Debt:
         """Return the ledger of a window.
 
@@ -90,14 +89,14 @@ class DebtJob:
         found += stale_flags(flags_seen(observed["flag"]), days_min, window.to_ns)
         caches = useless_caches(caches_seen(observed["cache"]), days_min, window.to_ns)
         found += self._billed(caches, window)
-        items = joined(found, told.debt)
-        priced = ledger(items, worth, told.invest.rate, told.invest.quarters)
+        items = joined(found, invest_file.debt)
+        priced = ledger(items, worth, invest_file.invest.rate, invest_file.invest.quarters)
         return Debt(
             from_ns=window.from_ns,
             to_ns=window.to_ns,
             days_min=days_min,
-            rate=told.invest.rate,
-            years=told.invest.years,
+            rate=invest_file.invest.rate,
+            years=invest_file.invest.years,
             worth=worth,
             items=priced,
             loss_usd_per_year=in_all(priced, worth),
@@ -108,7 +107,7 @@ class DebtJob:
 
     def _worth(self, window: Selection, *, annualise: bool) -> Worth:
         try:
-            model = self._vram.made(window, "action", annualise=annualise)
+            model = self._vram.compute(window, "action", annualise=annualise)
         except InputError as error:
             return Worth(None, None, "prior", str(error))
         lineage, groups = model["lineage"], model["groups"]
@@ -118,7 +117,7 @@ class DebtJob:
         if not lineage["is_annualised"]:
             return Worth(None, None, basis, lineage["annualised"])
         # As if the low ends of all groups came together, which is the widest that they can be.
-        erv = _summed([each["erv_usd_per_s"] for each in groups], SECONDS_A_YEAR)
+        erv = _summed([each["erv_usd_per_s"] for each in groups], S_PER_YEAR)
         per_ms = _summed([each["marginal_usd_per_ms_year"] for each in groups], 1)
         return Worth(erv, per_ms, basis, f"{lineage['slope']}; {lineage['annualised']}")
 
@@ -128,19 +127,19 @@ class DebtJob:
             return []
         bills = Bills(self._config, self._store, window)
         by_resource = {each.name: each for each in bills.by("resource")}
-        found = []
+        items = []
         for item in caches:
             name = item.id.removeprefix("cache/")
             burden, bases, missing = Burden(), [], []
             evidence = dict(item.evidence)
             resources = billed_for(resource_names(name), by_resource)
             amounts = [by_resource[each].effective for each in resources]
-            known = [each for each in amounts if each is not None]
-            if len(known) < len(amounts):
+            billed = [each for each in amounts if each is not None]
+            if len(billed) < len(amounts):
                 missing.append("what it costs to run: its bill is in a currency without a rate")
-            elif known and bills.covered_ns:
-                spent = sum(known, Decimal(0))
-                a_year = cents(spent * SECONDS_A_YEAR * 10**9 / bills.covered_ns)
+            elif billed and bills.covered_ns:
+                spent = sum(billed, Decimal(0))
+                a_year = cents(spent * S_PER_YEAR * NS_PER_S / bills.covered_ns)
                 burden = replace(burden, run_usd_per_year=Range.exactly(a_year))
                 bases.append("bill")
                 evidence |= {"resources": resources, "billed_days": bills.covered_ns / NS_PER_DAY}
@@ -151,7 +150,7 @@ class DebtJob:
                 evidence["drag_ms"] = float(drag_ms)
                 if drag_ms:
                     burden = replace(burden, drag_ms=Range.exactly(drag_ms))
-            found.append(
+            items.append(
                 replace(
                     item,
                     evidence=evidence,
@@ -160,7 +159,7 @@ class DebtJob:
                     missing=tuple(missing),
                 )
             )
-        return found
+        return items
 
     def _drag_ms(self, cache: str, window: Selection) -> Decimal:
         """Return the time on the critical path that lookups take of the mean decision."""
@@ -181,17 +180,20 @@ def runtimes_seen(observed: Sequence[Observed]) -> list[RuntimeSeen]:
     """Return the runtimes of each service, last seen last."""
     seen = [
         RuntimeSeen(
-            each.service,
-            each.name,
-            each.variant,
-            each.detail,
-            each.count,
-            each.first_ns,
-            each.last_ns,
+            runtime.service,
+            runtime.name,
+            runtime.variant,
+            runtime.detail,
+            runtime.count,
+            runtime.first_ns,
+            runtime.last_ns,
         )
-        for each in observed
+        for runtime in observed
     ]
-    return sorted(seen, key=lambda each: (each.service, each.last_ns, each.runtime, each.version))
+    return sorted(
+        seen,
+        key=lambda runtime: (runtime.service, runtime.last_ns, runtime.runtime, runtime.version),
+    )
 
 
 def flags_seen(observed: Sequence[Observed]) -> list[FlagSeen]:
@@ -199,51 +201,51 @@ def flags_seen(observed: Sequence[Observed]) -> list[FlagSeen]:
     return [
         FlagSeen(
             flag,
-            sorted({variant for each in own for variant in each.variants})[:_VARIANTS_MAX],
-            sorted({each.service for each in own})[:_SERVICES_MAX],
-            sum(each.count for each in own),
-            min(each.first_ns for each in own),
-            max(each.last_ns for each in own),
+            sorted({variant for each in rows for variant in each.variants})[:_VARIANTS_MAX],
+            sorted({each.service for each in rows})[:_SERVICES_MAX],
+            sum(each.count for each in rows),
+            min(each.first_ns for each in rows),
+            max(each.last_ns for each in rows),
         )
-        for flag, own in _by_name(observed)
+        for flag, rows in _by_name(observed)
     ]
 
 
 def caches_seen(observed: Sequence[Observed]) -> list[CacheSeen]:
     """Return the caches; a call that says whether it hit is a lookup, and reads."""
-    found = []
-    for cache, own in _by_name(observed):
-        calls = sum(each.count for each in own)
-        reads = sum(each.count for each in own if each.detail or each.variant in READS)
-        writes = sum(each.count for each in own if not each.detail and each.variant in WRITES)
-        found.append(
+    cache_seens = []
+    for cache, rows in _by_name(observed):
+        calls = sum(each.count for each in rows)
+        reads = sum(each.count for each in rows if each.detail or each.variant in READS)
+        writes = sum(each.count for each in rows if not each.detail and each.variant in WRITES)
+        cache_seens.append(
             CacheSeen(
                 cache,
                 reads,
                 writes,
                 calls - reads - writes,
-                sum(each.count for each in own if each.detail in ("hit", "miss")),
-                sum(each.count for each in own if each.detail == "hit"),
-                min(each.first_ns for each in own),
-                max(each.last_ns for each in own),
+                sum(each.count for each in rows if each.detail in ("hit", "miss")),
+                sum(each.count for each in rows if each.detail == "hit"),
+                min(each.first_ns for each in rows),
+                max(each.last_ns for each in rows),
             )
         )
-    return found
+    return cache_seens
 
 
 def _by_name(observed: Sequence[Observed]) -> list[tuple[str, list[Observed]]]:
-    found: dict[str, list[Observed]] = {}
+    by_name: dict[str, list[Observed]] = {}
     for each in observed:
-        found.setdefault(each.name, []).append(each)
-    return sorted(found.items())
+        by_name.setdefault(each.name, []).append(each)
+    return sorted(by_name.items())
 
 
-def joined(found: Sequence[Item], entries: Sequence[DebtEntry]) -> list[Item]:
+def joined(items: Sequence[Item], entries: Sequence[DebtEntry]) -> list[Item]:
     """Put the entries of a file to what telemetry found, by id; the others stand alone."""
-    by_id: dict[str, Item] = {each.id: each for each in found}
+    by_id: dict[str, Item] = {each.id: each for each in items}
     for entry in entries:
         source = entry.source or "the file, without a source"
-        own = entry.burden()
+        burden = entry.burden()
         item = by_id.get(entry.id)
         if item is None:
             item = Item(
@@ -252,7 +254,7 @@ def joined(found: Sequence[Item], entries: Sequence[DebtEntry]) -> list[Item]:
                 what=entry.what or entry.id,
                 found_by="file",
                 evidence={"source": source},
-                burden=own,
+                burden=burden,
                 bases=("stated",),
             )
         else:
@@ -260,23 +262,23 @@ def joined(found: Sequence[Item], entries: Sequence[DebtEntry]) -> list[Item]:
                 item,
                 found_by="telemetry and file",
                 evidence={**item.evidence, "source_of_amounts": source},
-                burden=_over(item.burden, own),
+                burden=_over(item.burden, burden),
                 bases=tuple(sorted({*item.bases, "stated"})),
                 # Whoever says what running it costs need not be billed for it.
-                missing=item.missing if own.run_usd_per_year is None else (),
+                missing=item.missing if burden.run_usd_per_year is None else (),
             )
         by_id[entry.id] = item
     return list(by_id.values())
 
 
-def _over(found: Burden, stated: Burden) -> Burden:
+def _over(measured: Burden, stated: Burden) -> Burden:
     """Return what is found, where nothing else is stated."""
     given: Mapping[str, Range] = {
         name: getattr(stated, name)
         for name in Burden.__dataclass_fields__
         if getattr(stated, name) is not None
     }
-    return replace(found, **given)
+    return replace(measured, **given)
 
 
 def _summed(bands: Sequence[Mapping[str, float]], factor: int) -> Range:

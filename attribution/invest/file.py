@@ -203,11 +203,11 @@ class InvestFile(Section):
 
     def chosen(self, name: str) -> OptionEntry:
         """Return an option by name, or the only one. Raises InputError where that is none."""
-        found = [each for each in self.options if name in ("", each.name)]
-        if len(found) != 1:
+        options = [each for each in self.options if name in ("", each.name)]
+        if len(options) != 1:
             names = ", ".join(each.name for each in self.options) or "none"
             raise InputError(f"option {name!r} names no single option; options: {names}")
-        return found[0]
+        return options[0]
 
 
 def parse_invest(name: str, text: str) -> InvestFile:

@@ -19,12 +19,12 @@ from typing import Any
 
 from attribution.core.money import currency
 from attribution.invest.npv import Driver, Option, Range, cents, factors, product
-from collector.core.clock import NS_PER_DAY
+from collector.core.clock import NS_PER_DAY, NS_PER_S, S_PER_YEAR
 from collector.core.errors import InputError
 
 VERSION = 4
 # Of 365.25 days.
-QUARTER_NS = 31_557_600 * 10**9 // 4
+QUARTER_NS = S_PER_YEAR * NS_PER_S // 4
 
 
 class Basis(StrEnum):
@@ -144,21 +144,21 @@ def _refusal(evidence: Evidence, demand: Demand) -> str:
     """Return why nothing is ruled, empty where the evidence is enough."""
     if evidence.basis not in (Basis.ESTIMATE, Basis.EXPERIMENT) or evidence.reason:
         missing = evidence.decisions_missing
-        told = f"; {missing:,} more decisions are needed" if missing else ""
+        missing_text = f"; {missing:,} more decisions are needed" if missing else ""
         why = evidence.reason or f"the gain rests on {evidence.basis}, which proves no cause"
-        return f"{why}{told}"
+        return f"{why}{missing_text}"
     if evidence.basis is Basis.EXPERIMENT and evidence.experiment_decisions is None:
         return (
             f"nobody recomputed experiment {evidence.source[:80]!r}; name a registered one in "
             "source, and ask the service, not --offline"
         )
-    found = evidence.replayed
-    if found is not None and found.days_seen < demand.days_min:
+    replayed = evidence.replayed
+    if replayed is not None and replayed.days_seen < demand.days_min:
         return (
-            f"the gain is scaled to a quarter from {found.days_seen:.3g} days of decisions; "
+            f"the gain is scaled to a quarter from {replayed.days_seen:.3g} days of decisions; "
             f"{demand.days_min} are asked for: give a --window with decisions on as many days"
         )
-    if found is None and not evidence.source:
+    if replayed is None and not evidence.source:
         return (
             f"the file says that the gain rests on an {evidence.basis}, and not where that is "
             "written down; say so in source"
@@ -198,7 +198,7 @@ def document(option: Option, evidence: Evidence, demand: Demand, at: str) -> dic
             "decisions_missing": evidence.decisions_missing,
             "source": evidence.source,
             "experiment_decisions": evidence.experiment_decisions,
-            "replayed": _told(evidence.replayed),
+            "replayed": _replayed_fields(evidence.replayed),
         },
         "demand": {
             "rate": str(demand.rate),
@@ -216,16 +216,16 @@ def document(option: Option, evidence: Evidence, demand: Demand, at: str) -> dic
     }
 
 
-def reproduce(told: dict[str, Any]) -> dict[str, Any]:
+def reproduce(verdict: dict[str, Any]) -> dict[str, Any]:
     """Work a verdict out again from its own inputs; it is true where this equals it.
 
     Raises:
         ValueError: it is no verdict of ours.
     """
     try:
-        if told["version"] != VERSION:
-            raise ValueError(f"a verdict of version {told['version']}, {VERSION} is known")
-        option, evidence, demand = told["option"], told["evidence"], told["demand"]
+        if verdict["version"] != VERSION:
+            raise ValueError(f"a verdict of version {verdict['version']}, {VERSION} is known")
+        option, evidence, demand = verdict["option"], verdict["evidence"], verdict["demand"]
         replayed = _read(evidence["replayed"])
         drivers = tuple(Driver(each["name"], _parsed(each)) for each in option["gain_drivers"])
         if replayed is not None:
@@ -259,23 +259,23 @@ def reproduce(told: dict[str, Any]) -> dict[str, Any]:
                 probability=Decimal(demand["probability"]),
                 days_min=demand["days_min"],
             ),
-            told["at"],
+            verdict["at"],
         )
     except (KeyError, TypeError, AttributeError, ArithmeticError, InputError) as error:
         raise ValueError(f"it is no verdict: {error!r}") from error
 
 
-def canonical(told: dict[str, Any]) -> bytes:
+def canonical(verdict: dict[str, Any]) -> bytes:
     """Return the bytes of a verdict that are signed: sorted, without spaces, UTF-8."""
-    return json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(verdict, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def digest(told: dict[str, Any]) -> str:
+def digest(verdict: dict[str, Any]) -> str:
     """Return the SHA-256 of a verdict, which names it."""
-    return hashlib.sha256(canonical(told)).hexdigest()
+    return hashlib.sha256(canonical(verdict)).hexdigest()
 
 
-def _told(replayed: Replayed | None) -> dict[str, Any] | None:
+def _replayed_fields(replayed: Replayed | None) -> dict[str, Any] | None:
     if replayed is None:
         return None
     return {
@@ -291,29 +291,29 @@ def _told(replayed: Replayed | None) -> dict[str, Any] | None:
     } | ({} if replayed.days is None else {"days": replayed.days})
 
 
-def _read(told: dict[str, Any] | None) -> Replayed | None:
-    if told is None:
+def _read(fields: dict[str, Any] | None) -> Replayed | None:
+    if fields is None:
         return None
     return Replayed(
-        told["from_ns"],
-        told["to_ns"],
-        tuple(told["saves"].items()),
-        told["decisions"],
-        told["replayed"],
-        told["unvalued"],
-        _parsed(told["saved_usd"]),
-        tuple(told["bases"]),
-        told["slope"],
-        told.get("days"),
+        fields["from_ns"],
+        fields["to_ns"],
+        tuple(fields["saves"].items()),
+        fields["decisions"],
+        fields["replayed"],
+        fields["unvalued"],
+        _parsed(fields["saved_usd"]),
+        tuple(fields["bases"]),
+        fields["slope"],
+        fields.get("days"),
     )
 
 
-def _range(each: Range) -> dict[str, str]:
-    return {"low": str(each.low), "median": str(each.median), "high": str(each.high)}
+def _range(bounds: Range) -> dict[str, str]:
+    return {"low": str(bounds.low), "median": str(bounds.median), "high": str(bounds.high)}
 
 
-def _parsed(each: dict[str, str]) -> Range:
-    return Range(*(Decimal(each[name]) for name in ("low", "median", "high")))
+def _parsed(fields: dict[str, str]) -> Range:
+    return Range(*(Decimal(fields[name]) for name in ("low", "median", "high")))
 
 
 def _text(value: Decimal | None) -> str | None:

@@ -72,27 +72,32 @@ class InvestJob:
         self._experiments = ExperimentJob(config, store)
         self._reader = Reader(store, AttributesConfig())
 
-    def compare(self, told: InvestFile, selection: Selection) -> Comparison:
+    def compare(self, invest_file: InvestFile, selection: Selection) -> Comparison:
         """Compare the options of a file; what one saves is replayed on the selection."""
-        options = [self.option(each, told, selection) for each in told.options]
-        invest = told.invest
+        options = [self.option(each, invest_file, selection) for each in invest_file.options]
+        invest = invest_file.invest
         return compare_options(options, invest.rate, invest.years, invest.seed)
 
     def judge(
-        self, told: InvestFile, name: str, selection: Selection, at: tuple[int, str], actor: str
+        self,
+        invest_file: InvestFile,
+        name: str,
+        selection: Selection,
+        at: tuple[int, str],
+        actor: str,
     ) -> StoredVerdict:
         """Rule on one option and keep the verdict.
 
         Args:
-            told: the file.
+            invest_file: the file.
             name: of the option; "" is the only one.
             selection: what its gain is replayed on.
             at: now, in ns and as ISO 8601.
             actor: who asked.
         """
-        option, evidence = self.option(told.chosen(name), told, selection)
+        option, evidence = self.option(invest_file.chosen(name), invest_file, selection)
         evidence = self._held_now(evidence, at[0])
-        ruled = document(option, evidence, told.invest.demand(), at[1])
+        ruled = document(option, evidence, invest_file.invest.demand(), at[1])
         verdict = ruled["verdict"]
         row = StoredVerdict(
             judged_ns=at[0],
@@ -117,26 +122,26 @@ class InvestJob:
 
     def verdicts(self, sha256: str = "") -> list[StoredVerdict]:
         """Return every verdict, or those whose name begins so, the newest first."""
-        found = self._store.client().query(_SQL, parameters={"sha256": sha256}).result_rows
+        rows = self._store.client().query(_SQL, parameters={"sha256": sha256}).result_rows
         return [
             StoredVerdict(
                 judged_ns=row[0], sha256=row[1], option=row[2], ruling=row[3], gain_low_usd=row[4],
                 cost_usd=row[5], document=json.loads(row[6]), signature=row[7] or None,
                 public_key=row[8] or None, actor=row[9],
             )
-            for row in found
+            for row in rows
         ]  # fmt: skip
 
     def verdict(self, sha256: str) -> StoredVerdict:
         """Return one by the beginning of its name. Raises InputError where that is not one."""
-        found = self.verdicts(sha256)
-        if len(found) != 1 or not sha256:
-            kind = InputError if found else NotFoundError
+        verdicts = self.verdicts(sha256)
+        if len(verdicts) != 1 or not sha256:
+            kind = InputError if verdicts else NotFoundError
             raise kind(
-                f"{len(found)} verdicts begin with {sha256[:64]!r}; `millworth vram verdicts` "
+                f"{len(verdicts)} verdicts begin with {sha256[:64]!r}; `millworth vram verdicts` "
                 "lists them"
             )
-        return found[0]
+        return verdicts[0]
 
     def replay_again(self, ruled: dict[str, Any]) -> list[str]:
         """Replay what a verdict was replayed on; return what differs, a line each."""
@@ -164,15 +169,15 @@ class InvestJob:
         return wrong
 
     def option(
-        self, entry: OptionEntry, told: InvestFile, selection: Selection
+        self, entry: OptionEntry, invest_file: InvestFile, selection: Selection
     ) -> tuple[Option, Evidence]:
         """Return an option and what its gain rests on."""
         try:
-            stated = entry.stated(told.invest.quarters)
+            stated = entry.stated(invest_file.invest.quarters)
         except ValueError as error:
             raise InputError(f"option {error}") from error
         if stated is None:
-            return self._replayed(entry, selection, told.invest.quarters)
+            return self._replayed(entry, selection, invest_file.invest.quarters)
         return stated, self._claimed(stated, entry, selection)
 
     def _claimed(self, option: Option, entry: OptionEntry, selection: Selection) -> Evidence:
@@ -204,14 +209,16 @@ class InvestJob:
         self, entry: OptionEntry, selection: Selection, quarters: int
     ) -> tuple[Option, Evidence]:
         evidence, slope = self._slope(entry, selection.to_ns)
-        found = self._analyst.what_if(selection, entry.changes(), "class", signed=True, slope=slope)
-        money = found.money
+        answer = self._analyst.what_if(
+            selection, entry.changes(), "class", signed=True, slope=slope
+        )
+        money = answer.money
         if money is None:
-            reason = f"{found.no_money}; import outcomes, or widen the window"
+            reason = f"{answer.no_money}; import outcomes, or widen the window"
             return entry.option(quarters, Range.exactly(Decimal(0))), replace(
                 evidence, basis=Basis.OBSERVATIONAL, reason=reason
             )
-        replayed = _replayed_of(found, money, selection, entry, self._days(selection))
+        replayed = _replayed_of(answer, money, selection, entry, self._days(selection))
         gain = replayed.quarterly()
         option = entry.option(quarters, gain, (Driver(SLOPE_DRIVER, gain),))
         return option, replace(evidence, replayed=replayed)
@@ -241,11 +248,11 @@ class InvestJob:
             return replace(self._in_force(at_ns), source=entry.source), None
         claimed = Evidence(Basis.EXPERIMENT, source=entry.source)
         try:
-            found = self._experiments.report(entry.source, at_ns)
+            report = self._experiments.report(entry.source, at_ns)
         except InputError as error:
             return replace(claimed, reason=str(error)), None
-        estimate, stop = found.estimate, found.experiment.stop_reason
-        if found.experiment.is_disproved or found.measured.sample_ratio.is_wrong:
+        estimate, stop = report.estimate, report.experiment.stop_reason
+        if report.experiment.is_disproved or report.measured.sample_ratio.is_wrong:
             why = "decisions did not fall into its arms as registered"
         elif estimate.status is not Status.IDENTIFIED:
             why = estimate.reason
@@ -284,14 +291,14 @@ class InvestJob:
 
 
 def _replayed_of(
-    found: WhatIfAnswer, money: Money, selection: Selection, entry: OptionEntry, days: int
+    answer: WhatIfAnswer, money: Money, selection: Selection, entry: OptionEntry, days: int
 ) -> Replayed:
     return Replayed(
         from_ns=selection.from_ns,
         to_ns=selection.to_ns,
         saves=tuple(entry.saves.items()),
-        decisions=found.decisions,
-        replayed=found.replayed,
+        decisions=answer.decisions,
+        replayed=answer.replayed,
         unvalued=money.unvalued,
         saved=Range(money.low_usd, money.usd, money.high_usd),
         bases=tuple(money.bases),

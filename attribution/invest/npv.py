@@ -164,8 +164,8 @@ def product(parts: Sequence[Range]) -> Range:
                 edge += share * median * (sign * squares.sqrt()).exp()
             if share < 1:
                 squares = Decimal(0)
-                for at, each in enumerate(parts):
-                    others = [other.median for other in (*parts[:at], *parts[at + 1 :])]
+                for index, each in enumerate(parts):
+                    others = [other.median for other in (*parts[:index], *parts[index + 1 :])]
                     alone = getattr(each, name) - each.median
                     squares += (math.prod(others, start=Decimal(1)) * alone) ** 2
                 edge += (1 - share) * (median + sign * squares.sqrt())
@@ -227,8 +227,10 @@ def tornado(option: Option, rate: Decimal) -> list[Swing]:
     inputs = [("capex", 0, option.capex), ("opex", 1, option.opex)]
     if not option.drivers:
         inputs.append(("gain", 2, option.gain))
-    for at, driver in enumerate(option.drivers):
-        others = [each.amount.median for each in (*option.drivers[:at], *option.drivers[at + 1 :])]
+    for index, driver in enumerate(option.drivers):
+        others = [
+            each.amount.median for each in (*option.drivers[:index], *option.drivers[index + 1 :])
+        ]
         inputs.append((driver.name, 2, _times(driver.amount, math.prod(others, start=Decimal(1)))))
     swings = []
     for name, place, each in inputs:
@@ -255,10 +257,10 @@ def draws(
     """
     worlds = [_npv_draws(option, rate, count, seed) for option in options]
     best = np.max([np.zeros(count), *worlds], axis=0)
-    found = []
+    draws = []
     for npv in worlds:
         p5, p50, p95 = np.quantile(npv, [0.05, 0.5, 0.95])
-        found.append(
+        draws.append(
             Draws(
                 count=count,
                 mean=cents(Decimal(float(npv.mean()))),
@@ -269,13 +271,13 @@ def draws(
                 best_ratio=float(((npv >= best) & (npv > 0)).mean()),
             )
         )
-    return found
+    return draws
 
 
 def _npv_draws(option: Option, rate: Decimal, count: int, seed: int) -> Floats:
     def normal(name: str) -> Floats:
-        own = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())
-        return np.random.default_rng([seed, own]).standard_normal(count)
+        name_seed = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())
+        return np.random.default_rng([seed, name_seed]).standard_normal(count)
 
     gain_factor, opex_factor = factors(option, rate)
     if option.drivers:

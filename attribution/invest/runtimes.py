@@ -40,13 +40,15 @@ def end_of_life(name: str, version: str, language: str = "") -> EndOfLife | None
     if runtime not in _TOLD or digits is None:
         return None
     table = _TOLD[runtime]
-    own = tuple(int(part) for part in digits[0].split("."))[: table["parts"]]
-    if len(own) < table["parts"]:
+    parts = tuple(int(part) for part in digits[0].split("."))[: table["parts"]]
+    if len(parts) < table["parts"]:
         return None
-    known = {tuple(map(int, release.split("."))): day for release, day in table["releases"].items()}
-    ends_on = known.get(own)
-    if ends_on is None and own < min(known):
-        ends_on = known[min(known)]
+    end_days = {
+        tuple(map(int, release.split("."))): day for release, day in table["releases"].items()
+    }
+    ends_on = end_days.get(parts)
+    if ends_on is None and parts < min(end_days):
+        ends_on = end_days[min(end_days)]
     if ends_on is None:
         return None
-    return EndOfLife(runtime, ".".join(map(str, own)), ends_on, table["source"])
+    return EndOfLife(runtime, ".".join(map(str, parts)), ends_on, table["source"])

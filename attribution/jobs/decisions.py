@@ -22,7 +22,14 @@ from attribution.path.rows import attribute, attribution_rows
 from attribution.path.spans import Bools
 from attribution.path.split import Attributed
 from attribution.read.reader import Reader
-from attribution.read.window import LONG_NS, MINUTES_MAX, Around, Bounds, in_groups
+from attribution.read.window import (
+    LONG_NS,
+    MINUTES_MAX,
+    Bounds,
+    ReceivedWindow,
+    SpanTimes,
+    in_groups,
+)
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 
@@ -51,7 +58,7 @@ class DecisionWriter:
     Args:
         config: classes, reference latencies.
         store: where everything is read and written.
-        reader: with what came in the window that is being attributed.
+        reader: of what is stored.
         written_ns: of decisions received by then something may be written.
     """
 
@@ -67,7 +74,7 @@ class DecisionWriter:
     def attribute(
         self,
         bounds: Sequence[Bounds],
-        until_ns: int,
+        received: ReceivedWindow,
         now_ns: int,
         report: AttributionReport,
         written: Written,
@@ -79,7 +86,7 @@ class DecisionWriter:
 
         Args:
             bounds: of the traces.
-            until_ns: no decision that was received later is looked at.
+            received: in which they were; no decision that was received later is looked at.
             now_ns: the instant of this run.
             report: counts them.
             written: is added to.
@@ -87,20 +94,20 @@ class DecisionWriter:
                 all from the first instant to the last.
             apart: whether the traces are hours apart.
         """
-        loaded = self._load(bounds, until_ns, minutes)
+        loaded = self._load(bounds, received, minutes)
         if apart and _is_tied(bounds, loaded):
             # What shares an id or a link is read with what happened around it, and nothing else.
-            for begin, end in in_groups([each[1] for each in bounds], APART_NS, TRACES_MAX):
+            for begin, end in in_groups([each.first_ns for each in bounds], APART_NS, TRACES_MAX):
                 self.attribute(
-                    bounds[begin:end], until_ns, now_ns, report, written, minutes=minutes
+                    bounds[begin:end], received, now_ns, report, written, minutes=minutes
                 )
             return
         if not len(loaded.decisions):
             return
         report.spans += len(loaded.spans)
         every, is_wanted = loaded.every_decision()
-        done = attribute(every, loaded.spans, self._config)
-        rows, is_first = self._write(done, loaded.stored, is_wanted, now_ns, report)
+        attributed = attribute(every, loaded.spans, self._config)
+        rows, is_first = self._write(attributed, loaded.stored, is_wanted, now_ns, report)
         self._reader.drop_superseded(loaded.superseded)
         # Of one that came since all that was written there can be nothing in its minute.
         is_first &= ints(every["received_ns"]) > self.written_ns
@@ -117,98 +124,109 @@ class DecisionWriter:
         seconds: set[int] = set()
         for chunk in self._reader.path_columns(from_ns, to_ns):
             rows = recomputed_rows(chunk, segments)
-            found = revisions_of(rows, stored)
+            revisions = revisions_of(rows, stored)
             # What was lost comes back under no lower revision than its spans have.
-            revision = np.maximum(found.revision, ints(chunk["revision"]))
-            found = replace(found, revision=revision)
-            report.count(found)
+            revision = np.maximum(revisions.revision, ints(chunk["revision"]))
+            revisions = replace(revisions, revision=revision)
+            report.count(revisions)
             report.spans += pc.sum(rows["span_count"]).as_py()
-            if found.is_new.any():
-                self._insert_differences(revision_rows(rows, found, {}, {}), now_ns)
-                self._insert(rows, found, now_ns)
+            if revisions.is_new.any():
+                self._insert_differences(revision_rows(rows, revisions, {}, {}), now_ns)
+                self._insert(rows, revisions, now_ns)
             seconds.update(_seconds(rows))
         return seconds
 
-    def _load(self, bounds: Sequence[Bounds], until_ns: int, minutes: Collection[int]) -> Loaded:
+    def _load(
+        self, bounds: Sequence[Bounds], received: ReceivedWindow, minutes: Collection[int]
+    ) -> Loaded:
         """Return the decisions that these traces touch, all their spans, and what is stored."""
-        loaded, lessened = self._load_touched(bounds, until_ns, minutes)
+        loaded, lessened = self._load_touched(bounds, received, minutes)
         if lessened:
-            bounds = sorted({*bounds, *lessened}, key=lambda each: each[1])
+            bounds = sorted({*bounds, *lessened}, key=lambda each: each.first_ns)
             more = self._minutes(lessened) if minutes else set()
             minutes = {*minutes, *more} if more else ()
-            loaded, _ = self._load_touched(bounds, until_ns, minutes)
+            loaded, _ = self._load_touched(bounds, received, minutes)
         return loaded
 
     def _load_touched(
-        self, bounds: Sequence[Bounds], until_ns: int, minutes: Collection[int]
+        self, bounds: Sequence[Bounds], received: ReceivedWindow, minutes: Collection[int]
     ) -> tuple[Loaded, list[Bounds]]:
-        """Return the same, and the traces whose own decisions may have less now.
+        """Return what these traces touch, and those whose own decisions may have less now.
 
         Until a decision comes, what names it or links to it is held for a part of another one in
         its trace.
         """
-        traces = {each[0] for each in bounds}
-        around = min(each[1] for each in bounds), max(each[2] for each in bounds)
-        read = sorted(minutes)
-        spans = self._reader.spans([each[0] for each in bounds], *around, minutes=read)
-        decisions, superseded = one_each(self._decisions_of(bounds, spans, until_ns, read))
+        trace_ids = [each.trace_id for each in bounds]
+        traces = set(trace_ids)
+        in_minutes = sorted(minutes)
+        spans = self._reader.spans(
+            trace_ids, *_extent(bounds), minutes=in_minutes, received=received
+        )
+        decisions, superseded = one_each(self._decisions_of(bounds, spans, received, in_minutes))
         stored = self._stored(decisions)
         if len(decisions) == 0:
             return Loaded(decisions, decisions, spans, stored, superseded), []
-        more = self._companions(decisions, stored, until_ns) - traces
-        others, found = self._whole_traces(more)
+        more = self._companions(decisions, stored, received) - traces
+        others, their_spans = self._whole_traces(more, received)
         companions = decisions.slice(0, 0)
         if others:
-            theirs = self._decisions_of(others, pa.concat_tables(found), until_ns)
+            theirs = self._decisions_of(others, pa.concat_tables(their_spans), received)
             companions = without(one_each(theirs)[0], decisions)
         # What a companion may be a part of instead: a batch links to what several decisions sent.
-        further, beyond = self._whole_traces(_texts(companions["trace_id"]) - more - traces)
-        theirs_too = _texts(companions["trace_id"]) if len(stored) < len(decisions) else set()
+        companion_traces = _texts(companions["trace_id"])
+        further, further_spans = self._whole_traces(companion_traces - more - traces, received)
+        lessened = companion_traces if len(stored) < len(decisions) else set()
         return (
             Loaded(
                 decisions,
                 companions,
-                pa.concat_tables([spans, *found, *beyond]),
+                pa.concat_tables([spans, *their_spans, *further_spans]),
                 stored,
                 superseded,
             ),
-            [each for each in [*others, *further] if each[0] in theirs_too],
+            [each for each in [*others, *further] if each.trace_id in lessened],
         )
 
     def _decisions_of(
-        self, bounds: Sequence[Bounds], spans: Table, until_ns: int, minutes: Sequence[int] = ()
+        self,
+        bounds: Sequence[Bounds],
+        spans: Table,
+        received: ReceivedWindow,
+        minutes: Sequence[int] = (),
     ) -> Table:
         """Return the decisions of some traces, and those that spans of these name or link to."""
-        traces = [each[0] for each in bounds]
-        around = min(each[1] for each in bounds), max(each[2] for each in bounds)
+        traces = [each.trace_id for each in bounds]
         linked = _texts(pc.list_flatten(spans["link_traces"].combine_chunks()))
         return self._reader.decisions(
             traces,
-            around,
-            until_ns,
+            *_extent(bounds),
+            received,
             far_traces=sorted(linked - set(traces)),
             decision_ids=sorted(_texts(spans["decision_id"]) - set(traces)),
             minutes=minutes,
         )
 
-    def _whole_traces(self, traces: AbstractSet[str]) -> tuple[list[Bounds], list[Table]]:
+    def _whole_traces(
+        self, traces: AbstractSet[str], received: ReceivedWindow
+    ) -> tuple[list[Bounds], list[Table]]:
         """Return some traces by time, and all of their spans."""
-        bounds = self._reader.trace_bounds(sorted(traces)) if traces else []
-        found = []
-        for begin, end in in_groups([each[1] for each in bounds], APART_NS, TRACES_MAX):
+        bounds = self._reader.trace_bounds(sorted(traces), received) if traces else []
+        tables = []
+        for begin, end in in_groups([each.first_ns for each in bounds], APART_NS, TRACES_MAX):
             group = bounds[begin:end]
-            last_ns = max(each[2] for each in group)
-            is_long = last_ns - group[0][1] > LONG_NS
-            read = sorted(self._minutes(group)) if is_long else ()
-            traces_of = [each[0] for each in group]
-            found.append(self._reader.spans(traces_of, group[0][1], last_ns, minutes=read))
-        return bounds, found
+            first_ns, last_ns = _extent(group)
+            minutes = sorted(self._minutes(group)) if last_ns - first_ns > LONG_NS else ()
+            trace_ids = [each.trace_id for each in group]
+            tables.append(
+                self._reader.spans(trace_ids, first_ns, last_ns, minutes=minutes, received=received)
+            )
+        return bounds, tables
 
     def _minutes(self, bounds: Sequence[Bounds]) -> set[int]:
         """Return the minutes in which spans of these traces began; none if these are too many."""
-        found = self._reader.trace_minutes(bounds)
-        every = set[int]().union(*found.values())
-        return every if len(found) == len(bounds) and len(every) <= MINUTES_MAX else set()
+        by_trace = self._reader.trace_minutes(bounds)
+        every = set[int]().union(*by_trace.values())
+        return every if len(by_trace) == len(bounds) and len(every) <= MINUTES_MAX else set()
 
     def _stored(self, decisions: Table) -> Table:
         """Return what was written of decisions; of one that came since then there is nothing."""
@@ -221,18 +239,19 @@ class DecisionWriter:
         self._nothing = stored.slice(0, 0)
         return stored
 
-    def _companions(self, decisions: Table, stored: Table, until_ns: int) -> set[str]:
+    def _companions(self, decisions: Table, stored: Table, received: ReceivedWindow) -> set[str]:
         """Return every trace that these decisions are made of, as far as is known."""
         began = pc.min_max(decisions["ingress_ns"]).as_py()
-        around = Around(
+        span_times = SpanTimes(
             after_ns=max(began["min"] - _CLOCKS_APART_NS, 0),
-            until_ns=until_ns,
+            until_ns=received.until_ns,
             from_ns=max(began["min"] - NAMED_NS_MAX, 0),
             to_ns=began["max"] + NAMED_NS_MAX,
         )
-        own = pc.unique(decisions["trace_id"])
+        own_traces = pc.unique(decisions["trace_id"])
         # Asked every time: the span that is linked to may be what has come in now.
-        traces = self._reader.linking_traces(own, around) | _texts(own)
+        traces = self._reader.linking_traces(own_traces, span_times, received)
+        traces |= _texts(own_traces)
         known_ids = stored["decision_id"].to_pylist()
         if known_ids:
             traces |= self._reader.known_traces(stored["ingress_ns"].to_pylist(), known_ids)
@@ -240,53 +259,55 @@ class DecisionWriter:
         is_known = pc.is_in(decisions["decision_id"], pa.array(known_ids, pa.string()))
         new = decisions.filter(pc.invert(is_known))
         if len(new):
-            traces |= self._reader.foreign_traces(new, around)
+            traces |= self._reader.foreign_traces(new, span_times, received)
         return traces
 
     def _write(
         self,
-        done: Attributed,
+        attributed: Attributed,
         stored: Table,
         is_wanted: Bools,
         now_ns: int,
         report: AttributionReport,
     ) -> tuple[Table, Bools]:
         """Write what differs; return the rows of all, and which are of decisions that had none."""
-        rows = attribution_rows(done)
-        found = revisions_of(rows, stored)
-        report.count(found.of(is_wanted))
-        found = replace(found, is_new=found.is_new & is_wanted)
-        is_first: Bools = found.is_new & (found.revision == 1)
-        if not found.is_new.any():
+        rows = attribution_rows(attributed)
+        revisions = revisions_of(rows, stored)
+        report.count(revisions.only(is_wanted))
+        revisions = replace(revisions, is_new=revisions.is_new & is_wanted)
+        is_first: Bools = revisions.is_new & (revisions.revision == 1)
+        if not revisions.is_new.any():
             return rows, is_first
         client = self._store.client()
-        paths = compact_rows(done, found.revision, found.is_new)
+        paths = compact_rows(attributed, revisions.revision, revisions.is_new)
         # What a revision changed goes first: the spans that it is told from are replaced next.
-        self._insert_differences(self._differences(rows, found, paths), now_ns)
+        self._insert_differences(self._differences(rows, revisions, paths), now_ns)
         # Spans before attributions: whoever finds an attribution finds its spans.
         client.insert_arrow("path_columns", paths, settings=_DISTINCT)
-        self._insert(rows, found, now_ns)
+        self._insert(rows, revisions, now_ns)
         return rows, is_first
 
-    def _differences(self, rows: Table, found: Revisions, paths: Table) -> Table:
-        revised = rows.filter(pa.array(found.is_revised))
+    def _differences(self, rows: Table, revisions: Revisions, paths: Table) -> Table:
+        revised = rows.filter(pa.array(revisions.is_revised))
         ids = revised["decision_id"].to_pylist()
-        known = self._reader.known_spans(revised["ingress_ns"].to_pylist(), ids) if ids else {}
+        known_spans = (
+            self._reader.known_spans(revised["ingress_ns"].to_pylist(), ids) if ids else {}
+        )
         ours = paths.filter(pc.is_in(paths["decision_id"], pa.array(ids, pa.string())))
         columns = (ours[name].to_pylist() for name in ("ingress_ns", "decision_id", "span_id"))
         assembled = {
             (ingress_ns, decision_id): {f"{each:016x}" for each in span_ids}
             for ingress_ns, decision_id, span_ids in zip(*columns, strict=True)
         }
-        return revision_rows(rows, found, known, assembled)
+        return revision_rows(rows, revisions, known_spans, assembled)
 
     def _insert_differences(self, rows: Table, now_ns: int) -> None:
         if len(rows):
             self._store.client().insert_arrow("attribution_revisions", _computed(rows, now_ns))
 
-    def _insert(self, rows: Table, found: Revisions, now_ns: int) -> None:
-        rows = rows.append_column("revision", pa.array(found.revision).cast(pa.uint32()))
-        rows = _computed(rows, now_ns).filter(pa.array(found.is_new))
+    def _insert(self, rows: Table, revisions: Revisions, now_ns: int) -> None:
+        rows = rows.append_column("revision", pa.array(revisions.revision).cast(pa.uint32()))
+        rows = _computed(rows, now_ns).filter(pa.array(revisions.is_new))
         self._store.client().insert_arrow("attributions", rows, settings=_DISTINCT)
 
 
@@ -297,8 +318,13 @@ def _computed(rows: Table, now_ns: int) -> Table:
 def _seconds(decisions: Table) -> list[int]:
     """Return the second in which each began."""
     began = ints(decisions["ingress_ns"])
-    found: list[int] = (began - began % NS_PER_S).tolist()
-    return found
+    seconds: list[int] = (began - began % NS_PER_S).tolist()
+    return seconds
+
+
+def _extent(bounds: Sequence[Bounds]) -> tuple[int, int]:
+    """Return when the first and the last span of these traces began."""
+    return min(each.first_ns for each in bounds), max(each.last_ns for each in bounds)
 
 
 def _texts(column: Column) -> set[str]:
@@ -307,7 +333,7 @@ def _texts(column: Column) -> set[str]:
 
 def _is_tied(bounds: Sequence[Bounds], loaded: Loaded) -> bool:
     """Return whether anything but these traces was found, or one id twice."""
-    traces = {each[0] for each in bounds}
+    traces = {each.trace_id for each in bounds}
     decisions = loaded.decisions
     return (
         bool((_texts(decisions["trace_id"]) | _texts(loaded.spans["trace_id"])) - traces)

@@ -41,12 +41,12 @@ class EarnedHours:
         stale = [hour for hour in self._kept if hour in hours][:1]
         asked = [hour for hour in hours if hour not in self._kept] + stale
         ends = from_ns, first * NS_PER_HOUR, end * NS_PER_HOUR, to_ns
-        found = self._reader.earned_in(ends, asked)
+        sums = self._reader.earned_in(ends, asked)
         for hour in asked:
             self._kept.pop(hour, None)
-            self._kept[hour] = found.filter(pc.equal(found["hour"], hour))
-        is_whole = pc.is_in(found["hour"], value_set=pa.array(asked, found["hour"].type))
-        parts = [found.filter(pc.invert(is_whole)), *(self._kept[hour] for hour in hours)]
+            self._kept[hour] = sums.filter(pc.equal(sums["hour"], hour))
+        is_whole = pc.is_in(sums["hour"], value_set=pa.array(asked, sums["hour"].type))
+        parts = [sums.filter(pc.invert(is_whole)), *(self._kept[hour] for hour in hours)]
         for hour in list(self._kept)[: max(len(self._kept) - _HOURS_MAX, 0)]:
             del self._kept[hour]
         return pa.concat_tables(parts)

@@ -159,13 +159,13 @@ def _by_tcp_info(
         )
         names = [field.name for field in fields(Connection)]
         for span in result.named_results():
-            told = Connection(**{name: span[name] for name in names})
-            split, limit = split_by_connection(span["sections"], told)
+            connection = Connection(**{name: span[name] for name in names})
+            split, limit = split_by_connection(span["sections"], connection)
             yield _row(span, split, (limit, 0, TCP_INFO), computed[1])
 
 
 def _row(
-    span: Mapping[str, Any], split: Evidence, said: tuple[str, int, str], now_ns: int
+    span: Mapping[str, Any], split: Evidence, source: tuple[str, int, str], now_ns: int
 ) -> list[Any]:
     assert split.total_ns == span["self_ns"], "the evidence of a span misses its self time"
-    return [*(span[name] for name in _OWN), *astuple(split), *said, span["revision"], now_ns]
+    return [*(span[name] for name in _OWN), *astuple(split), *source, span["revision"], now_ns]

@@ -25,7 +25,7 @@ _RECENT_NS: Final = 10 * NS_PER_MINUTE
 _KEY: Final = ("ingress_ns", "decision_id", "outcome_id")
 _AMOUNT: Final = pa.decimal128(18, 6)
 # What is kept of an outcome beside its decision; `channel` is that decision's.
-_SAID: Final = {
+_FIELDS: Final = {
     "channel": pa.string(),
     "kind": pa.string(),
     "is_sale": pa.uint8(),
@@ -36,7 +36,7 @@ _SAID: Final = {
 }
 _NOTHING: Final = ("", "", 0, None, None, "", 0)
 
-Said = tuple[object, ...]  # as _SAID
+MatchFields = tuple[object, ...]  # as _SAID
 
 
 class Match(NamedTuple):
@@ -52,14 +52,14 @@ class Match(NamedTuple):
         return self.ingress_ns - self.ingress_ns % NS_PER_S
 
 
-class Kept(NamedTuple):
+class KeptMatch(NamedTuple):
     """The last revision of a match: what it says, None where it is one no longer."""
 
-    said: Said | None
+    said: MatchFields | None
     revision: int
 
 
-Known = dict[Match, Kept]
+KeptMatches = dict[Match, KeptMatch]
 
 
 class Matches:
@@ -68,32 +68,38 @@ class Matches:
     Args:
         store: where it is kept.
         reader: of what is kept.
-        beside: of a rewrite that is not done yet: what it has moved is known, and is moved on here.
+        previous: of a rewrite that is not done yet: what it has moved is known, and is moved on
+            here.
     """
 
-    def __init__(self, store: Connections, reader: Reader, beside: Matches | None = None) -> None:
+    def __init__(self, store: Connections, reader: Reader, previous: Matches | None = None) -> None:
         self._store = store
         self._reader = reader
-        self._beside = beside
-        self._moved: dict[Match, Kept] = {}
+        self._previous = previous
+        self._moved: dict[Match, KeptMatch] = {}
         self._touched: set[int] = set()
 
-    def known(self, seconds_ns: Collection[int], outcome_ids: Collection[str]) -> Known:
+    def known(self, seconds_ns: Collection[int], outcome_ids: Collection[str]) -> KeptMatches:
         """Return what is kept, or will be, of these seconds and of these outcomes."""
-        known: Known = {}
+        matches: KeptMatches = {}
         for match, kept in _kept(self._reader.outcome_matches(sorted(seconds_ns), outcome_ids)):
-            if match not in known or known[match].revision < kept.revision:
-                known[match] = kept
+            if match not in matches or matches[match].revision < kept.revision:
+                matches[match] = kept
         seconds, ids = set(seconds_ns), set(outcome_ids)
-        for moved in (self._beside._moved if self._beside is not None else {}, self._moved):
-            known |= {
+        for moved in (self._previous._moved if self._previous is not None else {}, self._moved):
+            matches |= {
                 match: kept
                 for match, kept in moved.items()
                 if match.second_ns in seconds or match.outcome_id in ids
             }
-        return known
+        return matches
 
-    def note(self, seconds_ns: Collection[int], found: Mapping[Match, Said], known: Known) -> None:
+    def note(
+        self,
+        seconds_ns: Collection[int],
+        matches: Mapping[Match, MatchFields],
+        kept_matches: KeptMatches,
+    ) -> None:
         """Take note of every match of the decisions of some seconds.
 
         Args:
@@ -101,17 +107,17 @@ class Matches:
             found: their matches, and of their outcomes those with decisions of other seconds.
             known: of the same seconds, and of all outcomes that name their decisions.
         """
-        seconds, ids = set(seconds_ns), {each.outcome_id for each in found}
-        known = {
+        seconds, ids = set(seconds_ns), {each.outcome_id for each in matches}
+        kept_matches = {
             match: kept
-            for match, kept in known.items()
+            for match, kept in kept_matches.items()
             if match.second_ns in seconds or match.outcome_id in ids
         }
-        for match, said in found.items():
-            kept = known.pop(match, Kept(None, 0))
-            if kept.said != said:
-                self._move(match, said, kept.revision)
-        for match, kept in known.items():
+        for match, fields in matches.items():
+            kept = kept_matches.pop(match, KeptMatch(None, 0))
+            if kept.said != fields:
+                self._move(match, fields, kept.revision)
+        for match, kept in kept_matches.items():
             if kept.said is not None:
                 self._move(match, None, kept.revision)
 
@@ -125,14 +131,16 @@ class Matches:
         if self._moved:
             self._store.client().insert_arrow("outcome_matches", _rows(self._moved))
 
-    def _move(self, match: Match, said: Said | None, revision: int) -> None:
-        self._moved[match] = Kept(said, revision + 1)
-        if self._beside is not None:
-            self._beside._moved.pop(match, None)
+    def _move(self, match: Match, fields: MatchFields | None, revision: int) -> None:
+        self._moved[match] = KeptMatch(fields, revision + 1)
+        if self._previous is not None:
+            self._previous._moved.pop(match, None)
         self._touched.add(match.second_ns)
 
 
-def said_of(outcomes: Table, matched: Sequence[tuple[int, str, str] | None]) -> dict[Match, Said]:
+def fields_of_matches(
+    outcomes: Table, matched: Sequence[tuple[int, str, str] | None]
+) -> dict[Match, MatchFields]:
     """Return the matches of outcomes with what each says.
 
     Args:
@@ -144,11 +152,11 @@ def said_of(outcomes: Table, matched: Sequence[tuple[int, str, str] | None]) -> 
         for name in ("outcome_id", "kind", "own_revenue", "own_margin", "currency", "event_ns")
     )
     is_sale = outcomes["is_sale"].cast(pa.uint8()).to_pylist()
-    said = zip(kinds, is_sale, revenue, margin, currency, event_ns, strict=True)
+    columns = zip(kinds, is_sale, revenue, margin, currency, event_ns, strict=True)
     return {
-        Match(*found[:2], outcome_id): (found[2], *each)
-        for outcome_id, found, each in zip(ids, matched, said, strict=True)
-        if found is not None
+        Match(*decision[:2], outcome_id): (decision[2], *each)
+        for outcome_id, decision, each in zip(ids, matched, columns, strict=True)
+        if decision is not None
     }
 
 
@@ -173,16 +181,16 @@ def seconds_of(reader: Reader, outcomes: Table, received_after_ns: int) -> set[i
     return seconds
 
 
-def _kept(stored: Table) -> Iterator[tuple[Match, Kept]]:
-    keys, said = (
-        zip(*(stored[name].to_pylist() for name in names), strict=True) for names in (_KEY, _SAID)
+def _kept(stored: Table) -> Iterator[tuple[Match, KeptMatch]]:
+    keys, values = (
+        zip(*(stored[name].to_pylist() for name in names), strict=True) for names in (_KEY, _FIELDS)
     )
     state = (stored[name].to_pylist() for name in ("is_gone", "revision"))
-    for key, each, is_gone, revision in zip(keys, said, *state, strict=True):
-        yield Match(*key), Kept(None if is_gone else each, revision)
+    for key, each, is_gone, revision in zip(keys, values, *state, strict=True):
+        yield Match(*key), KeptMatch(None if is_gone else each, revision)
 
 
-def _rows(moved: Mapping[Match, Kept]) -> Table:
+def _rows(moved: Mapping[Match, KeptMatch]) -> Table:
     matches = sorted(moved)
     kept = [moved[each] for each in matches]
     columns: dict[str, pa.Array] = {
@@ -192,6 +200,6 @@ def _rows(moved: Mapping[Match, Kept]) -> Table:
     columns["revision"] = pa.array([each.revision for each in kept])
     columns["is_gone"] = pa.array([int(each.said is None) for each in kept], pa.uint8())
     said = zip(*(each.said or _NOTHING for each in kept), strict=True)
-    for (name, of), values in zip(_SAID.items(), said, strict=True):
-        columns[name] = pa.array(values).cast(of)
+    for (name, kind), values in zip(_FIELDS.items(), said, strict=True):
+        columns[name] = pa.array(values).cast(kind)
     return pa.table(columns)

@@ -84,9 +84,9 @@ class MinuteWriter:
             del sums[minute_ns]
         changed.update(others)
         for minute_ns, more in sums.items():
-            held = self._held.setdefault(minute_ns, _Minute(0, _NOTHING))
-            held.revision += 1
-            held.sums = _joined([held.sums, more])
+            minute = self._held.setdefault(minute_ns, _Minute(0, _NOTHING))
+            minute.revision += 1
+            minute.sums = _joined([minute.sums, more])
         if sums:
             rows = [_rows(minute_ns, self._held[minute_ns]) for minute_ns in sums]
             self._store.client().insert_arrow("attribution_minutes", pa.concat_tables(rows))
@@ -97,8 +97,8 @@ class MinuteWriter:
         return len(changed) + len(sums)
 
     def _is_ours(self, minute_ns: int, revisions: Mapping[int, int]) -> bool:
-        held = self._held.get(minute_ns)
-        return (held.revision if held is not None else 0) == revisions.get(minute_ns, 0)
+        minute = self._held.get(minute_ns)
+        return (minute.revision if minute is not None else 0) == revisions.get(minute_ns, 0)
 
     def _rewrite(self, minutes_ns: list[int]) -> None:
         for minute_ns in minutes_ns:
@@ -111,7 +111,7 @@ class MinuteWriter:
         if not minutes_ns:
             return
         stored = self._reader.minutes(minutes_ns)
-        part_of = {part: at for at, part in enumerate(_PARTS)}
+        part_of = {part: index for index, part in enumerate(_PARTS)}
         pairs = zip(stored["stage"].to_pylist(), stored["class"].to_pylist(), strict=True)
         part = np.array([part_of[pair] for pair in pairs], np.int64)
         rows = pa.table(
@@ -127,13 +127,13 @@ class MinuteWriter:
         for minute_ns in minutes_ns:
             is_its = minute == minute_ns
             # Of a minute that had decisions once a row of none is stored.
-            own = rows.filter(pa.array(is_its & (ints(stored["decisions"]) > 0)))
-            self._held[minute_ns] = _Minute(int(revision[is_its].max(initial=0)), own)
+            own_rows = rows.filter(pa.array(is_its & (ints(stored["decisions"]) > 0)))
+            self._held[minute_ns] = _Minute(int(revision[is_its].max(initial=0)), own_rows)
 
 
 def _summed(tables: Iterable[Table]) -> dict[int, Table]:
     """Return by minute how many decisions and how much time are in each place of each group."""
-    found = dict[int, list[Table]]()
+    by_minute = dict[int, list[Table]]()
     for table in tables:
         values = np.stack([ints(table[name]) for name in ("total_ns", *SEGMENT_COLUMNS)])
         bucket = np.floor(8 * np.log2(np.maximum(values, 1))).astype(np.int64)
@@ -160,8 +160,8 @@ def _summed(tables: Iterable[Table]) -> dict[int, Table]:
         )
         minute = np.array(minutes, np.int64)[code]
         for each_ns in set(minutes):
-            found.setdefault(each_ns, []).append(rows.filter(pa.array(minute == each_ns)))
-    return {minute_ns: _joined(rows) for minute_ns, rows in found.items()}
+            by_minute.setdefault(each_ns, []).append(rows.filter(pa.array(minute == each_ns)))
+    return {minute_ns: _joined(rows) for minute_ns, rows in by_minute.items()}
 
 
 def _joined(rows: Sequence[Table]) -> Table:

@@ -14,8 +14,8 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 
 from attribution.jobs.late.delayed import DelayedInserts
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
-from collector.core.sql import sql
+from collector.core.clock import FOREVER_NS, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
+from collector.core.sql import fill, sql
 from collector.store.connect import Connections
 from collector.store.cursors import OBSERVED_DELAYED_CURSOR, JobCursor, read_cursor
 
@@ -24,9 +24,8 @@ CURSOR: Final = "attribution.observed"
 _SLOT_NS: Final = 10 * NS_PER_MINUTE
 # A backlog of weeks is summed in pieces, of half a second of work.
 _STEP_SPANS: Final = 200_000
-_EVER_NS: Final = 2**63 - 1
 _SQL: Final = sql("observed", __file__)
-_INSERT: Final = sql("observed_insert", __file__).replace("${observed}", _SQL)
+_INSERT: Final = fill(sql("observed_insert", __file__), observed=_SQL)
 _SUMMED: Final = sql("observed_summed", __file__)
 _PARTIAL: Final = sql("observed_partial", __file__)
 _NEXT: Final = sql("observed_next", __file__)
@@ -96,10 +95,10 @@ class ObservedJob:
 
     def _sum_delayed(self, client: Client, cursor_ns: int) -> None:
         """Sum the ten minutes again in which something came to be stored after they were summed."""
-        passed = self._delayed.passed(cursor_ns - 1)
+        delayed = self._delayed.read_new(cursor_ns - 1)
         slots = {
             slot_ns
-            for after_ns, until_ns in passed
+            for after_ns, until_ns in delayed
             for slot_ns in range((after_ns + 1) // _SLOT_NS * _SLOT_NS, until_ns + 1, _SLOT_NS)
         }
         try:
@@ -108,7 +107,7 @@ class ObservedJob:
         except BaseException:
             self._delayed.forget()
             raise
-        self._delayed.done(cursor_ns)
+        self._delayed.finish(cursor_ns)
 
 
 def read_observed(store: Connections, from_ns: int, to_ns: int) -> dict[str, list[Observed]]:
@@ -120,54 +119,54 @@ def read_observed(store: Connections, from_ns: int, to_ns: int) -> dict[str, lis
     partial = [int(row[0]) for row in client.query(_PARTIAL, parameters=window).result_rows]
     rows = list(client.query(_SUMMED, parameters={**window, "partial": partial}).named_results())
     for part_from_ns, part_to_ns, received_from_ns, received_to_ns in (
-        (from_ns, to_ns, cursor_ns, _EVER_NS),
+        (from_ns, to_ns, cursor_ns, FOREVER_NS),
         *((max(at, from_ns), min(at + NS_PER_HOUR, to_ns), 0, cursor_ns) for at in partial),
     ):
-        asked = {
+        parameters = {
             "from_ns": part_from_ns,
             "to_ns": part_to_ns,
             "received_from_ns": received_from_ns,
             "received_to_ns": received_to_ns,
         }
-        rows += client.query(_SQL, parameters=asked).named_results()
+        rows += client.query(_SQL, parameters=parameters).named_results()
     return _by_kind(rows)
 
 
 def _sum(client: Client, from_ns: int, to_ns: int) -> None:
     """Sum what arrived in [from, to), whenever it was."""
-    asked = {"received_from_ns": from_ns, "received_to_ns": to_ns}
+    parameters = {"received_from_ns": from_ns, "received_to_ns": to_ns}
     # A file of exported traces arrives at once, and has as many days as it has.
     settings = {"max_partitions_per_insert_block": 0}
     client.command(
-        _INSERT, parameters={**asked, "from_ns": 0, "to_ns": _EVER_NS}, settings=settings
+        _INSERT, parameters={**parameters, "from_ns": 0, "to_ns": FOREVER_NS}, settings=settings
     )
 
 
 def _by_kind(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Observed]]:
     """Return one of all rows that are about the same, ascending by their texts."""
-    found: dict[tuple[str, str, str, str, str], Observed] = {}
+    merged: dict[tuple[str, str, str, str, str], Observed] = {}
     for row in rows:
         service, name, variant, detail = (str(row[text]) for text in _TEXTS)
         key = (str(row["kind"]), service, name, variant, detail)
-        same = found.get(key)
+        before = merged.get(key)
         count, first_ns, last_ns = int(row["count"]), int(row["first_ns"]), int(row["last_ns"])
         variants = {str(each) for each in row["variants"]}
-        if same is not None:
-            count += same.count
-            first_ns, last_ns = min(first_ns, same.first_ns), max(last_ns, same.last_ns)
-            variants |= set(same.variants)
+        if before is not None:
+            count += before.count
+            first_ns, last_ns = min(first_ns, before.first_ns), max(last_ns, before.last_ns)
+            variants |= set(before.variants)
         answers = sorted(variants)[:_VARIANTS_MAX]
-        found[key] = Observed(service, name, variant, detail, answers, count, first_ns, last_ns)
+        merged[key] = Observed(service, name, variant, detail, answers, count, first_ns, last_ns)
     kinds: dict[str, list[Observed]] = {"runtime": [], "flag": [], "cache": []}
-    for (kind, *_), each in sorted(found.items()):
+    for (kind, *_), each in sorted(merged.items()):
         kinds[kind].append(each)
     return kinds
 
 
 def _step(client: Client, after_ns: int, until_ns: int) -> tuple[int, int]:
     """Return a range of arrival to sum next: of so many spans, without what is empty before it."""
-    asked = {"after_ns": after_ns, "until_ns": until_ns, "spans_max": _STEP_SPANS}
-    ((spans, first_ns, last_ns),) = client.query(_NEXT, parameters=asked).result_rows
+    parameters = {"after_ns": after_ns, "until_ns": until_ns, "spans_max": _STEP_SPANS}
+    ((spans, first_ns, last_ns),) = client.query(_NEXT, parameters=parameters).result_rows
     begin_ns = int(first_ns) if spans else until_ns
     if begin_ns - after_ns > _SLOT_NS:
         # Spans are sorted by arrival, log records are not: they are asked for where it is quiet.

@@ -19,8 +19,8 @@ class AttributionReport:
     cells_rewritten: int = 0
     cursor_ns: int = 0  # everything received up to here has been seen
 
-    def count(self, found: Revisions) -> None:
+    def count(self, revisions: Revisions) -> None:
         """Count decisions by their result."""
-        self.attributed += int((found.is_new & (found.revision == 1)).sum())
-        self.revised += int((found.is_new & (found.revision > 1)).sum())
-        self.unchanged += int((~found.is_new).sum())
+        self.attributed += int((revisions.is_new & (revisions.revision == 1)).sum())
+        self.revised += int((revisions.is_new & (revisions.revision > 1)).sum())
+        self.unchanged += int((~revisions.is_new).sum())

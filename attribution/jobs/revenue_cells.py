@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.earned_hours import EarnedHours
-from attribution.jobs.match_ledger import Matches, said_of
+from attribution.jobs.match_ledger import Matches, fields_of_matches
 from attribution.path.columns import (
     Column,
     Table,
@@ -39,7 +39,7 @@ from attribution.revenue.loss import (
     sum_cells,
     value_cells,
 )
-from attribution.revenue.matching import Named, match_outcomes
+from attribution.revenue.matching import DecisionReference, match_outcomes
 from attribution.revenue.outcomes import Outcomes, earned_by_decision
 from attribution.revenue.sums import BASES, EarnedInCells
 from attribution.revenue.window import earned_in_window, halves
@@ -139,8 +139,8 @@ class CellWriter:
         Returns:
             How many cells were written; those that came out as they are stored are not.
         """
-        beside = self._begun.matches if self._begun is not None else None
-        work = self._rewrite(seconds_ns, beside)
+        previous = self._begun.matches if self._begun is not None else None
+        work = self._rewrite(seconds_ns, previous)
         while not work.is_done:
             self.step(work)
         return work.written
@@ -155,8 +155,8 @@ class CellWriter:
         """End what was begun: it is done, or given up."""
         self._begun = None
 
-    def _rewrite(self, seconds_ns: Sequence[int], beside: Matches | None) -> Rewrite:
-        work = Rewrite(list(seconds_ns), Matches(self._store, self._reader, beside))
+    def _rewrite(self, seconds_ns: Sequence[int], previous: Matches | None) -> Rewrite:
+        work = Rewrite(list(seconds_ns), Matches(self._store, self._reader, previous))
         work.seconds_max, work.is_done = self.seconds_max, not seconds_ns
         return work
 
@@ -250,10 +250,10 @@ class CellWriter:
             ints(decisions["received_ns"]),
         )
         ids, keys = table["decision_id"].to_pylist(), table["outcome_key"].to_pylist()
-        known = matches.known(seconds_ns, table["outcome_id"].to_pylist())
+        kept_matches = matches.known(seconds_ns, table["outcome_id"].to_pylist())
         if not ids:
-            matches.note(seconds_ns, {}, known)
-            return Outcomes.of(())
+            matches.note(seconds_ns, {}, kept_matches)
+            return Outcomes.from_rows(())
         candidates = self._reader.cell_candidates(
             seconds_ns,
             sorted({each for each in ids if each}),
@@ -267,14 +267,14 @@ class CellWriter:
         # Hours before, one of the same id may have begun: it keeps what is counted to it.
         others = {
             match[:2]: str(kept.said[0])
-            for match, kept in known.items()
+            for match, kept in kept_matches.items()
             if kept.said is not None and not around[0] <= match.ingress_ns < around[1]
         }
         channels |= others
         named += [(*pair, "") for pair in others]
         matched = match_outcomes(_named(table), sorted(named))
         placed = [None if each is None else (*each, channels[each]) for each in matched]
-        matches.note(seconds_ns, said_of(table, placed), known)
+        matches.note(seconds_ns, fields_of_matches(table, placed), kept_matches)
         at = {key: index for index, key in enumerate(_pairs(decisions))}
         ends_ns = ints(decisions["ingress_ns"]) + ints(decisions["horizon_ns"])
         places = [NONE if each is None else at.get(each, NONE) for each in matched]
@@ -290,13 +290,13 @@ class CellWriter:
         before = np.zeros((len(groups.names), len(fields(EarnedInCells)), 2), np.int64)
         np.add.at(before, before_group, _earned_in_halves(before_table))
         # Of a piece longer than the window its own first cells leave it again.
-        own = cells.second_ns < to_ns - self._window_ns
+        is_own = cells.second_ns < to_ns - self._window_ns
         return earned_in_window(
             cells,
             before,
-            np.concatenate([leaving.second_ns, cells.second_ns[own]]),
-            np.concatenate([leaving.group, cells.group[own]]),
-            np.concatenate([leaving.earned.matrix(), cells.earned.matrix()[own]]),
+            np.concatenate([leaving.second_ns, cells.second_ns[is_own]]),
+            np.concatenate([leaving.group, cells.group[is_own]]),
+            np.concatenate([leaving.earned.matrix(), cells.earned.matrix()[is_own]]),
             self._window_ns,
         )
 
@@ -305,11 +305,11 @@ def _pairs(table: Table) -> list[tuple[int, str]]:
     return list(zip(table["ingress_ns"].to_pylist(), table["decision_id"].to_pylist(), strict=True))
 
 
-def _named(table: Table) -> list[Named]:
+def _named(table: Table) -> list[DecisionReference]:
     names = ("decision_id", "outcome_key", "event_ns", "received_ns")
     columns = [table[name].to_pylist() for name in names]
     flags = pc.equal(table["kind"], "refund").to_pylist(), table["is_sale"].to_pylist()
-    return [Named(*each) for each in zip(*columns, *flags, strict=True)]
+    return [DecisionReference(*each) for each in zip(*columns, *flags, strict=True)]
 
 
 def _outcomes(table: Table, matched: Ints, ends_ns: Ints) -> Outcomes:

@@ -64,14 +64,14 @@ def assemble(
         forest: of these spans, where it is known.
     """
     members = _sorted(find_members(spans, roots, links, forest), spans)
-    own = spans.take(members.row)
+    member_spans = spans.take(members.row)
     levels = by_depth(members.parent)
-    is_blocking = _blocking(members, own)
-    bound_ns = _bounds(members, own)
+    is_blocking = _blocking(members, member_spans)
+    bound_ns = _bounds(members, member_spans)
     # Shorter than what its clock may be wrong by: any place in its parent would be a guess.
-    lost = is_blocking & ~members.is_hung & (bound_ns > own.end_ns - own.start_ns)
+    lost = is_blocking & ~members.is_hung & (bound_ns > member_spans.end_ns - member_spans.start_ns)
     is_blocking &= ~lost
-    shift_ns, oversized = _shifts(members, own, levels, is_blocking, skew_max_ns)
+    shift_ns, oversized = _shifts(members, member_spans, levels, is_blocking, skew_max_ns)
     flags = members.flags.copy()
     for mask, flag in (
         (~is_blocking & ~lost, Flag.ASYNC),
@@ -85,11 +85,11 @@ def assemble(
         row=members.row,
         decision=members.decision,
         parent=members.parent,
-        start_ns=own.start_ns + shift_ns,
-        end_ns=own.end_ns + shift_ns,
+        start_ns=member_spans.start_ns + shift_ns,
+        end_ns=member_spans.end_ns + shift_ns,
         shift_ns=shift_ns,
         bound_ns=bound_ns,
-        span_id=own.span_id,
+        span_id=member_spans.span_id,
         is_blocking=is_blocking,
         is_inner=members.is_inner,
         levels=levels,
@@ -125,82 +125,82 @@ def _sorted(members: Members, spans: Spans) -> Members:
     )
 
 
-def _blocking(members: Members, own: Spans) -> Bools:
+def _blocking(members: Members, spans: Spans) -> Bools:
     """Return which spans their parent waited for; what the span says wins over inference."""
     is_root = members.parent < 0
-    is_below_producer = ~members.is_hung & (own.kind[members.parent] == PRODUCER)
-    consumed = (own.kind == CONSUMER) & is_below_producer
+    is_below_producer = ~members.is_hung & (spans.kind[members.parent] == PRODUCER)
+    consumed = (spans.kind == CONSUMER) & is_below_producer
     inferred = is_root | ~(consumed | members.is_linked)
-    blocks: Bools = np.where(own.blocking == NONE, inferred, (own.blocking == 1) | is_root)
+    blocks: Bools = np.where(spans.blocking == NONE, inferred, (spans.blocking == 1) | is_root)
     return blocks
 
 
-def _bounds(members: Members, own: Spans) -> Ints:
+def _bounds(members: Members, spans: Spans) -> Ints:
     """Return by how much each span's place in its parent may be wrong."""
-    bound = np.zeros(len(own), np.int64)
+    bound = np.zeros(len(spans), np.int64)
     child = np.flatnonzero(members.parent >= 0)
     parent = members.parent[child]
-    error, other = own.clock_error_ns[child], own.clock_error_ns[parent]
-    known = (error >= 0) & (other >= 0)
-    apart = np.where(known, error + other, NONE)
-    bound[child] = np.where(_same_clock(own, child, parent), 0, apart)
+    error, other = spans.clock_error_ns[child], spans.clock_error_ns[parent]
+    is_known = (error >= 0) & (other >= 0)
+    apart = np.where(is_known, error + other, NONE)
+    bound[child] = np.where(_same_clock(spans, child, parent), 0, apart)
     return bound
 
 
 def _shifts(
-    members: Members, own: Spans, levels: tuple[Ints, ...], is_blocking: Bools, max_ns: int
+    members: Members, spans: Spans, levels: tuple[Ints, ...], is_blocking: Bools, max_ns: int
 ) -> tuple[Ints, Bools]:
     """Return the shift of each span, and where one was too large to apply."""
-    shift = np.zeros(len(own), np.int64)
-    oversized = np.zeros(len(own), bool)
+    shift = np.zeros(len(spans), np.int64)
+    oversized = np.zeros(len(spans), bool)
     if max_ns == 0:
         return shift, oversized
     for rows in levels[1:]:
         parent = members.parent[rows]
-        same_clock = _same_clock(own, rows, parent)
+        same_clock = _same_clock(spans, rows, parent)
         # Where its own parent is unknown, or did not wait for it, nothing says where it fits.
-        judged = ~same_clock & ~members.is_hung[rows] & is_blocking[rows]
-        start, end = own.start_ns[rows], own.end_ns[rows]
-        from_, to = own.start_ns[parent] + shift[parent], own.end_ns[parent] + shift[parent]
+        is_judged = ~same_clock & ~members.is_hung[rows] & is_blocking[rows]
+        start, end = spans.start_ns[rows], spans.end_ns[rows]
+        from_, to = spans.start_ns[parent] + shift[parent], spans.end_ns[parent] + shift[parent]
         slack = (to - from_) - (end - start)
         centred = from_ + slack // 2 - start
         fits = (start >= from_) & (end <= to)
         needed = np.where(slack < 0, np.maximum(from_ - start, 0), np.where(fits, 0, centred))
-        needed = np.where(judged, needed, 0)
+        needed = np.where(is_judged, needed, 0)
         oversized[rows] = np.abs(needed) > max_ns
         applied = np.where(oversized[rows], 0, needed)
         shift[rows] = np.where(same_clock & ~members.is_hung[rows], shift[parent], applied)
     return shift, oversized
 
 
-def _same_clock(own: Spans, child: Ints, parent: Ints) -> Bools:
+def _same_clock(spans: Spans, child: Ints, parent: Ints) -> Bools:
     """Return whether one clock stamped both: one machine, or one process.
 
     Where a machine is not named, a child that did not cross the wire is its parent's process.
     """
-    host, other = own.host[child], own.host[parent]
+    host, other = spans.host[child], spans.host[parent]
     named = (host > 0) & (other > 0)
     one_machine = host == other
-    if own.addresses:
-        one_machine |= _share_address(own, host, other)
-    in_process = np.isin(own.kind[child], (UNSPECIFIED, INTERNAL, CLIENT, PRODUCER))
-    one_process = in_process & (own.service[child] == own.service[parent])
+    if spans.addresses:
+        one_machine |= _share_address(spans, host, other)
+    in_process = np.isin(spans.kind[child], (UNSPECIFIED, INTERNAL, CLIENT, PRODUCER))
+    one_process = in_process & (spans.service[child] == spans.service[parent])
     same: Bools = np.where(named, one_machine, one_process)
     return same
 
 
-def _share_address(own: Spans, host: Ints, other: Ints) -> Bools:
+def _share_address(spans: Spans, host: Ints, other: Ints) -> Bools:
     """Return where two machines have an address in common.
 
     Each pair is judged by itself, and not by way of a third machine: what else is among the spans
     makes no difference.
     """
-    size = int(own.host.max(initial=0)) + 1
+    size = int(spans.host.max(initial=0)) + 1
     pair, at = np.unique(host * size + other, return_inverse=True)
     none: frozenset[str] = frozenset()
-    get = own.addresses.get
+    get = spans.addresses.get
     shared = [
         not get(each // size, none).isdisjoint(get(each % size, none)) for each in pair.tolist()
     ]
-    found: Bools = np.array(shared, bool)[at]
-    return found
+    is_shared: Bools = np.array(shared, bool)[at]
+    return is_shared

@@ -74,9 +74,9 @@ def kinds_by_place(spans: Spans, forest: Forest) -> Small:
     kind = np.full(len(row), INTERNAL, np.int8)
     kind[has[is_alike & (children[has] > 0) & (alike[has] == 0)]] = CLIENT
     kind[has[~is_alike]] = SERVER
-    found = spans.kind.copy()
-    found[row] = np.where(spans.kind[row] == UNSPECIFIED, kind, spans.kind[row])
-    return found
+    kinds = spans.kind.copy()
+    kinds[row] = np.where(spans.kind[row] == UNSPECIFIED, kind, spans.kind[row])
+    return kinds
 
 
 def classify(trees: Trees, spans: Spans, by_rule: Small) -> tuple[Small, Bools]:
@@ -87,21 +87,21 @@ def classify(trees: Trees, spans: Spans, by_rule: Small) -> tuple[Small, Bools]:
         spans: what the trees were assembled from.
         by_rule: the class by config of each label code, or NONE.
     """
-    own = spans.take(trees.row)
-    calls = (own.kind == CLIENT) | (own.kind == PRODUCER)
+    tree_spans = spans.take(trees.row)
+    calls = (tree_spans.kind == CLIENT) | (tree_spans.kind == PRODUCER)
     child = np.flatnonzero(trees.parent >= 0)
     parent = trees.parent[child]
-    has_remote = np.zeros(len(own), bool)
-    has_remote[parent[np.isin(own.kind[child], (SERVER, CONSUMER))]] = True
-    has_store_call = np.zeros(len(own), bool)
-    has_store_call[parent[own.is_store[child] & (own.kind[child] == CLIENT)]] = True
+    has_remote = np.zeros(len(tree_spans), bool)
+    has_remote[parent[np.isin(tree_spans.kind[child], (SERVER, CONSUMER))]] = True
+    has_store_call = np.zeros(len(tree_spans), bool)
+    has_store_call[parent[tree_spans.is_store[child] & (tree_spans.kind[child] == CLIENT)]] = True
     # At any depth below: what an ORM spends around its driver's spans is its own.
     for rows in reversed(trees.levels[1:]):
         has_store_call[trees.parent[rows[has_store_call[rows]]]] = True
 
-    store_call = (own.kind == CLIENT) & own.is_store
-    store_inside = (own.kind == INTERNAL) & own.is_store & ~has_store_call
-    wire = calls | ((own.kind == CONSUMER) & own.is_receive)
+    store_call = (tree_spans.kind == CLIENT) & tree_spans.is_store
+    store_inside = (tree_spans.kind == INTERNAL) & tree_spans.is_store & ~has_store_call
+    wire = calls | ((tree_spans.kind == CONSUMER) & tree_spans.is_receive)
     by_convention = np.where(
         store_inside | (store_call & ~has_remote), STORE, np.where(wire, NETWORK, COMPUTE)
     )
@@ -109,14 +109,14 @@ def classify(trees: Trees, spans: Spans, by_rule: Small) -> tuple[Small, Bools]:
     # Below a call to a store all is store: what the store itself sent, and the client's own calls,
     # as of the library for HTTP that it uses. Of these the one that reached the store is the wire.
     beneath = nearest(trees.parent, np.where(store_call, 1, NONE)) > 0
-    is_server = (trees.parent >= 0) & np.isin(own.kind, (SERVER, CONSUMER))
+    is_server = (trees.parent >= 0) & np.isin(tree_spans.kind, (SERVER, CONSUMER))
     is_clients = nearest(trees.parent, np.where(store_call, 1, np.where(is_server, 0, NONE))) > 0
-    by_convention[beneath & ~(is_clients & (own.kind == CLIENT) & has_remote)] = STORE
+    by_convention[beneath & ~(is_clients & (tree_spans.kind == CLIENT) & has_remote)] = STORE
 
-    sent = own.latency_class
-    ruled = by_rule[own.label] if len(by_rule) else np.full(len(own), NONE, np.int8)
+    sent = tree_spans.latency_class
+    ruled = by_rule[tree_spans.label] if len(by_rule) else np.full(len(tree_spans), NONE, np.int8)
     result = np.where(sent != NONE, sent, np.where(ruled != NONE, ruled, by_convention))
-    is_opaque = (own.kind == CLIENT) & ~beneath & ~has_remote & ~trees.is_inner
+    is_opaque = (tree_spans.kind == CLIENT) & ~beneath & ~has_remote & ~trees.is_inner
     is_opaque &= (sent == NONE) & (ruled == NONE)
     return result.astype(np.int8), is_opaque
 

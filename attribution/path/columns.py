@@ -41,7 +41,7 @@ def ranked_codes(column: Column) -> tuple[Ints, list[str]]:
     """Return a code of each value that sorts as the texts do, whatever their order; the values."""
     code, values = text_codes(column)
     ranked = sorted(values)
-    rank = {value: at for at, value in enumerate(ranked)}
+    rank = {value: index for index, value in enumerate(ranked)}
     return np.array([rank[value] for value in values], np.int64)[code], ranked
 
 
@@ -130,8 +130,8 @@ def micros(column: Column) -> tuple[Ints, Bools]:
 
     They are 0 where it is null, or beyond 64 bits, which no amount of a decision or a second is.
     """
-    words, known = _words(column)
-    is_held = known & (words["high"] == words["high"].astype(np.int32))
+    words, is_known = _words(column)
+    is_held = is_known & (words["high"] == words["high"].astype(np.int32))
     return np.where(is_held, (words["high"] << 32) + words["low"], 0), is_held
 
 
@@ -140,15 +140,15 @@ def micros_in_halves(column: Column) -> Ints:
 
     Sums of sums may be beyond 64 bits; `earned_window.whole` says what they are.
     """
-    words, known = _words(column)
-    return np.where(known[:, None], np.stack([words["high"], words["low"]], axis=-1), 0)
+    words, is_known = _words(column)
+    return np.where(is_known[:, None], np.stack([words["high"], words["low"]], axis=-1), 0)
 
 
 def _words(column: Column) -> tuple[Column, Bools]:
     array = column.combine_chunks()
-    known = np.asarray(pc.is_valid(array).to_numpy(zero_copy_only=False), bool)
+    is_known = np.asarray(pc.is_valid(array).to_numpy(zero_copy_only=False), bool)
     words = np.frombuffer(array.buffers()[1] or b"", _DECIMAL)
-    return words[array.offset : array.offset + len(array)], known
+    return words[array.offset : array.offset + len(array)], is_known
 
 
 def money(values: Ints) -> Column:

@@ -90,27 +90,29 @@ def split_by_evidence(
         waited: what its packets show, on the same clock.
         latency_class: network or store.
     """
-    found = Evidence()
+    evidence = Evidence()
     answer_ns, begin_ns = 0, waited.start_ns
     for kind, end_ns in zip(waited.kinds, waited.ends_ns, strict=True):
-        own = sum(
+        own_ns = sum(
             max(0, min(end_ns, to_ns) - max(begin_ns, from_ns)) for from_ns, to_ns in sections
         )
         if kind == "answer":
-            answer_ns += own
+            answer_ns += own_ns
         else:
             name = _PARTS[kind]
-            setattr(found, name, getattr(found, name) + own)
+            setattr(evidence, name, getattr(evidence, name) + own_ns)
         begin_ns = end_ns
-    found.rtt_ns = min(answer_ns, (waited.rtt_ns or 0) * waited.exchanges)
-    left_ns = answer_ns - found.rtt_ns
+    evidence.rtt_ns = min(answer_ns, (waited.rtt_ns or 0) * waited.exchanges)
+    left_ns = answer_ns - evidence.rtt_ns
     if latency_class == "store":
-        found.think_ns = left_ns
+        evidence.think_ns = left_ns
     else:
-        found.unexplained_ns = left_ns
+        evidence.unexplained_ns = left_ns
     # A section outside of what the packets tile: the span was clipped, or shifted, to another size.
-    found.unexplained_ns += sum(to_ns - from_ns for from_ns, to_ns in sections) - found.total_ns
-    return found
+    evidence.unexplained_ns += (
+        sum(to_ns - from_ns for from_ns, to_ns in sections) - evidence.total_ns
+    )
+    return evidence
 
 
 def finding(waited: Waited, clock_bound_ns: int | None) -> str:
@@ -123,7 +125,7 @@ def finding(waited: Waited, clock_bound_ns: int | None) -> str:
 
 
 def split_by_connection(
-    sections: Sequence[tuple[int, int]], told: Connection
+    sections: Sequence[tuple[int, int]], connection: Connection
 ) -> tuple[Evidence, str]:
     """Split the self time of one span by what the kernel knew of its connection.
 
@@ -134,7 +136,7 @@ def split_by_connection(
 
     Args:
         sections: of the critical path that the span covers itself, on the decision's clock.
-        told: of the connection.
+        connection: of the connection.
 
     Returns:
         The parts, and what limits them: calls beside it, by which no retransmission is its own; or
@@ -142,31 +144,32 @@ def split_by_connection(
     """
     self_ns = sum(to_ns - from_ns for from_ns, to_ns in sections)
     is_whole = bool(sections) and (
-        min(sections)[0] <= told.start_ns and max(to for _, to in sections) >= told.end_ns
+        min(sections)[0] <= connection.start_ns
+        and max(to for _, to in sections) >= connection.end_ns
     )
     if not is_whole:
         return Evidence(unexplained_ns=self_ns), PARTLY_ON_PATH
-    rtt_ns = min(self_ns, told.min_rtt_ns)
-    waited_ns = 0 if told.is_shared else _sent_again_ns(told)
+    rtt_ns = min(self_ns, connection.min_rtt_ns)
+    waited_ns = 0 if connection.is_shared else _sent_again_ns(connection)
     retransmission_ns = min(self_ns - rtt_ns, waited_ns)
-    found = Evidence(
+    evidence = Evidence(
         rtt_ns=rtt_ns,
         retransmission_ns=retransmission_ns,
         unexplained_ns=self_ns - rtt_ns - retransmission_ns,
     )
-    return found, SHARED if told.is_shared else ""
+    return evidence, SHARED if connection.is_shared else ""
 
 
-def _sent_again_ns(told: Connection) -> int:
-    again = told.retransmits or 0
+def _sent_again_ns(connection: Connection) -> int:
+    again = connection.retransmits or 0
     if not again:
         return 0
-    is_lone = told.segments_out is not None and told.segments_out - again == 1
-    if is_lone and told.rto_ns is not None:
+    is_lone = connection.segments_out is not None and connection.segments_out - again == 1
+    if is_lone and connection.rto_ns is not None:
         doublings = min(again - 1, _DOUBLINGS_MAX)
         # The first may be a probe for a loss at the tail, which comes before the timer, and after
         # which the timer begins anew.
-        first_ns = min(told.rto_ns, 2 * told.min_rtt_ns + _RTO_LEAST_NS)
-        waited_ns = first_ns + told.rto_ns * ((1 << doublings) - 1)
+        first_ns = min(connection.rto_ns, 2 * connection.min_rtt_ns + _RTO_LEAST_NS)
+        waited_ns = first_ns + connection.rto_ns * ((1 << doublings) - 1)
         return max(0, waited_ns - (doublings + 1) * _TICK_NS)
-    return 2 * told.min_rtt_ns
+    return 2 * connection.min_rtt_ns

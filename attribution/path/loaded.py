@@ -62,9 +62,11 @@ def one_each(decisions: Table) -> tuple[Table, Table]:
     )
 
 
-def without(decisions: Table, known: Table) -> Table:
+def without(decisions: Table, others: Table) -> Table:
     """Return the decisions whose root is none of the known ones'."""
-    roots = set(zip(known["trace_id"].to_pylist(), known["root_span_id"].to_pylist(), strict=True))
+    roots = set(
+        zip(others["trace_id"].to_pylist(), others["root_span_id"].to_pylist(), strict=True)
+    )
     ours = zip(
         decisions["trace_id"].to_pylist(), decisions["root_span_id"].to_pylist(), strict=True
     )

@@ -84,13 +84,13 @@ def find_members(spans: Spans, roots: Roots, links: Links, forest: Forest | None
     n, row = len(forest.row), forest.row
     root_at = forest.find(roots.trace, roots.span_id)
     present = np.flatnonzero(root_at >= 0)
-    own = np.full(n, NONE, np.int64)
+    own_root = np.full(n, NONE, np.int64)
     # Of two decisions on one span the first counts: writing backwards leaves it in place.
-    own[root_at[present][::-1]] = present[::-1]
-    root_at[present[own[root_at[present]] != present]] = NONE
+    own_root[root_at[present][::-1]] = present[::-1]
+    root_at[present[own_root[root_at[present]] != present]] = NONE
     present = np.flatnonzero(root_at >= 0)
-    is_root = own >= 0
-    owner = nearest(forest.parent, own)
+    is_root = own_root >= 0
+    owner = nearest(forest.parent, own_root)
 
     above = _ancestors(forest.parent, root_at[present])
     seed, is_linked = _seeds(spans, roots, links, forest, owner, root_at, above)
@@ -130,12 +130,12 @@ def find_members(spans: Spans, roots: Roots, links: Links, forest: Forest | None
     )
 
 
-def nearest(parent: Ints, own: Ints) -> Ints:
+def nearest(parent: Ints, own_root: Ints) -> Ints:
     """Return the value of the nearest ancestor-or-self that has one; NONE where none has.
 
     Pointer doubling: a chain of n spans takes log2(n) rounds. A cycle without a value stays NONE.
     """
-    value, jump = own.copy(), parent.copy()
+    value, jump = own_root.copy(), parent.copy()
     for _ in range(len(parent).bit_length() + 1):
         open_ = np.flatnonzero((value < 0) & (jump >= 0))
         if len(open_) == 0:
@@ -185,9 +185,9 @@ def _is_of_root(spans: Spans, roots: Roots | None) -> Bools:
     if roots is None:
         return np.zeros(len(spans), bool)
     names = ("trace", "span_id", "start_ns", "end_ns")
-    made = set(zip(*(getattr(roots, name).tolist() for name in names), strict=True))
+    root_keys = set(zip(*(getattr(roots, name).tolist() for name in names), strict=True))
     ours = zip(*(getattr(spans, name).tolist() for name in names), strict=True)
-    return np.array([each in made for each in ours], bool)
+    return np.array([each in root_keys for each in ours], bool)
 
 
 def _by_content(spans: Spans, group: Ints, is_of_root: Bools) -> Ints:
@@ -224,10 +224,10 @@ def _cut_cycles(parent: Ints, start_ns: Ints) -> tuple[Ints, Bools]:
     return parent, is_cut
 
 
-def _ancestors(parent: Ints, of: Ints) -> Bools:
+def _ancestors(parent: Ints, is_start: Ints) -> Bools:
     """Mark every proper ancestor of the spans `of`."""
     above = np.zeros(len(parent), bool)
-    step = parent[of]
+    step = parent[is_start]
     while len(step := np.unique(step[step >= 0])):
         step = step[~above[step]]
         above[step] = True
@@ -292,20 +292,20 @@ def _adopter(spans: Spans, roots: Roots, present: Ints, row: Ints) -> Ints:
     ]
     if len(order) == 0:
         return np.full(len(row), NONE, np.int64)
-    own, trace, start_ns = spans.trace[row], roots.trace[order], roots.start_ns[order]
+    span_trace, trace, start_ns = spans.trace[row], roots.trace[order], roots.start_ns[order]
     # Ranks make (trace, time) one sortable number without losing a nanosecond.
     times = np.unique(np.concatenate([start_ns, spans.start_ns[row]]))
     keys = trace * len(times) + np.searchsorted(times, start_ns)
-    wanted = own * len(times) + np.searchsorted(times, spans.start_ns[row])
+    wanted = span_trace * len(times) + np.searchsorted(times, spans.start_ns[row])
     last = np.searchsorted(keys, wanted, side="right") - 1
-    first = np.minimum(np.searchsorted(trace, own), len(order) - 1)
+    first = np.minimum(np.searchsorted(trace, span_trace), len(order) - 1)
     running = _last_that_ends_after(roots.end_ns[order], last, spans.start_ns[row])
     following = np.minimum(np.maximum(last + 1, first), len(order) - 1)
-    is_met = (trace[following] == own) & (start_ns[following] < spans.end_ns[row])
+    is_met = (trace[following] == span_trace) & (start_ns[following] < spans.end_ns[row])
     is_met &= start_ns[following] > spans.start_ns[row]
     pick = np.where(is_met, following, np.maximum(last, first))
     pick = np.where(running >= first, running, pick)
-    return np.where(trace[pick] == own, order[pick], NONE)
+    return np.where(trace[pick] == span_trace, order[pick], NONE)
 
 
 def _last_that_ends_after(end_ns: Ints, upto: Ints, after_ns: Ints) -> Ints:
@@ -335,13 +335,13 @@ def _flags(
     is_linked: Bools,
 ) -> Ints:
     flags = np.zeros(len(roots), np.int64)
-    own = owner[keep]
-    lost = is_hung & ~is_linked & (spans.trace[forest.row[keep]] == roots.trace[own])
+    owners = owner[keep]
+    lost = is_hung & ~is_linked & (spans.trace[forest.row[keep]] == roots.trace[owners])
     for mask, flag in (
         (lost, Flag.ORPHAN),
         (is_linked, Flag.LINKED),
         (forest.is_clash[keep], Flag.DUPLICATE_SPAN),
         (forest.is_cut[keep], Flag.CYCLE),
     ):
-        flags[own[mask]] |= flag
+        flags[owners[mask]] |= flag
     return flags

@@ -54,7 +54,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Habit:
+class AnswerRate:
     """How often calls of one service and name were answered by a span of the other side."""
 
     calls: int
@@ -72,67 +72,67 @@ class MissingSpan:
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class GapEvidence:
     """What is known beside the spans."""
 
     span_count: int  # spans that the decision was split from
     root_span_id: str
     is_root_missing: bool
     is_young: bool  # spans may still come
-    habits: Mapping[tuple[str, str], Habit]  # by service and span name
+    habits: Mapping[tuple[str, str], AnswerRate]  # by service and span name
     rejected: Mapping[str, str]  # reason by span id
 
 
 def missing_spans(
-    spans: Sequence[Assembled], sent: Sequence[Sent], known: Circumstances
+    spans: Sequence[Assembled], sent: Sequence[Sent], facts: GapEvidence
 ) -> list[MissingSpan]:
     """Return every gap of one decision, in the order of its spans.
 
     Args:
         spans: as assembled.
         sent: the spans of its traces as they were sent.
-        known: what is known beside them.
+        facts: what is known beside them.
     """
-    if known.span_count and not spans:
-        detail = f"it was split from {known.span_count} spans, which are no longer kept"
-        return [MissingSpan(known.root_span_id, "spans", Reason.LAPSED, detail)]
+    if facts.span_count and not spans:
+        detail = f"it was split from {facts.span_count} spans, which are no longer kept"
+        return [MissingSpan(facts.root_span_id, "spans", Reason.LAPSED, detail)]
     by_id = {each.span_id: each for each in sent}
     answered = {each.parent_span_id for each in spans if each.span_kind in _ANSWERS}
-    found = []
+    gaps = []
     seen = set[str]()
-    if known.is_root_missing:
-        seen.add(known.root_span_id)
-        found.append(_gap(known.root_span_id, "root", "", known))
+    if facts.is_root_missing:
+        seen.add(facts.root_span_id)
+        gaps.append(_gap(facts.root_span_id, "root", "", facts))
     for span in spans:
         as_sent = by_id.get(span.span_id)
         state = as_sent.trace_state if as_sent else ""
         above = as_sent.parent_span_id if as_sent else ""
-        is_orphan = bool(above) and above not in by_id and span.span_id != known.root_span_id
+        is_orphan = bool(above) and above not in by_id and span.span_id != facts.root_span_id
         if is_orphan and above not in seen:
             seen.add(above)
-            found.append(_gap(above, "parent", state, known))
+            gaps.append(_gap(above, "parent", state, facts))
         if span.clock_bound_ns is not None and span.clock_bound_ns > span.duration_ns:
             detail = f"{span.duration_ns} ns long, its clock known to {span.clock_bound_ns} ns"
-            found.append(MissingSpan(span.span_id, "span", Reason.CLOCK, detail))
+            gaps.append(MissingSpan(span.span_id, "span", Reason.CLOCK, detail))
         is_call = span.span_kind in _CALLS and span.latency_class == "network"
         if is_call and span.span_id not in answered:
-            habit = known.habits.get((span.service_name, span.span_name), Habit(0, 0))
-            found.append(_gap(span.span_id, "answer", state, known, habit))
-    return found
+            habit = facts.habits.get((span.service_name, span.span_name), AnswerRate(0, 0))
+            gaps.append(_gap(span.span_id, "answer", state, facts, habit))
+    return gaps
 
 
 def _gap(
-    span_id: str, what: str, trace_state: str, known: Circumstances, habit: Habit | None = None
+    span_id: str, what: str, trace_state: str, facts: GapEvidence, habit: AnswerRate | None = None
 ) -> MissingSpan:
     """Give one gap the first reason that fits."""
-    if span_id in known.rejected:
-        return MissingSpan(span_id, what, Reason.REJECTED, known.rejected[span_id])
+    if span_id in facts.rejected:
+        return MissingSpan(span_id, what, Reason.REJECTED, facts.rejected[span_id])
     if habit is not None and habit.answered == 0:
         detail = f"of {habit.calls} such calls none was answered by a span: not instrumented"
         return MissingSpan(span_id, what, Reason.NEVER_SENT, detail)
     if share := kept_share(trace_state):
         return MissingSpan(span_id, what, Reason.SAMPLED, f"{share:.3%} of traces are kept")
-    if known.is_young:
+    if facts.is_young:
         return MissingSpan(span_id, what, Reason.LATE, "the decision is young; it may still come")
     detail = "neither stored nor rejected"
     if habit is not None:

@@ -50,7 +50,7 @@ def plain_path(
     for span in sorted(spans, key=lambda s: s.received_ns):
         by_id.setdefault(span.span_id, replace(span, host="one") if is_one else span)
     parents = _uncycled(by_id)
-    children, hung = _children(by_id, parents, root_id)
+    children, hung = _children(parents, root_id)
     shift: dict[int, int] = {}
     self_ns: dict[int, int] = {}
     sections: dict[int, list[tuple[int, int]]] = {}
@@ -82,17 +82,17 @@ def plain_path(
             waiting += [(child_id, -start, -end, False) for end, start, child_id in fitted]
             continue
         at = end
-        own: list[tuple[int, int]] = []
+        own_segments: list[tuple[int, int]] = []
         for minus_to, minus_from, child_id in sorted(fitted):
             if -minus_to <= at:
-                own.append((-minus_to, at))
+                own_segments.append((-minus_to, at))
                 at = -minus_from
                 waiting.append((child_id, -minus_from, -minus_to, True))
             else:
                 waiting.append((child_id, -minus_from, -minus_to, False))
-        own.append((start, at))
-        sections[span_id] = sorted(pair for pair in own if pair[1] > pair[0])
-        self_ns[span_id] = sum(to - from_ for from_, to in own)
+        own_segments.append((start, at))
+        sections[span_id] = sorted(pair for pair in own_segments if pair[1] > pair[0])
+        self_ns[span_id] = sum(to - from_ for from_, to in own_segments)
     return PlainPath(shift, self_ns, sections)
 
 
@@ -109,13 +109,11 @@ def _uncycled(by_id: dict[int, PlainSpan]) -> dict[int, int]:
             node = parents[node]
         if node:
             cycle = trail[trail.index(node) :]
-            parents[min(cycle, key=lambda each: (by_id[each].start_ns, each))] = 0
+            parents[min(cycle, key=lambda span_id: (by_id[span_id].start_ns, span_id))] = 0
     return parents
 
 
-def _children(
-    by_id: dict[int, PlainSpan], parents: dict[int, int], root_id: int
-) -> tuple[dict[int, list[int]], set[int]]:
+def _children(parents: dict[int, int], root_id: int) -> tuple[dict[int, list[int]], set[int]]:
     """Return children by parent, with what lost its own parent under the root, and those."""
     above = {root_id}
     node = parents[root_id]

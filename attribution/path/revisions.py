@@ -34,10 +34,12 @@ class Revisions:
         was_there: Bools = self.before["revision"].is_valid().to_numpy(zero_copy_only=False)
         return self.is_new & was_there
 
-    def of(self, wanted: Bools) -> Revisions:
+    def only(self, is_wanted: Bools) -> Revisions:
         """Return the result of some of them."""
         return Revisions(
-            self.revision[wanted], self.is_new[wanted], self.before.filter(pa.array(wanted))
+            self.revision[is_wanted],
+            self.is_new[is_wanted],
+            self.before.filter(pa.array(is_wanted)),
         )
 
 
@@ -54,13 +56,13 @@ def revisions_of(rows: Table, stored: Table) -> Revisions:
         ours, theirs = _comparable(rows[name]), _comparable(before[name])
         same = pc.and_(same, pc.equal(ours.cast(theirs.type), theirs))
     is_new: Bools = ~_whole(pc.fill_null(same, False)).to_numpy(zero_copy_only=False)
-    known = ints(pc.fill_null(before["revision"].cast(pa.int64()), 0))
-    return Revisions(known + is_new, is_new, before)
+    stored_revision = ints(pc.fill_null(before["revision"].cast(pa.int64()), 0))
+    return Revisions(stored_revision + is_new, is_new, before)
 
 
 def revision_rows(
     rows: Table,
-    found: Revisions,
+    revisions: Revisions,
     spans_before: Mapping[DecisionKey, Set[str]],
     spans_after: Mapping[DecisionKey, Set[str]],
 ) -> Table:
@@ -68,12 +70,12 @@ def revision_rows(
 
     Args:
         rows: of `attributions`, as just computed.
-        found: how they compare with those stored before.
+        revisions: how they compare with those stored before.
         spans_before: ids of the spans by decision, where they were looked up.
         spans_after: the same, as just assembled.
     """
-    at = np.flatnonzero(found.is_revised)
-    after, before = rows.take(pa.array(at)), found.before.take(pa.array(at))
+    at = np.flatnonzero(revisions.is_revised)
+    after, before = rows.take(pa.array(at)), revisions.before.take(pa.array(at))
     keys: list[DecisionKey] = list(
         zip(after["ingress_ns"].to_pylist(), after["decision_id"].to_pylist(), strict=True)
     )
@@ -82,7 +84,7 @@ def revision_rows(
         {
             "ingress_ns": after["ingress_ns"],
             "decision_id": after["decision_id"],
-            "revision": pa.array(found.revision[at]).cast(pa.uint32()),
+            "revision": pa.array(revisions.revision[at]).cast(pa.uint32()),
             "action": after["action"],
             "region": after["region"],
             "changes": _changes(after, before),

@@ -52,8 +52,8 @@ def attribution_rows(done: Attributed) -> Table:
             **{name: d[name] for name in ("trace_id", "action", "region", "channel", "cohort")},
             "total_ns": pa.array(done.budgets.total_ns).cast(pa.uint64()),
             **{
-                name: pa.array(done.budgets.segment_ns[:, at]).cast(pa.uint64())
-                for at, name in enumerate(SEGMENT_COLUMNS)
+                name: pa.array(done.budgets.segment_ns[:, index]).cast(pa.uint64())
+                for index, name in enumerate(SEGMENT_COLUMNS)
             },
             "span_count": pa.array(span_count).cast(pa.uint32()),
             "flags": names.take(pa.array(code)),

@@ -108,11 +108,11 @@ def machine_codes(hosts: Sequence[str], host: Ints, trace: Ints) -> Ints:
         host: place of the name of each span.
         trace: code of the trace of each.
     """
-    code = np.array([at + 1 if each else 0 for at, each in enumerate(hosts)], np.int64)[host]
+    code = np.array([index + 1 if each else 0 for index, each in enumerate(hosts)], np.int64)[host]
     is_named = np.zeros(int(trace.max(initial=-1)) + 1, bool)
     is_named[trace[code > 0]] = True
-    found: Ints = np.where(is_named[trace], code, len(hosts) + 1)
-    return found
+    codes: Ints = np.where(is_named[trace], code, len(hosts) + 1)
+    return codes
 
 
 def addresses_of(hosts: Sequence[str]) -> Mapping[int, frozenset[str]]:
@@ -120,19 +120,21 @@ def addresses_of(hosts: Sequence[str]) -> Mapping[int, frozenset[str]]:
 
     A list is the text of a JSON array, as the store and the exporters write it.
     """
-    lists = {at: found for at, host in enumerate(hosts) if (found := _listed(host))}
+    lists = {index: addresses for index, host in enumerate(hosts) if (addresses := _listed(host))}
     if not lists:
         return {}
-    return {at + 1: lists.get(at, frozenset((host,))) for at, host in enumerate(hosts) if host}
+    return {
+        index + 1: lists.get(index, frozenset((host,))) for index, host in enumerate(hosts) if host
+    }
 
 
 def _listed(host: str) -> frozenset[str]:
     if not host.startswith("["):
         return frozenset()
     try:
-        found = json.loads(host)
+        addresses = json.loads(host)
     except (ValueError, RecursionError):
         return frozenset()
-    texts = frozenset(each for each in found if isinstance(each, str) and each)
+    texts = frozenset(each for each in addresses if isinstance(each, str) and each)
     # Every machine has these, and so they name none; alone they are all there is.
     return texts - EVERYWHERE or texts

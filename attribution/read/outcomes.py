@@ -79,23 +79,25 @@ class OutcomeReader:
             received_ns: when each of their decisions was received, 0 where its root is gone; None
                 where the caller does not know.
         """
-        asked = {**within(seconds_ns), "currency": currency, "rate_days": rate_days}
+        parameters = {**within(seconds_ns), "currency": currency, "rate_days": rate_days}
         # An outcome is told after its decision began, and after that came where a clock is ahead.
-        begins_ns, ignored = asked["from_ns"], None
+        begins_ns, ignored = parameters["from_ns"], None
         if received_ns is not None:
             came_ns = received_ns[received_ns > 0]
             begins_ns = int(came_ns.min(initial=begins_ns))
             ignored = _IGNORED if len(received_ns) > _FILTERED_MAX else None
-        asked["received_from_ns"] = max(begins_ns - NS_PER_HOUR, 0)
-        found = self._table("cell_outcomes", ignored, **asked, kin_ids=[])
-        by_key = pc.and_(pc.equal(found["decision_id"], ""), pc.equal(found["kind"], "refund"))
+        parameters["received_from_ns"] = max(begins_ns - NS_PER_HOUR, 0)
+        outcomes = self._table("cell_outcomes", ignored, **parameters, kin_ids=[])
+        by_key = pc.and_(
+            pc.equal(outcomes["decision_id"], ""), pc.equal(outcomes["kind"], "refund")
+        )
         if not pc.any(by_key, min_count=0).as_py():
-            return found
-        kin = self._rows("kin", outcome_keys=found.filter(by_key)["outcome_key"].to_pylist())
+            return outcomes
+        kin = self._rows("kin", outcome_keys=outcomes.filter(by_key)["outcome_key"].to_pylist())
         # What was sold to the first of them came after it.
         first_ns = min((int(row[1]) for row in kin), default=begins_ns)
-        asked["received_from_ns"] = max(min(begins_ns, first_ns) - NS_PER_HOUR, 0)
-        return self._table("cell_outcomes", ignored, **asked, kin_ids=[row[0] for row in kin])
+        parameters["received_from_ns"] = max(min(begins_ns, first_ns) - NS_PER_HOUR, 0)
+        return self._table("cell_outcomes", ignored, **parameters, kin_ids=[row[0] for row in kin])
 
     def cell_candidates(
         self, seconds_ns: Sequence[int], decision_ids: Sequence[str], outcome_keys: Sequence[str]

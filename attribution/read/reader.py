@@ -14,25 +14,14 @@ from attribution.core.config import AttributionConfig, LatencyBudget
 from attribution.core.segments import SEGMENTS, segments_of
 from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.core.slo import Measured
-from attribution.path.columns import Column, Table, traces_with_repeats
-from attribution.path.membership import NAMED_NS_MAX
-from attribution.read.outcomes import OutcomeReader, within
-from attribution.read.window import (
-    LONG_NS,
-    Around,
-    Bounds,
-    Window,
-    bounds_of,
-    minutes_of,
-)
+from attribution.path.columns import Table
+from attribution.read.outcomes import within
+from attribution.read.traces import TraceReader
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
-from collector.core.config import AttributesConfig
-from collector.core.sql import sql
-from collector.store.connect import Connections
+from collector.core.sql import fill, sql
 from collector.store.row_removal import OF_DECISIONS, remove_rows
 
 _BLOCK_BYTES = 16 * 2**20
-_ALWAYS = 2**63 - 1
 # A list of more than a mebibyte is no constant to the engine: it is made anew for each row.
 _REMOVED_MAX = 10_000
 
@@ -46,170 +35,14 @@ class Extent:
     days: int  # of 24 hours since the beginning, that have one
 
 
-class Reader(OutcomeReader):
+class Reader(TraceReader):
     """Typed access to the queries of this room, over this thread's connection."""
-
-    def __init__(self, store: Connections, attributes: AttributesConfig) -> None:
-        super().__init__(store)
-        self._attributes = attributes
-        self._came = Window(0, 0, pa.array([], pa.string()))
-
-    def touched_spans(self, after_ns: int, until_ns: int, withdrawn_after_ns: int) -> Table:
-        """Return the traces of which spans or decisions were received in (after, until].
-
-        With a hash of what was, and how many spans. And of those that were taken out of the sums
-        since `withdrawn_after_ns`, or put back.
-        """
-        touched = self._table(
-            "touched_spans",
-            after_ns=after_ns,
-            until_ns=until_ns,
-            withdrawn_after_ns=withdrawn_after_ns,
-        )
-        traces = touched.filter(pc.greater(touched["spans"], 0))["trace_id"].combine_chunks()
-        self._came = Window(after_ns, until_ns, traces)
-        return touched
-
-    def trace_bounds(self, trace_ids: Sequence[str]) -> list[Bounds]:
-        """Return each trace with the first and last start of its spans, by time."""
-        asked = self._came.asked(pa.array(trace_ids, pa.string()))
-        return bounds_of(asked.only(self._table("trace_bounds", **asked.parameters)))
-
-    def trace_minutes(self, bounds: Sequence[Bounds]) -> dict[str, set[int]]:
-        """Return the minutes in which spans of each of these traces began, from the epoch.
-
-        Without a trace that has them in too many.
-        """
-        long = [trace for trace, first_ns, last_ns in bounds if last_ns - first_ns > LONG_NS]
-        places: dict[str, list[Bounds]] = {each[0]: [each] for each in bounds}
-        if long:
-            places |= {trace: [] for trace in long}
-            for each in bounds_of(self._table("trace_places", trace_ids=long)):
-                places[each[0]].append(each)
-        minutes = ((trace, minutes_of(found)) for trace, found in places.items())
-        return {trace: found for trace, found in minutes if found is not None}
-
-    def late_traces(self, after_ns: int, until_ns: int, before_ns: int) -> list[Bounds]:
-        """Return the same of traces touched in (after, until] that began before an instant."""
-        times = {"after_ns": after_ns, "until_ns": until_ns, "before_ns": before_ns}
-        return bounds_of(self._table("late_traces", **times))
-
-    def spans(
-        self, trace_ids: Sequence[str], from_ns: int, to_ns: int, minutes: Sequence[int] = ()
-    ) -> Table:
-        """Return every span of these traces that started in [from, to], in these minutes if any.
-
-        `content` tells spans of one id apart, and is 0 of all others.
-        """
-        bounds = {"from_ns": from_ns, "to_ns": to_ns}
-        asked = self._came.asked(pa.array(trace_ids, pa.string()))
-        named = {**asked.parameters, "minutes": list(minutes)}
-        spans = asked.only(self._table("spans", **named, **bounds))
-        again = traces_with_repeats(spans)
-        if not len(again):
-            return spans
-        name = self._attributes.name
-        whole = self._table(
-            "whole_spans",
-            trace_ids=again.to_pylist(),
-            class_name=name("latency.class"),
-            stage_name=name("decision.stage"),
-            blocking_name=name("latency.blocking"),
-            id_name=name("decision.id"),
-            **bounds,
-        )
-        others = pc.invert(pc.is_in(spans["trace_id"], value_set=again))
-        return pa.concat_tables([spans.filter(others), whole.cast(spans.schema)])
-
-    def decisions(
-        self,
-        trace_ids: Sequence[str],
-        around: tuple[int, int],
-        until_ns: int,
-        far_traces: Sequence[str] = (),
-        decision_ids: Sequence[str] = (),
-        minutes: Sequence[int] = (),
-    ) -> Table:
-        """Return the decisions of these traces or ids whose root was received by `until_ns`.
-
-        Args:
-            trace_ids: all of whose spans started in [around].
-            around: as there.
-            until_ns: as above.
-            far_traces: whose spans may have started a day before or after.
-            decision_ids: of decisions that may have.
-            minutes: in which roots of the traces began, if that is known.
-        """
-        bounds = {
-            # A stamp may lie before its root's start by the whole length of a decision, which is
-            # shorter.
-            "from_ns": max(around[0] - NAMED_NS_MAX, 0),
-            "to_ns": around[1] + NAMED_NS_MAX,
-            "until_ns": until_ns,
-        }
-        asked = self._came.asked(pa.array(trace_ids, pa.string()))
-        own = {"decision_ids": [], "root_from_ns": around[0], "root_to_ns": around[1]}
-        own["minutes"] = list(minutes)
-        found = asked.only(self._table("decisions", **asked.parameters, **own, **bounds))
-        if not far_traces and not decision_ids:
-            return found
-        named = Window(0, 0, pa.array([], pa.string())).asked(pa.array(far_traces, pa.string()))
-        ids = {"decision_ids": list(decision_ids), "root_from_ns": 0, "root_to_ns": _ALWAYS}
-        ids["minutes"] = []
-        far = self._table("decisions", **named.parameters, **ids, **bounds)
-        is_own = pc.is_in(far["trace_id"], value_set=pa.array(trace_ids, pa.string()))
-        return pa.concat_tables([found, far.filter(pc.invert(is_own))])
 
     def attributions(self, ingress_ns: Sequence[int], decision_ids: Sequence[str]) -> Table:
         """Return what was written for these decisions before."""
         return self._table(
             "attributions", ingress_ns=list(ingress_ns), decision_ids=list(decision_ids)
         )
-
-    def known_traces(self, ingress_ns: Sequence[int], decision_ids: Sequence[str]) -> set[str]:
-        """Return the traces that these decisions were made of before."""
-        rows = self._rows(
-            "known_traces", ingress_ns=list(ingress_ns), decision_ids=list(decision_ids)
-        )
-        return {str(row[0]) for row in rows}
-
-    def known_spans(
-        self, ingress_ns: Sequence[int], decision_ids: Sequence[str]
-    ) -> dict[tuple[int, str], set[str]]:
-        """Return the spans that these decisions have at the revision in force."""
-        rows = self._rows(
-            "known_spans", ingress_ns=list(ingress_ns), decision_ids=list(decision_ids)
-        )
-        return {(int(began_ns), str(each)): set(span_ids) for began_ns, each, span_ids in rows}
-
-    def foreign_traces(self, decisions: Table, around: Around) -> set[str]:
-        """Return traces of which a span names one of these decisions.
-
-        Args:
-            decisions: whose ids are meant.
-            around: when the span came and began.
-        """
-        ids = decisions["decision_id"]
-        came = self._came
-        received_ns = decisions["received_ns"]
-        has_come = pc.and_(
-            pc.greater(received_ns, came.after_ns), pc.less_equal(received_ns, came.until_ns)
-        )
-        found = self._table(
-            "foreign_traces",
-            decision_ids=ids.filter(pc.invert(has_come)).to_pylist(),
-            came_after_ns=came.after_ns,
-            came_until_ns=came.until_ns,
-            **around.parameters,
-        )
-        is_asked = pc.is_in(found["decision_id"], value_set=ids.combine_chunks())
-        return set(found.filter(is_asked)["trace_id"].to_pylist())
-
-    def linking_traces(self, trace_ids: Column, around: Around) -> set[str]:
-        """Return traces of which a span links to one of these; it came and began `around`."""
-        asked = self._came.asked(trace_ids)
-        found = self._table("linking_traces", **asked.parameters, **around.parameters)
-        return set(asked.only(found, of="target")["trace_id"].to_pylist())
 
     def path_columns(self, from_ns: int, to_ns: int, *, threads: int = 0) -> Iterator[Table]:
         """Yield the trees of the decisions in [from, to), in chunks, each column one array.
@@ -279,7 +112,7 @@ class Reader(OutcomeReader):
             channel=budget.channel,
             left_out=[] if budget.action == CALIBRATION_ACTION else [CALIBRATION_ACTION],
             is_whole=int(is_whole),
-            mask=[int(at in segments) for at in range(len(SEGMENTS))],
+            mask=[int(index in segments) for index in range(len(SEGMENTS))],
             target_p50_ns=round((budget.p50_ms or 0.0) * NS_PER_MS),
             target_p95_ns=round((budget.p95_ms or 0.0) * NS_PER_MS),
         )[0]
@@ -351,11 +184,11 @@ class Reader(OutcomeReader):
     def _counted(
         self, name: str, from_ns: int, to_ns: int, config: AttributionConfig
     ) -> list[dict[str, Any]]:
-        asked: dict[str, object] = {"from_ns": from_ns, "to_ns": to_ns, **config.node_rules()}
-        asked |= {"currency": config.currency, "rate_days": config.rate_days_max}
+        parameters: dict[str, object] = {"from_ns": from_ns, "to_ns": to_ns, **config.node_rules()}
+        parameters |= {"currency": config.currency, "rate_days": config.rate_days_max}
         counted = sql("counted_outcomes", __file__).rstrip()
-        text = sql(name, __file__).replace("\n${counted}", f"\n{counted}")
-        return list(self._store.client().query(text, parameters=asked).named_results())
+        text = fill(sql(name, __file__), counted=counted)
+        return list(self._store.client().query(text, parameters=parameters).named_results())
 
     def cell_decisions(self, seconds_ns: Sequence[int], config: AttributionConfig) -> Table:
         """Return the attributed decisions of these seconds."""

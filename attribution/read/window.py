@@ -1,14 +1,14 @@
-"""Pure: which traces a query is about, said by when they came where that says most of them.
+"""Pure: which traces a query is about, by when they were received where that names most of them.
 
 To name a trace costs some microseconds a query: the name is escaped, parsed and looked up.
-Thousands that came in one window are found by it, and what is found of others is left out here.
+Thousands that were received in one window are found by it, and rows of others are left out here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,35 +23,38 @@ _WANTED_SHARE_MIN: Final = 0.5
 LONG_NS: Final = NS_PER_HOUR
 # ... and it is read from its first instant to its last if it has them in more minutes than these.
 MINUTES_MAX: Final = 6_000
-Bounds: TypeAlias = tuple[str, int, int]  # of a trace: its id, its first and last instant, Unix ns
+
+
+class Bounds(NamedTuple):
+    """When the first and the last span of a trace began, Unix ns."""
+
+    trace_id: str
+    first_ns: int
+    last_ns: int
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The parameters of a query, and what of its answer is wanted."""
+class TraceFilter:
+    """The parameters of a query about some traces, and which rows of its answer are theirs."""
 
     parameters: dict[str, Any]
-    wanted: Column | None  # None: there is nothing but that in the answer
+    trace_ids: Column | None  # None: every row is
 
-    def only(self, found: Table, of: str = "trace_id", **others: Column) -> Table:
-        """Return the rows of the traces that were asked about, or of other columns' values.
+    def rows(self, answer: Table, column: str = "trace_id") -> Table:
+        """Return the rows of the traces that the query is about.
 
         Args:
-            found: an answer.
-            of: the column of the traces.
-            others: by column, values whose rows are wanted as well.
+            answer: what the store returned.
+            column: which one holds the traces.
         """
-        if self.wanted is None:
-            return found
-        is_wanted = pc.is_in(found[of], value_set=self.wanted)
-        for name, values in others.items():
-            is_wanted = pc.or_(is_wanted, pc.is_in(found[name], value_set=values))
-        return found.filter(is_wanted)
+        if self.trace_ids is None:
+            return answer
+        return answer.filter(pc.is_in(answer[column], value_set=self.trace_ids))
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
-    """When a span came, in (after, until], and when it began, in [from, to]; Unix ns."""
+class SpanTimes:
+    """When a span was received, in (after, until], and when it began, in [from, to]; Unix ns."""
 
     after_ns: int
     until_ns: int
@@ -65,33 +68,48 @@ class Around:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """The traces of which spans came in (after, until]."""
+class ReceivedWindow:
+    """A time of reception, (after, until], and the traces of which spans were received in it.
+
+    What was received later is not looked at.
+    """
 
     after_ns: int
     until_ns: int
     trace_ids: Column
 
-    def asked(self, wanted: Column) -> Asked:
+    @classmethod
+    def empty(cls, until_ns: int) -> ReceivedWindow:
+        """Return a window that ends then, in which nothing was received: traces are named."""
+        return cls(until_ns, until_ns, pa.array([], pa.string()))
+
+    def filter_for(self, trace_ids: Column) -> TraceFilter:
         """Return how to ask about these traces."""
-        if isinstance(wanted, pa.ChunkedArray):
-            wanted = wanted.combine_chunks()
+        if isinstance(trace_ids, pa.ChunkedArray):
+            trace_ids = trace_ids.combine_chunks()
         count = len(self.trace_ids)
-        if count >= _WINDOW_TRACES_MIN and len(wanted) >= _WANTED_SHARE_MIN * count:
-            has_come = pc.is_in(wanted, value_set=self.trace_ids)
-            common = pc.sum(has_come).as_py() or 0
+        if count >= _WINDOW_TRACES_MIN and len(trace_ids) >= _WANTED_SHARE_MIN * count:
+            is_received = pc.is_in(trace_ids, value_set=self.trace_ids)
+            common = pc.sum(is_received).as_py() or 0
             if common >= _WANTED_SHARE_MIN * count:
-                named = wanted.filter(pc.invert(has_come)).to_pylist()
+                named = trace_ids.filter(pc.invert(is_received)).to_pylist()
                 window = {"came_after_ns": self.after_ns, "came_until_ns": self.until_ns}
-                return Asked({"trace_ids": named, **window}, None if common == count else wanted)
-        nothing = {"came_after_ns": 0, "came_until_ns": 0}
-        return Asked({"trace_ids": wanted.to_pylist(), **nothing}, None)
+                return TraceFilter(
+                    {"trace_ids": named, **window}, None if common == count else trace_ids
+                )
+        return named_traces(trace_ids)
 
 
-def bounds_of(found: Table) -> list[Bounds]:
-    """Return the rows of an answer: of each trace its id, its first and its last instant."""
-    columns = (found[name].to_pylist() for name in ("trace_id", "from_ns", "to_ns"))
-    return list(zip(*columns, strict=True))
+def named_traces(trace_ids: Column) -> TraceFilter:
+    """Return how to ask about these traces by their names alone."""
+    no_window = {"came_after_ns": 0, "came_until_ns": 0}
+    return TraceFilter({"trace_ids": trace_ids.to_pylist(), **no_window}, None)
+
+
+def bounds_of(answer: Table) -> list[Bounds]:
+    """Return the bounds of the traces in an answer, in its order."""
+    columns = (answer[name].to_pylist() for name in ("trace_id", "from_ns", "to_ns"))
+    return list(map(Bounds, *columns))
 
 
 def minutes_of(places: Iterable[Bounds]) -> set[int] | None:
@@ -110,8 +128,9 @@ def minutes_of(places: Iterable[Bounds]) -> set[int] | None:
 def in_groups(instants: Sequence[int], apart_ns: int, count_max: int) -> Iterator[tuple[int, int]]:
     """Yield (from, to) slices of ascending instants, so that each reads one short range of time."""
     begin = 0
-    for at in range(1, len(instants) + 1):
-        is_end = at == len(instants)
-        if is_end or instants[at] - instants[at - 1] > apart_ns or at - begin == count_max:
-            yield begin, at
-            begin = at
+    for index in range(1, len(instants) + 1):
+        is_end = index == len(instants)
+        is_apart = is_end or instants[index] - instants[index - 1] > apart_ns
+        if is_apart or index - begin == count_max:
+            yield begin, index
+            begin = index

@@ -31,14 +31,14 @@ def require_currency(client: Client, configured: str) -> None:
 
     The text names both, and both ways out.
     """
-    held = read_currency(client)
-    if held in ("", configured):
+    store_currency = read_currency(client)
+    if store_currency in ("", configured):
         return
-    if client.query(_AMOUNTS, parameters={"currency": held}).result_rows:
+    if client.query(_AMOUNTS, parameters={"currency": store_currency}).result_rows:
         raise ConfigError(
-            f"the stored amounts are in {held} and attribution.currency is {configured}: set it "
-            f"back to {held}, or name another store in store.url: a store keeps the currency that "
-            "it began with; send or import into the new one again"
+            f"the stored amounts are in {store_currency} and attribution.currency is {configured}: "
+            f"set it back to {store_currency}, or name another store in store.url: a store keeps "
+            "the currency that it began with; send or import into the new one again"
         )
 
 
@@ -48,8 +48,8 @@ def claim_currency(client: Client, configured: str) -> None:
     Raises:
         ConfigError: there are amounts in another one.
     """
-    revision, held = _last(client)
-    if held != configured:
+    revision, store_currency = _last(client)
+    if store_currency != configured:
         require_currency(client, configured)
         columns = ["revision", "currency"]
         client.insert("value_currencies", [[revision + 1, configured]], column_names=columns)

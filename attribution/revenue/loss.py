@@ -27,10 +27,10 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from attribution.core.config import SlopePrior
+from attribution.core.money import MICROS_PER_USD
 from attribution.path.spans import Bools, Ints
 from attribution.revenue.sums import (
     EXPECTED,
-    MICROS,
     PPB,
     REVENUE,
     UNKNOWN,
@@ -197,12 +197,12 @@ def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Ce
     def summed(values: Floats) -> Floats:
         return np.bincount(cell, weights=values[order], minlength=count).astype(np.float64)
 
-    def amounts(known: Column, micros: Column) -> tuple[Ints, Ints]:
+    def amounts(is_known: Column, micros: Column) -> tuple[Ints, Ints]:
         """Return how many amounts a cell has, and their sum."""
         sizes = np.abs(micros)
         # A float of so much is a multiple of 128, so it says only which sums stay in 64 bits.
         is_held = (summed(sizes.astype(np.float64)) <= 2 * SUM_MAX) & (exact(sizes) <= SUM_MAX)
-        return np.where(is_held, exact(known), 0), np.where(is_held, exact(micros), 0)
+        return np.where(is_held, exact(is_known), 0), np.where(is_held, exact(micros), 0)
 
     median, low, high = lost_shares(d.total_ns, d.reference_ns, d.is_error, slope)
     late_ns = np.clip(d.total_ns - d.reference_ns, 0, _LATE_MAX_NS)
@@ -232,7 +232,9 @@ def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Ce
         stated_loss_micros=stated_loss(median),
         stated_loss_low_micros=stated_loss(low),
         stated_loss_high_micros=stated_loss(high),
-        stated_loss_squared=np.where(stated > 0, summed((median * at_risk / MICROS) ** 2), 0.0),
+        stated_loss_squared=np.where(
+            stated > 0, summed((median * at_risk / MICROS_PER_USD) ** 2), 0.0
+        ),
         known=exact(is_known),
         kept_ppb=exact(np.where(is_known, np.rint(kept * PPB), 0)),
         converted=exact(earned.converted),
@@ -303,7 +305,7 @@ def value_cells(cells: Cells, window: EarnedInCells) -> Values:
         loss_high_micros=loss(end(cells.lost_share_high, high), cells.stated_loss_high_micros),
         loss_squared=np.select(
             [by_class, stated],
-            [(at_risk / MICROS) ** 2 * cells.lost_share_squared, cells.stated_loss_squared],
+            [(at_risk / MICROS_PER_USD) ** 2 * cells.lost_share_squared, cells.stated_loss_squared],
             0.0,
         ),
     )

@@ -20,7 +20,7 @@ _UNITS_NS: Final = (NS_PER_DAY, NS_PER_MINUTE, NS_PER_S, NS_PER_MS, NS_PER_US)
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class DecisionReference:
     """What one outcome says of the decision that it is of."""
 
     decision_id: str
@@ -47,7 +47,7 @@ def latest_begin_ns(event_ns: int, received_ns: int) -> int:
 
 
 def match_outcomes(
-    named: Sequence[Named], candidates: Sequence[tuple[int, str, str]]
+    named: Sequence[DecisionReference], candidates: Sequence[tuple[int, str, str]]
 ) -> list[tuple[int, str] | None]:
     """Return ingress and id of the decision of each outcome, None where there is none.
 
@@ -65,18 +65,22 @@ def match_outcomes(
         by_id.setdefault(decision_id, (ingress_ns, decision_id))
         by_key.setdefault(key, []).append((ingress_ns, decision_id))
 
-    def last(each: Named, among: Container[tuple[int, str]] | None) -> tuple[int, str] | None:
-        until_ns = latest_begin_ns(each.event_ns, each.received_ns)
-        for found in reversed(by_key.get(each.key, ())):
-            if found[0] <= until_ns and (among is None or found in among):
-                return found
+    def last(
+        reference: DecisionReference, among: Container[tuple[int, str]] | None
+    ) -> tuple[int, str] | None:
+        until_ns = latest_begin_ns(reference.event_ns, reference.received_ns)
+        for candidate in reversed(by_key.get(reference.key, ())):
+            if candidate[0] <= until_ns and (among is None or candidate in among):
+                return candidate
         return None
 
     matched = [
         by_id.get(each.decision_id) if each.decision_id else last(each, None) for each in named
     ]
-    sold = {found for each, found in zip(named, matched, strict=True) if each.is_sale and found}
+    sold = {
+        decision for each, decision in zip(named, matched, strict=True) if each.is_sale and decision
+    }
     return [
-        last(each, sold) or found if each.is_refund and not each.decision_id else found
-        for each, found in zip(named, matched, strict=True)
+        last(each, sold) or decision if each.is_refund and not each.decision_id else decision
+        for each, decision in zip(named, matched, strict=True)
     ]

@@ -45,13 +45,13 @@ class Outcomes:
     is_revenue_known: Bools
 
     @classmethod
-    def of(cls, outcomes: Sequence[Outcome]) -> Self:
+    def from_rows(cls, outcomes: Sequence[Outcome]) -> Self:
         """Return some outcomes as columns."""
 
         def amounts(name: str) -> tuple[Ints, Bools]:
-            said = [getattr(each, name) for each in outcomes]
-            known = np.array([each is not None for each in said], bool)
-            return np.array([each or 0 for each in said], np.int64), known
+            amounts_usd = [getattr(each, name) for each in outcomes]
+            is_known = np.array([each is not None for each in amounts_usd], bool)
+            return np.array([each or 0 for each in amounts_usd], np.int64), is_known
 
         return cls(
             np.array([each.decision for each in outcomes], np.int64),
@@ -74,19 +74,19 @@ def earned_by_decision(outcomes: Outcomes, decisions: int) -> Earned:
     in_time, late = is_earning & ~o.is_late, is_earning & o.is_late
 
     def has(rows: Bools) -> Bools:
-        found: Bools = np.bincount(o.decision[rows], minlength=decisions) > 0
-        return found
+        has_any: Bools = np.bincount(o.decision[rows], minlength=decisions) > 0
+        return has_any
 
     converted, sold = has(in_time), has(o.is_sale & ~o.is_late)
 
     def earned(micros: Ints, is_known: Bools) -> tuple[Ints, Ints]:
         """Return of which decisions an amount is known, and its sum."""
         signed = np.where(o.is_refund, -np.abs(micros), micros)
-        own, own_rough = _sums(o.decision, signed, in_time & is_known, decisions)
+        sums, rough_sums = _sums(o.decision, signed, in_time & is_known, decisions)
         after, after_rough = _sums(o.decision, signed, late & is_known, decisions)
         is_less = np.where(_is_held(after_rough), after, after_rough) < 0
-        total = np.where(sold, own + np.where(is_less, after, 0), 0)
-        is_held = ~sold | _is_held(own_rough + np.where(is_less, after_rough, 0.0))
+        total = np.where(sold, sums + np.where(is_less, after, 0), 0)
+        is_held = ~sold | _is_held(rough_sums + np.where(is_less, after_rough, 0.0))
         is_missing = has(is_earning & ~is_known & (in_time | o.is_refund))
         is_whole = converted & ~is_missing & is_held & (np.abs(total) <= SUM_MAX)
         return is_whole.astype(np.int64), np.where(is_whole, total, 0)
@@ -113,5 +113,5 @@ def _sums(at: Ints, values: Ints, rows: Bools, count: int) -> tuple[Ints, Floats
 
 def _is_held(rough: Floats) -> Bools:
     # A float of so much is a multiple of 128: what it says is far from where 64 bits end.
-    held: Bools = np.abs(rough) <= 2 * SUM_MAX
-    return held
+    is_held: Bools = np.abs(rough) <= 2 * SUM_MAX
+    return is_held

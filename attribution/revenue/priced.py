@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 
 # Whether some decisions of a range are worth what they state.
 STATED = sql("stated", __file__)
@@ -12,7 +12,7 @@ _PRICED = sql("priced", __file__)
 
 
 def over_priced(statement: str, decisions: str, carried: Sequence[str]) -> str:
-    """Return a statement with `priced.sql` where it says `${priced}`.
+    """Return a statement with `priced.sql` for `${priced}`, and its decisions for `${filtered}`.
 
     Args:
         statement: that asks.
@@ -20,5 +20,6 @@ def over_priced(statement: str, decisions: str, carried: Sequence[str]) -> str:
         carried: columns of them that it needs beside those of `priced.sql`.
     """
     columns = ", ".join(f"d.{name} AS {name}" for name in carried)
-    text = _PRICED.rstrip().replace("${carried}", columns)
-    return statement.replace("${priced}", text.replace("${filtered}", decisions.rstrip()))
+    filtered = decisions.rstrip()
+    priced = fill(_PRICED.rstrip(), carried=columns, filtered=filtered)
+    return fill(statement, priced=priced, filtered=filtered)

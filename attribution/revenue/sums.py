@@ -14,20 +14,20 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from attribution.core.money import MICROS_PER_USD
 from attribution.path.spans import Bools, Ints
 from collector.core.intervals import Z90
 
 Floats = npt.NDArray[np.float64]
 Column = Ints | Floats | Bools
 
-MICROS = 1_000_000
 PPB = 1_000_000_000
 BASES = ("margin", "revenue", "expected", "unknown")
 MARGIN, REVENUE, EXPECTED, UNKNOWN = range(4)
 # Squares are whole numbers, so that what entered a window can leave it: of hundred-thousandths of a
 # dollar, and of what is larger than 64 bits of squares hold, of so many times as much.
 _MICROS_OF_ONE, _LARGE_BITS, _LARGE_FROM = 10, 26, 2**31
-_SQUARE_USD = (_MICROS_OF_ONE / MICROS) ** 2
+_SQUARE_USD = (_MICROS_OF_ONE / MICROS_PER_USD) ** 2
 # One more sale may be so many times as large, where amounts are as unlike as of a heavy tail.
 _LARGER = 3.0
 _ROUNDING = 1e-9
@@ -56,7 +56,7 @@ class Earned:
     @classmethod
     def from_matrix(cls, matrix: Ints | Floats) -> Self:
         """Return the columns of `matrix()`."""
-        return cls(*(matrix[:, at] for at in range(matrix.shape[1])))
+        return cls(*(matrix[:, index] for index in range(matrix.shape[1])))
 
     def a_decision(self) -> tuple[Ints, Floats]:
         """Return what a known decision earned: the index into BASES, and millionths of a dollar.
@@ -115,7 +115,7 @@ class EarnedInCells(Earned):
             np.select(by_basis, [np.asarray(each, np.float64) for each in pair], 0.0)
             for pair in (
                 (self.margins, self.revenues),
-                (self.margin_micros / MICROS, self.revenue_micros / MICROS),
+                (self.margin_micros / MICROS_PER_USD, self.revenue_micros / MICROS_PER_USD),
                 (
                     _usd_squared(self.margin_squares, self.margin_large_squares),
                     _usd_squared(self.revenue_squares, self.revenue_large_squares),

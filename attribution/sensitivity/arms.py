@@ -100,9 +100,9 @@ def bend_of(rows: CellSums, level: float) -> Bend | None:
     influence = left_out(minute, across * residual, strength)
     se = clustered(influence)
     minutes = spread(minute, strength)
-    reach = student_quantile(0.5 + level / 2, max(minutes - 1, 1)) * se
+    half_width = student_quantile(0.5 + level / 2, max(minutes - 1, 1)) * se
     off = abs(_middle_ms(rows) * b / slope) if slope else math.inf
-    return Bend(b, se, reach, off, left_open(rows))
+    return Bend(b, se, half_width, off, left_open(rows))
 
 
 def left_open(rows: CellSums) -> float:
@@ -129,12 +129,12 @@ def latencies_ms(rows: CellSums) -> tuple[float, float] | None:
     z, cell = rows.answers.delay_ms, _codes(rows.answers.cell)
     delayed = np.isin(cell, cell[z > 0])
     ends = []
-    for side, own in ((-1, delayed & (z == 0)), (1, delayed & (z == z.max(initial=0.0)))):
-        n = float(rows.n[own].sum())
+    for side, is_arm in ((-1, delayed & (z == 0)), (1, delayed & (z == z.max(initial=0.0)))):
+        n = float(rows.n[is_arm].sum())
         if not n:
             return None
-        mean = float(rows.sums[own, LATENCY].sum()) / n
-        square = float(rows.products[own, LATENCY, LATENCY].sum()) / n
+        mean = float(rows.sums[is_arm, LATENCY].sum()) / n
+        square = float(rows.products[is_arm, LATENCY, LATENCY].sum()) / n
         ends.append(mean + side * math.sqrt(max(square - mean**2, 0.0)))
     return ends[0], ends[1]
 
@@ -152,23 +152,25 @@ def failing(rows: CellSums, lost_per_ms: float) -> tuple[str, bool]:
     """
     if not rows.has_arms:
         return "", False
-    told = rows.answers
-    by_delay, reach = _change(rows.minute, told.cell, told.delay_ms, told.enrolled, told.failed)
-    if abs(by_delay) <= reach or abs(by_delay) < _FINDING_PART * abs(lost_per_ms):
+    answers = rows.answers
+    by_delay, half_width = _change(
+        rows.minute, answers.cell, answers.delay_ms, answers.enrolled, answers.failed
+    )
+    if abs(by_delay) <= half_width or abs(by_delay) < _FINDING_PART * abs(lost_per_ms):
         return "", False
     if by_delay < 0:
-        said = (
+        reason = (
             f"{_FEWER}: with 100 ms of delay {-100 * by_delay:.2%} fewer of the decisions fail "
-            f"(chance reaches {100 * reach:.2%}), as where the control runs other code or another "
-            "instance; find why it fails, and register anew"
+            f"(chance reaches {100 * half_width:.2%}), as where the control runs other code or "
+            "another instance; find why it fails, and register anew"
         )
-        return said, True
-    said = (
+        return reason, True
+    reason = (
         f"with 100 ms of delay {100 * by_delay:.2%} more of the decisions fail (chance reaches "
-        f"{100 * reach:.2%}): they have a deadline, and a line says nothing of one; register "
+        f"{100 * half_width:.2%}): they have a deadline, and a line says nothing of one; register "
         "delays that stay below it"
     )
-    return said, False
+    return reason, False
 
 
 def decided_again(rows: CellSums, lost_per_ms: float, error_per_ms: float) -> str:
@@ -184,20 +186,22 @@ def decided_again(rows: CellSums, lost_per_ms: float, error_per_ms: float) -> st
         error_per_ms: one standard deviation of it. A change of the number that is a small part of
             either changes nothing.
     """
-    found = rows.draws
-    if found is None or not found.again.any():
+    draws = rows.draws
+    if draws is None or not draws.again.any():
         return ""
-    by_delay, reach = _change(found.minute, found.cell, found.delay_ms, found.draws, found.again)
-    each = 1 + float(found.again.sum()) / float(found.draws.sum())
+    by_delay, half_width = _change(
+        draws.minute, draws.cell, draws.delay_ms, draws.draws, draws.again
+    )
+    per_draw = 1 + float(draws.again.sum()) / float(draws.draws.sum())
     small = max(_FINDING_PART * abs(lost_per_ms), _ERROR_PART * error_per_ms)
-    if abs(by_delay) <= reach or abs(by_delay) / each < small:
+    if abs(by_delay) <= half_width or abs(by_delay) / per_draw < small:
         return ""
     more = "more" if by_delay > 0 else "fewer"
     return (
-        f"with 100 ms of delay the same units make {abs(100 * by_delay / each):.1%} {more} "
-        f"decisions in their minute (chance reaches {100 * reach / each:.1%}): they ask again, or "
-        "leave, and what a decision earns says nothing of what that costs; register shorter "
-        "delays, or give what is asked again no decision of its own"
+        f"with 100 ms of delay the same units make {abs(100 * by_delay / per_draw):.1%} {more} "
+        f"decisions in their minute (chance reaches {100 * half_width / per_draw:.1%}): they ask "
+        "again, or leave, and what a decision earns says nothing of what that costs; register "
+        "shorter delays, or give what is asked again no decision of its own"
     )
 
 
@@ -207,16 +211,18 @@ def missing_amounts(rows: CellSums) -> str:
     Of the decisions that earned something those without a known amount are in no sum, and the ones
     that earned nothing are: where an arm has more of them, it seems to earn less.
     """
-    told = rows.answers
-    if not rows.has_arms or not told.unknown.any():
+    answers = rows.answers
+    if not rows.has_arms or not answers.unknown.any():
         return ""
-    by_delay, reach = _change(rows.minute, told.cell, told.delay_ms, told.earning, told.unknown)
-    if abs(by_delay) <= reach:
+    by_delay, half_width = _change(
+        rows.minute, answers.cell, answers.delay_ms, answers.earning, answers.unknown
+    )
+    if abs(by_delay) <= half_width:
         return ""
-    share = float(told.unknown.sum() / told.earning.sum())
+    share = float(answers.unknown.sum() / answers.earning.sum())
     return (
         f"the amount is not known of {share:.1%} of what earned, and of {100 * by_delay:+.2%} with "
-        f"100 ms of injected delay (chance reaches {100 * reach:.2%}): "
+        f"100 ms of injected delay (chance reaches {100 * half_width:.2%}): "
         "what is left is another population; send amounts from a place that delays do not reach"
     )
 
@@ -229,8 +235,8 @@ def unsure_sales(rows: CellSums) -> str:
     """
     if not rows.has_arms or not rows.unsure:
         return ""
-    told = rows.answers
-    share = rows.unsure / (rows.unsure + int(told.earning[told.delay_ms > 0].sum()))
+    answers = rows.answers
+    share = rows.unsure / (rows.unsure + int(answers.earning[answers.delay_ms > 0].sum()))
     if share <= _UNSURE_MAX:
         return ""
     return (
@@ -242,41 +248,45 @@ def unsure_sales(rows: CellSums) -> str:
 
 def lost_outcomes(rows: CellSums) -> LostOutcomes | None:
     """Return how the share of known outcomes changes; None where all of them are known."""
-    told = rows.answers
-    if not rows.has_arms or int(told.answered.sum()) == int(told.enrolled.sum()):
+    answers = rows.answers
+    if not rows.has_arms or int(answers.answered.sum()) == int(answers.enrolled.sum()):
         return None
-    minute, cell = _codes(rows.minute), _codes(told.cell)
-    n = told.enrolled.astype(np.float64)
-    share = float(told.answered.sum() / n.sum())
-    by_delay, delay_reach = _change(
-        rows.minute, told.cell, told.delay_ms, told.enrolled, told.enrolled - told.answered
+    minute, cell = _codes(rows.minute), _codes(answers.cell)
+    n = answers.enrolled.astype(np.float64)
+    share = float(answers.answered.sum() / n.sum())
+    by_delay, delay_half_width = _change(
+        rows.minute,
+        answers.cell,
+        answers.delay_ms,
+        answers.enrolled,
+        answers.enrolled - answers.answered,
     )
     by_delay = -by_delay
     # Of all decisions, in an experiment or not: their latency beyond that of their cell.
-    mean_ms = _cell_means(cell, n, told.enrolled_ms)
+    mean_ms = _cell_means(cell, n, answers.enrolled_ms)
     square = np.maximum(rows.products[:, LATENCY, LATENCY], 0.0) * n / np.maximum(rows.n, 1)
     strength = np.maximum(square - n * mean_ms**2, 0.0)
-    answered = _cell_means(cell, n, told.answered.astype(np.float64))
-    score = (told.answered_ms - mean_ms * told.answered) - answered * (
-        told.enrolled_ms - mean_ms * n
+    answered_share = _cell_means(cell, n, answers.answered.astype(np.float64))
+    score = (answers.answered_ms - mean_ms * answers.answered) - answered_share * (
+        answers.enrolled_ms - mean_ms * n
     )
-    by_latency, latency_reach = _line(minute, score, strength, strength)
+    by_latency, latency_half_width = _line(minute, score, strength, strength)
     reason = ""
-    if abs(by_delay) > delay_reach:
+    if abs(by_delay) > delay_half_width:
         reason = (
             f"{share:.1%} of the outcomes are known, and {100 * by_delay:+.2%} with 100 ms of "
-            f"injected delay (chance reaches {100 * delay_reach:.2%}): what is left is another "
-            "population; send outcomes from a place that delays do not reach"
+            f"injected delay (chance reaches {100 * delay_half_width:.2%}): what is left is "
+            "another population; send outcomes from a place that delays do not reach"
         )
     elif (
         not rows.is_coarse
-        and by_latency < -latency_reach
+        and by_latency < -latency_half_width
         and -100 * by_latency > _LOST_PER_100MS * share
     ):
         reason = (
             f"{share:.1%} of the outcomes are known, and {100 * by_latency:+.2%} with 100 ms of "
-            f"latency (chance reaches {100 * latency_reach:.2%}): send outcomes from a place that "
-            "latency does not reach"
+            f"latency (chance reaches {100 * latency_half_width:.2%}): send outcomes from a "
+            "place that latency does not reach"
         )
     return LostOutcomes(share, 100 * by_delay, 100 * by_latency, reason)
 
@@ -297,13 +307,13 @@ def _change(minute: Ints, cell: Ints, delay_ms: Floats, n: Ints, hits: Ints) -> 
     # As if each were a cluster, too: a few hits that all came in the large arm seem never to vary.
     rate = float(hits.sum()) / max(float(every.sum()), 1.0)
     least = rate * max(1.0 - rate, 0.0)
-    by_delay, reach = _line(_codes(minute), dz * hits, strength, strength, least)
+    by_delay, half_width = _line(_codes(minute), dz * hits, strength, strength, least)
     if by_delay < 0:
         each = np.bincount(_codes(minute), weights=hits)
         alike = float(each.sum()) ** 2 / float(each @ each)
         if alike * float(every[dz > 0].sum()) < _EXPECTED_MIN * float(every.sum()):
             return by_delay, math.inf
-    return by_delay, reach
+    return by_delay, half_width
 
 
 def _line(
@@ -325,8 +335,8 @@ def _line(
         se = clustered(left_out(minute, moved - slope * strength, weights))
     se = max(se, math.sqrt(least / total))
     minutes = spread(minute, strength)
-    reach = student_quantile(0.5 + TEST_LEVEL / 2, max(minutes - 1, 1)) * se
-    return slope, reach if math.isfinite(reach) else math.inf
+    half_width = student_quantile(0.5 + TEST_LEVEL / 2, max(minutes - 1, 1)) * se
+    return slope, half_width if math.isfinite(half_width) else math.inf
 
 
 def _middle_ms(rows: CellSums) -> float:
@@ -344,8 +354,8 @@ def _middle_ms(rows: CellSums) -> float:
 
 def _cell_means(cell: Ints, n: Floats, sums: Floats) -> Floats:
     """Return for each row the mean of its cell."""
-    own = np.bincount(cell, weights=n)
-    means: Floats = (np.bincount(cell, weights=sums) / np.maximum(own, 1e-300))[cell]
+    counts = np.bincount(cell, weights=n)
+    means: Floats = (np.bincount(cell, weights=sums) / np.maximum(counts, 1e-300))[cell]
     return means
 
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import AT_ONCE, CALIBRATION_ACTION
 from attribution.read.parts import parts_of
-from attribution.revenue import earned
+from attribution.revenue import earned_sql
 from attribution.sensitivity.registered import (
     ClassDraws,
     Experiment,
@@ -26,9 +26,9 @@ from attribution.sensitivity.registered import (
     sample_ratio,
 )
 from attribution.sensitivity.registry import (
+    IS_DRAWN,
     draw_parameters,
     read_experiments,
-    with_draw,
 )
 from attribution.sensitivity.sums import (
     AGAIN_MAX,
@@ -37,15 +37,15 @@ from attribution.sensitivity.sums import (
     Draws,
     cells_from_columns,
 )
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 from collector.store.connect import Connections
 
 Outcome = Literal["margin", "revenue", "converted"]
-_SQL = with_draw(earned.statement("slope_cells", __file__))
-_COUNTED_WHOLE = earned.statement("counted_whole", __file__)
-_DRAWS_AGAIN = with_draw(sql("draws_again", __file__))
-_CLASSES = with_draw(sql("draws_of_classes", __file__))
-_UNSURE = with_draw(sql("unsure_sales", __file__))
+_SQL = earned_sql.statement("slope_cells", __file__, is_drawn=IS_DRAWN)
+_COUNTED_WHOLE = earned_sql.statement("counted_whole", __file__)
+_DRAWS_AGAIN = fill(sql("draws_again", __file__), is_drawn=IS_DRAWN)
+_CLASSES = fill(sql("draws_of_classes", __file__), is_drawn=IS_DRAWN)
+_UNSURE = fill(sql("unsure_sales", __file__), is_drawn=IS_DRAWN)
 _UNITS = sql("units", __file__)
 # Enough to see what matters, of however many there are.
 _CLASS_DRAWS = 200_000
@@ -91,7 +91,7 @@ class SlopeCells:
             rows.setdefault(name, []).append(row)
         # Of which group the unsure sales are, nobody asked.
         whole = replace(self.cells, unsure=0)
-        return {name: whole.take(np.array(own)) for name, own in sorted(rows.items())}
+        return {name: whole.take(np.array(indices)) for name, indices in sorted(rows.items())}
 
 
 def read_slope_cells(
@@ -118,21 +118,23 @@ def read_slope_cells(
         at_once: decisions that are summed at a time, about.
     """
     registered = read_experiments(store)
-    asked = {**earned.parameters(outcome, config), "from_ns": from_ns, "to_ns": to_ns}
+    parameters = {**earned_sql.parameters(outcome, config), "from_ns": from_ns, "to_ns": to_ns}
     limit = 0.0
     if outcome != "converted":
-        whole = store.client().query(_COUNTED_WHOLE, parameters={**asked, "share": COUNTED_WHOLE})
+        whole = store.client().query(
+            _COUNTED_WHOLE, parameters={**parameters, "share": COUNTED_WHOLE}
+        )
         limit = float(whole.result_rows[0][0])
-    asked |= draw_parameters(registered) | {
+    parameters |= draw_parameters(registered) | {
         "limit": limit,
         "by": by,
         "experiment": experiment,
         # Nobody bought anything in these, however long they took.
         "left_out": [CALIBRATION_ACTION],
     }
-    columns, words = _read_sums(store, asked, _pieces(store, from_ns, to_ns, at_once))
+    columns, words = _read_sums(store, parameters, _pieces(store, from_ns, to_ns, at_once))
     cells = cells_from_columns(columns, words["experiment"] != "")
-    drawn = _read_drawn(store, asked, from_ns, to_ns)
+    drawn = _read_drawn(store, parameters, from_ns, to_ns)
     wrong = [
         each.name
         for each in registered
@@ -140,11 +142,11 @@ def read_slope_cells(
     ]
     keep = ~np.isin(words["experiment"], wrong)
     left_out = columns["not_randomised"].sum() + cells.answers.enrolled[~keep].sum()
-    cells, words = cells.take(keep), {name: own[keep] for name, own in words.items()}
-    kept = asked | draw_parameters([each for each in registered if each.name not in wrong])
-    told = _read_classes(store, kept, from_ns, to_ns, sum(row.draws for row in drawn))
+    cells, words = cells.take(keep), {name: values[keep] for name, values in words.items()}
+    kept = parameters | draw_parameters([each for each in registered if each.name not in wrong])
+    classes = _read_classes(store, kept, from_ns, to_ns, sum(row.draws for row in drawn))
     followed = following(
-        [row for row in told if row.dimension in ("", "region", "cohort", "action", by)]
+        [row for row in classes if row.dimension in ("", "region", "cohort", "action", by)]
     )
     if followed:
         cells = _of_minutes(cells, words["experiment"])
@@ -211,28 +213,28 @@ def _read_drawn(
     store: Connections, asked: dict[str, object], from_ns: int, to_ns: int
 ) -> list[_Drawn]:
     """Return what the draws of the window are of, read a part of it at a time."""
-    found: list[_Drawn] = []
+    drawn: list[_Drawn] = []
     for begin_ns, end_ns in parts_of(store, from_ns, to_ns):
         window = {"from_ns": begin_ns, "to_ns": end_ns, "again_max": AGAIN_MAX}
         answer = store.client().query(_DRAWS_AGAIN, parameters={**asked, **window})
-        found += [_Drawn(*row) for row in answer.result_rows]
-    return found
+        drawn += [_Drawn(*row) for row in answer.result_rows]
+    return drawn
 
 
 def _read_classes(
     store: Connections, asked: dict[str, object], from_ns: int, to_ns: int, draws: int
 ) -> list[ClassDraws]:
     """Return of what classes the draws of the window are, of about _CLASS_DRAWS of them."""
-    found: list[ClassDraws] = []
+    class_draws: list[ClassDraws] = []
     if not draws:
-        return found
+        return class_draws
     asked = {**asked, "one_in": max(draws // _CLASS_DRAWS, 1)}
     for begin_ns, end_ns in parts_of(store, from_ns, to_ns):
         answer = store.client().query(
             _CLASSES, parameters={**asked, "from_ns": begin_ns, "to_ns": end_ns}
         )
-        found += [ClassDraws(*row) for row in answer.result_rows]
-    return found
+        class_draws += [ClassDraws(*row) for row in answer.result_rows]
+    return class_draws
 
 
 def _read_unsure(store: Connections, asked: dict[str, object]) -> int:
@@ -243,13 +245,13 @@ def _read_unsure(store: Connections, asked: dict[str, object]) -> int:
 
 def _is_wrong(experiment: Experiment, claimed: Sequence[_Drawn]) -> bool:
     """Return whether the arms of an experiment cannot be believed, by what claims them."""
-    found: dict[str, int] = {}
+    codes: dict[str, int] = {}
     for row in claimed:
         if row.is_drawn:
-            found[row.arm] = found.get(row.arm, 0) + row.draws
+            codes[row.arm] = codes.get(row.arm, 0) + row.draws
     every = sum(row.draws for row in claimed)
-    is_another_s = is_foreign(every - sum(found.values()), every)
-    return is_another_s or sample_ratio(experiment.arms, found).is_wrong
+    is_another_s = is_foreign(every - sum(codes.values()), every)
+    return is_another_s or sample_ratio(experiment.arms, codes).is_wrong
 
 
 def _draws(drawn: Sequence[_Drawn]) -> Draws:

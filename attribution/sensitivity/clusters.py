@@ -66,8 +66,10 @@ def left_out(cluster: Ints, scores: Floats, weights: Floats) -> Floats:
     The jackknife, since the plain sandwich is too narrow where a few minutes hold much of the
     data (MacKinnon, Nielsen & Webb 2023).
     """
-    own = np.bincount(cluster, weights=weights)
-    moved: Floats = np.bincount(cluster, weights=scores) / (own.sum() - own)
+    weight_by_cluster = np.bincount(cluster, weights=weights)
+    moved: Floats = np.bincount(cluster, weights=scores) / (
+        weight_by_cluster.sum() - weight_by_cluster
+    )
     return moved
 
 

@@ -45,7 +45,7 @@ from attribution.sensitivity.sums import INJECTED, CellSums
 POOLED_MINUTES_MIN = 10
 _SAID_FROM = 0.005
 # A millisecond that was injected and moves the latency by less, or by more, was not just waited.
-_REACH_MIN, _REACH_MAX = 0.5, 2.0
+_FIRST_STAGE_MIN, _FIRST_STAGE_MAX = 0.5, 2.0
 
 
 class Status(StrEnum):
@@ -129,21 +129,21 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
     status, reason, needed = _judge(fits, demands, against)
     saved = fits.injection.saved if fits.injection else 0.0
     if status in (Status.IDENTIFIED, Status.NOT_YET):
-        reason += _said_of(saved, rows.cut_off)
-    shown = next_ms if status is Status.IDENTIFIED else None
+        reason += _footnote(saved, rows.cut_off)
+    line = next_ms if status is Status.IDENTIFIED else None
     gap = fits.gap
     return SlopeEstimate(
         status=status,
         reason=reason,
-        estimate=shown.estimate if shown else None,
-        low=shown.low if shown else None,
-        high=shown.high if shown else None,
+        estimate=line.estimate if line else None,
+        low=line.low if line else None,
+        high=line.high if line else None,
         n=n,
         minutes=minutes,
         mean_outcome=mean,
         basis=basis,
         injection=fits.injection.line if fits.injection else None,
-        reach=fits.injection.reach if fits.injection else None,
+        reach=fits.injection.first_stage if fits.injection else None,
         next_ms=next_ms,
         at_any_look=at_any_look,
         line_at_any_look=line_at_any_look,
@@ -191,8 +191,8 @@ def _next_ms(
     open_to = left_open(rows) * line.estimate
 
     def within(errors: float, deviations: float) -> Instrument:
-        reach = math.hypot(errors * line.se, deviations * open_to)
-        low, high = line.estimate - reach, line.estimate + reach
+        half_width = math.hypot(errors * line.se, deviations * open_to)
+        low, high = line.estimate - half_width, line.estimate + half_width
         se = math.hypot(line.se, open_to if deviations else 0.0)
         return Instrument(line.estimate, se, low, high, line.first_stage_f)
 
@@ -219,7 +219,7 @@ def _against(
     bent = (Status.NOT_LINEAR, bend.reason) if bend is not None and bend.is_seen else None
     if fits.injection is None or not mean:
         return bent
-    share = fits.injection.reach / mean
+    share = fits.injection.first_stage / mean
     lost_per_ms = fits.injection.line.estimate * share
     if reason := decided_again(rows, lost_per_ms, abs(fits.injection.line.se * share)):
         return Status.DECIDED_AGAIN, reason
@@ -262,10 +262,10 @@ def _judge(
         more = at_most(n * (ratio - 1))
         reason = f"the delay hardly moves latency; {more:,} more decisions needed"
         return Status.NOT_YET, reason, more
-    if not _REACH_MIN <= injection.reach <= _REACH_MAX:
+    if not _FIRST_STAGE_MIN <= injection.first_stage <= _FIRST_STAGE_MAX:
         reason = (
-            f"1 ms of delay moves the latency by {injection.reach:.2f} ms, where "
-            f"{_REACH_MIN:g} to {_REACH_MAX:g} is a delay that was waited"
+            f"1 ms of delay moves the latency by {injection.first_stage:.2f} ms, where "
+            f"{_FIRST_STAGE_MIN:g} to {_FIRST_STAGE_MAX:g} is a delay that was waited"
         )
         return Status.NOT_APPLIED, reason, None
     allowed = demands.relative_per_ms * abs(mean) / multiplier(demands.level)
@@ -276,16 +276,16 @@ def _judge(
     return Status.IDENTIFIED, "precise enough, by delays drawn at random alone", 0
 
 
-def _said_of(saved: float, cut_off: float) -> str:
+def _footnote(saved: float, cut_off: float) -> str:
     """Return in words what was done to the outcomes, "" where it changes next to nothing."""
-    said = ""
+    note = ""
     if saved >= _SAID_FROM:
-        said += f"; what units bought before takes off {saved:.1%} of the decisions needed"
+        note += f"; what units bought before takes off {saved:.1%} of the decisions needed"
     if cut_off >= _SAID_FROM:
-        said += (
+        note += (
             f"; amounts above what one sale counts as are {cut_off:.1%} of the money, and left open"
         )
-    return said
+    return note
 
 
 def _delay_max_ms(rows: CellSums) -> float:

@@ -63,32 +63,34 @@ def group_slopes(
         demands: what has to hold before a group has a slope of its own, where there are few.
         version: of the slope.
     """
-    rows = {name: own for name, own in groups.items() if own.n.sum()}
-    own = {name: relative_slope(each) for name, each in rows.items()}
-    weak = _pooled(own) if sum(each is not None for each in own.values()) >= COHORTS_MIN else {}
+    rows = {name: slopes for name, slopes in groups.items() if slopes.n.sum()}
+    slopes = {name: relative_slope(each) for name, each in rows.items()}
+    weak = (
+        _pooled(slopes) if sum(each is not None for each in slopes.values()) >= COHORTS_MIN else {}
+    )
     return [
-        _drawn(version, dimension, name, each, own[name], weak[name])
+        _drawn(version, dimension, name, each, slopes[name], weak[name])
         if name in weak
-        else _few(version, dimension, name, each, own[name], all_of_them, demands)
+        else _few(version, dimension, name, each, slopes[name], all_of_them, demands)
         for name, each in rows.items()
     ]
 
 
-def _pooled(own: dict[str, Instrument | None]) -> dict[str, tuple[float, float, float]]:
+def _pooled(slopes: dict[str, Instrument | None]) -> dict[str, tuple[float, float, float]]:
     """Return estimate, error and weight of the mean for each, relative per ms."""
-    known = {name: each for name, each in own.items() if each is not None}
-    found = shrink(
-        np.array([each.estimate for each in known.values()]),
-        np.array([each.se for each in known.values()]),
+    estimated = {name: each for name, each in slopes.items() if each is not None}
+    shrunk = shrink(
+        np.array([each.estimate for each in estimated.values()]),
+        np.array([each.se for each in estimated.values()]),
     )
     # Who cannot say anything is one more group as they come.
     drawn: dict[str, tuple[float, float, float]] = dict.fromkeys(
-        own, (found.mean, found.stranger_se, 1.0)
+        slopes, (shrunk.mean, shrunk.stranger_se, 1.0)
     )
     columns: Sequence[Sequence[float]] = (
-        found.estimate.tolist(), found.se.tolist(), found.weight.tolist(),
+        shrunk.estimate.tolist(), shrunk.se.tolist(), shrunk.weight.tolist(),
     )  # fmt: skip
-    for name, estimate, error, weight in zip(known, *columns, strict=True):
+    for name, estimate, error, weight in zip(estimated, *columns, strict=True):
         drawn[name] = (estimate, error, weight)
     return drawn
 
@@ -98,7 +100,7 @@ def _drawn(
     dimension: str,
     name: str,
     cells: CellSums,
-    own: Instrument | None,
+    slope: Instrument | None,
     pooled: tuple[float, float, float],
 ) -> GroupSlope:
     estimate, error, weight = pooled
@@ -108,8 +110,8 @@ def _drawn(
         dimension=dimension,
         name=name,
         decisions=int(cells.n.sum()),
-        own_per_ms=None if own is None else own.estimate,
-        own_se=None if own is None else own.se,
+        own_per_ms=None if slope is None else slope.estimate,
+        own_se=None if slope is None else slope.se,
         median_per_ns=used.median,
         low_per_ns=used.low,
         high_per_ns=used.high,
@@ -122,8 +124,8 @@ def _drawn(
 def _own(estimate: float, error: float, cells: CellSums) -> Slope:
     """Return what an estimate, relative per ms, says: where a wait seems to earn, it costs none."""
     median = -estimate / NS_PER_MS
-    reach = Z90 * math.hypot(error, left_open(cells) * estimate) / NS_PER_MS
-    return Slope(max(median, 0.0), max(median - reach, 0.0), max(median + reach, 0.0))
+    half_width = Z90 * math.hypot(error, left_open(cells) * estimate) / NS_PER_MS
+    return Slope(max(median, 0.0), max(median - half_width, 0.0), max(median + half_width, 0.0))
 
 
 def _few(
@@ -131,27 +133,27 @@ def _few(
     dimension: str,
     name: str,
     cells: CellSums,
-    own: Instrument | None,
+    slope: Instrument | None,
     all_of_them: Slope,
     demands: Demands,
 ) -> GroupSlope:
-    told = estimate_slope(cells, "", demands)
+    estimate = estimate_slope(cells, "", demands)
     used, weight = all_of_them, 1.0
-    basis = f"the slope of all; its own: {told.reason}"
-    if told.status is Status.IDENTIFIED and own is not None:
-        used, weight = _own(own.estimate, own.se, cells), 0.0
-        basis = f"its own {told.n:,} decisions"
+    basis = f"the slope of all; its own: {estimate.reason}"
+    if estimate.status is Status.IDENTIFIED and slope is not None:
+        used, weight = _own(slope.estimate, slope.se, cells), 0.0
+        basis = f"its own {estimate.n:,} decisions"
     return GroupSlope(
         version=version,
         dimension=dimension,
         name=name,
         decisions=int(cells.n.sum()),
-        own_per_ms=None if own is None else own.estimate,
-        own_se=None if own is None else own.se,
+        own_per_ms=None if slope is None else slope.estimate,
+        own_se=None if slope is None else slope.se,
         median_per_ns=float(used.median),
         low_per_ns=float(used.low),
         high_per_ns=float(used.high),
         pooled_weight=weight,
-        decisions_needed=told.decisions_needed,
+        decisions_needed=estimate.decisions_needed,
         basis=basis,
     )

@@ -48,7 +48,7 @@ class Fit:
     line: Instrument
     influence: Floats  # of each minute on the estimate, as `left_out` has it
     minutes: int  # that it is spread over, as `spread` counts them
-    reach: float  # by how much the latency moves with the instrument
+    first_stage: float  # by how many ms the latency moves with each ms of the instrument
     saved: float = 0.0  # share of the variance that is explained by what was before
 
     @property
@@ -87,15 +87,19 @@ def fits_of(cells: CellSums, level: float, minutes_min: int) -> Fits:
     what a delay does. Jitter of a few minutes says nothing either: with so few clusters no gap to
     the injection is seen.
     """
-    own = cells.within()
-    strength = own[:, INJECTED, INJECTED]
+    products = cells.within()
+    strength = products[:, INJECTED, INJECTED]
     is_delayed = strength > ROUNDING * np.maximum(cells.products[:, INJECTED, INJECTED], 1e-300)
     delayed, among = 0, 0
     if is_delayed.any():
         among = int(cells.n[np.isin(cells.minute, cells.minute[is_delayed])].sum())
-        cells, own, strength = cells.take(is_delayed), own[is_delayed], strength[is_delayed]
+        cells, products, strength = (
+            cells.take(is_delayed),
+            products[is_delayed],
+            strength[is_delayed],
+        )
         delayed = spread(_minute_codes(cells.minute), strength, alike=True)
-    minute, total = _minute_codes(cells.minute), own.sum(axis=0)
+    minute, total = _minute_codes(cells.minute), products.sum(axis=0)
     mean = _mean_outcome(cells, strength if among else cells.n.astype(np.float64))
     scale = np.diagonal(cells.products.sum(axis=0))
     varies = np.diagonal(total) > ROUNDING * np.maximum(scale, 1e-300)
@@ -104,12 +108,12 @@ def fits_of(cells: CellSums, level: float, minutes_min: int) -> Fits:
     injection = backend = None
     jitter = _UNIT[BACKEND].copy()
     if varies[INJECTED]:
-        injection = _with_error(own, minute, _UNIT[INJECTED], level, cells.n, alike=True)
+        injection = _with_error(products, minute, _UNIT[INJECTED], level, cells.n, alike=True)
         # Wherever the delay was charged to, the jitter is what it does not explain.
         jitter[INJECTED] = -total[BACKEND, INJECTED] / total[INJECTED, INJECTED]
     left = float(jitter @ total @ jitter)
     if varies[BACKEND] and left > ROUNDING * total[BACKEND, BACKEND]:
-        backend = _with_error(own, minute, jitter, level, cells.n, minutes_min)
+        backend = _with_error(products, minute, jitter, level, cells.n, minutes_min)
     return Fits(delayed, among, mean, injection, backend)
 
 
@@ -127,7 +131,7 @@ def _mean_outcome(cells: CellSums, weight: Floats) -> float:
 
 
 def _with_error(
-    own: Floats,
+    products: Floats,
     minute: Ints,
     instrument: Floats,
     level: float,
@@ -136,13 +140,19 @@ def _with_error(
     *,
     alike: bool = False,
 ) -> Fit | None:
-    """Return the same, None where it has no error, as one minute alone has none."""
-    fit = _fit(own, minute, instrument, level, n, alike=alike)
+    """Return a fit, None where it has no error, as one minute alone has none."""
+    fit = _fit(products, minute, instrument, level, n, alike=alike)
     return fit if fit.minutes >= minutes_min and math.isfinite(fit.line.se) else None
 
 
 def _fit(
-    own: Floats, minute: Ints, instrument: Floats, level: float, n: Ints, *, alike: bool = False
+    products: Floats,
+    minute: Ints,
+    instrument: Floats,
+    level: float,
+    n: Ints,
+    *,
+    alike: bool = False,
 ) -> Fit:
     """Return the slope by one instrument, a combination of the variables.
 
@@ -154,35 +164,35 @@ def _fit(
         n: decisions of each cell.
         alike: as `spread` has it.
     """
-    instrument = _held_constant(own.sum(axis=0), instrument)
-    moved = np.einsum("cab,a->cb", own, instrument)
+    instrument = _held_constant(products.sum(axis=0), instrument)
+    moved = np.einsum("cab,a->cb", products, instrument)
     total, strength = moved.sum(axis=0), moved @ instrument
     # Without anything to divide by there is no error: NaN or infinite, which `_with_error` finds.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         slope = float(total[OUTCOME] / total[LATENCY])
-        residual = _residual(own.sum(axis=0), slope)
+        residual = _residual(products.sum(axis=0), slope)
         scores = moved @ residual
         influence = left_out(minute, scores, moved[:, LATENCY])
-        se = max(clustered(influence), _plain_error(own, n, instrument, residual))
-        first = float(total[LATENCY] / strength.sum())
-        residuals = moved @ (_UNIT[LATENCY] - first * instrument)
+        se = max(clustered(influence), _plain_error(products, n, instrument, residual))
+        first_stage = float(total[LATENCY] / strength.sum())
+        residuals = moved @ (_UNIT[LATENCY] - first_stage * instrument)
         first_se = clustered(left_out(minute, residuals, strength))
     minutes = spread(minute, strength, alike=alike)
-    reach = student_quantile(0.5 + level / 2, max(minutes - 1, 1)) * se
+    half_width = student_quantile(0.5 + level / 2, max(minutes - 1, 1)) * se
     # Where latency follows the instrument to the last digit, it is as strong as digits can tell.
-    first_se = max(first_se, ROUNDING * abs(first))
+    first_se = max(first_se, ROUNDING * abs(first_stage))
     return Fit(
         Instrument(
             slope,
             se,
-            slope - reach,
-            slope + reach,
-            (first / first_se) ** 2 if first_se else 0.0,
+            slope - half_width,
+            slope + half_width,
+            (first_stage / first_se) ** 2 if first_se else 0.0,
         ),
         influence,
         minutes,
-        first,
-        _saved(own.sum(axis=0), slope),
+        first_stage,
+        _saved(products.sum(axis=0), slope),
     )
 
 
@@ -211,14 +221,14 @@ def _saved(total: Floats, slope: float) -> float:
     return 1 - float(residual @ total @ residual) / whole if whole > 0 else 0.0
 
 
-def _plain_error(own: Floats, n: Ints, instrument: Floats, residual: Floats) -> float:
+def _plain_error(products: Floats, n: Ints, instrument: Floats, residual: Floats) -> float:
     """Return the error of a slope as if each decision were a cluster, of what is left of each.
 
     An error of thirty clusters is itself uncertain to an eighth, and what is shown is chosen by its
     error: of two errors that should be alike the larger one keeps that from choosing the small by
     chance.
     """
-    total = own.sum(axis=0)
+    total = products.sum(axis=0)
     freedom = float(n.sum()) - len(n)
     spread_of = max(float(residual @ total @ residual), 0.0) / freedom if freedom > 0 else 0.0
     strength = float(instrument @ total @ instrument)
@@ -226,10 +236,10 @@ def _plain_error(own: Floats, n: Ints, instrument: Floats, residual: Floats) -> 
     return math.sqrt(spread_of * strength) / moved if moved else 0.0
 
 
-def relative(found: Instrument, mean: float) -> Instrument:
+def relative(line: Instrument, mean: float) -> Instrument:
     """Return a slope as a share of the mean outcome, which is not 0."""
-    low, high = sorted((found.low / mean, found.high / mean))
-    return Instrument(found.estimate / mean, found.se / abs(mean), low, high, found.first_stage_f)
+    low, high = sorted((line.low / mean, line.high / mean))
+    return Instrument(line.estimate / mean, line.se / abs(mean), low, high, line.first_stage_f)
 
 
 def naive_slope(rows: CellSums, level: float = 0.95) -> Instrument:
@@ -238,13 +248,13 @@ def naive_slope(rows: CellSums, level: float = 0.95) -> Instrument:
     n = float(cells.n.sum())
     mean = cells.sums.sum(axis=0) / n
     # Deviations from the mean of all, so that each cell's products hold what it adds to the whole.
-    own = (
+    products = (
         cells.products
         - cells.sums[:, :, None] * mean
         - mean[:, None] * cells.sums[:, None, :]
         + cells.n[:, None, None] * np.outer(mean, mean)
     )
-    return _fit(own, _minute_codes(cells.minute), _UNIT[LATENCY], level, cells.n).line
+    return _fit(products, _minute_codes(cells.minute), _UNIT[LATENCY], level, cells.n).line
 
 
 def _minute_codes(minute: Ints) -> Ints:

@@ -6,11 +6,10 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
-from datetime import UTC, datetime
 from typing import Final
 
 from attribution.core.config import AttributionConfig
-from attribution.revenue import earned
+from attribution.revenue import earned_sql
 from attribution.sensitivity.cells import Outcome, SlopeCells, read_slope_cells
 from attribution.sensitivity.estimate import Demands, estimate_slope
 from attribution.sensitivity.groups import DIMENSIONS, GroupSlope, group_slopes
@@ -25,6 +24,7 @@ from attribution.sensitivity.versions import (
 )
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import sql
+from collector.core.times import utc_day
 from collector.store.connect import Connections
 from collector.store.cursors import JobCursor
 
@@ -70,24 +70,23 @@ class SlopeJob:
         config = self._config
         to_ns = (now_ns - config.outcome_delay_s * NS_PER_S) // NS_PER_MINUTE * NS_PER_MINUTE
         from_ns = max(to_ns - config.slope_window_days * NS_PER_DAY, 0)
-        outcome, found = best_cells(self._store, config, from_ns, to_ns)
+        outcome, slope_cells = best_cells(self._store, config, from_ns, to_ns)
         basis = f"{outcome} of your own decisions"
-        estimate = estimate_slope(found.cells, basis, demands_of(config))
+        estimate = estimate_slope(slope_cells.cells, basis, demands_of(config))
         fresh = replace(
             model_of(estimate, config.slope, outcome, (from_ns, to_ns)),
-            not_randomised=found.not_randomised,
-            experiments=list(found.experiments),
+            not_randomised=slope_cells.not_randomised,
+            experiments=list(slope_cells.experiments),
             config_hash=config_hash(config),
         )
-        if 0 < found.in_experiments < fresh.decisions:
-            told = (
-                f"measured on {found.in_experiments:,} of {fresh.decisions:,} decisions, those in "
-                "experiments, and assumed of the others"
+        if 0 < slope_cells.in_experiments < fresh.decisions:
+            reason = (
+                f"{fresh.reason}; measured on {slope_cells.in_experiments:,} of "
+                f"{fresh.decisions:,} decisions, those in experiments, and assumed of the others"
             )
-            reason = f"{fresh.reason}; {told}"
-            fresh = replace(fresh, reason=reason, decisions=found.in_experiments)
-        for told in found.following.values():
-            fresh = replace(fresh, reason=f"{fresh.reason}; {told}")
+            fresh = replace(fresh, reason=reason, decisions=slope_cells.in_experiments)
+        for following in slope_cells.following.values():
+            fresh = replace(fresh, reason=f"{fresh.reason}; {following}")
         book = read_book(self._store, config)
         last, identified = book.last, book.identified
         if fresh.source == PRIOR and identified is not None:
@@ -97,7 +96,7 @@ class SlopeJob:
         model = numbered(fresh, last, now_ns)
         if model.source == ESTIMATE:
             # First: whoever finds the version finds its groups.
-            self._store_groups(model, found)
+            self._store_groups(model, slope_cells)
         self.store(model)
         return SlopeReport(model, model.version)
 
@@ -124,7 +123,7 @@ class SlopeJob:
 
 def _left(identified: SlopeModel, config: AttributionConfig) -> str:
     """Return in words where the slope of one's own has gone."""
-    until = datetime.fromtimestamp(identified.to_ns // NS_PER_S, UTC).date().isoformat()
+    until = utc_day(identified.to_ns)
     return (
         f"version {identified.version} was identified on decisions until {until}, and the last "
         f"{config.slope_window_days} days (attribution.slope_window_days) do not confirm it: the "
@@ -143,13 +142,15 @@ def best_cells(
 ) -> tuple[Outcome, SlopeCells]:
     """Return the sums of the best outcome that is known of nearly all decisions that earned."""
     for outcome in _OUTCOMES:
-        found = read_slope_cells(
+        cells = read_slope_cells(
             store, config, from_ns, to_ns, outcome, by=by, experiment=experiment
         )
-        has_earned, told = bool(found.cells.sums[:, 0].any()), found.cells.answers
-        if has_earned and earned.is_known(int(told.unknown.sum()), int(told.earning.sum())):
-            return outcome, found
-    return "converted", found
+        has_earned, answers = bool(cells.cells.sums[:, 0].any()), cells.cells.answers
+        if has_earned and earned_sql.is_known(
+            int(answers.unknown.sum()), int(answers.earning.sum())
+        ):
+            return outcome, cells
+    return "converted", cells
 
 
 def demands_of(config: AttributionConfig) -> Demands:
@@ -165,10 +166,10 @@ def read_book(store: Connections, config: AttributionConfig) -> SlopeBook:
 
 def read_groups(store: Connections, version: int, dimension: str) -> dict[str, GroupSlope]:
     """Return the groups of one version by name; none of the prior, or of an earlier program."""
-    found = store.client().query(
+    rows = store.client().query(
         _GROUPS_SQL, parameters={"version": version, "dimension": dimension}
     )
-    return {each.name: each for each in (GroupSlope(*row) for row in found.result_rows)}
+    return {each.name: each for each in (GroupSlope(*row) for row in rows.result_rows)}
 
 
 def config_hash(config: AttributionConfig) -> str:

@@ -90,7 +90,7 @@ class Experiment:
         Those in arms that there are not disprove nothing: they are in no figure, and what was drawn
         before is what it was.
         """
-        return any(said in self.stop_reason for said in (WRONG_SHARES, NOT_AS_DRAWN))
+        return any(reason in self.stop_reason for reason in (WRONG_SHARES, NOT_AS_DRAWN))
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,40 +229,42 @@ def following(rows: Sequence[ClassDraws]) -> dict[str, str]:
     tables: dict[tuple[str, str], dict[str, Counter[str]]] = {}
     for row in rows:
         if row.dimension:
-            own = tables.setdefault((row.dimension, row.experiment), {})
-            own.setdefault(row.name, Counter())[row.arm] += row.draws
+            counts = tables.setdefault((row.dimension, row.experiment), {})
+            counts.setdefault(row.name, Counter())[row.arm] += row.draws
         else:
             every.setdefault(row.experiment, Counter())[row.arm] += row.draws
-    found = {}
+    reasons = {}
     for (dimension, experiment), table in sorted(tables.items()):
-        if told := _follows(table, every[experiment]):
-            found[dimension] = f"{dimension} follows the delay in {experiment}: {told}"
-    return found
+        if reason := _follows(table, every[experiment]):
+            reasons[dimension] = f"{dimension} follows the delay in {experiment}: {reason}"
+    return reasons
 
 
 def _follows(table: Mapping[str, Counter[str]], arms: Counter[str]) -> str:
     """Return in words which class is in which arm more or less often than in all, "" of none."""
     every, least, worst = arms.total(), _FOLLOWS_P / max(len(table), 1), ""
-    is_told = False
-    for name, own in table.items():
-        total = own.total()
+    is_significant = False
+    for name, counts in table.items():
+        total = counts.total()
         # Of a class that nearly all draws have, those without it are the few.
         if min(total, every - total) * min(arms.values()) < _EXPECTED_MIN * every:
             continue
         share = total / every
         chi2 = sum(
-            (own[arm] - share * of_arm) ** 2 / (share * (1 - share) * of_arm)
+            (counts[arm] - share * of_arm) ** 2 / (share * (1 - share) * of_arm)
             for arm, of_arm in arms.items()
         )
         if (chance := chi2_above(chi2, len(arms) - 1)) < least:
-            least, worst, is_told = chance, name, True
-    if not is_told:
+            least, worst, is_significant = chance, name, True
+    if not is_significant:
         return ""
-    own = table[worst]
-    arm = max(arms, key=lambda each: abs(own[each] / arms[each] - own.total() / every))
+    counts = table[worst]
+    arm = max(
+        arms, key=lambda arm_name: abs(counts[arm_name] / arms[arm_name] - counts.total() / every)
+    )
     return (
-        f"{own[arm] / arms[arm]:.1%} of the draws in arm {arm} are of {worst or 'none'}, and "
-        f"{own.total() / every:.1%} of all; arms are compared over all of them"
+        f"{counts[arm] / arms[arm]:.1%} of the draws in arm {arm} are of {worst or 'none'}, and "
+        f"{counts.total() / every:.1%} of all; arms are compared over all of them"
     )
 
 
@@ -284,6 +286,6 @@ def _evidence(counts: Sequence[int], shares: Sequence[float]) -> float:
     """Return how much likelier the counts are under unknown shares than under these."""
     log = math.lgamma(_PRIOR_DRAWS) - math.lgamma(_PRIOR_DRAWS + sum(counts))
     for count, share in zip(counts, shares, strict=True):
-        own = _PRIOR_DRAWS * share
-        log += math.lgamma(own + count) - math.lgamma(own) - count * math.log(share)
+        prior_draws = _PRIOR_DRAWS * share
+        log += math.lgamma(prior_draws + count) - math.lgamma(prior_draws) - count * math.log(share)
     return math.exp(min(log, 700.0))

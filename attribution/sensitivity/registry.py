@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from attribution.read.parts import parts_of
 from attribution.sensitivity.registered import Arm, Experiment, drawn_arms
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 from collector.store.connect import Connections
 
 _COLUMNS = (
@@ -17,39 +17,33 @@ _COLUMNS = (
     "registered_ns", "registered_by", "stopped_ns", "stopped_by", "stop_reason", "revision",
 )  # fmt: skip
 _SQL = sql("experiments", __file__)
-_IS_DRAWN = sql("is_drawn", __file__)
-
-
-def with_draw(statement: str) -> str:
-    """Return a statement with `is_drawn.sql` where it says so."""
-    return statement.replace("\n${is_drawn}\n", f"\n{_IS_DRAWN}")
-
-
+# What statements over drawn delays say where they have `${is_drawn}`.
+IS_DRAWN = sql("is_drawn", __file__).rstrip()
 _DRAWS = sql("draws", __file__)
-_UNDRAWN = with_draw(sql("undrawn", __file__))
+_UNDRAWN = fill(sql("undrawn", __file__), is_drawn=IS_DRAWN)
 # Whose arms they are is looked at every few seconds, and by the hash of each decision.
 _UNDRAWN_NS = NS_PER_HOUR
 
 
 def read_experiments(store: Connections) -> list[Experiment]:
     """Return every experiment as it stands, in order of registration."""
-    found = []
+    experiments = []
     for row in store.client().query(_SQL).result_rows:
         stored = dict(zip(_COLUMNS, row, strict=True))
         del stored["revision"]
         stored["arms"] = tuple(Arm(**arm) for arm in json.loads(stored["arms"]))
         targets = json.loads(stored["targets"]).items()
         stored["targets"] = {name: tuple(values) for name, values in targets}
-        found.append(Experiment(**stored))
-    return found
+        experiments.append(Experiment(**stored))
+    return experiments
 
 
-def write_experiment(store: Connections, each: Experiment, revision: int) -> None:
+def write_experiment(store: Connections, experiment: Experiment, revision: int) -> None:
     """Store one experiment as it stands; `ExperimentJob` is who does it in a service."""
     row = {
-        **{name: getattr(each, name) for name in _COLUMNS if hasattr(each, name)},
-        "arms": json.dumps([asdict(arm) for arm in each.arms]),
-        "targets": json.dumps(dict(each.targets)),
+        **{name: getattr(experiment, name) for name in _COLUMNS if hasattr(experiment, name)},
+        "arms": json.dumps([asdict(arm) for arm in experiment.arms]),
+        "targets": json.dumps(dict(experiment.targets)),
         "revision": revision,
     }
     store.client().insert("experiments", [[row[name] for name in _COLUMNS]], column_names=_COLUMNS)
@@ -77,24 +71,24 @@ class ClaimedDraws:
     undrawn: int = 0  # of the newest, what Millworth did not draw
 
 
-def read_draws(store: Connections, found: Experiment, window: tuple[int, int]) -> ClaimedDraws:
+def read_draws(store: Connections, experiment: Experiment, window: tuple[int, int]) -> ClaimedDraws:
     """Return how many units were drawn by arm of an experiment, each counted once a minute.
 
     Args:
         store: to read from.
-        found: the experiment; whatever its decisions claim counts.
+        experiment: the experiment; whatever its decisions claim counts.
         window: of the decisions, in ns.
     """
     claimed = ClaimedDraws()
     # Parts begin with a minute, so that no draw is in two of them.
     from_ns = window[0] // NS_PER_MINUTE * NS_PER_MINUTE
     for begin_ns, end_ns in parts_of(store, from_ns, window[1]):
-        asked = {"from_ns": begin_ns, "to_ns": end_ns, "experiment": found.name}
-        for arm, draws in store.client().query(_DRAWS, parameters=asked).result_rows:
+        parameters = {"from_ns": begin_ns, "to_ns": end_ns, "experiment": experiment.name}
+        for arm, draws in store.client().query(_DRAWS, parameters=parameters).result_rows:
             claimed.by_arm[arm] = claimed.by_arm.get(arm, 0) + draws
-    asked = {"from_ns": max(from_ns, window[1] - _UNDRAWN_NS), "to_ns": window[1]}
-    asked |= {"experiment": found.name, **draw_parameters([found])}
+    parameters = {"from_ns": max(from_ns, window[1] - _UNDRAWN_NS), "to_ns": window[1]}
+    parameters |= {"experiment": experiment.name, **draw_parameters([experiment])}
     ((claimed.newest, claimed.undrawn),) = (
-        store.client().query(_UNDRAWN, parameters=asked).result_rows
+        store.client().query(_UNDRAWN, parameters=parameters).result_rows
     )
     return claimed

@@ -86,9 +86,9 @@ def shrink(estimates: Floats, errors: Floats, level: float = 0.95) -> Shrunk:
         doubt = 2 * share**2 * (estimates - mean) ** 2 / (cohorts - 3)
         se = np.sqrt((1 - share) * errors**2 + share**2 * mean_variance + doubt)
     # The variance between cohorts is taken one of its own errors higher: how far a stranger may be
-    # off is told by nothing else. Where errors are equal, s^2 + tau^2 is `cohorts` x mean_variance.
+    # off nothing else shows. Where errors are equal, s^2 + tau^2 is `cohorts` x mean_variance.
     doubted = variance + cohorts * mean_variance * math.sqrt(2 / max(cohorts - 1, 1))
-    reach = NormalDist().inv_cdf(0.5 + level / 2) * se
+    half_width = NormalDist().inv_cdf(0.5 + level / 2) * se
     return Shrunk(
         mean=mean,
         mean_se=math.sqrt(mean_variance),
@@ -97,6 +97,6 @@ def shrink(estimates: Floats, errors: Floats, level: float = 0.95) -> Shrunk:
         weight=share,
         estimate=centre,
         se=se,
-        low=centre - reach,
-        high=centre + reach,
+        low=centre - half_width,
+        high=centre + half_width,
     )

@@ -145,18 +145,22 @@ def _used(estimate: SlopeEstimate, prior: SlopePrior, mean: float) -> tuple[Slop
         return fallback, PRIOR, f"{estimate.reason}; {_EARNS_NOTHING}"
     if sure is None or mean == 0 or estimate.status in _UNUSABLE:
         return fallback, PRIOR, estimate.reason
-    own, (_, low, high) = own_slope(estimate), _ends(sure, mean)
-    told = f"{_per_100ms(low)} to {_per_100ms(high)} of the value per 100 ms"
+    slope, (_, low, high) = own_slope(estimate), _ends(sure, mean)
+    range_text = f"{_per_100ms(low)} to {_per_100ms(high)} of the value per 100 ms"
     if high <= 0:
-        return own, UNKNOWN, f"slower decisions earn more, {told}: find out why before it is used"
+        return (
+            slope,
+            UNKNOWN,
+            f"slower decisions earn more, {range_text}: find out why before it is used",
+        )
     if estimate.status is Status.IDENTIFIED:
-        return own, ESTIMATE, estimate.reason
+        return slope, ESTIMATE, estimate.reason
     if not low <= fallback.median <= high:
         reason = (
-            f"{estimate.reason}; your own experiment says {told}, which the prior of "
+            f"{estimate.reason}; your own experiment says {range_text}, which the prior of "
             f"{_per_100ms(float(fallback.median))} contradicts: it is not used"
         )
-        return own, UNKNOWN, reason
+        return slope, UNKNOWN, reason
     return fallback, PRIOR, estimate.reason
 
 
@@ -172,9 +176,9 @@ def own_slope(estimate: SlopeEstimate) -> Slope:
 
 def _ends(next_ms: Instrument, mean: float) -> tuple[float, float, float]:
     """Return the relative loss per ns, and the ends of its interval."""
-    found = relative(next_ms, mean)
+    line = relative(next_ms, mean)
     # What loses least is the high end of the estimate, which is negative.
-    return -found.estimate / NS_PER_MS, -found.high / NS_PER_MS, -found.low / NS_PER_MS
+    return -line.estimate / NS_PER_MS, -line.high / NS_PER_MS, -line.low / NS_PER_MS
 
 
 def _per_100ms(per_ns: float) -> str:
@@ -231,13 +235,13 @@ class SlopeBook:
     @property
     def identified(self) -> SlopeModel | None:
         """Return the newest version that was estimated, in force or not; None without any."""
-        found = [model for model in self._models if model.source == ESTIMATE]
-        return found[-1] if found else None
+        models = [model for model in self._models if model.source == ESTIMATE]
+        return models[-1] if models else None
 
     def slopes(self, instants_ns: Ints) -> Slopes:
         """Return the slope at each of these instants."""
-        found = self._columns[self._at(instants_ns)]
-        return Slopes(found[:, 0], found[:, 1], found[:, 2])
+        columns = self._columns[self._at(instants_ns)]
+        return Slopes(columns[:, 0], columns[:, 1], columns[:, 2])
 
     def slope(self, instant_ns: int) -> Slope:
         """Return the slope at one instant."""

@@ -94,7 +94,7 @@ def allocate(
     cents = int((budget_usd - reserve) * 100)
     sizes = _steps(cents, step_usd)
     ranking = sorted(groups, key=order)
-    held = [0] * len(ranking)
+    counts = [0] * len(ranking)
     given = [0] * len(ranking)
     weights = [Fraction(str(three(each.low_usd_per_ms))) for each in ranking]
     queue = [
@@ -105,9 +105,9 @@ def allocate(
     heapq.heapify(queue)
     for size in sizes if queue else ():
         _, is_paid, at = queue[0]
-        held[at] += 1
+        counts[at] += 1
         given[at] += size
-        heapq.heapreplace(queue, (-weights[at] / (held[at] + 1), is_paid, at))
+        heapq.heapreplace(queue, (-weights[at] / (counts[at] + 1), is_paid, at))
     allocated = Decimal(sum(given)) / 100
     rest = budget_usd - reserve - allocated
     return Allocation(
@@ -120,7 +120,7 @@ def allocate(
         step_usd=(Decimal(max(sizes, default=0)) / 100).quantize(_CENT),
         shares=[
             Share(each.name, each.kind, (Decimal(usd) / 100).quantize(_CENT), steps)
-            for each, usd, steps in zip(ranking, given, held, strict=True)
+            for each, usd, steps in zip(ranking, given, counts, strict=True)
         ],
     )
 
@@ -131,7 +131,7 @@ def _steps(cents: int, step_usd: Decimal | None) -> list[int]:
         return []
     if step_usd is None:
         count = min(STEPS_DEFAULT, cents)
-        return [cents // count + (at < cents % count) for at in range(count)]
+        return [cents // count + (index < cents % count) for index in range(count)]
     if step_usd < _CENT or step_usd != round(step_usd, 2):
         raise InputError(f"step {step_usd}: is not a cent or more; correct it")
     step = int(step_usd * 100)

@@ -27,7 +27,7 @@ _SIDE_MIN = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CacheDecisions:
     """Decisions that asked one cache."""
 
     group: Ints  # code of (action, region)
@@ -74,7 +74,7 @@ class CacheSpread:
     verdict: str
 
 
-def spread(cache: str, asked: Asked, target: float) -> CacheSpread:
+def spread(cache: str, asked: CacheDecisions, target: float) -> CacheSpread:
     """Return how a cache's misses and the spread of latency go together.
 
     Args:
@@ -116,8 +116,8 @@ def _added(group: Ints, ms: Floats, is_missed: Bools) -> tuple[float, float] | N
     """Return what a miss adds within a group, weighed by misses, and half of its interval."""
     compared, change, variance = 0, 0.0, 0.0
     for code in np.unique(group).tolist():
-        own = group == code
-        missed, hit = ms[own & is_missed], ms[own & ~is_missed]
+        is_own = group == code
+        missed, hit = ms[is_own & is_missed], ms[is_own & ~is_missed]
         if len(missed) < _SIDE_MIN or len(hit) < _SIDE_MIN:
             continue
         n, m = len(missed), len(hit)
@@ -136,9 +136,9 @@ def _explained(group: Ints, ms: Floats, is_missed: Bools) -> float:
     """Return the share of the variance within groups that lies between hits and misses."""
     whole = rest = 0.0
     for code in np.unique(group).tolist():
-        own = group == code
-        whole += float(((ms[own] - ms[own].mean()) ** 2).sum())
-        for part in (ms[own & is_missed], ms[own & ~is_missed]):
+        is_own = group == code
+        whole += float(((ms[is_own] - ms[is_own].mean()) ** 2).sum())
+        for part in (ms[is_own & is_missed], ms[is_own & ~is_missed]):
             if len(part):
                 rest += float(((part - part.mean()) ** 2).sum())
     return 1.0 - rest / whole if whole else 0.0
@@ -154,8 +154,8 @@ def _at_target(group: Ints, ms: Floats, is_missed: Bools, target: float) -> AtTa
     factor = share / float(is_rarer.mean())
     weight, left = np.ones(len(ms)), 0
     for code in np.unique(group).tolist():
-        own = group == code
-        rarer, others = own & is_rarer, own & ~is_rarer
+        is_own = group == code
+        rarer, others = is_own & is_rarer, is_own & ~is_rarer
         few, many = int(rarer.sum()), int(others.sum())
         if few and many < _SIDE_MIN:
             left += few + many

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from attribution.books.group_values import NOTHING, GroupValue, read_group_values
@@ -18,9 +17,10 @@ from attribution.books.spend import Spend, read_spend
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.revenue.sums import BASES, MARGIN
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.clock import NS_PER_DAY
 from collector.core.config import HorizonDays
 from collector.core.sql import sql
+from collector.core.times import utc_day
 from collector.store.connect import Connections
 
 HORIZONS: Sequence[HorizonDays] = (30, 90, 365)
@@ -166,7 +166,7 @@ def _acquisition(kind: str, spend: Spend, days: Sequence[int]) -> tuple[Decimal 
         if kind == OWNED:
             return Decimal(0), "owned: no visitor is bought"
         return None, "no cost was imported; millworth import channels"
-    missing = [_day(each) for each in spend.missing(needed)]
+    missing = [utc_day(each) for each in spend.missing(needed)]
     named = ", ".join(missing[:_DAYS_NAMED]) + (", ..." if len(missing) > _DAYS_NAMED else "")
     return None, f"days without a cost: {named}; millworth import channels"
 
@@ -181,17 +181,17 @@ def _horizon(
 ) -> HorizonLine:
     """Return what the decisions of a channel did within so many days."""
     # Where no outcome of it ever came it is not known that silence is none.
-    is_told = any(each.told for each in values)
+    has_outcomes = any(each.told for each in values)
     valued = [
         each
         for each in values
-        if not math.isnan(each.earned_usd) and (is_told or each.basis != NOTHING)
+        if not math.isnan(each.earned_usd) and (has_outcomes or each.basis != NOTHING)
     ]
     # Nothing is nothing by any basis; a channel that earned that alone has no margin either.
     bases = sorted({each.basis for each in valued} - {NOTHING}) or [BASES[MARGIN]]
     basis = "unknown" if not valued else bases[0] if len(bases) == 1 else "mixed"
     earned = sum((_exact(each.earned_usd) for each in valued), Decimal(0)) if valued else None
-    known = sum(each.answered for each in values) if is_told else 0
+    answered = sum(each.answered for each in values) if has_outcomes else 0
     sold = sum(each.sold for each in values)
     if acquisition is None:
         why = "what was paid is unknown"
@@ -204,10 +204,10 @@ def _horizon(
         days=days,
         is_own=is_own,
         is_kept=days <= kept_days,
-        final_from=_day(to_ns + days * NS_PER_DAY),
-        known=known,
+        final_from=utc_day(to_ns + days * NS_PER_DAY),
+        known=answered,
         sold=sold,
-        conversion=sold / known if known else None,
+        conversion=sold / answered if answered else None,
         basis=basis,
         earned_usd=None if earned is None else earned.quantize(_CENT),
         after_acquisition_usd=(
@@ -227,10 +227,6 @@ def _exact(usd: float) -> Decimal:
     return Decimal(round(usd * 10**6)).scaleb(-6)
 
 
-def _day(ns: int) -> str:
-    return datetime.fromtimestamp(ns // NS_PER_S, UTC).date().isoformat()
-
-
 def _decided(store: Connections, days: Selection) -> dict[str, list[int]]:
     rows = (
         store.client()
@@ -248,7 +244,7 @@ def _decided(store: Connections, days: Selection) -> dict[str, list[int]]:
 
 
 def _by_channel(values: Sequence[GroupValue]) -> dict[str, list[GroupValue]]:
-    found: dict[str, list[GroupValue]] = {}
+    by_channel: dict[str, list[GroupValue]] = {}
     for each in values:
-        found.setdefault(each.name, []).append(each)
-    return found
+        by_channel.setdefault(each.name, []).append(each)
+    return by_channel

@@ -40,7 +40,7 @@ def document(
         unsampled: groups of known value of which no decision is in the sample: likewise.
         bases: what the slope of each group rests on.
     """
-    told: Document = _rounded(
+    content: Document = _rounded(
         {
             "format": FORMAT,
             "lineage": dict(lineage),
@@ -57,10 +57,10 @@ def document(
             "unsampled": list(unsampled),
         }
     )
-    return told
+    return content
 
 
-def ranked(told: Document) -> list[Ranked]:
+def ranked(content: Document) -> list[Ranked]:
     """Return the groups of a model with what they are ranked by."""
     return [
         Ranked(
@@ -69,7 +69,7 @@ def ranked(told: Document) -> list[Ranked]:
             each["marginal_usd_per_ms_hour"]["median"],
             each["marginal_usd_per_ms_hour"]["low"],
         )
-        for each in told["groups"]
+        for each in content["groups"]
     ]
 
 
@@ -86,22 +86,22 @@ def differences(before: Document, after: Document) -> list[Document]:
     """
     figures = {
         "group": [
-            {each["name"]: each["marginal_usd_per_ms_hour"]["median"] for each in told["groups"]}
-            for told in (before, after)
+            {each["name"]: each["marginal_usd_per_ms_hour"]["median"] for each in content["groups"]}
+            for content in (before, after)
         ],
         "segment": [
-            {each["segment"]: each["gain_usd_per_hour"] for each in told["weights"]}
-            for told in (before, after)
+            {each["segment"]: each["gain_usd_per_hour"] for each in content["weights"]}
+            for content in (before, after)
         ],
         "lineage": [before["lineage"], after["lineage"]],
     }
-    found: list[Document] = [
+    changes: list[Document] = [
         {"kind": kind, "name": name, "before": old.get(name), "after": new.get(name)}
         for kind, (old, new) in figures.items()
         for name in sorted(old.keys() | new.keys())
         if old.get(name) != new.get(name)
     ]
-    return sorted(found, key=_size, reverse=True)
+    return sorted(changes, key=_size, reverse=True)
 
 
 def _size(change: Document) -> float:

@@ -12,15 +12,15 @@ from attribution.core.config import AttributionConfig
 from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.path.columns import ints
 from attribution.read.reader import Reader
-from attribution.revenue import earned
-from attribution.vram.caches import Asked, CacheSpread, spread
+from attribution.revenue import earned_sql
+from attribution.vram.caches import CacheDecisions, CacheSpread, spread
 from attribution.vram.modes import CAUTION, ModeCell, ModeImpact, impacts
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
 from collector.store.connect import Connections
 
-_MODE_CELLS = earned.statement("mode_cells", __file__)
+_MODE_CELLS = earned_sql.statement("mode_cells", __file__)
 _CACHE_DECISIONS = sql("cache_decisions", __file__)
 _DECISIONS_MAX = 200_000
 
@@ -58,8 +58,8 @@ class ImpactJob:
         """Return what the decisions of each mode took and earned, beside normal ones."""
         known_until_ns = max(now_ns - self._config.outcome_delay_s * NS_PER_S, 0)
         outcome, cells = self._cells(window, known_until_ns)
-        base, found = impacts(cells)
-        return Modes(outcome, self._config.currency, known_until_ns, base, found, CAUTION)
+        base, mode_impacts = impacts(cells)
+        return Modes(outcome, self._config.currency, known_until_ns, base, mode_impacts, CAUTION)
 
     def caches(self, window: Selection, target: float) -> Caches:
         """Return how the misses of each cache and the spread of latency go together."""
@@ -70,34 +70,36 @@ class ImpactJob:
         )
         names = np.array(table["cache"].to_pylist(), object)
         pairs = list(zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True))
-        codes = {pair: at for at, pair in enumerate(sorted(set(pairs)))}
+        codes = {pair: index for index, pair in enumerate(sorted(set(pairs)))}
         group = np.array([codes[pair] for pair in pairs], np.int64)
         total_ns, hits, misses = (ints(table[name]) for name in ("total_ns", "hits", "misses"))
-        found = []
+        spreads = []
         for name in sorted(set(names.tolist())):
-            own = np.flatnonzero(names == name)
-            asked = Asked(group[own], total_ns[own], hits[own], misses[own])
-            found.append(spread(name, asked, target))
-        found.sort(key=lambda each: (-(each.explained_ratio or 0.0), each.cache))
-        return Caches(count, every, found)
+            rows = np.flatnonzero(names == name)
+            asked = CacheDecisions(group[rows], total_ns[rows], hits[rows], misses[rows])
+            spreads.append(spread(name, asked, target))
+        spreads.sort(
+            key=lambda cache_spread: (-(cache_spread.explained_ratio or 0.0), cache_spread.cache)
+        )
+        return Caches(count, every, spreads)
 
     def _cells(self, window: Selection, known_until_ns: int) -> tuple[str, Sequence[ModeCell]]:
         """Return the sums by the best outcome that is known of nearly all decisions that earned."""
-        found: list[ModeCell] = []
+        cells: list[ModeCell] = []
         for outcome in ("margin", "revenue", "converted"):
-            found = self._read(window, known_until_ns, outcome)
-            unknown, earning = sum(c.unknown for c in found), sum(c.earning for c in found)
-            if any(c.sum_usd for c in found) and earned.is_known(unknown, earning):
-                return outcome, found
+            cells = self._read(window, known_until_ns, outcome)
+            unknown, earning = sum(c.unknown for c in cells), sum(c.earning for c in cells)
+            if any(c.sum_usd for c in cells) and earned_sql.is_known(unknown, earning):
+                return outcome, cells
             if not earning:
                 break  # by whatever outcome: the cells of the others are the same
         # Where nothing earned anything, outcomes are not sent: that is not known, and not nothing.
-        return "converted", [replace(cell, earned=0, sum_usd=0.0, sum_usd2=0.0) for cell in found]
+        return "converted", [replace(cell, earned=0, sum_usd=0.0, sum_usd2=0.0) for cell in cells]
 
     def _read(self, window: Selection, known_until_ns: int, outcome: str) -> list[ModeCell]:
         config = self._config
         parameters = {
-            **earned.parameters(outcome, config),
+            **earned_sql.parameters(outcome, config),
             "from_ns": window.from_ns,
             "to_ns": window.to_ns,
             "known_until_ns": known_until_ns,

@@ -36,7 +36,7 @@ from attribution.sensitivity.versions import SlopeBook, SlopeModel
 from attribution.vram.allocation import Ranked, order
 from attribution.vram.document import Document, content_hash, document
 from attribution.vram.ranking import Group, Worth, curve, segment_weights, worth
-from collector.core.clock import NS_PER_MS
+from collector.core.clock import NS_PER_MS, S_PER_DAY
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError, NotFoundError
 from collector.core.sql import sql
@@ -49,7 +49,6 @@ _OF_GROUP_MIN = 50
 _THIN_MAX = 1_000
 # Each weekday once.
 YEAR_DAYS_MIN = 7
-SECONDS_A_DAY = 86_400
 _SQL = sql("vram_models", __file__)
 _COLUMNS = [
     "version", "computed_ns", "from_ns", "to_ns", "dimension", "decisions", "slope_version",
@@ -73,7 +72,7 @@ class VramJob:
         Returns:
             The document with its version and instant; those of an equal one that is stored.
         """
-        fresh = self.made(selection, dimension, now_ns, annualise=annualise)
+        fresh = self.compute(selection, dimension, now_ns, annualise=annualise)
         window = selection.from_ns, selection.to_ns
         fresh["lineage"]["warnings"] += unmatched_outcomes(
             self._store, window, now_ns, self._config.outcome_delay_s
@@ -85,32 +84,32 @@ class VramJob:
             return {"version": twin[0], "computed_ns": twin[1], **fresh}
         version = stored[-1][0] + 1 if stored else 1
         lineage = fresh["lineage"]
-        told = {"version": version, "computed_ns": now_ns, **fresh}
+        content = {"version": version, "computed_ns": now_ns, **fresh}
         self._store.client().insert(
             "vram_models",
             [[
                 version, now_ns, selection.from_ns, selection.to_ns, dimension,
-                lineage["decisions"], lineage["slope_version"], name, json.dumps(told),
+                lineage["decisions"], lineage["slope_version"], name, json.dumps(content),
             ]],
             column_names=_COLUMNS,
         )  # fmt: skip
-        return told
+        return content
 
     def versions(self, version: int = 0) -> list[tuple[int, int, str, str]]:
         """Return version, instant, content hash and document of all models, or of one."""
         result = self._store.client().query(_SQL, parameters={"version": version})
         return [(row[0], row[1], row[2], row[3]) for row in result.result_rows]
 
-    def stored(self, version: int) -> Document:
+    def load(self, version: int) -> Document:
         """Return one version. Raises InputError where there is none."""
-        found = self.versions(version)
-        if not found or version == 0:
-            known = ", ".join(str(each[0]) for each in self.versions()) or "none yet"
-            raise NotFoundError(f"there is no VRAM model {version}; versions: {known}")
-        told: Document = json.loads(found[0][3])
-        return told
+        rows = self.versions(version)
+        if not rows or version == 0:
+            versions = ", ".join(str(each[0]) for each in self.versions()) or "none yet"
+            raise NotFoundError(f"there is no VRAM model {version}; versions: {versions}")
+        content: Document = json.loads(rows[0][3])
+        return content
 
-    def made(
+    def compute(
         self,
         selection: Selection,
         dimension: str,
@@ -137,10 +136,10 @@ class VramJob:
         book = self._book(selection.to_ns)
         rows = self._sampled(selection, dimension, extent.decisions, values)
         slope, model = book.slope(selection.to_ns), book.in_force(selection.to_ns)
-        own = {} if model is None else read_groups(self._store, model.version, dimension)
+        slopes = {} if model is None else read_groups(self._store, model.version, dimension)
         counted_s = spread_s(values)
         # Two bursts eight days apart are two days of decisions.
-        days = min(counted_s / SECONDS_A_DAY, extent.days)
+        days = min(counted_s / S_PER_DAY, extent.days)
         is_long = days >= YEAR_DAYS_MIN
         a_year = annualise or is_long
         sums = sums_by_name(values)
@@ -150,12 +149,15 @@ class VramJob:
             values,
             sums,
             counted_s,
-            {each.name: own[each.name].slope if each.name in own else slope for each in values},
+            {
+                each.name: slopes[each.name].slope if each.name in slopes else slope
+                for each in values
+            },
         )
         groups = [group for group, _ in found]
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         basis = book.basis(selection.to_ns, self._config.slope.basis)
-        of = [at for _, at in found]
+        sample_rows = [at for _, at in found]
         return document(
             {
                 "from_ns": selection.from_ns,
@@ -175,10 +177,13 @@ class VramJob:
             },
             sorted((worth(group, a_year=a_year) for group in groups), key=_rank),
             {group.name: curve(group, _shifts_ms(group, model), a_year=a_year) for group in groups},
-            segment_weights(trees, groups, of, a_year=a_year) if groups else [],
+            segment_weights(trees, groups, sample_rows, a_year=a_year) if groups else [],
             sorted({each.name for each in values} - sums.keys()),
             sorted(sums.keys() - {group.name for group in groups}),
-            {group.name: own[group.name].basis if group.name in own else basis for group in groups},
+            {
+                group.name: slopes[group.name].basis if group.name in slopes else basis
+                for group in groups
+            },
         )
 
     def _warnings(
@@ -229,17 +234,17 @@ class VramJob:
         keys = [rows[name].to_pylist() for name in ("action", "region", dimension)]
         total_ns = ints(rows["end_ns"]) - ints(rows["ingress_ns"])
         is_error = ints(rows["is_error"]) != 0
-        known = {
+        known_counts = {
             (each.action, each.region, each.name)
             for each in values
             if not math.isnan(each.value_usd)
         }
         places: dict[str, list[int]] = {}
-        for at, key in enumerate(zip(*keys, strict=True)):
-            if key in known:
-                places.setdefault(key[2], []).append(at)
+        for index, key in enumerate(zip(*keys, strict=True)):
+            if key in known_counts:
+                places.setdefault(key[2], []).append(index)
         following = following_usd(sums)
-        found = []
+        groups = []
         for name, at_all in sorted(places.items()):
             own, of = sums[name], np.array(at_all)
             group = Group(
@@ -256,12 +261,12 @@ class VramJob:
                 earned_usd=own.earned_usd,
                 kind=self._config.kind_of(name) if dimension == "channel" else "",
             )
-            found.append((group, of))
-        return found
+            groups.append((group, of))
+        return groups
 
 
-def _rank(each: Worth) -> tuple[float, bool, float, str]:
-    return order(Ranked(each.name, each.kind, each.marginal_usd_per_ms_hour.median, 0.0))
+def _rank(worth: Worth) -> tuple[float, bool, float, str]:
+    return order(Ranked(worth.name, worth.kind, worth.marginal_usd_per_ms_hour.median, 0.0))
 
 
 def _annualised(days: float, *, a_year: bool, is_long: bool) -> str:
@@ -278,15 +283,15 @@ def _annualised(days: float, *, a_year: bool, is_long: bool) -> str:
 
 def _denominator(config: AttributionConfig) -> str:
     """Return in words over which decisions a value is."""
-    told = {
+    denominator = {
         "sales": "all decisions: one without an outcome earned nothing (outcomes.complete = sales)",
         "all": "decisions with an outcome: without one what was earned is unknown "
         "(outcomes.complete = all)",
     }
     complete, others = config.outcomes.complete, config.other_channels
     if not others:
-        return told[complete]
-    return f"{told[complete]}; the other way round in {', '.join(others)}"
+        return denominator[complete]
+    return f"{denominator[complete]}; the other way round in {', '.join(others)}"
 
 
 def _shifts_ms(group: Group, model: SlopeModel | None) -> list[float]:

@@ -83,23 +83,23 @@ def impacts(cells: Sequence[ModeCell]) -> tuple[str, list[ModeImpact]]:
         by_mode[cell.mode].append(cell)
     base = NORMAL if NORMAL in by_mode else ""
     twins = {_place(cell): cell for cell in by_mode.get(base, [])}
-    found = [
+    mode_impacts = [
         _impact(mode, own, base, by_mode.get(base, []), twins) for mode, own in by_mode.items()
     ]
-    return base, sorted(found, key=lambda each: (-each.decisions, each.mode))
+    return base, sorted(mode_impacts, key=lambda impact: (-impact.decisions, impact.mode))
 
 
 def _impact(
     mode: str,
-    own: Sequence[ModeCell],
+    cells: Sequence[ModeCell],
     base: str,
     normal: Sequence[ModeCell],
     twins: Mapping[tuple[int, str, str, str], ModeCell],
 ) -> ModeImpact:
-    decisions = sum(cell.n for cell in own)
-    earned = sum(cell.earned for cell in own)
-    mean_ms = sum(cell.sum_ms for cell in own) / decisions
-    pairs = [(cell, twins[_place(cell)]) for cell in own if _place(cell) in twins]
+    decisions = sum(cell.n for cell in cells)
+    earned = sum(cell.earned for cell in cells)
+    mean_ms = sum(cell.sum_ms for cell in cells) / decisions
+    pairs = [(cell, twins[_place(cell)]) for cell in cells if _place(cell) in twins]
     ms = usd = raw_ms = None
     if mode != base:
         normals = sum(cell.n for cell in normal)
@@ -116,9 +116,9 @@ def _impact(
     return ModeImpact(
         mode=mode,
         decisions=decisions,
-        failed=sum(cell.failed for cell in own),
+        failed=sum(cell.failed for cell in cells),
         mean_ms=mean_ms,
-        mean_usd=sum(cell.sum_usd for cell in own) / earned if earned else None,
+        mean_usd=sum(cell.sum_usd for cell in cells) / earned if earned else None,
         raw_ms=raw_ms,
         ms=ms,
         usd=usd,
@@ -134,8 +134,8 @@ def _has_sales(pairs: Sequence[tuple[ModeCell, ModeCell]]) -> bool:
     """Return whether sales were to be expected, were there no difference, on both sides."""
     expected = [0.0, 0.0]
     for pair in pairs:
-        known = sum(each.earned for each in pair)
-        rate = sum(each.earning for each in pair) / known if known else 0.0
+        earning = sum(each.earned for each in pair)
+        rate = sum(each.earning for each in pair) / earning if earning else 0.0
         expected = [e + each.earned * rate for e, each in zip(expected, pair, strict=True)]
     return min(expected) >= _SALES_MIN
 

@@ -25,7 +25,7 @@ class OutcomeModeJob:
     def __init__(self, config: AttributionConfig, store: Connections) -> None:
         self._config = config
         self._store = store
-        self.found: list[str] = []  # contradictions of the last run, in words
+        self.contradictions: list[str] = []  # contradictions of the last run, in words
         self.unmatched: list[str] = []  # whether outcomes are of no decision that is known
 
     def run_once(self, now_ns: int) -> list[str]:
@@ -36,5 +36,5 @@ class OutcomeModeJob:
         to_ns = max(self._config.due_ns(now_ns), 0)
         window = Selection(max(to_ns - _WINDOW_NS, 0), to_ns)
         values = read_group_values(self._store, self._config, window, "channel")
-        self.found = contradictions(values, self._config)
-        return self.found
+        self.contradictions = contradictions(values, self._config)
+        return self.contradictions

@@ -29,14 +29,13 @@ from attribution.revenue.loss import Slope
 from attribution.revenue.sums import Floats
 from attribution.whatif.replay import Change, Replay
 from attribution.whatif.shapley import shapley
-from collector.core.clock import NS_PER_MS
+from collector.core.clock import NS_PER_MS, S_PER_YEAR
 
-SECONDS_A_YEAR = 31_557_600  # of 365.25 days
 SECONDS_AN_HOUR = 3_600
 FLOOR_QUANTILE = 0.1
 # Quantiles of the slope over which a band is taken: its median twice, once for either side.
 _DRAWS = 201
-_NANOS = 10**9
+_NANOS_PER_USD = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +178,7 @@ def curve(group: Group, shifts_ms: Sequence[float], *, a_year: bool) -> list[Cur
                 shift,
                 _band(earned + drawn, shifted),
                 _times(change, SECONDS_AN_HOUR),
-                _times(change, SECONDS_A_YEAR) if a_year else None,
+                _times(change, S_PER_YEAR) if a_year else None,
             )
         )
     return points
@@ -206,15 +205,15 @@ def worth(group: Group, *, a_year: bool) -> Worth:
         value_usd=group.value_usd,
         erv_usd_per_s=_band(earned, now),
         marginal_usd_per_ms_hour=_times(per_ms, SECONDS_AN_HOUR),
-        marginal_usd_per_ms_year=_times(per_ms, SECONDS_A_YEAR) if a_year else None,
+        marginal_usd_per_ms_year=_times(per_ms, S_PER_YEAR) if a_year else None,
         gain_10ms_usd_per_hour=_times(gain, SECONDS_AN_HOUR),
-        gain_10ms_usd_per_year=_times(gain, SECONDS_A_YEAR) if a_year else None,
+        gain_10ms_usd_per_year=_times(gain, S_PER_YEAR) if a_year else None,
         loss_per_100ms=_band(-np.expm1(-betas * 100 * NS_PER_MS), -math.expm1(-median * 1e8)),
     )
 
 
 def segment_weights(
-    trees: CompactTrees, groups: Sequence[Group], of: Sequence[Ints], *, a_year: bool
+    trees: CompactTrees, groups: Sequence[Group], sample_rows: Sequence[Ints], *, a_year: bool
 ) -> list[Weight]:
     """Return the weight of every segment that takes time, the heaviest first.
 
@@ -230,22 +229,23 @@ def segment_weights(
     replay = Replay(trees)
     before_ns = replay.latencies([])
 
-    gained = [_Gain(groups, of, end) for end in ("median", "low", "high")]
+    gained = [_Gain(groups, sample_rows, end) for end in ("median", "low", "high")]
 
     def gain(who: frozenset[int]) -> Sequence[int]:
         changes = [
-            Change(frozenset([taken[each]]), floor_ns=floors[taken[each]]) for each in sorted(who)
+            Change(frozenset([taken[weight]]), floor_ns=floors[taken[weight]])
+            for weight in sorted(who)
         ]
         saved_ns = before_ns - replay.latencies(changes)
-        return [round(_NANOS * each.usd_per_s(saved_ns)) for each in gained]
+        return [round(_NANOS_PER_USD * weight.usd_per_s(saved_ns)) for weight in gained]
 
-    gains = np.array(shapley(len(taken), gain, orders=40), np.float64) / _NANOS
+    gains = np.array(shapley(len(taken), gain, orders=40), np.float64) / _NANOS_PER_USD
     shares = gains[:, 0].tolist() if taken else []
     # Of small groups more are sampled: each counts as often as it decides.
     spent = sum(
         (
             group.decisions * own_ns[:, rows].mean(axis=1)
-            for group, rows in zip(groups, of, strict=True)
+            for group, rows in zip(groups, sample_rows, strict=True)
         ),
         np.zeros(len(SEGMENTS)),
     )
@@ -255,15 +255,15 @@ def segment_weights(
             segment="/".join(SEGMENTS[at]),
             weight=share / whole if whole else 0.0,
             gain_usd_per_hour=share * SECONDS_AN_HOUR,
-            gain_low_usd_per_hour=float(own.min()) * SECONDS_AN_HOUR,
-            gain_high_usd_per_hour=float(own.max()) * SECONDS_AN_HOUR,
-            gain_usd_per_year=share * SECONDS_A_YEAR if a_year else None,
+            gain_low_usd_per_hour=float(gain_usd.min()) * SECONDS_AN_HOUR,
+            gain_high_usd_per_hour=float(gain_usd.max()) * SECONDS_AN_HOUR,
+            gain_usd_per_year=share * S_PER_YEAR if a_year else None,
             time_share=float(spent[at]) / time if time else 0.0,
             floor_ms=floors[at] / NS_PER_MS,
         )
-        for at, share, own in zip(taken, shares, gains, strict=True)
+        for at, share, gain_usd in zip(taken, shares, gains, strict=True)
     ]
-    return sorted(weights, key=lambda each: (-each.gain_usd_per_hour, each.segment))
+    return sorted(weights, key=lambda weight: (-weight.gain_usd_per_hour, weight.segment))
 
 
 class _Gain:
@@ -272,10 +272,10 @@ class _Gain:
     As `erv` of each, less what it earns now, for thousands of groups at once.
     """
 
-    def __init__(self, groups: Sequence[Group], of: Sequence[Ints], end: str) -> None:
+    def __init__(self, groups: Sequence[Group], sample_rows: Sequence[Ints], end: str) -> None:
         kept = [
             (group, rows[~group.is_error], group.total_ns[~group.is_error])
-            for group, rows in zip(groups, of, strict=True)
+            for group, rows in zip(groups, sample_rows, strict=True)
             if not group.is_error.all()  # of what failed nothing is faster
         ]
         sizes = [len(rows) for _, rows, _ in kept]

@@ -81,7 +81,7 @@ class Tail:
 
 def checked(points: Sequence[CostPoint]) -> list[CostPoint]:
     """Return the points by percentile. Raises InputError where they are no curve of costs."""
-    ordered = sorted(points, key=lambda each: each.percentile)
+    ordered = sorted(points, key=lambda point: point.percentile)
     if len(ordered) < 2:
         raise InputError("[[tail]]: two percentiles or more say what the tail costs; add one")
     for before, after in pairwise(ordered):
@@ -96,7 +96,7 @@ def checked(points: Sequence[CostPoint]) -> list[CostPoint]:
 
 
 def acceptable_tail(
-    of: Latencies, slope: Slope, target_ns: int, points: Sequence[CostPoint]
+    latencies: Latencies, slope: Slope, target_ns: int, points: Sequence[CostPoint]
 ) -> Tail:
     """Return the percentile at which the marginal dollar is the marginal cost.
 
@@ -105,12 +105,13 @@ def acceptable_tail(
             decisions say where the lowest percentile is; with the remedy.
     """
     ordered = checked(points)
-    ns = np.sort(of.total_ns)
-    floor_ns = max(target_ns, of.low_ns)
-    if floor_ns >= of.high_ns:
+    ns = np.sort(latencies.total_ns)
+    floor_ns = max(target_ns, latencies.low_ns)
+    if floor_ns >= latencies.high_ns:
         raise InputError(
             f"target {target_ns / NS_PER_MS:g} ms: the slope was measured from "
-            f"{of.low_ns / NS_PER_MS:.0f} to {of.high_ns / NS_PER_MS:.0f} ms; take a target below"
+            f"{latencies.low_ns / NS_PER_MS:.0f} to {latencies.high_ns / NS_PER_MS:.0f} ms; "
+            "take a target below"
         )
     limit = 100 * (1 - BEYOND_MIN / len(ns)) if len(ns) else 0.0
     if limit <= ordered[0].percentile:
@@ -126,17 +127,17 @@ def acceptable_tail(
         [each.usd_per_year for each in ordered],
     )
     percentiles = 100 * (1 - 10.0**-nines)
-    held = percentiles / 100 * len(ns)
+    ranks = percentiles / 100 * len(ns)
     gains = [
-        _gains(ns, held, floor_ns, of, beta, max(earned, 0.0))
+        _gains(ns, ranks, floor_ns, latencies, beta, max(earned, 0.0))
         for beta, earned in (
-            (slope.median, of.earned_usd_per_year),
-            (slope.low, of.earned_low_usd_per_year),
-            (slope.high, of.earned_high_usd_per_year),
+            (slope.median, latencies.earned_usd_per_year),
+            (slope.low, latencies.earned_low_usd_per_year),
+            (slope.high, latencies.earned_high_usd_per_year),
         )
     ]
     best, low, high = (int(np.argmax(np.round(each - costs, 6))) for each in gains)
-    latency = ns[np.clip(np.ceil(held).astype(np.int64) - 1, 0, len(ns) - 1)]
+    latency = ns[np.clip(np.ceil(ranks).astype(np.int64) - 1, 0, len(ns) - 1)]
     steps = _steps(percentiles, latency, gains[0], costs)
     stated = [
         int(np.argmin(np.abs(percentiles - each.percentile)))
@@ -152,7 +153,7 @@ def acceptable_tail(
         at="first" if best == 0 else "last" if best == STEPS else "crossing",
         net_usd_per_year=float(gains[0][best] - costs[best]),
         limit_percentile=limit,
-        clipped=float((ns > of.high_ns).mean()),
+        clipped=float((ns > latencies.high_ns).mean()),
         step=steps[best],
         next_step=steps[best + 1] if best < STEPS else None,
         steps=[steps[at] for at in dict.fromkeys(stated)],
@@ -164,19 +165,19 @@ def _nines(percentile: float) -> float:
 
 
 def _gains(
-    ns: Ints, held: Floats, floor_ns: int, of: Latencies, beta: float, earned: float
+    ns: Ints, ranks: Floats, floor_ns: int, latencies: Latencies, beta: float, earned: float
 ) -> Floats:
     """Return what it brings a year to hold so many of the decisions, the fastest first.
 
     A part of one brings that part: else a step between two decisions would cost and bring nothing.
     """
     # Slower than was measured counts as the slowest that was: it brings that much at least.
-    over = np.minimum(ns, of.high_ns).astype(np.float64)
-    kept = np.exp(-beta * (over - over.min(initial=of.high_ns)))
-    faster = np.exp(-beta * (np.minimum(over, floor_ns) - over.min(initial=of.high_ns)))
+    over = np.minimum(ns, latencies.high_ns).astype(np.float64)
+    kept = np.exp(-beta * (over - over.min(initial=latencies.high_ns)))
+    faster = np.exp(-beta * (np.minimum(over, floor_ns) - over.min(initial=latencies.high_ns)))
     gained = np.concatenate([[0.0], np.cumsum(faster - kept)])
-    found: Floats = earned * np.interp(held, np.arange(len(gained)), gained) / kept.sum()
-    return found
+    gains_usd: Floats = earned * np.interp(ranks, np.arange(len(gained)), gained) / kept.sum()
+    return gains_usd
 
 
 def _steps(percentiles: Floats, latency: Ints, gains: Floats, costs: Floats) -> list[TailStep]:
@@ -184,12 +185,12 @@ def _steps(percentiles: Floats, latency: Ints, gains: Floats, costs: Floats) -> 
     before_cost = np.concatenate([costs[:1], costs[:-1]])
     return [
         TailStep(
-            percentile=float(percentiles[at]),
-            latency_ms=float(latency[at]) / NS_PER_MS,
-            gain_usd_per_year=float(gains[at]),
-            cost_usd_per_year=float(costs[at]),
-            marginal_gain_usd=float(gains[at] - before_gain[at]),
-            marginal_cost_usd=float(costs[at] - before_cost[at]),
+            percentile=float(percentiles[index]),
+            latency_ms=float(latency[index]) / NS_PER_MS,
+            gain_usd_per_year=float(gains[index]),
+            cost_usd_per_year=float(costs[index]),
+            marginal_gain_usd=float(gains[index] - before_gain[index]),
+            marginal_cost_usd=float(costs[index] - before_cost[index]),
         )
-        for at in range(len(percentiles))
+        for index in range(len(percentiles))
     ]

@@ -15,10 +15,9 @@ from attribution.experiments.proposal import Proposal
 from attribution.path.columns import ints
 from attribution.read.reader import Reader
 from attribution.sensitivity.job import read_book
-from attribution.vram.job import SECONDS_A_DAY, YEAR_DAYS_MIN
-from attribution.vram.ranking import SECONDS_A_YEAR
+from attribution.vram.job import YEAR_DAYS_MIN
 from attribution.vram.tail import CostPoint, Latencies, Tail, acceptable_tail, checked
-from collector.core.clock import NS_PER_MS
+from collector.core.clock import NS_PER_MS, S_PER_DAY, S_PER_YEAR
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
 
@@ -74,10 +73,10 @@ class TailJob:
         book = read_book(self._store, self._config)
         model = book.in_force(selection.to_ns)
         basis = book.basis(selection.to_ns, self._config.slope.basis)
-        known = [each for each in values if not math.isnan(each.earned_usd)]
+        groups = [each for each in values if not math.isnan(each.earned_usd)]
         seconds = spread_s(values)
-        days = seconds / SECONDS_A_DAY
-        total = summed(known)
+        days = seconds / S_PER_DAY
+        total = summed(groups)
         earned = total.usd
         refusal = self._refusal(earned, days, annualise=annualise)
         proposal = None
@@ -89,25 +88,25 @@ class TailJob:
             if last is None or not last.is_refused:
                 proposal = ExperimentJob(self._config, self._store).propose(now_ns)
         answer = TailAnswer(
-            refusal, proposal, basis, count, 0, days, sum(each.earned_usd for each in known), None
+            refusal, proposal, basis, count, 0, days, sum(each.earned_usd for each in groups), None
         )
         if refusal or model is None:
             return answer
         table = self._reader.selected_segments(selection, max(1, math.ceil(count / _SAMPLE_MAX)))
         total_ns = ints(table["total_ns"])[ints(table["is_error"]) == 0]
         low, high = interval(total, following_usd({"": total})[""])
-        of = Latencies(
+        latencies = Latencies(
             total_ns=total_ns,
-            earned_usd_per_year=earned / seconds * SECONDS_A_YEAR,
-            earned_low_usd_per_year=low / seconds * SECONDS_A_YEAR,
-            earned_high_usd_per_year=high / seconds * SECONDS_A_YEAR,
+            earned_usd_per_year=earned / seconds * S_PER_YEAR,
+            earned_low_usd_per_year=low / seconds * S_PER_YEAR,
+            earned_high_usd_per_year=high / seconds * S_PER_YEAR,
             low_ns=model.latency_low_ns,
             high_ns=model.latency_high_ns,
         )
         reference_ms = self._config.reference_ns(selection.action) / NS_PER_MS
         target_ns = round((reference_ms if target_ms is None else target_ms) * NS_PER_MS)
-        found = acceptable_tail(of, book.slope(selection.to_ns), target_ns, points)
-        return TailAnswer("", None, basis, count, len(total_ns), days, answer.earned_usd, found)
+        tail = acceptable_tail(latencies, book.slope(selection.to_ns), target_ns, points)
+        return TailAnswer("", None, basis, count, len(total_ns), days, answer.earned_usd, tail)
 
     def _refusal(self, earned: float, days: float, *, annualise: bool) -> str:
         """Return why these decisions say nothing of a year, "" where they do."""

@@ -12,6 +12,7 @@ from attribution.books.group_values import NOTHING, read_group_values, spread_s
 from attribution.compact.rows import packed_of, trees_from_rows
 from attribution.compact.trees import no_trees
 from attribution.core.config import AttributionConfig, LatencyBudget
+from attribution.core.money import MICROS_PER_USD
 from attribution.core.selection import CALIBRATION_ACTION, Narrowed, Selection
 from attribution.core.slo import promises, worst
 from attribution.path.columns import Table, ints, ranked_codes
@@ -35,7 +36,7 @@ from attribution.whatif.compared import compared_count, compared_rows, side_part
 from attribution.whatif.losses import Side, compared
 from attribution.whatif.recovery import REFERENCE_REGION
 from attribution.whatif.replay import Change
-from attribution.whatif.what_if import MICROS, Worth, what_if
+from attribution.whatif.what_if import Worth, what_if
 from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
@@ -113,9 +114,9 @@ class Analyst:
         tables = [
             compared_rows(
                 self._store, *side, each,
-                book.parameters(of.from_ns, of.to_ns) | self._config.references(),
+                book.parameters(selection.from_ns, selection.to_ns) | self._config.references(),
             )
-            for side, each, of in zip(sides, every, (before.of, after.of), strict=True)
+            for side, each, selection in zip(sides, every, (before.of, after.of), strict=True)
         ]  # fmt: skip
         dimensions = _dimensions(*tables)
         names, groups = _classes(dimensions)
@@ -127,12 +128,12 @@ class Analyst:
         unknown = bool(book.refusal(after.of.to_ns))
         beta = math.nan if unknown else book.slope(after.of.to_ns).median
         earned, _, counted_s = self._earned(after.of, names)
-        price: Floats = np.maximum(earned, 0.0) / MICROS * beta
+        price: Floats = np.maximum(earned, 0.0) / MICROS_PER_USD * beta
         price[np.bincount(second.group, minlength=len(names)) == 0] = math.nan
-        found = compare(first, second, price.tolist())
+        comparison = compare(first, second, price.tolist())
         both = _sides(tables, groups)
         return compare_answer(
-            (found, carriers(*both, dimensions)),
+            (comparison, carriers(*both, dimensions)),
             both,
             counted_s,
             (every[0], every[1]),
@@ -147,12 +148,12 @@ class Analyst:
     def _standing(self, budget: LatencyBudget, now_ns: int) -> BudgetStanding:
         window_s = self._config.budget_window_s
         measured = self._reader.measured(budget, now_ns - window_s * NS_PER_S, now_ns)
-        judged = promises(budget.p50_ms, budget.p95_ms, measured)
+        promised = promises(budget.p50_ms, budget.p95_ms, measured)
         of_reference = budget.model_copy(
             update={"action": CALIBRATION_ACTION, "region": REFERENCE_REGION, "channel": ""}
         )
         reference = self._reader.measured(of_reference, now_ns - NS_PER_DAY, now_ns)
-        known = reference.decisions > 0
+        has_decisions = reference.decisions > 0
         return BudgetStanding(
             name=budget.name,
             action=budget.action,
@@ -161,10 +162,10 @@ class Analyst:
             segment=budget.segment,
             window_s=window_s,
             decisions=measured.decisions,
-            verdict=worst(judged),
-            promises=judged,
-            reference_p50_ms=reference.p50_ns / NS_PER_MS if known else None,
-            reference_p95_ms=reference.p95_ns / NS_PER_MS if known else None,
+            verdict=worst(promised),
+            promises=promised,
+            reference_p50_ms=reference.p50_ns / NS_PER_MS if has_decisions else None,
+            reference_p95_ms=reference.p95_ns / NS_PER_MS if has_decisions else None,
         )
 
     def _earned(
@@ -176,7 +177,7 @@ class Analyst:
         come the bases, and over how many seconds that was.
         """
         groups = read_group_values(self._store, self._config, selection, "action")
-        mean = {(each.action, each.region): each.value_usd * MICROS for each in groups}
+        mean = {(each.action, each.region): each.value_usd * MICROS_PER_USD for each in groups}
         values = [mean.get(pair, math.nan) for pair in pairs]
         bases = sorted({each.basis for each in groups} - {BASES[UNKNOWN], NOTHING})
         return np.array(values, np.float64), bases, spread_s(groups)
@@ -214,11 +215,11 @@ def _dimensions(before: Table, after: Table) -> list[Dimension]:
     """Return by what the decisions of both sides are told apart, in the order of DIMENSIONS."""
     names = list(DIMENSIONS)
     together = pa.concat_tables([before.select(names), after.select(names)])
-    found = []
+    dimensions = []
     for name in names:
         codes, values = ranked_codes(together[name])
-        found.append(Dimension(name, values, codes[: len(before)], codes[len(before) :]))
-    return found
+        dimensions.append(Dimension(name, values, codes[: len(before)], codes[len(before) :]))
+    return dimensions
 
 
 def _classes(dimensions: Sequence[Dimension]) -> tuple[list[tuple[str, str]], list[Ints]]:
@@ -234,5 +235,5 @@ def _classes(dimensions: Sequence[Dimension]) -> tuple[list[tuple[str, str]], li
 
 def _codes(pairs: list[tuple[str, str]]) -> Ints:
     """Return a code for each pair, the same for the same one."""
-    codes = {pair: at for at, pair in enumerate(dict.fromkeys(pairs))}
+    codes = {pair: index for index, pair in enumerate(dict.fromkeys(pairs))}
     return np.array([codes[pair] for pair in pairs], np.int64)

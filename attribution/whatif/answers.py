@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from attribution.core.money import MICROS_PER_USD
 from attribution.core.segments import SEGMENTS
 from attribution.core.slo import Promise, Verdict
 from attribution.path.spans import Ints
@@ -20,7 +21,6 @@ from attribution.whatif.shapley import whole
 from attribution.whatif.what_if import WhatIf
 from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 
-MICROS = 1_000_000
 _CENT = Decimal("0.01")
 
 
@@ -226,7 +226,7 @@ def what_if_answer(
             usd=median,
             low_usd=low,
             high_usd=high,
-            usd_per_hour=_per_hour(done.dollars.median * scale / MICROS, counted_s),
+            usd_per_hour=_per_hour(done.dollars.median * scale / MICROS_PER_USD, counted_s),
             bases=bases,
             slope=slope[0],
             slope_version=slope[1],
@@ -235,7 +235,7 @@ def what_if_answer(
     saved_ns = int((done.before_ns - done.after_ns).sum())
     shares_usd = _shares_usd(done, scale, money)
     return WhatIfAnswer(
-        changes=[each.told() for each in changes],
+        changes=[each.text() for each in changes],
         decisions=decisions,
         replayed=replayed,
         before=latencies_of(done.before_ns),
@@ -258,7 +258,7 @@ def what_if_answer(
 
 
 def compare_answer(
-    found: tuple[Comparison, Carried],
+    compared: tuple[Comparison, Carried],
     sides: tuple[Side, Side],
     counted_s: float,
     one_in: tuple[int, int],
@@ -276,7 +276,7 @@ def compare_answer(
         slope: what dollars rest on, in words.
         is_assumed: that is the prior.
     """
-    segments, carried = found
+    segments, carried = compared
     is_different = (
         carried.is_failing_different
         or any(each.is_different for each in segments.differences)
@@ -286,9 +286,11 @@ def compare_answer(
     def per_hour(usd: float | None) -> Decimal | None:
         return None if usd is None else _per_hour(Decimal(usd * one_in[1]), counted_s)
 
-    def of_segment(each: Difference) -> SegmentDifference:
-        usd = each.usd_per_decision
-        return _segment(each, per_hour(None if usd is None else usd * segments.decisions_after))
+    def of_segment(difference: Difference) -> SegmentDifference:
+        usd = difference.usd_per_decision
+        return _segment(
+            difference, per_hour(None if usd is None else usd * segments.decisions_after)
+        )
 
     return CompareAnswer(
         verdict="n too small"
@@ -317,13 +319,13 @@ def compare_answer(
 
 
 def _failed(carried: Carried, usd_per_hour: Decimal | None) -> FailedDifference | None:
-    if (found := carried.failures) is None:
+    if (failures := carried.failures) is None:
         return None
     return FailedDifference(
-        before=found.before,
-        after=found.after,
-        low=found.low,
-        high=found.high,
+        before=failures.before,
+        after=failures.after,
+        low=failures.low,
+        high=failures.high,
         q=carried.failed_q,
         is_different=carried.is_failing_different,
         usd_per_hour=usd_per_hour,
@@ -340,38 +342,38 @@ def _lost(side: Side, one_in: int) -> Lost:
     )
 
 
-def _segment(each: Difference, usd_per_hour: Decimal | None) -> SegmentDifference:
+def _segment(difference: Difference, usd_per_hour: Decimal | None) -> SegmentDifference:
     return SegmentDifference(
-        segment="/".join(SEGMENTS[each.segment]),
-        before_ms=each.mean_before_ns / NS_PER_MS,
-        after_ms=each.mean_after_ns / NS_PER_MS,
-        change_ms=each.change_ns / NS_PER_MS,
-        low_ms=each.low_ns / NS_PER_MS,
-        high_ms=each.high_ns / NS_PER_MS,
-        q=each.q,
-        is_different=each.is_different,
+        segment="/".join(SEGMENTS[difference.segment]),
+        before_ms=difference.mean_before_ns / NS_PER_MS,
+        after_ms=difference.mean_after_ns / NS_PER_MS,
+        change_ms=difference.change_ns / NS_PER_MS,
+        low_ms=difference.low_ns / NS_PER_MS,
+        high_ms=difference.high_ns / NS_PER_MS,
+        q=difference.q,
+        is_different=difference.is_different,
         usd_per_hour=usd_per_hour,
     )
 
 
-def _value(each: Carrier, per_hour: Callable[[float | None], Decimal | None]) -> ValueDifference:
+def _value(carrier: Carrier, per_hour: Callable[[float | None], Decimal | None]) -> ValueDifference:
     return ValueDifference(
-        dimension=each.dimension,
-        value=each.value,
-        decisions_before=each.decisions_before,
-        decisions_after=each.decisions_after,
-        before_ms=_in_ms(each.mean_before_ns),
-        after_ms=_in_ms(each.mean_after_ns),
-        excess_ms=each.excess_ns / NS_PER_MS,
-        low_ms=each.low_ns / NS_PER_MS,
-        high_ms=each.high_ns / NS_PER_MS,
-        q=each.q,
-        failed_before=each.failed_before,
-        failed_after=each.failed_after,
-        failed_q=each.failed_q,
-        is_different=each.is_different,
-        usd_per_hour=per_hour(each.usd),
-        failed_usd_per_hour=per_hour(each.failed_usd),
+        dimension=carrier.dimension,
+        value=carrier.value,
+        decisions_before=carrier.decisions_before,
+        decisions_after=carrier.decisions_after,
+        before_ms=_in_ms(carrier.mean_before_ns),
+        after_ms=_in_ms(carrier.mean_after_ns),
+        excess_ms=carrier.excess_ns / NS_PER_MS,
+        low_ms=carrier.low_ns / NS_PER_MS,
+        high_ms=carrier.high_ns / NS_PER_MS,
+        q=carrier.q,
+        failed_before=carrier.failed_before,
+        failed_after=carrier.failed_after,
+        failed_q=carrier.failed_q,
+        is_different=carrier.is_different,
+        usd_per_hour=per_hour(carrier.usd),
+        failed_usd_per_hour=per_hour(carrier.failed_usd),
     )
 
 
@@ -380,14 +382,14 @@ def _in_ms(ns: float | None) -> float | None:
 
 
 def _usd(micros: int, scale: Decimal) -> Decimal:
-    return (Decimal(micros) * scale / MICROS).quantize(_CENT)
+    return (Decimal(micros) * scale / MICROS_PER_USD).quantize(_CENT)
 
 
 def _shares_usd(done: WhatIf, scale: Decimal, money: Money | None) -> list[Decimal | None]:
     """Return the dollars of the parts, which sum to those of the whole to the cent."""
     if money is None:
         return [None] * len(done.shares)
-    to_cents = Fraction(scale) * 100 / MICROS
+    to_cents = Fraction(scale) * 100 / MICROS_PER_USD
     exact = [each.saved_micros * to_cents for each in done.shares]
     return [cents * _CENT for cents in whole(exact, int(money.usd / _CENT))]
 

@@ -109,7 +109,7 @@ def carriers(before: Side, after: Side, dimensions: Sequence[Dimension]) -> Carr
     """
     if not len(before) or not len(after):
         return Carried()
-    found = [
+    named = [
         row
         for dimension in dimensions
         if len(dimension.values) > 1
@@ -118,11 +118,11 @@ def carriers(before: Side, after: Side, dimensions: Sequence[Dimension]) -> Carr
     failing = failures(before, after)
     # Where nothing fails nothing of it is asked, and the others need not be clearer for it.
     is_failing = failing.before + failing.after > 0
-    tests = [row.p for row in found]
+    tests = [row.p for row in named]
     if is_failing:
-        tests += [*(row.failed_p for row in found), failing.p]
+        tests += [*(row.failed_p for row in named), failing.p]
     q = false_discovery_shares(np.array(tests)).tolist()
-    of_failures = q[len(found) :] if is_failing else [1.0] * (len(found) + 1)
+    of_failures = q[len(named) :] if is_failing else [1.0] * (len(named) + 1)
     is_enough = min(len(before), len(after)) >= DECISIONS_MIN
     rows = [
         replace(
@@ -131,7 +131,7 @@ def carriers(before: Side, after: Side, dimensions: Sequence[Dimension]) -> Carr
             failed_q=failed,
             is_different=is_enough and min(share, failed) <= FALSE_DISCOVERIES_MAX,
         )
-        for row, share, failed in zip(found, q[: len(found)], of_failures[:-1], strict=True)
+        for row, share, failed in zip(named, q[: len(named)], of_failures[:-1], strict=True)
     ]
     return Carried(
         tuple(sorted(rows, key=_dearest_first)),
@@ -209,8 +209,8 @@ def _sums(latency_ns: Ints, mean_ns: float, code: Ints, size: int) -> _Sums:
     )
 
 
-def _mean(of: _Sums, at: int, mean_ns: float) -> float | None:
-    return float(of.first[at] / of.count[at] + mean_ns) if of.count[at] else None
+def _mean(sums: _Sums, at: int, mean_ns: float) -> float | None:
+    return float(sums.first[at] / sums.count[at] + mean_ns) if sums.count[at] else None
 
 
 def _variance_after(after: _Sums, share: Floats) -> Floats:

@@ -103,18 +103,18 @@ def compare(
     costs = _costs(weight, np.where(shared[:, None], inside, 0.0), usd_per_ns)
     differences = [
         Difference(
-            segment=at,
-            mean_before_ns=float(base[at]),
-            mean_after_ns=float(base[at] + changes[at]),
-            change_ns=float(changes[at]),
-            low_ns=float(changes[at] - Z95 * math.sqrt(spread[at])),
-            high_ns=float(changes[at] + Z95 * math.sqrt(spread[at])),
-            p=float(p[at]),
-            q=float(q[at]),
-            is_different=is_enough and bool(q[at] <= FALSE_DISCOVERIES_MAX),
-            usd_per_decision=costs[at],
+            segment=index,
+            mean_before_ns=float(base[index]),
+            mean_after_ns=float(base[index] + changes[index]),
+            change_ns=float(changes[index]),
+            low_ns=float(changes[index] - Z95 * math.sqrt(spread[index])),
+            high_ns=float(changes[index] + Z95 * math.sqrt(spread[index])),
+            p=float(p[index]),
+            q=float(q[index]),
+            is_different=is_enough and bool(q[index] <= FALSE_DISCOVERIES_MAX),
+            usd_per_decision=costs[index],
         )
-        for at in range(len(SEGMENTS))
+        for index in range(len(SEGMENTS))
     ]
     return Comparison(
         decisions_before=len(before),
@@ -188,10 +188,10 @@ def _squares(population: Population, groups: int) -> Floats:
 def _two_sided(change: Floats, variance: Floats) -> Floats:
     """Return the chance of at least this change between equal populations."""
     p = np.ones(len(change))
-    for at, (each, spread) in enumerate(zip(change.tolist(), variance.tolist(), strict=True)):
+    for index, (each, spread) in enumerate(zip(change.tolist(), variance.tolist(), strict=True)):
         if each:
             z = abs(each) / math.sqrt(spread) if spread else math.inf
-            p[at] = math.erfc(z / math.sqrt(2))
+            p[index] = math.erfc(z / math.sqrt(2))
     return p
 
 
@@ -201,10 +201,10 @@ def _costs(
     if usd_per_ns is None:
         return [None] * inside.shape[1]
     price = np.array(usd_per_ns, np.float64)
-    known = ~np.isnan(price) & (weight > 0)
-    if not known.any():
+    is_known = ~np.isnan(price) & (weight > 0)
+    if not is_known.any():
         return [None] * inside.shape[1]
-    costs = (weight[known, None] * inside[known] * price[known, None]).sum(axis=0)
+    costs = (weight[is_known, None] * inside[is_known] * price[is_known, None]).sum(axis=0)
     return [float(each) for each in costs]
 
 

@@ -14,7 +14,7 @@ from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.read.parts import parts_of
 from attribution.read.reader import asked
 from attribution.revenue.priced import STATED, over_priced
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 from collector.store.connect import Connections
 
 _CARRIED: Final = ("action", "region", "channel", "cohort", *SEGMENT_COLUMNS)
@@ -22,10 +22,10 @@ _CARRIED: Final = ("action", "region", "channel", "cohort", *SEGMENT_COLUMNS)
 
 def side_parts(store: Connections, side: Narrowed, at_once: int = AT_ONCE) -> list[Narrowed]:
     """Return a side in parts of its time: to join all that a week holds takes too much memory."""
-    of = side.of
+    selection = side.of
     return [
-        replace(side, of=replace(of, from_ns=from_ns, to_ns=to_ns))
-        for from_ns, to_ns in parts_of(store, of.from_ns, of.to_ns, at_once)
+        replace(side, of=replace(selection, from_ns=from_ns, to_ns=to_ns))
+        for from_ns, to_ns in parts_of(store, selection.from_ns, selection.to_ns, at_once)
     ]
 
 
@@ -56,17 +56,17 @@ def compared_rows(
     """
     reader = store.reader()
     text = over_priced(sql("compared", __file__), _text("compared_priced"), _CARRIED)
-    found = []
+    tables = []
     for part in parts:
         parameters = _parameters(part, but) | dict(rated) | {"every": every}
         parameters |= {"seconds_ns": [], "instants_ns": []}
         ((stated,),) = reader.query(STATED, parameters=parameters).result_rows
-        found.append(reader.query_arrow(text, parameters=parameters | {"stated": int(stated)}))
-    return pa.concat_tables(found)
+        tables.append(reader.query_arrow(text, parameters=parameters | {"stated": int(stated)}))
+    return pa.concat_tables(tables)
 
 
 def _text(name: str) -> str:
-    return sql(name, __file__).replace("${held}", sql("compared_held", __file__).rstrip())
+    return fill(sql(name, __file__), held=sql("compared_held", __file__).rstrip())
 
 
 def _parameters(side: Narrowed, but: Narrowed | None) -> dict[str, Any]:

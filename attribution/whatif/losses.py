@@ -46,18 +46,18 @@ class Side:
     @property
     def is_known(self) -> Bools:
         """Return of which it is known what they lost."""
-        found: Bools = ~np.isnan(self.loss_usd)
-        return found
+        is_known: Bools = ~np.isnan(self.loss_usd)
+        return is_known
 
     def losses(self, *, failed: bool) -> Floats:
         """Return what each lost of which it is known; `failed`: by failures alone."""
-        known: Floats = self._usd(failed=failed)[self.is_known]
-        return known
+        losses_usd: Floats = self._usd(failed=failed)[self.is_known]
+        return losses_usd
 
     def compared(self, *, failed: bool) -> Floats:
         """Return what each lost that is compared, NaN where that is unknown."""
-        found: Floats = self._usd(failed=failed)[self.is_compared]
-        return found
+        losses_usd: Floats = self._usd(failed=failed)[self.is_compared]
+        return losses_usd
 
     def lost_usd(self, *, failed: bool = False) -> float | None:
         """Return what all lost, None where something was lost and of none it is known how much."""
@@ -68,8 +68,8 @@ class Side:
 
     def is_unknown(self, *, failed: bool) -> Bools:
         """Return which lost an amount that nobody knows; `failed`: by failure."""
-        found: Bools = ~self.is_known & self.is_error if failed else ~self.is_known
-        return found
+        is_unknown: Bools = ~self.is_known & self.is_error if failed else ~self.is_known
+        return is_unknown
 
     def _usd(self, *, failed: bool) -> Floats:
         return np.where(self.is_error, self.loss_usd, 0.0) if failed else self.loss_usd
@@ -86,10 +86,13 @@ def compared(
         codes: of which action and region they are.
     """
     lost = [
-        code[np.isnan(usd) & ~known] for usd, known, code in zip(losses, valued, codes, strict=True)
+        code[np.isnan(usd) & ~is_known]
+        for usd, is_known, code in zip(losses, valued, codes, strict=True)
     ]
     unknown = np.unique(np.concatenate(lost))
-    return [known | ~np.isin(code, unknown) for known, code in zip(valued, codes, strict=True)]
+    return [
+        is_known | ~np.isin(code, unknown) for is_known, code in zip(valued, codes, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +163,12 @@ def beyond_shares_usd(
     own -= np.bincount(of_first, first - mean, size) * (len(second) / len(first))
     share = np.bincount(of_first, minlength=size) / len(first)
     is_lost = np.bincount(codes[1][after.is_unknown(failed=failed)], minlength=size) > 0
-    is_told = np.bincount(of_second, second > 0, size) > 0
+    has_sales = np.bincount(of_second, second > 0, size) > 0
     left_out = np.concatenate([codes[0][~before.is_compared], codes[1][~after.is_compared]])
     is_out = np.bincount(left_out, minlength=size) > 0
     is_out &= np.bincount(np.concatenate([of_first, of_second]), minlength=size) == 0
-    found: Floats = np.where(is_out | is_lost & ~is_told, math.nan, own - share * own.sum())
-    return found
+    shares_usd: Floats = np.where(is_out | is_lost & ~has_sales, math.nan, own - share * own.sum())
+    return shares_usd
 
 
 def failing_chances(before: Side, after: Side, codes: tuple[Ints, Ints], size: int) -> Floats:
@@ -195,11 +198,11 @@ def failing_chances(before: Side, after: Side, codes: tuple[Ints, Ints], size: i
     )
 
 
-def chance(count: int, of: int, share: float) -> float:
+def chance(count: int, total: int, share: float) -> float:
     """Return the two-sided chance that so many of some are it, where each is by a share."""
     if not 0 < share < 1:
-        return float(count == round(of * share))
-    at = np.arange(1, of + 1)
-    steps = np.log((of - at + 1) / at) + math.log(share) - math.log1p(-share)
-    likely = np.exp(of * math.log1p(-share) + np.concatenate([[0.0], np.cumsum(steps)]))
+        return float(count == round(total * share))
+    at = np.arange(1, total + 1)
+    steps = np.log((total - at + 1) / at) + math.log(share) - math.log1p(-share)
+    likely = np.exp(total * math.log1p(-share) + np.concatenate([[0.0], np.cumsum(steps)]))
     return float(min(1.0, 2 * min(likely[: count + 1].sum(), likely[count:].sum())))

@@ -85,13 +85,13 @@ def recovered(
         delays_ns: when each began and ended; at least one of some length.
         pieces: of the decision's critical path.
     """
-    found = [0] * len(SEGMENTS)
+    moved_ns = [0] * len(SEGMENTS)
     for at, from_ns, to_ns in pieces:
         for begun_ns, ended_ns in delays_ns:
-            found[at] += max(0, min(to_ns, ended_ns) - max(from_ns, begun_ns))
+            moved_ns[at] += max(0, min(to_ns, ended_ns) - max(from_ns, begun_ns))
     injected_ns = sum(ended_ns - begun_ns for begun_ns, ended_ns in delays_ns)
-    is_right = found[segment] > 0 and found[segment] == max(found)
-    return Recovered(injected_ns, found[segment], is_right)
+    is_right = moved_ns[segment] > 0 and moved_ns[segment] == max(moved_ns)
+    return Recovered(injected_ns, moved_ns[segment], is_right)
 
 
 def summary_of(all_: Sequence[Recovered]) -> Recovery:

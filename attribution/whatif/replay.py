@@ -45,7 +45,7 @@ class Change:
     decision_ns: int = 0
     floor_ns: int | None = None
 
-    def told(self) -> str:
+    def text(self) -> str:
         """Return the change in words, with what each part of it applies to."""
         parts = [f"{segments_name(self.segments)}:"]
         if self.scale != 1.0:

@@ -78,12 +78,12 @@ def plan_of(trees: CompactTrees) -> Plan:
     began = np.where(root >= 0, _began(trees, root), trees.bounds_ns[-1])
     gap_to = np.clip(began, trees.bounds_ns[0], trees.bounds_ns[-1])
     span = np.concatenate([fitted.parent[child], kept, none])
-    of = np.concatenate([child, kept, every])
+    edge_span = np.concatenate([child, kept, every])
     from_ns = np.concatenate([ended, last[kept], trees.bounds_ns[0]])
     to_ns = np.concatenate([fitted.start[child], fitted.end[kept], gap_to])
     decision = np.concatenate([fitted.decision[child], fitted.decision[kept], every])
-    order = np.lexsort((of, np.where(span >= 0, to_ns, 0), span))
-    span, of, decision = span[order], of[order], decision[order]
+    order = np.lexsort((edge_span, np.where(span >= 0, to_ns, 0), span))
+    span, edge_span, decision = span[order], edge_span[order], decision[order]
     segment = _segment_begun(trees, fitted, span)
     gap, piece_segment, piece_ns = _pieces(trees, span, decision, from_ns[order], to_ns[order])
     return Plan(
@@ -92,7 +92,7 @@ def plan_of(trees: CompactTrees) -> Plan:
         parent=fitted.parent,
         rounds=rounds,
         gap_span=span,
-        gap_of=of,
+        gap_of=edge_span,
         gap_segment=segment,
         piece_gap=gap,
         piece_segment=piece_segment,
@@ -187,8 +187,8 @@ def _last_end(fitted: _Fitted, who: Ints, is_end: Bools, time: Ints, parent: Int
     last = np.maximum.accumulate(np.where(is_end, index, NONE))
     before = np.concatenate([[NONE], last[:-1]]) if len(last) else last
     mine = (before >= 0) & (parent[np.maximum(before, 0)] == parent)
-    found: Ints = np.where(mine, time[np.maximum(before, 0)], fitted.start[parent])
-    return found
+    last_end: Ints = np.where(mine, time[np.maximum(before, 0)], fitted.start[parent])
+    return last_end
 
 
 def _segment_begun(trees: CompactTrees, fitted: _Fitted, span: Ints) -> Ints:

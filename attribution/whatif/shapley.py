@@ -33,23 +33,23 @@ def shapley(players: int, value: Value, *, orders: int = 200) -> list[list[int]]
     """
     if players == 0:
         return []
-    known: dict[frozenset[int], list[int]] = {}
+    worths: dict[frozenset[int], list[int]] = {}
 
     def worth(players_in: frozenset[int]) -> list[int]:
-        if players_in not in known:
-            known[players_in] = list(value(players_in))
-        return known[players_in]
+        if players_in not in worths:
+            worths[players_in] = list(value(players_in))
+        return worths[players_in]
 
     everyone = worth(frozenset(range(players)))
-    known[frozenset()] = [0] * len(everyone)
+    worths[frozenset()] = [0] * len(everyone)
     averages = [[Fraction(0)] * len(everyone) for _ in range(players)]
     for player, before, weight in _steps(players, orders):
         without, joined = worth(before), worth(before | {player})
-        for at in range(len(everyone)):
-            averages[player][at] += weight * (joined[at] - without[at])
+        for index in range(len(everyone)):
+            averages[player][index] += weight * (joined[index] - without[index])
     columns = [
-        whole([averages[player][at] for player in range(players)], everyone[at])
-        for at in range(len(everyone))
+        whole([averages[player][index] for player in range(players)], everyone[index])
+        for index in range(len(everyone))
     ]
     return [list(row) for row in zip(*columns, strict=True)]
 
@@ -73,8 +73,8 @@ def _steps(players: int, orders: int) -> Iterator[tuple[int, frozenset[int], Fra
     for _ in range(orders):
         order = rng.sample(range(players), players)
         for each in (order, order[::-1]):
-            for at, player in enumerate(each):
-                yield player, frozenset(each[:at]), Fraction(1, 2 * orders)
+            for index, player in enumerate(each):
+                yield player, frozenset(each[:index]), Fraction(1, 2 * orders)
 
 
 def whole(shares: Sequence[Fraction], total: int) -> list[int]:

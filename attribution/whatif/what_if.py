@@ -17,7 +17,6 @@ from attribution.whatif.shapley import is_exact, shapley
 
 # How changes are told apart in the shares: by class, by stage, or each segment for itself.
 SHARES = ("class", "stage", "segment")
-MICROS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +100,9 @@ def saved_dollars(before_ns: Ints, after_ns: Ints, worth: Worth, slope: Slope) -
 
     What a class earned is shared out among its decisions that did not fail, by exp(-slope x L).
     """
-    known = ~np.isnan(worth.earned_micros)
+    is_known = ~np.isnan(worth.earned_micros)
     # Losing a decision that costs money is no loss.
-    earned = np.where(known, np.maximum(worth.earned_micros, 0.0), 0.0)
+    earned = np.where(is_known, np.maximum(worth.earned_micros, 0.0), 0.0)
     groups = int(worth.group.max(initial=-1)) + 1
     total = np.bincount(worth.group, weights=earned, minlength=groups)
     from_ns = int(before_ns.min(initial=0))
@@ -118,7 +117,7 @@ def saved_dollars(before_ns: Ints, after_ns: Ints, worth: Worth, slope: Slope) -
         return round(float((each_kept[worth.group] * (then - kept)).sum()))
 
     median, low, high = gain(slope.median), gain(slope.low), gain(slope.high)
-    return Dollars(median, min(low, median, high), max(low, median, high), int((~known).sum()))
+    return Dollars(median, min(low, median, high), max(low, median, high), int((~is_known).sum()))
 
 
 def _parts(changes: Sequence[Change], by: str) -> Mapping[str, frozenset[int]]:

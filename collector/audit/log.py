@@ -168,8 +168,8 @@ def _problem(row: AuditRow, last: AuditRow, seal: AuditSeal | None, head: Head |
     return "" if row.prev_hash == last.hash else "it does not follow the row before it"
 
 
-def _is_sealed(said: str) -> bool:
-    return ":" in said
+def _is_sealed(seal: str) -> bool:
+    return ":" in seal
 
 
 def _covered(row: AuditRow) -> bytes:

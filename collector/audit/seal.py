@@ -61,9 +61,9 @@ class AuditSeal:
         """Return the hash of a row's content under the newest key."""
         return f"{self._newest.kid}:{_mac(self._newest, covered)}"
 
-    def problem(self, said: str, covered: bytes) -> str:
+    def problem(self, seal: str, covered: bytes) -> str:
         """Return why a sealed row's hash does not hold, "" where it does."""
-        kid, _, mac = said.partition(":")
+        kid, _, mac = seal.partition(":")
         key = self._keys.get(kid)
         if key is None:
             return f"it is sealed by key {kid[:20]!r}, which is not here"

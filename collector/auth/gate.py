@@ -84,9 +84,9 @@ def _hash(place: int, entry: TokenConfig) -> str:
     try:
         text = entry.hash_file.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "not text"
+        reason = error.strerror if isinstance(error, OSError) else "not text"
         raise ConfigError(
-            f"{key}.hash_file: {entry.hash_file} cannot be read: {said}; correct the path or its "
+            f"{key}.hash_file: {entry.hash_file} cannot be read: {reason}; correct the path or its "
             "mode"
         ) from error
     digits = text.removeprefix(HASH_PREFIX)

@@ -131,8 +131,8 @@ class TrustedProxy:
         parts = (each.strip() for each in told.get(self._groups, "").split(","))
         groups = tuple(each for each in parts if each)
         roles = self._config.roles
-        found = greatest(roles[each] for each in groups if each in roles)
-        return Person(user, found or self._config.default_role, groups)
+        role = greatest(roles[each] for each in groups if each in roles)
+        return Person(user, role or self._config.default_role, groups)
 
 
 def _text(name: bytes, value: bytes) -> str:

@@ -230,12 +230,12 @@ def _files(config: TlsConfig) -> list[Path]:
 
 def _stamp(path: Path) -> object:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
     # Owner and mode may be what was wrong: they move `ctime`, whose clock ticks every few ms alone.
-    mode = found.st_mode
-    return (found.st_ctime_ns, found.st_mtime_ns, found.st_size, found.st_ino, mode)
+    mode = status.st_mode
+    return (status.st_ctime_ns, status.st_mtime_ns, status.st_size, status.st_ino, mode)
 
 
 def _ns(instant: datetime) -> int:

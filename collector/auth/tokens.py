@@ -152,11 +152,11 @@ def find(presented: str, tokens: Iterable[Token]) -> Token | None:
     Every one is compared, whole, whichever matches: how long it takes tells nothing.
     """
     digest = _digest(presented)
-    found = None
+    match = None
     for token in tokens:
         if hmac.compare_digest(token.digest, digest):
-            found = token
-    return found
+            match = token
+    return match
 
 
 def presented_token(authorization: str) -> str | None:

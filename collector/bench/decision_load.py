@@ -48,19 +48,21 @@ class Pattern:
             number: any that was not given before.
             later_ns: may be negative.
         """
-        own = np.frombuffer(self.body, np.uint8).copy()
+        buffer = np.frombuffer(self.body, np.uint8).copy()
         half = number.to_bytes(_HALF_ID_BYTES, "big")
-        _write(own, self.ids, np.frombuffer(half, np.uint8))
-        _write(own, self.id_texts, np.frombuffer(half.hex().encode(), np.uint8))
+        _write(buffer, self.ids, np.frombuffer(half, np.uint8))
+        _write(buffer, self.id_texts, np.frombuffer(half.hex().encode(), np.uint8))
         times = (self.times_ns + later_ns).astype("<u8").view(np.uint8).reshape(-1, 8)
-        _write(own, self.times, times)
+        _write(buffer, self.times, times)
         shifts = np.arange(9, dtype=np.uint64) * np.uint64(7)
         words = (self.stamps_ns + later_ns).astype(np.uint64)[:, None] >> shifts
         more = np.where(np.arange(9) < 8, 0x80, 0)
         _write(
-            own, self.stamps, ((words & np.uint64(0x7F)).astype(np.uint8) | more).astype(np.uint8)
+            buffer,
+            self.stamps,
+            ((words & np.uint64(0x7F)).astype(np.uint8) | more).astype(np.uint8),
         )
-        return own.tobytes()
+        return buffer.tobytes()
 
 
 def decision_patterns(seed: int, decisions: int, now_ns: int) -> tuple[Pattern, Pattern]:
@@ -126,7 +128,7 @@ def _pattern(
         times = {record.time_unix_nano for record in records}
     body = request.SerializeToString()
     at, at_ns = _found(body, ((ns.to_bytes(8, "little"), ns) for ns in sorted(times)))
-    stamp, stamp_ns = _found(body, ((_varint(ns), ns) for ns in sorted(stamps)))
+    stamp, stamp_ns = _found(body, ((_nine_byte_varint(ns), ns) for ns in sorted(stamps)))
     return Pattern(
         body=body,
         ids=_found(body, [(half, 0)])[0],
@@ -138,20 +140,21 @@ def _pattern(
     )
 
 
-def _found(body: bytes, wanted: Iterable[tuple[bytes, int]]) -> tuple[_Places, _Places]:
-    found = [
+def _found(body: bytes, values: Iterable[tuple[bytes, int]]) -> tuple[_Places, _Places]:
+    places = [
         (match.start(), value)
-        for text, value in wanted
+        for text, value in values
         for match in re.finditer(re.escape(text), body)
     ]
-    pairs = np.array(found, np.int64).reshape(-1, 2)
+    pairs = np.array(places, np.int64).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
 
 
-def _varint(value: int) -> bytes:
+def _nine_byte_varint(value: int) -> bytes:
+    """Return a number as a varint of nine bytes, whatever its size."""
     parts = [value >> shift & 0x7F for shift in range(0, 63, 7)]
     return bytes([*(part | 0x80 for part in parts[:-1]), parts[-1]])
 
 
-def _write(own: _Bytes, places: _Places, values: _Bytes) -> None:
-    own[places[:, None] + np.arange(values.shape[-1])] = values
+def _write(buffer: _Bytes, places: _Places, values: _Bytes) -> None:
+    buffer[places[:, None] + np.arange(values.shape[-1])] = values

@@ -59,7 +59,7 @@ def card(source: random.Random) -> str:
     prefix, sizes = source.choice(_NETWORKS)
     size = source.choice(sizes)
     head = prefix + "".join(source.choices("0123456789", k=size - 1 - len(prefix)))
-    shares = (int(d) * (2 - at % 2) for at, d in enumerate(reversed(head)))
+    shares = (int(d) * (2 - index % 2) for index, d in enumerate(reversed(head)))
     total = sum(share - 9 * (share > 9) for share in shares)
     return head + str(-total % 10)
 
@@ -172,15 +172,15 @@ def run_identifiers(runs: int, progress: Progress) -> dict[str, float]:
 
 def changed(rules: Identifiers, kind: Kind, seed: int, count: int) -> int:
     """Return how many values of a class come out as others than they went in."""
-    source, found = random.Random(seed), 0  # noqa: S311 - repeatable, not a secret
+    source, changes = random.Random(seed), 0  # noqa: S311 - repeatable, not a secret
     for _ in range(count // _BATCH):
         request = _request([kind.value(source) for _ in range(_BATCH)])
         body = request.SerializeToString()
         after = rules.rewrite(Signal.LOGS, body, _NOW_NS)
         if after != body:
             left = ExportLogsServiceRequest.FromString(after)
-            found += sum(a != b for a, b in zip(_values(request), _values(left), strict=True))
-    return found
+            changes += sum(a != b for a, b in zip(_values(request), _values(left), strict=True))
+    return changes
 
 
 def _request(values: list[tuple[str, Value]]) -> ExportLogsServiceRequest:

@@ -79,14 +79,14 @@ def run_ingest(runs: int, progress: Progress, soak_s: float) -> dict[str, float]
             now_ns = SystemClock().now_ns()
             requests = make_requests(1, size, SPANS_PER_RUN, now_ns, decisions=decisions)
             write_load(scratch / load, list(requests))
-        done = []
+        results = []
         for number in range(runs):
-            done.append(_run(scratch, number))
-            shown = ", ".join(f"{key} {value:,.1f}" for key, value in done[-1].items())
-            progress(f"run {number + 1} of {runs}: {shown}")
+            results.append(_run(scratch, number))
+            text = ", ".join(f"{key} {value:,.1f}" for key, value in results[-1].items())
+            progress(f"run {number + 1} of {runs}: {text}")
         progress(f"soak of {soak_s:.0f} s at {SPANS_PER_S} spans/s")
         soaked = soak(scratch / "512", SPANS_PER_S / 512, soak_s, progress)
-    return {"is_native": float(IS_THERE), **medians(done), **soaked}
+    return {"is_native": float(IS_THERE), **medians(results), **soaked}
 
 
 def _run(scratch: Path, number: int) -> dict[str, float]:

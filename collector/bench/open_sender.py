@@ -55,8 +55,8 @@ class OpenSender:
 
     def sent(self) -> Sent:
         """Wait until all is answered; return what was sent."""
-        found: Sent = self._pipe.recv()
-        return found
+        sent: Sent = self._pipe.recv()
+        return sent
 
     def close(self) -> None:
         """End the process."""
@@ -73,8 +73,8 @@ def _serve(pipe: Connection, port: int, seed: int) -> None:
     clock = SystemClock()
     numbers = iter(range(seed << 32, (seed + 1) << 32))
     pipe.send("ready")
-    while (asked := pipe.recv()) is not None:
-        pipe.send(_send(pipe, port, clock, numbers.__next__, *asked))
+    while (request := pipe.recv()) is not None:
+        pipe.send(_send(pipe, port, clock, numbers.__next__, *request))
 
 
 class Poster:
@@ -123,16 +123,18 @@ def _send(
     answers: list[Future[float]] = []
     with ThreadPoolExecutor(_IN_FLIGHT) as pool:
         first_ns = clock.monotonic_ns()
-        for at in range(count):
-            due_ns = first_ns + round(at * each / decisions_per_s * NS_PER_S)
+        for index in range(count):
+            due_ns = first_ns + round(index * each / decisions_per_s * NS_PER_S)
             waiting.wait(max(0.0, (due_ns - clock.monotonic_ns()) / NS_PER_S))
-            spans, outcomes = patterns[at % _PATTERNS]
-            own, later_ns = number(), clock.now_ns() - made_ns
+            spans, outcomes = patterns[index % _PATTERNS]
+            request_number, later_ns = number(), clock.now_ns() - made_ns
             answers.append(
-                pool.submit(poster.post, "/v1/traces", spans.made(own, later_ns), due_ns)
+                pool.submit(poster.post, "/v1/traces", spans.made(request_number, later_ns), due_ns)
             )
             answers.append(
-                pool.submit(poster.post, "/v1/logs", outcomes.made(own, later_ns), due_ns)
+                pool.submit(
+                    poster.post, "/v1/logs", outcomes.made(request_number, later_ns), due_ns
+                )
             )
         times_ms = sorted(answer.result() for answer in answers)
         took_s = (clock.monotonic_ns() - first_ns) / NS_PER_S

@@ -93,9 +93,9 @@ def read_load(path: Path) -> list[bytes]:
 
 def renewed(request: bytes, number: int) -> bytes:
     """Return a request whose first span has another id: equal bytes are taken for a retry."""
-    found = _FIRST_SPAN.search(request)
-    assert found is not None, "a request of the load has a span"
-    return request[: found.end()] + number.to_bytes(8, "big") + request[found.end() + 8 :]
+    match = _FIRST_SPAN.search(request)
+    assert match is not None, "a request of the load has a span"
+    return request[: match.end()] + number.to_bytes(8, "big") + request[match.end() + 8 :]
 
 
 def _insist(call: Callable[[], object]) -> None:

@@ -206,7 +206,7 @@ class Counters:
         self.log_lines_lost.set_function(lines_lost)
         self.job_runs = counter("millworth_job_runs", "Runs of a job", ["job", "result"])
         self.job_seconds = histogram("millworth_job_seconds", "Time of one run of a job", ["job"])
-        self.put_off = gauge(
+        self.deferred = gauge(
             "millworth_attribution_put_off_seconds",
             "How much of what arrived waits because what came after it was attributed first",
         )

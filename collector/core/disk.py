@@ -93,17 +93,17 @@ def may_use(path: Path) -> bool:
     if path.suffix == ".key":
         needs = os.R_OK
     try:
-        found, user = path.stat(), os.geteuid()
-        needs |= os.X_OK if stat.S_ISDIR(found.st_mode) else 0
+        status, user = path.stat(), os.geteuid()
+        needs |= os.X_OK if stat.S_ISDIR(status.st_mode) else 0
     except FileNotFoundError:  # removed meanwhile
         return True
     except OSError:
         return False
-    if found.st_uid == user:
-        bits = found.st_mode >> 6
+    if status.st_uid == user:
+        bits = status.st_mode >> 6
     else:
-        is_of_group = found.st_gid in (os.getegid(), *os.getgroups())
-        bits = found.st_mode >> 3 if is_of_group else found.st_mode
+        is_of_group = status.st_gid in (os.getegid(), *os.getgroups())
+        bits = status.st_mode >> 3 if is_of_group else status.st_mode
     return os.access(path, needs) and (user == 0 or bits & needs == needs)
 
 

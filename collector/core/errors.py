@@ -172,7 +172,7 @@ def complaint(wrong: Mapping[str, Any]) -> str:
         return "is missing"
     if wrong["type"] == "extra_forbidden":
         return "is not known here; remove it"
-    said = _REST.sub("", _SUBJECT.sub("", wrong["msg"]))
+    message = _REST.sub("", _SUBJECT.sub("", wrong["msg"]))
     for theirs, ours in _PLAIN.items():
-        said = said.replace(theirs, ours)
-    return said
+        message = message.replace(theirs, ours)
+    return message

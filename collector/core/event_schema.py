@@ -18,7 +18,6 @@ from collector.core.assignment import UNIT_HEX
 STAGES: Final = ("ingress", "transform", "decision", "egress")
 BUDGET_BYTES: Final = 512  # of one event, as sql/event_sizes.sql counts
 IDS_AND_TIMES_BYTES: Final = 32 + 16 + 19 + 19 + 4  # trace, span, start and end
-PREFIXES: Final = ("decision.", "provenance.", "outcome.key")  # of what counts
 
 
 class Kind(StrEnum):

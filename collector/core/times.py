@@ -52,9 +52,9 @@ def duration_ns(
     """
     match = _LENGTH.fullmatch(text.strip())
     if match is not None and match[2] in units:
-        found = round(Decimal(match[1]) * _UNITS_NS[match[2]])
-        if found >= least_ns:
-            return found
+        length_ns = round(Decimal(match[1]) * _UNITS_NS[match[2]])
+        if length_ns >= least_ns:
+            return length_ns
     raise InputError(
         f"{what} {text[:40]!r} is not a length of time; give a number and "
         f"{', '.join(units[:-1])} or {units[-1]}, such as 10{units[1]}"
@@ -71,12 +71,12 @@ def instant_ns(text: str, what: str) -> int:
     Raises:
         InputError: it is not an instant.
     """
-    found = iso_ns(text)
-    if found is None or not 0 <= found < INSTANT_NS_MAX:
+    ns = iso_ns(text)
+    if ns is None or not 0 <= ns < INSTANT_NS_MAX:
         raise InputError(
             f"{what} {text[:40]!r} is not an instant; give ISO 8601, such as 2026-05-01T12:00Z"
         )
-    return found
+    return ns
 
 
 def iso_ns(text: str, *, has_offset: bool = False) -> int | None:
@@ -101,6 +101,16 @@ def iso_ns(text: str, *, has_offset: bool = False) -> int | None:
     elapsed = moment - _EPOCH
     nanoseconds = int(fraction[1].ljust(9, "0")) if fraction else 0
     return elapsed.days * NS_PER_DAY + elapsed.seconds * NS_PER_S + nanoseconds
+
+
+def utc_day(ns: int) -> str:
+    """Return the day of an instant in UTC, as 2026-05-01."""
+    return utc_iso(ns)[:10]
+
+
+def utc_iso(ns: int) -> str:
+    """Return an instant in UTC to its second, as 2026-05-01T12:00:00Z."""
+    return f"{datetime.fromtimestamp(ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def time_zone(name: str) -> ZoneInfo:

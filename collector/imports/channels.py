@@ -84,7 +84,7 @@ def parse_channels(
     file = read_records(name, content, COLUMNS)
     if file.columns is not None and (wrong := _wrong_columns(file.columns)):
         raise InputError(f"{name}: {wrong}")
-    found: dict[tuple[str, int], str] = {}  # where each day of each channel stands
+    lines: dict[tuple[str, int], str] = {}  # where each day of each channel stands
     for where, record in file.records:
         if isinstance(record, str) or (wrong := _wrong_columns(record)):
             yield f"{where}: {record if isinstance(record, str) else wrong}"
@@ -95,7 +95,7 @@ def parse_channels(
             yield f"{where}: {error}"
             continue
         # Of two rows of a day the store keeps one, and nobody can say which was meant.
-        first = found.setdefault((row.channel, row.day_ns), where)
+        first = lines.setdefault((row.channel, row.day_ns), where)
         if first == where:
             yield row
         else:
@@ -152,9 +152,9 @@ def _clicks(value: str) -> int | None:
 def _at_least_nothing(column: str, value: str) -> Decimal | None:
     if not value:
         return None
-    found = number(column, value, 6)
-    if found < 0:
+    amount = number(column, value, 6)
+    if amount < 0:
         raise BadValueError(
             column, value, "is below 0; take credits off the days that they are for"
         )
-    return found
+    return amount

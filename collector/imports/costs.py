@@ -97,15 +97,15 @@ def parse_costs(name: str, content: bytes, source: str, now_ns: int) -> Iterator
     file = read_records(name, content, _READ)
     if file.columns is not None and (wrong := _wrong_columns(file.columns)):
         raise InputError(f"{name}: {wrong}")
-    seen: Counter[int] = Counter()
+    counts: Counter[int] = Counter()
     for where, record in file.records:
         if isinstance(record, str) or (wrong := _wrong_columns(record)):
             yield f"{where}: {record if isinstance(record, str) else wrong}"
             continue
         line = _hash("\x1f".join(f"{key}={record[key]}" for key in sorted(record)))
-        seen[line] += 1
+        counts[line] += 1
         try:
-            yield _row(record, _hash(f"{line}:{seen[line]}"), source, now_ns)
+            yield _row(record, _hash(f"{line}:{counts[line]}"), source, now_ns)
         except _BadValue as error:
             yield f"{where}: {error}"
 
@@ -160,14 +160,14 @@ def _amount(values: Mapping[str, str], column: str) -> Decimal | None:
 
 def _ns(values: Mapping[str, str], column: str) -> int:
     text = values[column].strip()
-    found = iso_ns(text)  # FOCUS: instants are UTC
-    if found is None:
+    ns = iso_ns(text)  # FOCUS: instants are UTC
+    if ns is None:
         raise _BadValue(f"{column} {text[:40]!r}: is not an instant in ISO 8601")
-    if not 0 < found < YEARS_END_NS:
+    if not 0 < ns < YEARS_END_NS:
         raise _BadValue(
             f"{column} {text[:40]!r}: is not in {YEARS.start} to {YEARS.stop - 1}; correct the year"
         )
-    return found // NS_PER_S * NS_PER_S
+    return ns // NS_PER_S * NS_PER_S
 
 
 def _hash(text: str) -> int:

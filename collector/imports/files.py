@@ -164,7 +164,7 @@ def _flat(item: Any) -> Record | str:  # noqa: ANN401 - whatever somebody wrote
 def _parquet(name: str, content: bytes, columns: Collection[str]) -> Records:
     """Return what a process of its own reads; its first line is the names of the columns."""
     try:
-        done = subprocess.run(  # noqa: S603 - our own module
+        process = subprocess.run(  # noqa: S603 - our own module
             [sys.executable, "-m", "collector.imports.parquet_worker", *columns],
             input=content,
             capture_output=True,
@@ -175,11 +175,11 @@ def _parquet(name: str, content: bytes, columns: Collection[str]) -> Records:
         raise InputError(
             f"{name}: not read within {_PARQUET_SECONDS_MAX:g} s; split the file"
         ) from error
-    if done.returncode == REFUSED:
-        raise InputError(f"{name}: {done.stderr.decode()}")
-    if done.returncode != 0:
+    if process.returncode == REFUSED:
+        raise InputError(f"{name}: {process.stderr.decode()}")
+    if process.returncode != 0:
         raise InputError(f"{name}: not Parquet that can be read; write it again")
-    names, *rows = done.stdout.splitlines()
+    names, *rows = process.stdout.splitlines()
     wanted = [column for column in json.loads(names) if not columns or column in columns]
     records = (dict(zip(wanted, json.loads(row), strict=True)) for row in rows)
     numbered = ((f"{name}: row {number}", record) for number, record in enumerate(records, start=1))

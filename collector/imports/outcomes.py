@@ -130,13 +130,13 @@ def _news(client: Client, rows: Sequence[OutcomeRow]) -> list[OutcomeRow]:
         if row.outcome_id not in last or last[row.outcome_id].event_ns <= row.event_ns:
             last[row.outcome_id] = row
     stored = client.query(_STORED, parameters={"outcome_ids": list(last)}).result_rows
-    known = {before[0]: tuple(before) for before in stored}
-    return [row for row in last.values() if _is_news(row, known.get(row.outcome_id))]
+    stored_rows = {before[0]: tuple(before) for before in stored}
+    return [row for row in last.values() if _is_news(row, stored_rows.get(row.outcome_id))]
 
 
 def _is_news(row: OutcomeRow, before: tuple[Any, ...] | None) -> bool:
-    said = astuple(row)[: -len(_OF_THE_IMPORT)]
-    return before is None or (before[-1] <= row.event_ns and before != said)
+    fields = astuple(row)[: -len(_OF_THE_IMPORT)]
+    return before is None or (before[-1] <= row.event_ns and before != fields)
 
 
 def parse_outcomes(
@@ -251,9 +251,9 @@ def _occurred(value: str, now_ns: int, kept_days: int) -> int:
 
 
 def _iso_ns(value: str) -> int:
-    found = iso_ns(value, has_offset=True)
-    if found is not None:
-        return found
+    ns = iso_ns(value, has_offset=True)
+    if ns is not None:
+        return ns
     if iso_ns(value) is None:
         what = "is neither ISO 8601 with an offset nor Unix nanoseconds"
     else:

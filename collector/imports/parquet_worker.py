@@ -46,8 +46,8 @@ def main() -> int:
         sys.stderr.write(str(error))
         return REFUSED
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        sys.stderr.write(f"not Parquet that can be read: {said[:200]}; write it again")
+        message = str(error).splitlines()[0] if str(error) else type(error).__name__
+        sys.stderr.write(f"not Parquet that can be read: {message[:200]}; write it again")
         return REFUSED
     return 0
 
@@ -94,7 +94,7 @@ def _text_of(column: str, kind: pa.DataType) -> Callable[[pa.Array], list[str]]:
         (pa.types.is_integer, str),
         (pa.types.is_decimal, lambda value: format(value, "f")),
         (pa.types.is_date, date.isoformat),
-        (lambda each: pa.types.is_string(each) or pa.types.is_large_string(each), str.strip),
+        (lambda type_: pa.types.is_string(type_) or pa.types.is_large_string(type_), str.strip),
         (pa.types.is_binary, lambda value: value.decode().strip()),  # old Spark says so of text
         (pa.types.is_null, str),
     ]

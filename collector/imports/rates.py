@@ -88,7 +88,7 @@ def parse_dated(
     wrong = f"a file of {kind.what} has the columns {', '.join(kind.columns)}"
     if file.columns is not None and sorted(file.columns) != sorted(kind.columns):
         raise InputError(f"{name}: {wrong}")
-    found: dict[tuple[int, str], str] = {}  # where each day of each currency stands
+    lines: dict[tuple[int, str], str] = {}  # where each day of each currency stands
     for where, record in file.records:
         if isinstance(record, str):
             yield f"{where}: {record}"
@@ -98,7 +98,7 @@ def parse_dated(
             continue
         row = _row(kind, where, record)
         # Of two rows of a day the store keeps one, and nobody can say which was meant.
-        first = where if isinstance(row, str) else found.setdefault(row[:2], where)
+        first = where if isinstance(row, str) else lines.setdefault(row[:2], where)
         if first == where:
             yield row
         else:

@@ -66,9 +66,9 @@ def _runtime() -> tuple[
     """
     token = attach(get_current())
     detach(token)
-    told: object = token  # what another runtime of OpenTelemetry returns is its own affair
-    if isinstance(told, Token):
-        return told.var.get, told.var.set, told.var.reset
+    foreign_token: object = token  # what another runtime of OpenTelemetry returns is its own affair
+    if isinstance(foreign_token, Token):
+        return foreign_token.var.get, foreign_token.var.set, foreign_token.var.reset
     return get_current, attach, detach
 
 
@@ -119,7 +119,7 @@ class Decision(Span):
     action: str
     stage_name: str
     _base: Base
-    _home: Home
+    _home: DecisionPool
     _read_ns: Callable[[], int]
     _ingress: int  # readings of the clock, as the next three and the end
     _transform: int
@@ -267,8 +267,8 @@ class Decision(Span):
     def set_status(self, status: Status | StatusCode, description: str | None = None) -> None:
         """Mark the decision as failed, where the status says so."""
         code = status.status_code if isinstance(status, Status) else status
-        said = status.description if isinstance(status, Status) else description
-        self._error = (said or "") if code is StatusCode.ERROR else None
+        text = status.description if isinstance(status, Status) else description
+        self._error = (text or "") if code is StatusCode.ERROR else None
 
     def record_exception(
         self,
@@ -278,12 +278,12 @@ class Decision(Span):
         escaped: bool = False,
     ) -> None:
         """Note an exception as OpenTelemetry has it, without the stack."""
-        said = {
+        attributes_of_exception = {
             "exception.type": type(exception).__qualname__,
             "exception.message": str(exception),
             "exception.escaped": str(escaped),
         }
-        self.add_event("exception", {**said, **(attributes or {})}, timestamp)
+        self.add_event("exception", {**attributes_of_exception, **(attributes or {})}, timestamp)
 
     def readable(self, seal: Seal | None = None) -> ReadableSpan:
         """Return the finished root span, sealed where there is a seal; in the exporting thread."""
@@ -334,7 +334,7 @@ class Decision(Span):
         return getattr(self, "_error", None)
 
 
-class Home(ABC):
+class DecisionPool(ABC):
     """Begins decisions, and takes them back when they have ended; `DecisionInstrument` is one."""
 
     base: Base

@@ -80,11 +80,11 @@ class ActiveExperiment:
         return self.arms[bisect_right(ends, draw(self.name, minute, unit))]
 
 
-def parse_active(said: bytes, delay_ms_max: float) -> tuple[list[ActiveExperiment], int, float]:
+def parse_active(body: bytes, delay_ms_max: float) -> tuple[list[ActiveExperiment], int, float]:
     """Read what the service answers.
 
     Args:
-        said: JSON of `/api/v1/experiments/active`.
+        body: JSON of `/api/v1/experiments/active`.
         delay_ms_max: an experiment with a longer delay is left out as a whole, since a shortened
             arm would not be the one that was registered.
 
@@ -95,14 +95,14 @@ def parse_active(said: bytes, delay_ms_max: float) -> tuple[list[ActiveExperimen
         ValueError: it is not such an answer.
     """
     try:
-        answer = json.loads(said)
-        found = [_experiment(each) for each in answer["experiments"]]
+        answer = json.loads(body)
+        experiments = [_experiment(each) for each in answer["experiments"]]
         holds_s = min(float(answer["holds_s"]), HOLDS_S_MAX)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"no list of experiments: {type(error).__name__}: {error}") from error
     limit_ns = round(delay_ms_max * NS_PER_MS)
-    kept = [each for each in found if all(0 <= arm.delay_ns <= limit_ns for arm in each.arms)]
-    return kept, len(found) - len(kept), holds_s
+    kept = [each for each in experiments if all(0 <= arm.delay_ns <= limit_ns for arm in each.arms)]
+    return kept, len(experiments) - len(kept), holds_s
 
 
 class DelayInjector:
@@ -274,10 +274,10 @@ class DelayInjector:
             self.refresh()
             self._wake.wait(self._ask_every_s)
 
-    def _take(self, said: bytes, asked_ns: int) -> None:
-        found, self.refused, holds_s = parse_active(said, self._delay_ms_max)
+    def _take(self, body: bytes, asked_ns: int) -> None:
+        experiments, self.refused, holds_s = parse_active(body, self._delay_ms_max)
         self._holds_until_ns = asked_ns + round(holds_s * NS_PER_S)
-        self._run_only({each: self._active.get(each) or threading.Event() for each in found})
+        self._run_only({each: self._active.get(each) or threading.Event() for each in experiments})
 
     def _ask(self) -> bytes:
         host, port = self._parts.hostname or "", self._parts.port
@@ -290,27 +290,27 @@ class DelayInjector:
         try:
             connection.request("GET", self._path, headers=self._headers)
             answer = connection.getresponse()
-            said = answer.read(_ANSWER_BYTES_MAX)
+            body = answer.read(_ANSWER_BYTES_MAX)
         finally:
             connection.close()
         if answer.status != http.client.OK:
             raise ValueError(f"HTTP {answer.status}")
-        return said
+        return body
 
 
-def _experiment(said: Mapping[str, Any]) -> ActiveExperiment:
+def _experiment(fields: Mapping[str, Any]) -> ActiveExperiment:
     arms = tuple(
         ActiveArm(str(arm["name"]), float(arm["share"]), int(arm["delay_ns"]))
-        for arm in said["arms"]
+        for arm in fields["arms"]
     )
     if not all(arm.share > 0 for arm in arms) or abs(sum(arm.share for arm in arms) - 1) > 1e-6:
         raise ValueError("the shares of the arms do not sum to 1")
-    targets = [(name, frozenset(map(str, said.get(name, ())))) for name in _TARGETS]
+    targets = [(name, frozenset(map(str, fields.get(name, ())))) for name in _TARGETS]
     return ActiveExperiment(
-        name=str(said["name"]),
-        to_ns=int(said["to_ns"]),
+        name=str(fields["name"]),
+        to_ns=int(fields["to_ns"]),
         arms=arms,
-        actions=frozenset(map(str, said.get("action", ()))),
+        actions=frozenset(map(str, fields.get("action", ()))),
         targets=tuple((name, values) for name, values in targets if values),
     )
 

@@ -99,20 +99,20 @@ class DecisionExporter(SpanExporter):
                 status, asked_s = self._post(body)
                 if status == HTTPStatus.OK:
                     return SpanExportResult.SUCCESS
-                said = f"status {status}"
+                reason = f"status {status}"
                 if status not in _RETRYABLE:
                     break
                 backoff_s = max(backoff_s, _BACKOFF_S_MIN)
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()  # the next request connects again
-                said = f"{type(error).__name__}: {error}"
+                reason = f"{type(error).__name__}: {error}"
             wait_s = max(asked_s, backoff_s * random.uniform(0.5, 1.0))  # noqa: S311  jitter
             if wait_s * NS_PER_S > until_ns - clock.monotonic_ns() or self._stopping.wait(wait_s):
                 break
             backoff_s = min(max(2 * backoff_s, _BACKOFF_S_MIN), _BACKOFF_S_MAX)
         if self._stopping.is_set():
             self._connection.close()
-        _LOG.warning("%d decisions were not taken by %s: %s", count, self._path, said)
+        _LOG.warning("%d decisions were not taken by %s: %s", count, self._path, reason)
         return SpanExportResult.FAILURE
 
     def shutdown(self) -> None:
@@ -125,5 +125,5 @@ class DecisionExporter(SpanExporter):
         self._connection.request("POST", self._path, body, self._headers)
         answer = self._connection.getresponse()
         answer.read()
-        asked = answer.headers.get("retry-after", "")
-        return answer.status, float(asked) if asked.isdecimal() else 0.0
+        retry_after = answer.headers.get("retry-after", "")
+        return answer.status, float(retry_after) if retry_after.isdecimal() else 0.0

@@ -163,9 +163,9 @@ def reporting_connection(connection_class: type[C]) -> type[C]:
                     _set_ends(get_current_span(), *ends)
 
             async def read_response(self, *args: object, **kwargs: object) -> object:
-                found: object = await super().read_response(*args, **kwargs)
+                response: object = await super().read_response(*args, **kwargs)
                 _set_answered(self.tcp_before, self._tcp())
-                return found
+                return response
 
             def _tcp(self) -> object:
                 return None if self._writer is None else self._writer.get_extra_info("socket")
@@ -184,9 +184,9 @@ def reporting_connection(connection_class: type[C]) -> type[C]:
                 _set_ends(get_current_span(), self._sock.getsockname(), self._sock.getpeername())
 
         def read_response(self, *args: object, **kwargs: object) -> object:
-            found: object = super().read_response(*args, **kwargs)
+            response: object = super().read_response(*args, **kwargs)
             _set_answered(self.tcp_before, self._sock)
-            return found
+            return response
 
     return Reporting
 

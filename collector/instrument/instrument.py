@@ -35,7 +35,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from collector.core.clock import NS_PER_S, AnchoredClock
 from collector.instrument.clock_error import KernelClock, kernel_clock
-from collector.instrument.decision import DECISION_KEY, Anchor, Base, Decision, Home
+from collector.instrument.decision import DECISION_KEY, Anchor, Base, Decision, DecisionPool
 from collector.instrument.export import DecisionExporter
 from collector.instrument.seal import DecisionSeal, OutcomeSeal
 
@@ -56,7 +56,7 @@ ANCHOR_EVERY_NS: Final = NS_PER_S
 _LOG: Final = logging.getLogger(__name__)
 
 
-class DecisionInstrument(Home):
+class DecisionInstrument(DecisionPool):
     """Makes decisions and exports them from a thread of its own.
 
     Args:
@@ -116,10 +116,10 @@ class DecisionInstrument(Home):
         """Export what is queued now; return False where that took longer than the timeout."""
         if not self._thread.is_alive():
             return not self.queue
-        done = threading.Event()
-        self._flushes.append(done)
+        flushed = threading.Event()
+        self._flushes.append(flushed)
         self._wake.set()
-        return done.wait(timeout_s)
+        return flushed.wait(timeout_s)
 
     def shutdown(self, timeout_s: float = 10.0) -> None:
         """Export what is queued and end the thread; a decision that ends later is dropped."""
@@ -179,8 +179,8 @@ class DecisionInstrument(Home):
             if not flushes:
                 self._stopping.wait(SLICE_PAUSE_S)
         self._send()
-        for done in flushes:
-            done.set()
+        for flushed in flushes:
+            flushed.set()
 
     def _export(self, decisions: list[Decision]) -> None:
         """Hand a slice to the exporter, or encode it for a request of many slices."""
@@ -277,7 +277,7 @@ def outcome(
     """
     if not outcome_id or not (decision_id or outcome_key):
         raise ValueError("an outcome needs outcome_id, and decision_id or outcome_key to join by")
-    said: dict[str, AttributeValue] = {
+    fields: dict[str, AttributeValue] = {
         "outcome.id": outcome_id,
         "outcome.kind": kind,
         "decision.id": decision_id,
@@ -288,13 +288,13 @@ def outcome(
         "outcome.currency": currency,
         "outcome.channel": channel,
     }
-    said = {key: value for key, value in said.items() if value != ""}
+    fields = {key: value for key, value in fields.items() if value != ""}
     at_ns = AnchoredClock().now_ns() if at_ns is None else at_ns
     logger.emit(
         timestamp=at_ns,
         severity_number=SeverityNumber.INFO,
         event_name="decision.outcome",
-        attributes=said if seal is None else {**said, **seal.seal_outcome(said, at_ns)},
+        attributes=fields if seal is None else {**fields, **seal.seal_outcome(fields, at_ns)},
     )
 
 

@@ -188,13 +188,15 @@ class OutcomeSeal(_ChainSeal):
         self._lock = threading.Lock()
         super().restart()
 
-    def seal_outcome(self, said: Mapping[str, object], at_ns: int) -> dict[str, str]:
+    def seal_outcome(self, values: Mapping[str, object], at_ns: int) -> dict[str, str]:
         """Return the attributes of the seal of an outcome, by the names of its attributes."""
         with self._lock:
             self._follow_key()
-            ids = (str(said.get(name, "")) for name in ("outcome.id", "decision.id", "outcome.key"))
+            ids = (
+                str(values.get(name, "")) for name in ("outcome.id", "decision.id", "outcome.key")
+            )
             subject = subject_of(self._key.secret, *ids)
-            texts = {name: _outcome_text(said.get(name, "")) for name in OUTCOME_SIGNED}
+            texts = {name: _outcome_text(values.get(name, "")) for name in OUTCOME_SIGNED}
             texts |= {"time_ns": str(at_ns), SUBJECT: subject}
             event = self._sealer.seal_outcome([texts[name] for name in OUTCOME_SIGNED])
             return {**self._sealed(event), SUBJECT: subject}

@@ -49,8 +49,8 @@ def tcp_info(connection: Any) -> TcpInfo | None:  # noqa: ANN401  a socket, or w
     if _TCP_INFO is None or connection is None:
         return None
     try:
-        told = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _ASKED_BYTES)
-        return TcpInfo._make(_LAYOUT.unpack_from(told))
+        info = connection.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _ASKED_BYTES)
+        return TcpInfo._make(_LAYOUT.unpack_from(info))
     except (OSError, ValueError, AttributeError, struct.error):
         return None
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import utc_iso
 
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
@@ -34,19 +33,16 @@ def out_of_range(what: str, start_ns: int, end_ns: int, limits: Limits) -> Refus
     """Return the refusal of an item that begins before the earliest, or ends after the latest."""
     if start_ns < limits.earliest_ns:
         detail = (
-            f"{what} of {_utc(start_ns)} is before {_utc(limits.earliest_ns)}, the oldest that "
-            "collector.retention_days takes: raise it for old data, or set the clock of the sender"
+            f"{what} of {utc_iso(start_ns)} is before {utc_iso(limits.earliest_ns)}, the oldest "
+            "that collector.retention_days takes: raise it for old data, or set the clock of the "
+            "sender"
         )
     else:
         detail = (
-            f"{what} of {_utc(end_ns)} is after {_utc(limits.latest_ns)}, a day ahead of the "
+            f"{what} of {utc_iso(end_ns)} is after {utc_iso(limits.latest_ns)}, a day ahead of the "
             "collector; set the clock of the sender"
         )
     return Refusal("time_out_of_range", detail)
-
-
-def _utc(time_ns: int) -> str:
-    return datetime.fromtimestamp(time_ns // NS_PER_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class Removable(Protocol):

@@ -41,8 +41,8 @@ def merged_classes(package: str, schema: Schema) -> Mapping[str, type[Message]]:
                 field.type = _Field.Type.Value(f"TYPE_{kind.lstrip('*!').upper()}")
     pool = descriptor_pool.DescriptorPool()
     pool.AddSerializedFile(file.SerializeToString())
-    found = {name: pool.FindMessageTypeByName(f"{package}.{name}") for name in schema}
-    return {name: message_factory.GetMessageClass(each) for name, each in found.items()}
+    classes = {name: pool.FindMessageTypeByName(f"{package}.{name}") for name in schema}
+    return {name: message_factory.GetMessageClass(each) for name, each in classes.items()}
 
 
 def _add_entry(message: descriptor_pb2.DescriptorProto, number: int) -> str:

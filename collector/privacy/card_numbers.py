@@ -55,12 +55,12 @@ def card_spans(text: str, name: str = "") -> Iterator[tuple[int, int]]:
         name: of the attribute, "" for a text that has none, which is prose.
     """
     end = 0
-    for found in _CARD.finditer(text):
-        start, stop = found.span(1)
+    for match in _CARD.finditer(text):
+        start, stop = match.span(1)
         if (
             start >= end
-            and is_card(found[1].encode().translate(None, b" .-"))
-            and (any(found[group] for group in _GROUPED) or _is_for_card(text, start, stop, name))
+            and is_card(match[1].encode().translate(None, b" .-"))
+            and (any(match[group] for group in _GROUPED) or _is_for_card(text, start, stop, name))
         ):
             yield start, stop
             end = stop

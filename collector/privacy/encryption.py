@@ -105,10 +105,10 @@ class Cipher:
         start = len(MAGIC) + 1
         kid = content[start : start + size].decode("ascii", "replace")
         key = self._keys.get(kid)
-        known = ", ".join(self._keys) or "none"
+        names = ", ".join(self._keys) or "none"
         if key is None:
             raise ConfigError(
-                f"encrypted under key {kid!r}, and the keys are: {known}; add it to "
+                f"encrypted under key {kid!r}, and the keys are: {names}; add it to "
                 "encryption.keys (MILLWORTH__ENCRYPTION__KEYS) behind the others; nothing is lost"
             )
         if not content.startswith(_head(key)):

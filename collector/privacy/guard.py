@@ -138,19 +138,19 @@ class Protection:
         """
         is_encrypted = self._checked_cipher(directory).is_on
         path = directory / KEYS_FILE
-        made = f"{path}" if path.exists() else f"{path}, which is not there yet"
-        own = _configured(self._config, "identifiers")
-        if self._config.enabled and not own:
+        place = f"{path}" if path.exists() else f"{path}, which is not there yet"
+        configured = _configured(self._config, "identifiers")
+        if self._config.enabled and not configured:
             self._require_key_or_nothing_stored(path)
-        is_made = self._config.enabled and not own and path.exists()
-        check_known(directory, read_keys_file(path, KEY_PURPOSE) if is_made else own)
-        keys = "your keys" if own else made
-        if own and (without := missing(directory, own)):
+        is_made = self._config.enabled and not configured and path.exists()
+        check_known(directory, read_keys_file(path, KEY_PURPOSE) if is_made else configured)
+        keys = "your keys" if configured else place
+        if configured and (without := missing(directory, configured)):
             keys += f", WITHOUT {', '.join(without)}, which made tokens before"
         rules = "the shipped rules" if self._config.defaults else "no shipped rule"
-        said = f"replaced by {rules} and {len(self._config.rules)} of yours, tokens by {keys}"
+        text = f"replaced by {rules} and {len(self._config.rules)} of yours, tokens by {keys}"
         log = "the log is encrypted" if is_encrypted else "the log is not encrypted"
-        return f"{said if self._config.enabled else 'not replaced'}; {log}"
+        return f"{text if self._config.enabled else 'not replaced'}; {log}"
 
     def _checked_cipher(self, directory: Path) -> Cipher:
         """Return the cipher of the configured keys, which open what the log holds."""
@@ -262,10 +262,10 @@ def check_keys(identifiers: IdentifiersConfig, encryption: EncryptionConfig) -> 
 def _has_rows(store: Connections) -> bool:
     """Return whether anything is stored that may hold a token."""
     client = store.client()
-    found = client.query(_TABLES_THERE, parameters={"names": list(_TOKEN_TABLES)})
-    there = [row[0] for row in found.result_rows]  # none in a store without schema
-    look = " UNION ALL ".join(f"(SELECT 1 FROM {table} LIMIT 1)" for table in there)  # noqa: S608 - names of ours
-    return bool(there) and bool(client.query(look).result_rows)
+    answer = client.query(_TABLES_THERE, parameters={"names": list(_TOKEN_TABLES)})
+    tables = [row[0] for row in answer.result_rows]  # none in a store without schema
+    look = " UNION ALL ".join(f"(SELECT 1 FROM {table} LIMIT 1)" for table in tables)  # noqa: S608 - names of ours
+    return bool(tables) and bool(client.query(look).result_rows)
 
 
 def _configured(config: IdentifiersConfig | EncryptionConfig, section: str) -> tuple[Key, ...]:

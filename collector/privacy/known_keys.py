@@ -31,17 +31,17 @@ def check_known(directory: Path, keys: Sequence[Key]) -> None:
         ConfigError: one is another than the one that had its id before, or had another id, or the
             file of them cannot be read.
     """
-    known = _known(directory / KIDS_FILE)
-    names = {mark: kid for kid, mark in known.items()}
+    kids = _known(directory / KIDS_FILE)
+    names = {mark: kid for kid, mark in kids.items()}
     for key in keys:
         before = names.get(_mark(key))
-        if before is not None and key.kid not in known:
+        if before is not None and key.kid not in kids:
             raise ConfigError(
                 f"identifiers: key {key.kid!r} made tokens under the id {before!r} before, and "
                 "tokens have the id of their key in them, so nothing that comes would have those "
                 f"of what is stored; write {before}: in place of {key.kid}:"
             )
-        if not hmac.compare_digest(known.get(key.kid, _mark(key)), _mark(key)):
+        if not hmac.compare_digest(kids.get(key.kid, _mark(key)), _mark(key)):
             raise ConfigError(
                 f"identifiers: key {key.kid!r} is another than the one that made tokens under this "
                 "id before, and nothing that comes would have the tokens of what is stored; put "
@@ -66,9 +66,9 @@ def note_known(directory: Path, keys: Sequence[Key]) -> None:
         ConfigError: the file of them can neither be read nor written.
     """
     path = directory / KIDS_FILE
-    known = _known(path)
-    marks = known | {key.kid: _mark(key) for key in keys}
-    if marks == known:
+    kids = _known(path)
+    marks = kids | {key.kid: _mark(key) for key in keys}
+    if marks == kids:
         return
     draft = path.with_suffix(".draft")
     try:
@@ -84,11 +84,11 @@ def note_known(directory: Path, keys: Sequence[Key]) -> None:
 
 
 def _known(path: Path) -> dict[str, str]:
-    known = {}
+    kids = {}
     try:
         for line in path.read_text(encoding="ascii").splitlines():
             kid, mark = line.split()
-            known[kid] = mark
+            kids[kid] = mark
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -96,7 +96,7 @@ def _known(path: Path) -> dict[str, str]:
             f"{path} cannot be read: {error}; put it back from a backup, or remove it where the "
             "keys are known to be those of before"
         ) from error
-    return known
+    return kids
 
 
 def _mark(key: Key) -> str:

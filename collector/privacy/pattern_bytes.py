@@ -62,11 +62,11 @@ def may_hold_sign(body: bytes, *, email: bool, url: bool) -> bool:
     """Return whether an e-mail address, or a user before a URL's host, may be in there."""
     if not (email or url):
         return False
-    for looks, found in enumerate(_HOST.finditer(body)):
-        at = found.start()
+    for count, match in enumerate(_HOST.finditer(body)):
+        at = match.start()
         if email and _ADDRESS.match(body, at):
             return True
-        if looks >= _SIGNS_MAX or (url and _is_behind_user(body, at)):
+        if count >= _SIGNS_MAX or (url and _is_behind_user(body, at)):
             return True
     return _IDN.search(body) is not None
 
@@ -84,9 +84,9 @@ def may_hold_bearer(body: bytes) -> bool:
 def may_hold_query(body: bytes) -> bool:
     """Return whether a URL's query or fragment with a secret may be in there."""
     return any(
-        found.lastindex is not None or _SECRET.search(found[0]) is not None
+        match.lastindex is not None or _SECRET.search(match[0]) is not None
         for pattern in (_QUERY, _FRAGMENT, _URL_PART)
-        for found in pattern.finditer(body)
+        for match in pattern.finditer(body)
     )
 
 

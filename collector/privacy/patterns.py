@@ -103,19 +103,19 @@ class Patterns:
             if is_query:
                 text = _without_secrets(text)
             elif "?" in text or "#" in text:
-                text = _QUERY.sub(lambda found: _without_secrets(found[0]), text)
+                text = _QUERY.sub(lambda hit: _without_secrets(hit[0]), text)
         if "email" in self._names:
             if "@" in text:
                 text = _without_addresses(text, _SIGN, token)
             if "%40" in text:
                 text = _without_addresses(
-                    text, _ENCODED_SIGN, lambda found: token(found.replace("%40", "@"))
+                    text, _ENCODED_SIGN, lambda hit: token(hit.replace("%40", "@"))
                 )
         if "bearer" in self._names:
             text = _AUTHORIZATION.sub(rf"\g<1>{REDACTED}", text)
             text = _JWT.sub(REDACTED, _BEARER.sub(rf"\g<1>{REDACTED}", text))
         if "phone" in self._names and "+" in text:
-            text = _PHONE.sub(lambda found: _without_phone(found[0], token), text)
+            text = _PHONE.sub(lambda hit: _without_phone(hit[0], token), text)
         if "card" in self._names and _DIGITS.search(text) is not None:
             text = _without(text, card_spans(text, name), token)
         return text
@@ -130,9 +130,9 @@ class Patterns:
         return replaced
 
 
-def _without_phone(found: str, token: Replace) -> str:
-    digits = _SEPARATORS.sub("", found.replace("(0)", ""))
-    return token(digits) if len("+1234567890") <= len(digits) <= len("+123456789012345") else found
+def _without_phone(number: str, token: Replace) -> str:
+    digits = _SEPARATORS.sub("", number.replace("(0)", ""))
+    return token(digits) if len("+1234567890") <= len(digits) <= len("+123456789012345") else number
 
 
 def _without_secrets(query: str) -> str:
@@ -145,16 +145,16 @@ def _without_addresses(text: str, sign: re.Pattern[str], token: Replace) -> str:
 
 def _address_spans(text: str, sign: re.Pattern[str]) -> Iterator[tuple[int, int]]:
     end = 0
-    for found in sign.finditer(text):
-        before = text[max(end, found.start() - _LOCAL_CHARS_MAX) : found.start()]
+    for match in sign.finditer(text):
+        before = text[max(end, match.start() - _LOCAL_CHARS_MAX) : match.start()]
         local = _LOCAL_REVERSED.match(before[::-1])
         if (
-            _DENSITY.match(text, found.start()) is None
+            _DENSITY.match(text, match.start()) is None
             and local is not None
             and local[0] != REDACTED[::-1]
         ):
-            yield found.start() - len(local[0]), found.end()
-            end = found.end()
+            yield match.start() - len(local[0]), match.end()
+            end = match.end()
 
 
 def _without(text: str, spans: Iterable[tuple[int, int]], token: Replace) -> str:

@@ -127,7 +127,7 @@ class Identifiers:
     def holds_pattern(self, texts: Iterable[tuple[str, bool]]) -> bool:
         """Return whether a pattern is in a text; with each, whether it is of URL_PARTS alone."""
         return any(
-            self._patterns.replace(text, lambda found: f"{found}*", is_query=is_query) != text
+            self._patterns.replace(text, lambda hit: f"{hit}*", is_query=is_query) != text
             for text, is_query in texts
         )
 
@@ -286,10 +286,10 @@ class _Pass:
             return sum(self._tokenise(pair.value, token) for pair in inner) > 0
         if kind == "bool_value" or not (text := text or value_text(value)):  # yes: nobody's name
             return False
-        made = token(text)
-        if made != text:
-            value.string_value = made
-        return made != text
+        pseudonym = token(text)
+        if pseudonym != text:
+            value.string_value = pseudonym
+        return pseudonym != text
 
     def _walk_value(self, value: AnyValue, name: str) -> None:
         text = value.string_value  # "" of any other kind
@@ -340,8 +340,8 @@ class _Pass:
 @cache
 def _fields(descriptor: Descriptor) -> tuple[tuple[str, str], ...]:
     """Return the fields of a message that hold text or lead to it, and how each does."""
-    found = ((field.name, _kind(field)) for field in descriptor.fields)
-    return tuple((name, kind) for name, kind in found if kind)
+    kinds = ((field.name, _kind(field)) for field in descriptor.fields)
+    return tuple((name, kind) for name, kind in kinds if kind)
 
 
 @cache

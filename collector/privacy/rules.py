@@ -247,8 +247,8 @@ class Rules:
         except KeyError:
             if len(self._known) >= _KNOWN_MAX:
                 self._known.clear()
-            found = self._known[name] = self._find(name)
-            return found
+            action = self._known[name] = self._find(name)
+            return action
 
     def _find(self, name: str) -> Action | None:
         action = self._said(name) or self._said(self._other_name.get(name, ""))

@@ -111,7 +111,7 @@ class Chain:
         it, whichever of the two is here.
         """
         covered, first, after = self.covered, checkpoint.first_seq, checkpoint.last_seq + 1
-        at = bisect_right(covered, first, key=lambda each: each.first)
+        at = bisect_right(covered, first, key=lambda run: run.first)
         before = covered[at - 1] if at else None
         behind = covered[at] if at < len(covered) else None
         fits = first > 0 or checkpoint.prev_root == NO_ROOT
@@ -157,8 +157,8 @@ class Chain:
             oldest.next, oldest.root = second.next, second.root
             del self.covered[1]
         if self.claims:
-            held = [(run.first, run.next) for run in self.runs]
-            self.claims = {c for c in self.claims if not any(a <= c < b for a, b in held)}
+            bounds = [(run.first, run.next) for run in self.runs]
+            self.claims = {c for c in self.claims if not any(a <= c < b for a, b in bounds)}
 
     def holes(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Yield first and last of the numbers that neither an event nor a tampered one has.
@@ -235,27 +235,27 @@ class Chain:
 
 def chain_from_json(key: ChainKey, text: str) -> Chain:
     """Return the chain that `to_json` wrote, of this release or an earlier one."""
-    said = json.loads(text)
-    checkpoints = [Checkpoint(**each) for each in said["checkpoints"]]
-    covered: Iterable[tuple[int, int, str, str]] = said.get("covered", ())
-    if said.get("proven"):  # as releases before coverings wrote it
-        covered = [(0, said["proven"], NO_ROOT, said["root"])]
+    document = json.loads(text)
+    checkpoints = [Checkpoint(**each) for each in document["checkpoints"]]
+    covered: Iterable[tuple[int, int, str, str]] = document.get("covered", ())
+    if document.get("proven"):  # as releases before coverings wrote it
+        covered = [(0, document["proven"], NO_ROOT, document["root"])]
     chain = Chain(
         runs=[
             Run(opening := _opening(key, first, prev, trace_id), NO_LINE, after, tag, opening)
-            for first, after, tag, prev, trace_id in said["runs"]
+            for first, after, tag, prev, trace_id in document["runs"]
         ],
-        claims=set(said["claims"]),
-        leaves={int(seq): bytes.fromhex(leaf) for seq, leaf in said["leaves"].items()},
+        claims=set(document["claims"]),
+        leaves={int(seq): bytes.fromhex(leaf) for seq, leaf in document["leaves"].items()},
         checkpoints={checkpoint.first_seq: checkpoint for checkpoint in checkpoints},
-        settled={int(first): root for first, root in said.get("settled", {}).items()},
+        settled={int(first): root for first, root in document.get("settled", {}).items()},
         covered=[Covering(*each) for each in covered],
-        closed=said.get("closed", OPEN),
-        start=said["start"],
-        gaps=_holes_from_json(said["gaps"]),
-        uncovered=_holes_from_json(said.get("uncovered", {})),
+        closed=document.get("closed", OPEN),
+        start=document["start"],
+        gaps=_holes_from_json(document["gaps"]),
+        uncovered=_holes_from_json(document.get("uncovered", {})),
     )
-    if "covered" not in said:
+    if "covered" not in document:
         for checkpoint in chain.checkpoints.values():
             chain.cover(checkpoint)
     return chain
@@ -265,8 +265,8 @@ def _holes_to_json(holes: Mapping[int, Hole]) -> dict[int, dict[str, object]]:
     return {first: asdict(hole) for first, hole in holes.items()}
 
 
-def _holes_from_json(said: Mapping[str, dict[str, Any]]) -> dict[int, Hole]:
-    return {int(first): Hole(**hole) for first, hole in said.items()}
+def _holes_from_json(holes_by_first: Mapping[str, dict[str, Any]]) -> dict[int, Hole]:
+    return {int(first): Hole(**hole) for first, hole in holes_by_first.items()}
 
 
 def _opening(key: ChainKey, seq: int, prev: str, trace_id: str) -> Event:

@@ -48,12 +48,12 @@ def write_line(item: Event | Checkpoint | Outcome) -> str:
     if isinstance(item, Checkpoint):
         return json.dumps({"checkpoint": checkpoint_attributes(item)}) + "\n"
     seal = seal_attributes(item) if item.tag or item.seq >= 0 else {}
-    said = {**seal, **dict(zip(SIGNED, item.fields, strict=True))}
-    return _line("event", said, item.received_ns)
+    values = {**seal, **dict(zip(SIGNED, item.fields, strict=True))}
+    return _line("event", values, item.received_ns)
 
 
-def _line(kind: str, said: Mapping[str, str], received_ns: int) -> str:
-    line: dict[str, object] = {kind: {name: text for name, text in said.items() if text}}
+def _line(kind: str, values: Mapping[str, str], received_ns: int) -> str:
+    line: dict[str, object] = {kind: {name: text for name, text in values.items() if text}}
     if received_ns:
         line["received_ns"] = str(received_ns)
     return json.dumps(line) + "\n"
@@ -110,9 +110,9 @@ def read_lines(lines: Iterable[str | bytes], name: str) -> Iterator[Event | Chec
         try:
             yield _item(json.loads(line, object_pairs_hook=_object))
         except (ValueError, RecursionError, InputError) as error:
-            said = error if isinstance(error, InputError) else "not a JSON object of its own"
+            reason = error if isinstance(error, InputError) else "not a JSON object of its own"
             raise InputError(
-                f"{name}: line {number}: {said}; expected is an event or a checkpoint of texts, "
+                f"{name}: line {number}: {reason}; expected is an event or a checkpoint of texts, "
                 "as `millworth verify provenance --export` writes them"
             ) from error
 
@@ -123,19 +123,19 @@ def _item(value: object) -> Event | Checkpoint | Outcome:
     received_ns = _instant(value.pop(_RECEIVED, "0")) if {"event", "outcome"} & value.keys() else 0
     if len(value) != 1:
         raise InputError("neither an event nor a checkpoint")
-    ((kind, said),) = value.items()
-    if kind not in _KINDS or not isinstance(said, dict):
+    ((kind, values),) = value.items()
+    if kind not in _KINDS or not isinstance(values, dict):
         raise InputError("neither an event nor a checkpoint")
-    if not all(isinstance(text, str) for text in said.values()):
+    if not all(isinstance(text, str) for text in values.values()):
         raise InputError("a value is no text")
     if kind == "checkpoint":
-        return checkpoint_of(said)
-    if unknown := said.keys() - _KINDS[kind]:
+        return checkpoint_of(values)
+    if unknown := values.keys() - _KINDS[kind]:
         raise InputError(f"{sorted(unknown)[0][:80]!r} is not signed, so it proves nothing")
     if kind == "outcome":
-        outcome = outcome_of(said)
+        outcome = outcome_of(values)
         return outcome._replace(event=outcome.event._replace(received_ns=received_ns))
-    return event_of(said)._replace(received_ns=received_ns)
+    return event_of(values)._replace(received_ns=received_ns)
 
 
 def _instant(text: object) -> int:
@@ -146,10 +146,10 @@ def _instant(text: object) -> int:
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     # Of a name that stands twice one reader sees the first value and another the last.
-    said = dict(pairs)
-    if len(said) != len(pairs):
+    members = dict(pairs)
+    if len(members) != len(pairs):
         raise InputError("a name stands twice in it")
-    return said
+    return members
 
 
 _RECEIVED: Final = "received_ns"

@@ -81,14 +81,14 @@ def read_keys(text: str, name: str) -> KeyRing:
         InputError: the text is no key ring; the message names the key, never its secret.
     """
     try:
-        said = tomllib.loads(text)
+        document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name}: not TOML: {error}; write [[mac]] and [[checkpoint]]") from error
-    unknown = said.keys() - {"mac", "checkpoint"}
-    if unknown or not said:
+    unknown = document.keys() - {"mac", "checkpoint"}
+    if unknown or not document:
         _refuse(name, f"holds {', '.join(sorted(unknown)) or 'nothing'}", "[[mac]]")
     macs: dict[str, MacKey] = {}
-    for entry in _entries(said, "mac", name):
+    for entry in _entries(document, "mac", name):
         kid = _kid(entry, macs, _MAC_NAMES, name)
         secret = _hex(entry, "secret", kid, name)
         if len(secret) < SECRET_BYTES_MIN:
@@ -98,7 +98,7 @@ def read_keys(text: str, name: str) -> KeyRing:
             _refuse(name, f"retired_ns of {kid} is no integer", "Unix nanoseconds")
         macs[kid] = MacKey(kid, secret, _revoked(entry, kid, name), retired_ns)
     checkpoints: dict[str, CheckpointKey] = {}
-    for entry in _entries(said, "checkpoint", name):
+    for entry in _entries(document, "checkpoint", name):
         kid = _kid(entry, checkpoints, _CHECKPOINT_NAMES, name)
         public = _hex(entry, "public", kid, name)
         if len(public) != PUBLIC_BYTES:
@@ -107,20 +107,20 @@ def read_keys(text: str, name: str) -> KeyRing:
     return KeyRing(macs, checkpoints)
 
 
-def _entries(said: Mapping[str, object], kind: str, name: str) -> list[Mapping[str, object]]:
-    entries = said.get(kind, [])
+def _entries(document: Mapping[str, object], kind: str, name: str) -> list[Mapping[str, object]]:
+    entries = document.get(kind, [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         _refuse(name, f"{kind} is no list of tables", f"[[{kind}]]")
     return entries
 
 
 def _kid(
-    entry: Mapping[str, object], known: Mapping[str, object], names: set[str], name: str
+    entry: Mapping[str, object], kids: Mapping[str, object], names: set[str], name: str
 ) -> str:
     kid = entry.get("kid")
     if not isinstance(kid, str) or not kid:
         _refuse(name, "a key has no kid", 'kid = "..."')
-    if kid in known:
+    if kid in kids:
         _refuse(name, f"kid {kid} stands twice", "one entry a key")
     if unknown := entry.keys() - names:
         # A misspelt `revoked` would leave a stolen key in force.

@@ -49,19 +49,19 @@ def checkpoint_attributes(checkpoint: Checkpoint) -> dict[str, str]:
     }
 
 
-def checkpoint_of(said: Mapping[str, str]) -> Checkpoint:
+def checkpoint_of(values: Mapping[str, str]) -> Checkpoint:
     """Return the checkpoint of its wire names.
 
     Never raises: one that is not as it was signed fails its check, and is found by that.
     """
     return Checkpoint(
-        kid=said.get(KID, ""),
-        producer=said.get(PRODUCER, ""),
-        epoch=said.get(EPOCH, ""),
-        first_seq=decimal_of(said.get(FIRST_SEQ, ""), SEQ_DIGITS),
-        last_seq=decimal_of(said.get(LAST_SEQ, ""), SEQ_DIGITS),
-        prev_root=said.get(PREV_ROOT, ""),
-        root=said.get(ROOT, ""),
-        closing=said.get(CLOSING) == "true",
-        signature=said.get(SIGNATURE, ""),
+        kid=values.get(KID, ""),
+        producer=values.get(PRODUCER, ""),
+        epoch=values.get(EPOCH, ""),
+        first_seq=decimal_of(values.get(FIRST_SEQ, ""), SEQ_DIGITS),
+        last_seq=decimal_of(values.get(LAST_SEQ, ""), SEQ_DIGITS),
+        prev_root=values.get(PREV_ROOT, ""),
+        root=values.get(ROOT, ""),
+        closing=values.get(CLOSING) == "true",
+        signature=values.get(SIGNATURE, ""),
     )

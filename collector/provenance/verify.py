@@ -145,11 +145,11 @@ class Verifier:
         # The last one is counted.
         for line, (event, rest) in enumerate(zip(events, forms, strict=True), self._events):
             kid, producer, epoch, seq, prev, tag, _, _ = event
-            known = macs.get((kid, producer, epoch)) or self._known(event)
-            if known is None:
+            chain_key = macs.get((kid, producer, epoch)) or self._known(event)
+            if chain_key is None:
                 self._refuse(event, line, self._key_problem(event))
                 continue
-            mac, retired_ns, chain = known
+            mac, retired_ns, chain = chain_key
             # compare_digest takes texts in ASCII only; another one is no tag.
             if not (tag.isascii() and compare_digest(mac.tag(rest), tag)):
                 self._refuse(event, line, "its content or its seal was changed")
@@ -187,10 +187,10 @@ class Verifier:
         """Hold a signed checkpoint until its events are here; False where it says nothing new."""
         first = checkpoint.first_seq
         waiting = chain.checkpoints.get(first)
-        known = waiting.root if waiting is not None else chain.settled.get(first)
-        if known == checkpoint.root:
+        root = waiting.root if waiting is not None else chain.settled.get(first)
+        if root == checkpoint.root:
             return False  # a sender's own retry
-        if known is None and chain.has_forgotten(checkpoint):
+        if root is None and chain.has_forgotten(checkpoint):
             return False  # a retry, of one that is older than what is remembered
         if conflict := chain.conflict(checkpoint):
             self._name_run(Verdict.BAD_CHECKPOINT, checkpoint, conflict)
@@ -268,9 +268,9 @@ class Verifier:
         if key is None or key.revoked or not event.producer or not event.epoch:
             return None
         mac = ChainMac(key.secret, event.kid, event.producer, event.epoch)
-        known = (mac, key.retired_ns, self._chain(event.producer, event.epoch))
-        self._macs[event.kid, event.producer, event.epoch] = known
-        return known
+        entry = (mac, key.retired_ns, self._chain(event.producer, event.epoch))
+        self._macs[event.kid, event.producer, event.epoch] = entry
+        return entry
 
     def _chain(self, producer: str, epoch: str) -> Chain:
         return self.chains.setdefault((producer, epoch), Chain())
@@ -365,9 +365,9 @@ class Verifier:
 
     def name_forged(self, checkpoint: Checkpoint, reason: str) -> None:
         """Note a checkpoint that is nobody's: whatever it says of whom, it accuses none of them."""
-        said = f"{checkpoint.producer[:_SAID_MAX]} {checkpoint.epoch[:_SAID_MAX]}"
+        name = f"{checkpoint.producer[:_SAID_MAX]} {checkpoint.epoch[:_SAID_MAX]}"
         reason = (
-            f"{reason}; it says to be of {said}, {checkpoint.first_seq} to {checkpoint.last_seq}"
+            f"{reason}; it says to be of {name}, {checkpoint.first_seq} to {checkpoint.last_seq}"
         )
         self._name(Verdict.FORGED_CHECKPOINT, ("", "", -1, -1), reason)
 
@@ -388,5 +388,5 @@ class Verifier:
         to: list[Finding] | None = None,
     ) -> None:
         count = where[3] - where[2] + 1 if count is None else count
-        found = self._findings if to is None else to
-        found.append(Finding(verdict, *where, reason, count=count))
+        findings = self._findings if to is None else to
+        findings.append(Finding(verdict, *where, reason, count=count))

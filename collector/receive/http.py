@@ -10,8 +10,8 @@ from collector.core.counters import Counters
 from collector.core.http.address import listen
 from collector.core.http.server import BoundedServer, Bounds
 from collector.core.worker import Worker
+from collector.receive.deduplicator import ImportDeduplicator
 from collector.receive.http_app import LISTENER, OtlpApp
-from collector.receive.once import Once
 from collector.receive.pipeline import Intake
 
 # An answer is a few hundred bytes: whoever does not read it is not there.
@@ -32,7 +32,7 @@ class HttpReceiver:
         gate: Gate,
         counters: Counters,
         clock: Clock,
-        once: Once | None = None,
+        once: ImportDeduplicator | None = None,
     ) -> None:
         self._config = config
         self._gate = gate

@@ -97,9 +97,9 @@ class Intake:
         try:
             request = body if isinstance(body, bytes) else body()
             digest = receipts.digest(request)
-            if (known := receipts.find(digest)) is not None:
+            if (receipt := receipts.find(digest)) is not None:
                 self._counters.repeated.labels(signal).inc()
-                return known
+                return receipt
             now_ns = self._clock.now_ns()
             limits = limits_at(now_ns, self._retention_days, self._attributes)
             checked = self._take_plain(signal, request, limits) or self._check(
@@ -153,8 +153,8 @@ class Intake:
             with self._lock:
                 if len(self._changed_names) < _CHANGED_NAMES_MAX:
                     self._changed_names.add(name)
-                told = name if name in self._changed_names else OTHER
-            self._counters.identifiers_changed.labels(told, by).inc(count)
+                label = name if name in self._changed_names else OTHER
+            self._counters.identifiers_changed.labels(label, by).inc(count)
 
     def retry_seconds(self, error: TransientError) -> int:
         """Return how long a sender whose request was refused for now is asked to wait."""
@@ -228,7 +228,7 @@ class Intake:
                 self._counters.repeated.labels(signal).inc()
                 return receipt
         receipt.synced.add_done_callback(
-            lambda done: self._settle(signal, transport, checked, began_ns, done)
+            lambda future: self._settle(signal, transport, checked, began_ns, future)
         )
         try:
             payload = self._protection.seal(signal, checked.payload)

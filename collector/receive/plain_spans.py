@@ -21,8 +21,8 @@ from collector.otlp.native.spans import (
     NAME_STOP,
     OF_BYTES,
     OF_QUERY,
-    Look,
     Names,
+    RequestScan,
 )
 from collector.privacy.patterns import URL_PARTS, has_any
 
@@ -66,24 +66,24 @@ class PlainLook:
     def look(self, body: bytes, limits: Limits) -> PlainSpans | None:
         """Return what a plain request has; None where nobody can say that it is one."""
         for _ in range(2):  # once more where names were new
-            found = native.check(body, self._names, limits.earliest_ns, limits.latest_ns)
-            if found is None:
+            scan = native.check(body, self._names, limits.earliest_ns, limits.latest_ns)
+            if scan is None:
                 return None
-            if not found.unknown:
-                at = found.first_trace
+            if not scan.unknown:
+                at = scan.first_trace
                 return PlainSpans(
-                    spans=found.spans,
+                    spans=scan.spans,
                     trace_id=body[at : at + TRACE_ID_BYTES].hex(),
-                    doubtful=_doubtful(body, found),
+                    doubtful=_doubtful(body, scan),
                 )
-            self._learn(body[begin:end] for begin, end in found.unknown)
+            self._learn(body[begin:end] for begin, end in scan.unknown)
         return None
 
     def _learn(self, new: Iterable[bytes]) -> None:
         with self._lock:
-            known = self._names.judged
+            verdicts = self._names.judged
             # Names that senders make up must not fill the memory.
-            kept = known if len(known) < _NAMES_MAX else {}
+            kept = verdicts if len(verdicts) < _NAMES_MAX else {}
             self._names = Names({**kept, **{name: self._judge(name) for name in new}})
 
     def _judge(self, name: bytes) -> int:
@@ -98,10 +98,10 @@ class PlainLook:
         return self._stamps.get(text, NAME_PLAIN)
 
 
-def _doubtful(body: bytes, found: Look) -> tuple[tuple[str, bool], ...] | None:
-    if found.doubtful is None:
+def _doubtful(body: bytes, scan: RequestScan) -> tuple[tuple[str, bool], ...] | None:
+    if scan.doubtful is None:
         return None
     return tuple(
-        (body[begin:end].decode("latin-1" if of == OF_BYTES else "utf-8"), of == OF_QUERY)
-        for begin, end, of in found.doubtful
+        (body[begin:end].decode("latin-1" if kind == OF_BYTES else "utf-8"), kind == OF_QUERY)
+        for begin, end, kind in scan.doubtful
     )

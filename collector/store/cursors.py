@@ -18,10 +18,10 @@ ATTRIBUTION_CURSOR: Final = "attribution"
 # Up to where late data are attributed, and up to where some are known that may not be.
 LATE_CURSOR: Final = "attribution_late"
 LATE_UNTIL_CURSOR: Final = "attribution_late_until"
-# Likewise of what was put off: before the first nothing waits, and nothing after the second.
-PUT_OFF_CURSOR: Final = "attribution_put_off"
-PUT_OFF_UNTIL_CURSOR: Final = "attribution_put_off_until"
-# ... of outcomes that were left to be looked up by whoever does what was put off.
+# Likewise of what was deferred: before the first nothing waits, and nothing after the second.
+DEFERRED_CURSOR: Final = "attribution_put_off"
+DEFERRED_UNTIL_CURSOR: Final = "attribution_put_off_until"
+# ... of outcomes that were deferred.
 OUTCOMES_CURSOR: Final = "attribution_outcomes"
 OUTCOMES_UNTIL_CURSOR: Final = "attribution_outcomes_until"
 # Up to where two jobs know of what was stored late, by when that was: no job is behind by these.
@@ -74,7 +74,7 @@ def read_cursor(client: Client, job: str) -> int:
 def attributed_ns(cursors: Mapping[str, int]) -> int:
     """Return up to when all that was received is attributed, late data too; 0 where none ever was.
 
-    What is put off is not in it before `read_put_off` is empty.
+    What is deferred is not in it before `read_deferred` is empty.
 
     Args:
         cursors: of every job, by name.
@@ -84,13 +84,13 @@ def attributed_ns(cursors: Mapping[str, int]) -> int:
 
 
 def whole_ns(cursors: Mapping[str, int]) -> int:
-    """Return the same, where what was put off counts as what is not attributed."""
-    at_ns, done_ns = attributed_ns(cursors), cursors.get(PUT_OFF_CURSOR, 0)
-    return min(at_ns, done_ns) if cursors.get(PUT_OFF_UNTIL_CURSOR, 0) > done_ns else at_ns
+    """Return up to when all is attributed, what was deferred too."""
+    at_ns, done_ns = attributed_ns(cursors), cursors.get(DEFERRED_CURSOR, 0)
+    return min(at_ns, done_ns) if cursors.get(DEFERRED_UNTIL_CURSOR, 0) > done_ns else at_ns
 
 
-def read_put_off(client: Client, cursors: Mapping[str, int]) -> list[tuple[int, int]]:
-    """Return what was passed over so that what came later went first, and is not attributed yet.
+def read_deferred(client: Client, cursors: Mapping[str, int]) -> list[tuple[int, int]]:
+    """Return what was deferred so that what came later went first, and is not attributed yet.
 
     Args:
         client: of the store, which is not asked where nothing waits.
@@ -99,8 +99,8 @@ def read_put_off(client: Client, cursors: Mapping[str, int]) -> list[tuple[int, 
     Returns:
         Stretches of arrival, (after, until] in Unix ns, ascending; none overlaps another.
     """
-    done_ns = cursors.get(PUT_OFF_CURSOR, 0)
-    if cursors.get(PUT_OFF_UNTIL_CURSOR, 0) <= done_ns:
+    done_ns = cursors.get(DEFERRED_CURSOR, 0)
+    if cursors.get(DEFERRED_UNTIL_CURSOR, 0) <= done_ns:
         return []
     rows = client.query(
         "SELECT after_ns, until_ns FROM attribution_put_off WHERE until_ns > {done_ns:UInt64}",

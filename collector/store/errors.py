@@ -86,24 +86,24 @@ def explain(error: Exception, where: str) -> MillworthError:
     if isinstance(error, MillworthError):
         return error
     text = str(error)
-    said = _ENVELOPE.sub("", first_line(error))
+    message = _ENVELOPE.sub("", first_line(error))
     code = error_code(error)
     if code in _REMEDIES:
-        return StoreRefusedError(f"store {where} refuses: {_REMEDIES[code]}: {said}")
+        return StoreRefusedError(f"store {where} refuses: {_REMEDIES[code]}: {message}")
     if code is None and _CLIENT_READONLY.search(text):
-        return StoreRefusedError(f"store {where} refuses: {_RIGHTS}: {said}")
+        return StoreRefusedError(f"store {where} refuses: {_RIGHTS}: {message}")
     if code is None and _NOT_CLICKHOUSE.search(text):
         return StoreRefusedError(
             f"store {where} is no ClickHouse HTTP interface; correct store.url "
-            f"(MILLWORTH__STORE__URL; port 8123, or 8443 with https): {said}"
+            f"(MILLWORTH__STORE__URL; port 8123, or 8443 with https): {message}"
         )
     if code == _NO_SPACE or os.strerror(errno.ENOSPC) in text:
-        return StoreUnavailableError(f"store {where} has no space left: free some there: {said}")
+        return StoreUnavailableError(f"store {where} has no space left: free some there: {message}")
     if code is not None:
-        return StoreUnavailableError(f"store {where} failed, and is asked again: {said}")
+        return StoreUnavailableError(f"store {where} failed, and is asked again: {message}")
     return StoreUnavailableError(
         f"store {where} does not answer; start that server, or correct store.url "
-        f"(MILLWORTH__STORE__URL): {said}"
+        f"(MILLWORTH__STORE__URL): {message}"
     )
 
 

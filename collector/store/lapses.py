@@ -15,8 +15,8 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from collector.core.clock import S_PER_DAY
 from collector.core.sql import sql
-from collector.store.retention_policy import DAY_S
 
 _LAPSES: Final = sql("part_lapses", __file__)
 # Of a held row a part notes when the hold ends, and years differ in length: these parts are read.
@@ -38,14 +38,16 @@ class Part:
 def read_parts(client: Client, ttls: Mapping[str, str]) -> dict[str, list[Part]]:
     """Return the parts of tables, which have these TTLs in force and are in no change of them."""
     days = {table: plain_days(ttl) for table, ttl in ttls.items()}
-    found: dict[str, list[Part]] = {table: [] for table in ttls}
-    asked = {"database": client.database}
-    for table, name, rows, first_s, last_s in client.query(_LAPSES, parameters=asked).result_rows:
-        if table in found:
+    parts: dict[str, list[Part]] = {table: [] for table in ttls}
+    parameters = {"database": client.database}
+    for table, name, rows, first_s, last_s in client.query(
+        _LAPSES, parameters=parameters
+    ).result_rows:
+        if table in parts:
             kept = days[table]
             is_noted = kept is not None and first_s > 0
-            kept_s = (kept or 0) * DAY_S
-            found[table].append(
+            kept_s = (kept or 0) * S_PER_DAY
+            parts[table].append(
                 Part(
                     str(name),
                     int(rows),
@@ -53,7 +55,7 @@ def read_parts(client: Client, ttls: Mapping[str, str]) -> dict[str, list[Part]]
                     int(last_s) - kept_s if is_noted else None,
                 )
             )
-    return found
+    return parts
 
 
 def lapses_by_itself(client: Client) -> bool:
@@ -69,8 +71,8 @@ def drop_lapsed(client: Client, now_s: int, changing: Collection[str] = ()) -> d
         changing: tables whose parts may not know their TTL yet; nothing of them is dropped.
     """
     dropped: dict[str, int] = {}
-    asked = {"database": client.database}
-    for table, name, rows, _, last_s in client.query(_LAPSES, parameters=asked).result_rows:
+    parameters = {"database": client.database}
+    for table, name, rows, _, last_s in client.query(_LAPSES, parameters=parameters).result_rows:
         if not 0 < last_s <= now_s or table in changing:
             continue
         try:
@@ -102,5 +104,5 @@ def is_sooner(ttl: str, than: str) -> bool:
 
 def plain_days(ttl: str) -> int | None:
     """Return after how many days every row lapses, None where a TTL has no such number."""
-    found = None if _HELD in ttl else _PLAIN_TTL.match(ttl)
-    return None if found is None else int(found["days"])
+    match = None if _HELD in ttl else _PLAIN_TTL.match(ttl)
+    return None if match is None else int(match["days"])

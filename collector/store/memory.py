@@ -30,11 +30,11 @@ def memory_bytes(root: Path = Path("/")) -> int | None:
 
 def engine_memory_bytes(config: StoreConfig, has_bytes: int | None) -> int:
     """Return what the embedded engine may take of a process that may have so much, if known."""
-    asked = config.memory_max_mib * _MIB
+    configured_bytes = config.memory_max_mib * _MIB
     if has_bytes is None:
-        return asked
+        return configured_bytes
     left = max(_ENGINE_BYTES_MIN, (has_bytes - _ELSE_BYTES) * 2 // 3)
-    return min(asked, has_bytes // 2, left)
+    return min(configured_bytes, has_bytes // 2, left)
 
 
 def read_memory_bytes(
@@ -44,10 +44,10 @@ def read_memory_bytes(
 
     Two statements from outside run at a time; receivers and jobs need the rest.
     """
-    asked = config.query_memory_max_mib * _MIB
+    configured_bytes = config.query_memory_max_mib * _MIB
     if config.embedded_path is None:
-        return asked
-    return min(asked, engine_memory_bytes(config, has_bytes) // (4 if is_outside else 2))
+        return configured_bytes
+    return min(configured_bytes, engine_memory_bytes(config, has_bytes) // (4 if is_outside else 2))
 
 
 def answer_spans_max(has_bytes: int | None) -> int:
@@ -57,16 +57,16 @@ def answer_spans_max(has_bytes: int | None) -> int:
 
 def _limits(root: Path) -> Iterator[int]:
     with suppress(OSError):
-        found = re.search(r"^MemTotal:\s+(\d+) kB", (root / "proc/meminfo").read_text(), re.M)
-        if found:
-            yield int(found[1]) * 1024
+        match = re.search(r"^MemTotal:\s+(\d+) kB", (root / "proc/meminfo").read_text(), re.M)
+        if match:
+            yield int(match[1]) * 1024
     lines: list[str] = []
     with suppress(OSError):
         lines = (root / "proc/self/cgroup").read_text().splitlines()
-    own = {kind: path for line in lines for kind, path in _groups(line)}
+    path_by_kind = {kind: path for line in lines for kind, path in _groups(line)}
     groups = root / "sys/fs/cgroup"
-    yield from _allowed(groups, own.get("", ""), "memory.max")
-    yield from _allowed(groups / "memory", own.get("memory", ""), "memory.limit_in_bytes")
+    yield from _allowed(groups, path_by_kind.get("", ""), "memory.max")
+    yield from _allowed(groups / "memory", path_by_kind.get("memory", ""), "memory.limit_in_bytes")
 
 
 def _groups(line: str) -> Iterator[tuple[str, str]]:

@@ -19,13 +19,12 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.audit.log import append_audit
 from collector.audit.seal import AuditSeal
-from collector.core.clock import NS_PER_S
+from collector.core.clock import NS_PER_S, S_PER_DAY
 from collector.core.errors import NotFoundError
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 from collector.store.errors import explain
 from collector.store.lapses import Part, is_sooner, read_parts, unsaid
 from collector.store.retention_policy import (
-    DAY_S,
     Hold,
     RetentionConfig,
     TableRetention,
@@ -70,13 +69,13 @@ class LastingTable:
 @cache
 def kept_tables() -> Mapping[str, LastingTable]:
     """Return the tables that have a TTL, by name."""
-    found = {}
+    tables = {}
     for path in sorted(MIGRATIONS_DIR.glob("*/[0-9]*.sql")):
         text = path.read_text(encoding="utf-8")
         table, ttl = _TABLE.search(text), _TTL_LINE.search(text)
         if table is not None and ttl is not None:
-            found[table[1]] = LastingTable(ttl["event"], ttl["lasts"])
-    return found
+            tables[table[1]] = LastingTable(ttl["event"], ttl["lasts"])
+    return tables
 
 
 def begin_retention(
@@ -269,9 +268,9 @@ def _judge(
     oldest_s, overdue = None, 0
     if table.rows:
         # A part with a held row is kept whole, so its neighbours in time are no finding.
-        held = held_condition(kept.event, in_force, margin_s=slack) if in_force else "false"
-        cutoff_s = max(0, now_ns // NS_PER_S - days * DAY_S - slack)
-        oldest_s, overdue = _ages(client, table.name, kept.event, held, parts, cutoff_s)
+        held_sql = held_condition(kept.event, in_force, margin_s=slack) if in_force else "false"
+        cutoff_s = max(0, now_ns // NS_PER_S - days * S_PER_DAY - slack)
+        oldest_s, overdue = _ages(client, table.name, kept.event, held_sql, parts, cutoff_s)
     row = TableRetention(
         table=table.name,
         days=days,
@@ -282,7 +281,7 @@ def _judge(
         rows=table.rows,
         bytes=table.bytes,
         oldest_ns=None if oldest_s is None else oldest_s * NS_PER_S,
-        slack_days=slack / DAY_S,
+        slack_days=slack / S_PER_DAY,
         overdue_rows=overdue,
     )
     return replace(row, problems=problems_of(row, expected.in_force))
@@ -292,7 +291,7 @@ def _ages(
     client: Client,
     table: str,
     event: str,
-    held: str,
+    held_sql: str,
     parts: Sequence[Part] | None,
     cutoff_s: int,
 ) -> tuple[int | None, int]:
@@ -306,10 +305,10 @@ def _ages(
     oldest = [part.oldest_s for part in noted if part.oldest_s is not None]
     overdue = sum(part.rows for part in noted if (part.newest_s or 0) < cutoff_s)
     if read is None or read:
-        of = "true" if read is None else "_part IN {parts:Array(String)}"
-        asked = {"cutoff_s": cutoff_s, "parts": read or []}
-        text = _fill(_OLDEST, event=event, held=held, table=table, of=of)
-        ((first_s, older, count),) = client.query(text, parameters=asked).result_rows
+        condition = "true" if read is None else "_part IN {parts:Array(String)}"
+        parameters = {"cutoff_s": cutoff_s, "parts": read or []}
+        text = fill(_OLDEST, event=event, held=held_sql, table=table, of=condition)
+        ((first_s, older, count),) = client.query(text, parameters=parameters).result_rows
         oldest += [int(first_s)] if count else []
         overdue += int(older)
     return min(oldest, default=None), overdue
@@ -351,9 +350,3 @@ def _expected(
 
 def _tables(client: Client, cluster: str) -> list[KeptTable]:
     return read_tables(client, list(kept_tables()), cluster)
-
-
-def _fill(template: str, **parts: str) -> str:
-    for name, text in parts.items():
-        template = template.replace(f"${{{name}}}", text)
-    return template

@@ -10,16 +10,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Final
 
 from pydantic import Field
 
-from collector.core.clock import NS_PER_S
+from collector.core.clock import NS_PER_S, S_PER_DAY
 from collector.core.config import Section
 from collector.core.errors import ConfigError, InputError
+from collector.core.times import utc_iso
 
-DAY_S: Final = 86_400
 # 2100-01-01, in Unix seconds: later than any policy, earlier than DateTime ends (2106).
 HELD_UNTIL_S: Final = 4_102_444_800
 DAYS_MAX: Final = 3_650
@@ -47,7 +46,7 @@ _YEAR_DAYS: Final = 365
 _MADE_WITH_DAYS: Final = 30
 # A part of a day is dropped whole when its last row lapses, and by a merge that comes at the
 # engine's leisure: it looks every four hours.
-_MERGE_S: Final = DAY_S
+_MERGE_S: Final = S_PER_DAY
 
 
 class RetentionConfig(Section):
@@ -128,17 +127,17 @@ class RetentionConfig(Section):
 
     def check(self, made_with: Mapping[str, str], accepted_days: int) -> None:
         """Raise ConfigError where a table is not there, or spans would lapse as they are stored."""
-        known = sorted(made_with)
+        names = sorted(made_with)
         for table, days in self.tables.items():
-            if table not in known:
-                near = difflib.get_close_matches(table, known, n=1)
-                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            if table not in names:
+                near = difflib.get_close_matches(table, names, n=1)
+                hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
                 raise ConfigError(f"retention.tables.{table} is no table with a TTL; {hint}")
             if not 0 < days <= DAYS_MAX:
                 raise ConfigError(
                     f"retention.tables.{table} is {days}; expected 1 to {DAYS_MAX} days"
                 )
-        for table in known:
+        for table in names:
             days = self.days(table, made_with[table])
             if table.startswith("otel_") and days < accepted_days:
                 raise ConfigError(
@@ -196,7 +195,7 @@ def checked_hold(hold: Hold, existing: Iterable[Hold], tables: Sequence[str]) ->
 def _utc(ns: int) -> str:
     """Return an instant as UTC; one that no calendar has as the nanoseconds that were given."""
     try:
-        return f"{datetime.fromtimestamp(ns // NS_PER_S, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return utc_iso(ns)
     except (ValueError, OverflowError, OSError):
         return str(ns)
 
@@ -231,7 +230,7 @@ def slack_s(partition_key: str) -> int:
     """Return how long after its TTL a row may still be there: its part, then a merge."""
     spans = {"toYear(": 366, "Month": 31, "YYYYMM": 31, "Week": 7, "Monday": 7}
     days = next((days for name, days in spans.items() if name in partition_key), 1)
-    return days * DAY_S + _MERGE_S
+    return days * S_PER_DAY + _MERGE_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,18 +253,18 @@ class TableRetention:
 
 def problems_of(row: TableRetention, expected_ttl: str) -> list[str]:
     """Return what is wrong with a table, in words."""
-    found = []
+    problems = []
     if not row.ttl_as_configured:
-        found.append(
+        problems.append(
             f"TTL is {row.ttl or 'none'}, expected {expected_ttl}; run `millworth migrate`, or "
             "start the service with these settings"
         )
     if row.overdue_rows:
-        found.append(
+        problems.append(
             f"{row.overdue_rows} rows are older than {row.days} days and {row.slack_days:g} days "
             "of slack; look whether merges of this table fail (system.merges, disk space)"
         )
-    return found
+    return problems
 
 
 def totals(rows: Iterable[TableRetention]) -> Mapping[str, int]:

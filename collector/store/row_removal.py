@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from collector.core.sql import fill
 from collector.store.connect import Connections
 from collector.store.schema.cluster import render
 
@@ -25,7 +26,7 @@ def remove_rows(store: Connections, table: str, condition: str, parameters: dict
     """Remove the rows of a table that a condition names; reads do not see them from then on."""
     client = store.client()
     partitions, statement = (
-        render(text.replace("${table}", table).replace("${condition}", condition), cluster)
+        fill(render(text, cluster), table=table, condition=condition)
         for text, cluster in ((_PARTITIONS, ""), (_REMOVE, store.config.cluster))
     )
     for (partition,) in client.query(partitions, parameters=parameters).result_rows:

@@ -19,6 +19,7 @@ from clickhouse_connect.driver.client import Client
 
 from collector.core.clock import NS_PER_S, ClockWatch
 from collector.core.log import get_logger
+from collector.core.sql import fill
 from collector.store.client.unfinished import KEEP_LAPSED
 from collector.store.connect import Connections
 from collector.store.lapses import drop_lapsed, lapses_by_itself
@@ -77,16 +78,16 @@ def read_tables(client: Client, names: Sequence[str], cluster: str) -> list[Kept
     """Return those of the tables that are there; a cluster's rows are summed."""
     suffix = _suffix(cluster)
     rows = client.query(
-        _THERE.replace("${source}", _source("tables", cluster)),
+        fill(_THERE, source=_source("tables", cluster)),
         parameters={
             "database": client.database,
             "names": [f"{name}{suffix}" for name in names],
         },
     ).result_rows
-    found = []
+    kept_tables = []
     for name, text, partition_key, row_count, byte_count in rows:
         match = _TTL_IN_FORCE.search(str(text))
-        found.append(
+        kept_tables.append(
             KeptTable(
                 name=str(name).removesuffix(suffix),
                 ttl=match["ttl"] if match is not None else "",
@@ -96,7 +97,7 @@ def read_tables(client: Client, names: Sequence[str], cluster: str) -> list[Kept
                 is_changing=_MARKED in str(text),
             )
         )
-    return found
+    return kept_tables
 
 
 def begin_change(client: Client, table: str, ttl: str, cluster: str) -> None:
@@ -122,13 +123,13 @@ def finish_changes(client: Client, cluster: str = "") -> dict[str, Change]:
     """
     database, suffix = str(client.database), _suffix(cluster)
     changing = client.query(
-        _CHANGING.replace("${source}", _source("tables", cluster)),
+        fill(_CHANGING, source=_source("tables", cluster)),
         parameters={"database": database, "marked": _MARKED},
     ).result_rows
     if not changing:
         return {}
     rows = client.query(
-        _TO_DO.replace("${source}", _source("mutations", cluster)),
+        fill(_TO_DO, source=_source("mutations", cluster)),
         parameters={"database": database},
     ).result_rows
     to_do = {

@@ -102,7 +102,7 @@ def frame_parts(
         (_RECEIVED_TAG, received_ns.to_bytes(8, "little"), _ITEMS_TAG, items.to_bytes(4, "little"))
     )
     crc = zlib.crc32(tail, request_crc(request, digest) if crc is None else crc)
-    length = _varint(len(head) + len(request) + len(tail) + _CRC_BYTES)
+    length = varint(len(head) + len(request) + len(tail) + _CRC_BYTES)
     return length + head, request, tail + _CRC_TAG + crc.to_bytes(4, "little")
 
 
@@ -230,7 +230,8 @@ def _end_of_damage(segment: bytes, at: int) -> int | None:
     return min(ends, default=None)
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """Return an unsigned integer as a varint, whatever its size."""
     encoded = bytearray()
     while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)

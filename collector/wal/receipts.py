@@ -143,8 +143,8 @@ class Receipts:
         """Keep the digests of a segment that is sealed; the thread that writes the log calls."""
         if not digests:
             return
-        known = [digest for digest in digests if digest != NO_DIGEST]
-        block = _HEAD.pack(0, segment_created_ns(segment), len(known)) + b"".join(known)
+        to_save = [digest for digest in digests if digest != NO_DIGEST]
+        block = _HEAD.pack(0, segment_created_ns(segment), len(to_save)) + b"".join(to_save)
         block = zlib.crc32(block[_CRC_BYTES:]).to_bytes(_CRC_BYTES, "little") + block[_CRC_BYTES:]
         self._unsaved.append(block)
         try:
@@ -238,9 +238,9 @@ class Receipts:
 
 def logged() -> Future[None]:
     """Return the future of a request that is on disk, or that leaves nothing to be put there."""
-    done: Future[None] = Future()
-    done.set_result(None)
-    return done
+    future: Future[None] = Future()
+    future.set_result(None)
+    return future
 
 
 def _blocks(content: bytes) -> Iterator[tuple[int, int, list[bytes]]]:

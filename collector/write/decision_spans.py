@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collector.core.config import AttributesConfig, DecisionsConfig
 from collector.core.event_schema import names_of
-from collector.otlp.native.spans import Wanted
+from collector.otlp.native.spans import SpanSelection
 
 _ACTION = "decision.action"
 _OF_SKELETONS = ("latency.class", "decision.stage", "latency.blocking", "decision.id")
@@ -14,7 +14,7 @@ _ROOT_KINDS = (b"Server", b"Consumer")
 
 def wanted_spans(
     attributes: AttributesConfig, decisions: DecisionsConfig, *, has_roots: bool = False
-) -> Wanted:
+) -> SpanSelection:
     """Return every span that `decisions_mv` may take, and some more: the view has the last word.
 
     With `has_roots` it is asked about roots too, which nobody declared. Of a rule that names
@@ -31,9 +31,9 @@ def wanted_spans(
             rules.append((rule.service.encode(), rule.span_name.encode(), kind.encode()))
     if has_roots:
         rules += [(b"", b"", kind) for kind in _ROOT_KINDS]
-    own = (attributes.name(name).encode() for name in _OF_SKELETONS)
-    latency_class, stage, blocking, decision_id = own
-    return Wanted(
+    names = (attributes.name(name).encode() for name in _OF_SKELETONS)
+    latency_class, stage, blocking, decision_id = names
+    return SpanSelection(
         tuple(dict.fromkeys(key.encode() for key in keys)),
         tuple(rules),
         (latency_class, stage, blocking, decision_id),

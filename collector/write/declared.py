@@ -7,7 +7,7 @@ from clickhouse_connect.driver.client import Client
 from collector.core.clock import NS_PER_HOUR
 from collector.core.config import AttributesConfig, DecisionsConfig
 from collector.core.sql import sql
-from collector.otlp.native.spans import Wanted
+from collector.otlp.native.spans import SpanSelection
 from collector.write.decision_spans import wanted_spans
 
 _DECLARED = sql("declared_since", __file__)
@@ -27,7 +27,7 @@ class WantedSpans:
         self._is_settled = not decisions.is_auto
         self._after_ns = 0  # what arrived before was looked at
 
-    def now(self, client: Client) -> Wanted:
+    def now(self, client: Client) -> SpanSelection:
         """Return them as of now; once a decision was declared the store is not asked again.
 
         Until then each look is at what arrived since the one before, and an hour before that:

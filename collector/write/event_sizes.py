@@ -90,9 +90,9 @@ class EventSizes:
                 _LOG.warning(
                     "decision_event_over_budget", service=service, bytes=largest, trace_id=example
                 )
-        known = self.found.setdefault(service, Oversize())
-        known.events += over
-        if largest > known.largest:
-            known.largest, known.example = largest, example
+        oversize = self.found.setdefault(service, Oversize())
+        oversize.events += over
+        if largest > oversize.largest:
+            oversize.largest, oversize.example = largest, example
         self._counters.events_over_budget.labels(service).inc(over)
-        self._counters.event_bytes_max.labels(service).set(known.largest)
+        self._counters.event_bytes_max.labels(service).set(oversize.largest)

@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError as ProtobufError
 from collector.core.errors import DecodeError
 from collector.otlp.check import Signal, normalise
 from collector.otlp.native.logs import LogBlock, make_log_block
-from collector.otlp.native.spans import SpanBlocks, Wanted, make_blocks
+from collector.otlp.native.spans import SpanBlocks, SpanSelection, make_blocks
 from collector.otlp.values import has_deep_values
 from collector.wal.frames import TRAILER_BYTES, Frame, encode_frame
 
@@ -74,7 +74,7 @@ def as_protobuf(signal: Signal, content: bytes, frames: Sequence[Frame]) -> byte
     return b"".join(parts)
 
 
-def read_spans(content: bytes, frames: Sequence[Frame], wanted: Wanted) -> ReadBlocks:
+def read_spans(content: bytes, frames: Sequence[Frame], wanted: SpanSelection) -> ReadBlocks:
     """Return frames of spans as blocks.
 
     Raises:
@@ -82,14 +82,14 @@ def read_spans(content: bytes, frames: Sequence[Frame], wanted: Wanted) -> ReadB
     """
 
     def make(content: bytes, places: Iterable[Place]) -> Made:
-        made = make_blocks(content, places, wanted)
-        if not isinstance(made, SpanBlocks):
-            return (), made
+        blocks = make_blocks(content, places, wanted)
+        if not isinstance(blocks, SpanBlocks):
+            return (), blocks
         inserts = (
-            Insert("otel_traces_trace_id_ts", made.traces, made.span_rows),
-            Insert("otel_decision_spans", made.decisions, made.decision_rows),
-            Insert("otel_span_skeletons", made.skeletons, made.span_rows),
-            Insert("otel_traces", made.spans, made.span_rows),
+            Insert("otel_traces_trace_id_ts", blocks.traces, blocks.span_rows),
+            Insert("otel_decision_spans", blocks.decisions, blocks.decision_rows),
+            Insert("otel_span_skeletons", blocks.skeletons, blocks.span_rows),
+            Insert("otel_traces", blocks.spans, blocks.span_rows),
         )
         return inserts, ()
 
@@ -104,10 +104,10 @@ def read_logs(content: bytes, frames: Sequence[Frame]) -> ReadBlocks:
     """
 
     def make(content: bytes, places: Iterable[Place]) -> Made:
-        made = make_log_block(content, places)
-        if not isinstance(made, LogBlock):
-            return (), made
-        return (Insert("otel_logs", made.rows, made.count),), ()
+        block = make_log_block(content, places)
+        if not isinstance(block, LogBlock):
+            return (), block
+        return (Insert("otel_logs", block.rows, block.count),), ()
 
     return _read(Signal.LOGS, content, frames, make)
 

@@ -192,11 +192,11 @@ class StoreWriter:
                 _LOG.error("segment_missing", segment=path.name)
                 continue
             held_bytes += len(content)
-            content, found, torn_bytes = self._protection.plain_segment(self._signal, content)
+            content, plain, torn_bytes = self._protection.plain_segment(self._signal, content)
             if torn_bytes:
                 _LOG.warning("log_tail_torn", segment=path.name, bytes=torn_bytes)
-            frames += [frame.moved(at) for frame in found] if at else found
-            end = found[-1].end if found else 0
+            frames += [frame.moved(at) for frame in plain] if at else plain
+            end = plain[-1].end if plain else 0
             parts.append(content[:end])
             at += end
         return b"".join(parts), frames, held_bytes

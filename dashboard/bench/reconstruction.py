@@ -25,7 +25,14 @@ from collector.bench.harness import Progress
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from dashboard.demo.own_service import add_span, own_service, put, rows, scope_of, send
 from dashboard.service.process import Service
-from packet.bench.incidents import GO, HOLD, REQUEST_BYTES, RESPONSE_BYTES, Done, incident_sizes
+from packet.bench.incidents import (
+    GO,
+    HOLD,
+    REQUEST_BYTES,
+    RESPONSE_BYTES,
+    FinishedRequest,
+    incident_sizes,
+)
 from packet.lab.network import Cable, cable
 
 INCIDENTS = 200
@@ -84,7 +91,7 @@ _SETTINGS: Final[dict[str, dict[str, object]]] = {
 class _Truth:
     """What the traffic says of one finished request."""
 
-    done: Done
+    done: FinishedRequest
     trace_id: str
 
 
@@ -121,7 +128,8 @@ def _traffic(
     newest, is_held, looked_ns = -1, False, service.clock.monotonic_ns()
     for line in client.stdout:
         batch = [
-            _Truth(Done(*fields), f"{drawn.getrandbits(128):032x}") for fields in json.loads(line)
+            _Truth(FinishedRequest(*fields), f"{drawn.getrandbits(128):032x}")
+            for fields in json.loads(line)
         ]
         truths += batch
         if batch:
@@ -281,7 +289,7 @@ class _Payload:
             found[port] = (ts_ns[places], np.r_[0, sent.cumsum()], np.r_[0, came.cumsum()])
         return cls(found)
 
-    def has_all(self, done: Done) -> bool:
+    def has_all(self, done: FinishedRequest) -> bool:
         """Return whether each byte of a request and of its response is among them."""
         if done.port not in self.of_port:
             return False

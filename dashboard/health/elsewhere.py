@@ -26,7 +26,7 @@ from collector.store.cursors import (
     RECORDER_ENDED,
     SAMPLE_CURSOR,
     read_cursors,
-    read_put_off,
+    read_deferred,
     write_cursors,
 )
 from collector.store.errors import explain
@@ -104,7 +104,7 @@ class Elsewhere:
         try:
             client = self._store.reader()
             cursors = read_cursors(client)
-            put_off = read_put_off(client, cursors)
+            put_off = read_deferred(client, cursors)
         except ClickHouseError as error:
             raise explain(error, self._store.config.place) from error
         self._cursors = cursors

@@ -58,7 +58,7 @@ class ServiceHealth:
         if "collect" in roles:
             yield from self._collector()
         if "attribute" in roles:
-            yield from put_off_items(service.attribution.put_off_ns)
+            yield from put_off_items(service.attribution.deferred_ns)
             yield from self._sizes()
             yield from sender_items(service.senders, service.settings.attribution.skew_max_s)
             yield from self._outcomes()
@@ -116,7 +116,7 @@ class ServiceHealth:
         """
         if "attribute" not in self._service.roles:
             return ""
-        return "; ".join(self._service.outcome_mode.found)
+        return "; ".join(self._service.outcome_mode.contradictions)
 
     def _outcomes(self) -> Iterator[HealthItem]:
         if said := self.contradiction():

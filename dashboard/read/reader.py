@@ -17,7 +17,7 @@ from collector.core.errors import InputError, StoreUnavailableError
 from collector.core.event_schema import DIMENSIONS
 from collector.core.sql import sql
 from collector.store.connect import Connections
-from collector.store.cursors import attributed_ns, read_put_off
+from collector.store.cursors import attributed_ns, read_deferred
 from collector.store.memory import answer_spans_max, memory_bytes
 from dashboard.read.adhoc.sql import engine_error
 from dashboard.read.alerts.rows import AlertRow
@@ -306,7 +306,7 @@ class Reader:
         if until_ns and not self._rows("sealed_next", {"after_ns": until_ns})[0]["next_ns"]:
             until_ns = now_ns
         try:
-            put_off = tuple(read_put_off(self._store.reader(), cursors))
+            put_off = tuple(read_deferred(self._store.reader(), cursors))
         except ClickHouseError as error:
             raise StoreUnavailableError(engine_error(error)) from error
         [newest] = self._rows("newest_decision", {"now_ns": now_ns})

@@ -126,7 +126,7 @@ def _attribution(service: Parts) -> Run:
     s = service.settings
     job = service.attribution = AttributionJob(s.attribution, s.attributes, service.store)
     # When it is asked for: a run may take long, and the other lane works some of it off.
-    service.counters.put_off.set_function(lambda: job.put_off_ns / NS_PER_S)
+    service.counters.deferred.set_function(lambda: job.deferred_ns / NS_PER_S)
 
     def run(now_ns: int) -> AttributionReport:
         rising_ns = service.rising_ns()
@@ -135,8 +135,8 @@ def _attribution(service: Parts) -> Run:
             rising_ns,
             service.stored_ns(),
             service.newest_ns(),
-            ahead_ns=max(rising_ns - now_ns, 0),
-            may_put_off=True,
+            clock_ahead_ns=max(rising_ns - now_ns, 0),
+            may_defer=True,
         )
 
     return run
@@ -210,6 +210,7 @@ def _provenance(service: Parts) -> Run | None:
         service.counters,
         s.attributes,
         service.collector.stored_ns if Role.COLLECT in service.roles else None,
+        service.clock,
     )
     return lambda _: job.run_once(service.rising_ns())
 

@@ -256,7 +256,7 @@ class Service(Parts):
                 *(c.wal_bytes, c.native_spans, c.calibration_decisions),
                 *(c.calibration_right_ratio, c.calibration_error_ratio),
             ),
-            Role.ATTRIBUTE: (c.put_off,),
+            Role.ATTRIBUTE: (c.deferred,),
             Role.CAPTURE: (
                 *(c.packets_recorded, c.packets_dropped, c.contexts_found, c.requests_unsearched),
                 *(c.wire_queue_bytes, c.packet_budget_left, c.packets_kept_ratio),

@@ -58,9 +58,9 @@ def run_capture(runs: int, progress: Progress, seconds: float = _SECONDS) -> dic
         for number in range(runs):
             names = list(modes)
             shuffled.shuffle(names)
-            done = {name: _round(wire, port, modes[name], seconds) for name in names}
-            runs_done.append(done)
-            progress(f"run {number + 1}: {_text(done)}")
+            rounds = {name: _round(wire, port, modes[name], seconds) for name in names}
+            runs_done.append(rounds)
+            progress(f"run {number + 1}: {_text(rounds)}")
     return _figures(runs_done)
 
 
@@ -83,9 +83,9 @@ def _figures(runs: Sequence[Mapping[str, _Round]]) -> dict[str, float]:
         "search_cpu_share": median(
             run["everything"].cpu_share - run["analysis"].cpu_share for run in runs
         ),
-        "lost": sum(one.lost for one in both),
-        "unfound": sum(one.unfound for one in both),
-        "packets_per_s": median(one.packets_per_s for one in both),
+        "lost": sum(round_.lost for round_ in both),
+        "unfound": sum(round_.unfound for round_ in both),
+        "packets_per_s": median(round_.packets_per_s for round_ in both),
     }
 
 
@@ -142,9 +142,9 @@ def _cpu_ns(pid: int) -> int:
     return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])
 
 
-def _text(done: Mapping[str, _Round]) -> str:
+def _text(rounds: Mapping[str, _Round]) -> str:
     return "; ".join(
-        f"{name} p50 {one.p50_us:.1f} us, p99 {one.p99_us:.1f} us, {one.packets_per_s:,.0f} "
-        f"packets/s, CPU {one.cpu_share:.2%}, lost {one.lost}"
-        for name, one in sorted(done.items())
+        f"{name} p50 {round_.p50_us:.1f} us, p99 {round_.p99_us:.1f} us, "
+        f"{round_.packets_per_s:,.0f} packets/s, CPU {round_.cpu_share:.2%}, lost {round_.lost}"
+        for name, round_ in sorted(rounds.items())
     )

@@ -50,7 +50,7 @@ class Outcome:
     whole: int  # requests, as kept
 
 
-def run_sorts(runs: int, progress: Progress, each: int = EACH) -> dict[str, float]:
+def run_sorts(runs: int, progress: Progress, count: int = EACH) -> dict[str, float]:
     """Return by sort the mean of what was printed, the share that is whole, and what is worst.
 
     `runs` changes nothing: the incidents are the sample.
@@ -59,32 +59,36 @@ def run_sorts(runs: int, progress: Progress, each: int = EACH) -> dict[str, floa
     outside, worst, overstated = 0, 0.0, 0
     with own_directory() as scratch:
         for name, sort in SORTS.items():
-            found = list(outcomes(f"chdb://{scratch}/store", name, sort, each))
-            printed = sum(one.printed for one in found) / each
-            share = sum(one.is_whole for one in found) / each
-            low, high = wilson(share * each, each)
+            outcome_list = list(outcomes(f"chdb://{scratch}/store", name, sort, count))
+            printed = sum(outcome.printed for outcome in outcome_list) / count
+            share = sum(outcome.is_whole for outcome in outcome_list) / count
+            low, high = wilson(share * count, count)
             outside += not low <= printed <= high
             worst = max(worst, printed - share)
-            overstated = max(overstated, *(one.rebuilt - one.whole for one in found))
+            overstated = max(
+                overstated, *(outcome.rebuilt - outcome.whole for outcome in outcome_list)
+            )
             figures[f"{name}_printed"] = printed
             figures[f"{name}_whole"] = share
-            figures[f"{name}_rows"] = sum(one.has_row for one in found) / each
-            figures[f"{name}_requests_printed"] = sum(one.rebuilt for one in found)
-            figures[f"{name}_requests_whole"] = sum(one.whole for one in found)
-            figures[f"{name}_requests_overstated"] = max(one.rebuilt - one.whole for one in found)
+            figures[f"{name}_rows"] = sum(outcome.has_row for outcome in outcome_list) / count
+            figures[f"{name}_requests_printed"] = sum(outcome.rebuilt for outcome in outcome_list)
+            figures[f"{name}_requests_whole"] = sum(outcome.whole for outcome in outcome_list)
+            figures[f"{name}_requests_overstated"] = max(
+                outcome.rebuilt - outcome.whole for outcome in outcome_list
+            )
             progress(f"{name}: printed {printed:.3f}, whole {share:.3f} ({low:.2f} to {high:.2f})")
-    figures["sorts_incidents"] = each * len(SORTS)
+    figures["sorts_incidents"] = count * len(SORTS)
     figures["sorts_outside_interval"] = outside
     figures["sorts_worst_overstated"] = worst
     figures["sorts_requests_overstated"] = overstated
     return figures
 
 
-def outcomes(url: str, name: str, sort: Sort, each: int) -> Iterator[Outcome]:
+def outcomes(url: str, name: str, sort: Sort, count: int) -> Iterator[Outcome]:
     """Yield what becomes of incidents of one sort, through a store of their own."""
     with own_database(url, f"bench_{name}") as store:
         # What the store keeps expires by the machine's own clock.
-        begin_ns = SystemClock().now_ns() - (each + 1) * _APART_NS
+        begin_ns = SystemClock().now_ns() - (count + 1) * _APART_NS
         recorder = SimulatedRecorder(sort, begin_ns - NS_PER_HOUR)
         config = PacketConfig(
             sample_ratio=0.0,
@@ -95,7 +99,7 @@ def outcomes(url: str, name: str, sort: Sort, each: int) -> Iterator[Outcome]:
         )
         job = PacketJob(config, AttributesConfig(), store, recorder, revive=recorder.revive)
         job.run_once(begin_ns - _APART_NS // 2)
-        for number in range(each):
+        for number in range(count):
             happened = incident(sort, SEED + number, begin_ns + number * _APART_NS)
             yield _outcome(store, job, recorder, sort, happened, f"{name}-{number}")
 

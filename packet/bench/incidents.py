@@ -38,7 +38,7 @@ _REPORT_NS = NS_PER_S // 4
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class FinishedRequest:
     """One finished request."""
 
     incident: int  # -1 for none
@@ -179,9 +179,9 @@ class Client:
         self._report()
 
     def _obey(self) -> None:
-        said = os.read(sys.stdin.fileno(), 4096)
-        if said:
-            self._is_held = said.endswith(HOLD)
+        command = os.read(sys.stdin.fileno(), 4096)
+        if command:
+            self._is_held = command.endswith(HOLD)
         else:
             self._is_held = False
             self._poll.unregister(sys.stdin)
@@ -193,17 +193,17 @@ class Client:
         self._sockets[descriptor].sendall(body)
 
     def _hear(self, descriptor: int) -> None:
-        asked = self._asked[descriptor]
-        asked[2] -= len(self._sockets[descriptor].recv(asked[2]))
-        if not asked[2]:
+        pending = self._asked[descriptor]
+        pending[2] -= len(self._sockets[descriptor].recv(pending[2]))
+        if not pending[2]:
             del self._asked[descriptor]
             self._idle.append(descriptor)
             port = int(self._sockets[descriptor].getsockname()[1])
-            self._done.append([asked[0], port, asked[1], self._clock.now_ns()])
+            self._done.append([pending[0], port, pending[1], self._clock.now_ns()])
 
     def _report(self) -> None:
-        done, self._done = self._done, []
-        sys.stdout.write(json.dumps(done) + "\n")
+        finished, self._done = self._done, []
+        sys.stdout.write(json.dumps(finished) + "\n")
         sys.stdout.flush()
 
 

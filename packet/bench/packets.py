@@ -73,16 +73,16 @@ def run_packets(
                 "dpkt": len(more) / _seconds(lambda: dissect_with_dpkt(more)),
             }
             figures = {"packets_per_s": ours, "packets": float(count)}
-            for name, (own, theirs) in _COMMANDS.items():
-                rate = count / _child_seconds([*capture, str(path), *own])
+            for name, (our_command, theirs) in _COMMANDS.items():
+                rate = count / _child_seconds([*capture, str(path), *our_command])
                 tshark = count / _child_seconds(["tshark", "-n", "-r", str(path), *theirs])
                 figures |= {f"{name}_packets_per_s": rate, f"x_tshark_{name}": rate / tshark}
                 rivals.setdefault("tshark", tshark)  # with its lines, the first of the commands
             figures |= {f"x_{name}": ours / rate for name, rate in rivals.items()}
             figures |= {f"{name}_packets_per_s": rate for name, rate in rivals.items()}
             done.append(figures)
-            shown = ", ".join(f"{name} {value:,.1f}" for name, value in figures.items())
-            progress(f"run {number + 1}: {shown}")
+            text = ", ".join(f"{name} {value:,.1f}" for name, value in figures.items())
+            progress(f"run {number + 1}: {text}")
     return medians(done)
 
 

@@ -79,9 +79,9 @@ def _connection(rng: random.Random, ts_ns: int) -> list[_Packet]:
     client, server, ts_ns = client + 1, server + 1, ts_ns + rtt_ns + 50 * _US
     lossy = rng.randrange(_REQUESTS) if rng.random() < _LOSS_RATIO else -1
     for number in range(_REQUESTS):
-        asked = b"GET /offers/%d HTTP/1.1\r\nHost: shop.test\r\nAccept: */*\r\n\r\n" % number
-        packets.append(_Packet(ts_ns, True, ACK | _PSH, client, server, asked))
-        client += len(asked)
+        request = b"GET /offers/%d HTTP/1.1\r\nHost: shop.test\r\nAccept: */*\r\n\r\n" % number
+        packets.append(_Packet(ts_ns, True, ACK | _PSH, client, server, request))
+        client += len(request)
         count = 8 if number == lossy else rng.choice(_RESPONSE_SEGMENTS)
         answer = _response(client, server, count, ts_ns + rtt_ns, number == lossy)
         packets += answer
@@ -107,8 +107,8 @@ def _response(client: int, server: int, count: int, ts_ns: int, is_lossy: bool) 
         packets.append(_Packet(at_ns, False, ACK | _PSH, seq, client, payload))
         if is_lossy and number > 1:
             block = (server + 2 * _MSS, seq + _MSS)
-            asked = _Packet(at_ns + 5 * _US, True, ACK, client, server + _MSS, sack=block)
-            packets.append(asked)
+            request = _Packet(at_ns + 5 * _US, True, ACK, client, server + _MSS, sack=block)
+            packets.append(request)
         elif number % 2 or number == count - 1 or is_lossy:
             packets.append(_Packet(at_ns + 5 * _US, True, ACK, client, seq + _MSS))
     if is_lossy:

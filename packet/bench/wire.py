@@ -45,17 +45,17 @@ def run_wire(runs: int, progress: Progress, seconds: float = _SECONDS) -> dict[s
     """
     done = []
     for number in range(runs):
-        done.append(one := _run(replace(_PATH, seed=number + 1), seconds))
+        done.append(run := _run(replace(_PATH, seed=number + 1), seconds))
         progress(
-            f"run {number + 1}: {one['packets']} packets, error p50 {one['error_p50_us']:.1f} us, "
-            f"p99 {one['error_p99_us']:.1f} us; offset off by {one['offset_error_us']:.1f} of "
-            f"{one['offset_bound_us']:.0f} us, drift by {one['drift_error_ppm']:.1f} of "
-            f"{one['drift_bound_ppm']:.0f} ppm"
+            f"run {number + 1}: {run['packets']} packets, error p50 {run['error_p50_us']:.1f} us, "
+            f"p99 {run['error_p99_us']:.1f} us; offset off by {run['offset_error_us']:.1f} of "
+            f"{run['offset_bound_us']:.0f} us, drift by {run['drift_error_ppm']:.1f} of "
+            f"{run['drift_bound_ppm']:.0f} ppm"
         )
     outside = sum(
-        one["offset_error_us"] > one["offset_bound_us"]
-        or one["drift_error_ppm"] > one["drift_bound_ppm"]
-        for one in done
+        run["offset_error_us"] > run["offset_bound_us"]
+        or run["drift_error_ppm"] > run["drift_bound_ppm"]
+        for run in done
     )
     return {**medians(done), "outside_bound": outside}
 
@@ -68,35 +68,37 @@ def _run(impairment: Impairment, seconds: float) -> dict[str, float]:
         rows = forwarded(path.log())
     errors = np.concatenate(
         [
-            _errors(seen, held)
-            for seen, held in zip(two_ways(a, b), two_ways(*_as_captures(rows)), strict=True)
+            _errors(observed, captured)
+            for observed, captured in zip(
+                two_ways(a, b), two_ways(*_as_captures(rows)), strict=True
+            )
         ]
     )
     true_ns = b.ts_ns.astype(np.int64)
     shift = np.rint(OFFSET_NS + DRIFT * (true_ns - from_ns)).astype(np.int64)
-    found = estimate(*two_ways(a, replace(b, ts_ns=(true_ns + shift).astype(np.uint64))))
-    if found is None or found.drift_ppm is None or found.drift_bound_ppm is None:
+    estimated = estimate(*two_ways(a, replace(b, ts_ns=(true_ns + shift).astype(np.uint64))))
+    if estimated is None or estimated.drift_ppm is None or estimated.drift_bound_ppm is None:
         raise CaptureError("the lab carried too little to compare the clocks of its ends")
-    truth_ns = OFFSET_NS + DRIFT * (found.at_ns - from_ns)
+    truth_ns = OFFSET_NS + DRIFT * (estimated.at_ns - from_ns)
     return {
         "error_p50_us": float(np.percentile(errors, 50)) / 1e3,
         "error_p99_us": float(np.percentile(errors, 99)) / 1e3,
         "packets": len(errors),
-        "offset_error_us": abs(found.offset_ns - truth_ns) / 1e3,
-        "offset_bound_us": found.bound_ns / 1e3,
-        "drift_error_ppm": abs(found.drift_ppm - DRIFT * 1e6),
-        "drift_bound_ppm": found.drift_bound_ppm,
+        "offset_error_us": abs(estimated.offset_ns - truth_ns) / 1e3,
+        "offset_bound_us": estimated.bound_ns / 1e3,
+        "drift_error_ppm": abs(estimated.drift_ppm - DRIFT * 1e6),
+        "drift_bound_ppm": estimated.drift_bound_ppm,
     }
 
 
-def _errors(seen: Samples, held: Samples) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _errors(observed: Samples, captured: Samples) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return by how much the time between two captures differs from what the path took."""
     # The last packets of all may be on their way still when the second recorder is asked.
-    count = min(len(seen), len(held))
-    by_time_seen = np.argsort(seen.sent_ns, kind="stable")[:count]
-    by_time_held = np.argsort(held.sent_ns, kind="stable")[:count]
-    wire = (seen.seen_ns - seen.sent_ns)[by_time_seen]
-    truth = (held.seen_ns - held.sent_ns)[by_time_held]
+    count = min(len(observed), len(captured))
+    by_time_seen = np.argsort(observed.sent_ns, kind="stable")[:count]
+    by_time_held = np.argsort(captured.sent_ns, kind="stable")[:count]
+    wire = (observed.seen_ns - observed.sent_ns)[by_time_seen]
+    truth = (captured.seen_ns - captured.sent_ns)[by_time_held]
     return np.abs(wire - truth)
 
 

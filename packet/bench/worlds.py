@@ -172,22 +172,22 @@ class SimulatedRecorder:
         """Return what it has seen and holds."""
         self._check()
         begin, end = self._held()
-        seen = end - bisect_left(self._times, self._started_ns)
+        count = end - bisect_left(self._times, self._started_ns)
         drops = bisect_left(self._dropped_ns, self.now_ns)
         drops -= min(bisect_left(self._dropped_ns, self._started_ns), drops)
         since_ns = max(self._started_ns, self.now_ns - round(self._sort.window_s * NS_PER_S))
         if end - begin >= self._sort.held_packets:
             since_ns = max(since_ns, self._times[begin])
         oldest_ns = self._times[begin] if begin < end else None
-        return RecorderStats(max(seen, 0), drops, end - begin, 0, oldest_ns, since_ns, 0)
+        return RecorderStats(max(count, 0), drops, end - begin, 0, oldest_ns, since_ns, 0)
 
     def pull(self, selection: Selection) -> Frames:
         """Return the selected frames."""
         self._check()
         begin, end = self._held()
-        held = self._frames.between(begin, end)
-        decoded = decode(held)
-        return held.take(decoded.rows[selection.of(decoded.columns)])
+        frames = self._frames.between(begin, end)
+        decoded = decode(frames)
+        return frames.take(decoded.rows[selection.of(decoded.columns)])
 
     def contexts(
         self, selection: Selection, trace_ids: Collection[str] | None = None

@@ -79,8 +79,8 @@ class ContextMemory:
 
     def select(self, selection: Selection, trace_ids: Collection[str] | None) -> ContextRows:
         """Return the contexts of the selected packets, of the given traces, None for any."""
-        found = [chosen(rows, selection, trace_ids) for rows in self._held]
-        return np.concatenate(found) if found else no_contexts()
+        selected = [chosen(rows, selection, trace_ids) for rows in self._held]
+        return np.concatenate(selected) if selected else no_contexts()
 
     def count_unsearched(self) -> int:
         """Return how many requests were not searched, since the start."""

@@ -46,7 +46,7 @@ _STATISTICS_BLOCK, _INTERFACE_DROPS = 5, 5
 _ROOT = Path(__file__).parents[2]
 
 
-class _Held(NamedTuple):
+class _FileExtent(NamedTuple):
     """What one file holds."""
 
     packets: int
@@ -63,7 +63,7 @@ class DumpcapRecorder:
         self._config = config
         self._clock = clock
         self._lock = threading.Lock()
-        self._complete: dict[Path, _Held] = {}  # of files that are complete, each read once
+        self._complete: dict[Path, _FileExtent] = {}  # of files that are complete, each read once
         self._last_words = ""
         self._listener = threading.Thread(target=self._listen, name="dumpcap", daemon=True)
         self._listener.start()
@@ -102,10 +102,10 @@ class DumpcapRecorder:
         deadline_ns = recorder._clock.monotonic_ns() + round(_START_SECONDS_MAX * NS_PER_S)
         while not recorder._files():
             if process.poll() is not None or recorder._clock.monotonic_ns() > deadline_ns:
-                said = recorder._said()
+                message = recorder._said()
                 recorder.stop()
                 raise CaptureError(
-                    f"packet.engine dumpcap: it did not start on {config.interface}: {said}; "
+                    f"packet.engine dumpcap: it did not start on {config.interface}: {message}; "
                     'set packet.engine to "ring"'
                 )
             _pause()
@@ -144,11 +144,11 @@ class DumpcapRecorder:
             return no_contexts()
         self._wait_for(selection.to_ns)
         with self._lock:
-            found = [
+            contexts = [
                 chosen(find_contexts(frames), selection, trace_ids)
                 for frames in self._frames(selection.from_ns)
             ]
-        return np.concatenate([*found, no_contexts()])
+        return np.concatenate([*contexts, no_contexts()])
 
     def stats(self) -> RecorderStats:
         """Return what it has seen and holds; drops are known when a file is complete."""
@@ -157,16 +157,16 @@ class DumpcapRecorder:
             self._forget()
             files = self._files()
             self._complete = {path: self._completed(path) for path in files[:-1]}
-            newest = _held(files[-1]) if files else _Held(0, None)
-            held = [*self._complete.values(), newest]
-            oldest_ns = next((each.oldest_ns for each in held if each.packets), None)
+            newest = _held(files[-1]) if files else _FileExtent(0, None)
+            files_held = [*self._complete.values(), newest]
+            oldest_ns = next((each.oldest_ns for each in files_held if each.packets), None)
             # Files are numbered from 1: where that one is gone, what it held is, too.
             is_whole = bool(files) and files[0].name.startswith("ring_00001_")
         return RecorderStats(
             packets=self._seen + newest.packets,
             kernel_drops=self._drops,
-            held_packets=sum(each.packets for each in held),
-            held_bytes=sum(found.st_size for path in files if (found := _stat(path))),
+            held_packets=sum(each.packets for each in files_held),
+            held_bytes=sum(status.st_size for path in files if (status := _stat(path))),
             oldest_ns=oldest_ns,
             since_ns=self._since_ns if is_whole else oldest_ns or self._clock.now_ns(),
             refused=0,
@@ -233,26 +233,26 @@ class DumpcapRecorder:
 
     def _frames(self, from_ns: int) -> Iterator[Frames]:
         for path in self._files():
-            found = _stat(path)
-            if found is not None and found.st_mtime_ns >= from_ns - _STAMP_SLACK_NS:
+            status = _stat(path)
+            if status is not None and status.st_mtime_ns >= from_ns - _STAMP_SLACK_NS:
                 yield _read(path)
 
-    def _completed(self, path: Path) -> _Held:
+    def _completed(self, path: Path) -> _FileExtent:
         """Return what a file holds that dumpcap writes no more; the first time it is counted."""
-        known = self._complete.get(path)
-        if known is not None:
-            return known
-        found = _held(path)
-        self._seen += found.packets
+        extent_before = self._complete.get(path)
+        if extent_before is not None:
+            return extent_before
+        extent = _held(path)
+        self._seen += extent.packets
         self._drops = max(self._drops, _interface_drops(path))
-        return found
+        return extent
 
     def _forget(self) -> None:
         """Delete files that hold nothing young enough; the newest is dumpcap's."""
         before_ns = self._clock.now_ns() - round(self._config.window_s * NS_PER_S)
         for path in self._files()[:-1]:
-            found = _stat(path)
-            if found is not None and found.st_mtime_ns < before_ns:
+            status = _stat(path)
+            if status is not None and status.st_mtime_ns < before_ns:
                 path.unlink(missing_ok=True)
 
 
@@ -296,9 +296,9 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def _held(path: Path) -> _Held:
+def _held(path: Path) -> _FileExtent:
     frames = _read(path)
-    return _Held(len(frames), int(frames.ts_ns.min()) if len(frames) else None)
+    return _FileExtent(len(frames), int(frames.ts_ns.min()) if len(frames) else None)
 
 
 def _read(path: Path) -> Frames:
@@ -335,12 +335,12 @@ def _interface_drops(path: Path) -> int:
 def _file_system(directory: Path) -> str:
     """Return the kind of file system that a directory is on, or will be."""
     place = directory
-    found = ("", "")
+    entry = ("", "")
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         mount, kind = line.split(" - ")[0].split()[4], line.split(" - ")[1].split()[0]
-        if place.is_relative_to(mount) and len(mount) >= len(found[0]):
-            found = mount, kind
-    return found[1]
+        if place.is_relative_to(mount) and len(mount) >= len(entry[0]):
+            entry = mount, kind
+    return entry[1]
 
 
 def _nobody() -> tuple[int, int]:

@@ -162,9 +162,9 @@ def raw_socket(interface: str) -> socket.socket:
     try:
         socket.if_nametoindex(interface)
     except OSError as error:
-        known = ", ".join(name for _, name in socket.if_nameindex())
+        names = ", ".join(name for _, name in socket.if_nameindex())
         raise CaptureError(
-            f"packet.interface: there is no {interface!r}; expected one of {known}"
+            f"packet.interface: there is no {interface!r}; expected one of {names}"
         ) from error
     try:
         opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)

@@ -199,8 +199,8 @@ class _Service:
 
     def _serve(self, request: dict[str, Any]) -> None:
         if "seconds" in request:
-            found = self._watch.seconds(request["seconds"]["after_ns"])
-            self._reply({"seconds": [asdict(second) for second in found]})
+            seconds = self._watch.seconds(request["seconds"]["after_ns"])
+            self._reply({"seconds": [asdict(second) for second in seconds]})
         elif "contexts" in request:
             wanted = request["contexts"]
             rows = self._select(_selection(wanted["selection"]), wanted["trace_ids"])

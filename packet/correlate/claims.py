@@ -90,7 +90,7 @@ def last_packet_ns(span: SpanEndpoints, first_ns: int | None = None) -> int:
     return margin_ns + (span.end_ns if first_ns is None else first_ns + span.end_ns - span.start_ns)
 
 
-def leave_to_others(found: Sequence[list[Claim]], traffic: Traffic) -> None:
+def leave_to_others(claims_by_span: Sequence[list[Claim]], traffic: Traffic) -> None:
     """Leave the last exchange of a caller to whom it fits whole.
 
     A connection goes back to its pool while the caller's span still runs, and the next caller's
@@ -99,12 +99,12 @@ def leave_to_others(found: Sequence[list[Claim]], traffic: Traffic) -> None:
     """
     whole = Counter(
         exchange
-        for claims in found
+        for claims in claims_by_span
         for claim in claims
         for exchange in claimed_by(claim)
         if _is_answered(claim, exchange[2], traffic)
     )
-    for claims in found:
+    for claims in claims_by_span:
         for place, claim in enumerate(claims):
             last = claim.end - 1
             if claim.is_said or claim.span.is_server or last == claim.begin:
@@ -118,17 +118,17 @@ def leave_to_others(found: Sequence[list[Claim]], traffic: Traffic) -> None:
                 claims[place] = replace(claim, confidence=sure)
 
 
-def go_on(found: Sequence[list[Claim]], traffic: Traffic) -> None:
+def go_on(claims_by_span: Sequence[list[Claim]], traffic: Traffic) -> None:
     """Give those whose request said so what follows on its connection while they run.
 
     What goes on behind an interim answer, and each part of a stream, looks like a request and its
     response. Where another one is on its way as well, whose they are is not known.
     """
-    taken = {each for claims in found for claim in claims for each in claimed_by(claim)}
+    taken = {each for claims in claims_by_span for claim in claims for each in claimed_by(claim)}
     # How many are on their way at an instant: those that began by then, less those that ended.
     begins, ends = (defaultdict[tuple[int, bool], list[int]](list) for _ in range(2))
-    said = [claim for claims in found for claim in claims if claim.is_said]
-    for claim in said:
+    stated = [claim for claims in claims_by_span for claim in claims if claim.is_said]
+    for claim in stated:
         begin_ns = _begin_ns(claim, traffic)
         side = claim.flow_hash, claim.span.is_server
         begins[side].append(begin_ns)
@@ -150,7 +150,7 @@ def go_on(found: Sequence[list[Claim]], traffic: Traffic) -> None:
             and _is_answered(claim, index, traffic)
         )
 
-    for claims in found:
+    for claims in claims_by_span:
         for place, claim in enumerate(claims):
             follows = traffic.exchanges(claim.flow_hash, claim.client_port).follows
             end = claim.end
@@ -159,31 +159,33 @@ def go_on(found: Sequence[list[Claim]], traffic: Traffic) -> None:
             claims[place] = replace(claim, end=end) if end > claim.end else claim
 
 
-def mix_streams(found: Sequence[list[Claim]], traffic: Traffic) -> None:
+def mix_streams(claims_by_span: Sequence[list[Claim]], traffic: Traffic) -> None:
     """Lessen how sure those are whose request came while another stream may still be answered.
 
     Which stream of HTTP/2 bytes are of is not known: what was left of the answer to one looks like
     the answer to the next. It cannot be where the span of the one was over before that came.
     """
     streams: dict[tuple[int, bool], list[tuple[int, int, list[Claim], int]]] = defaultdict(list)
-    for claims in found:
+    for claims in claims_by_span:
         for place, claim in enumerate(claims):
             if claim.method == HPACK:
                 side, begin_ns = (claim.flow_hash, claim.span.is_server), _begin_ns(claim, traffic)
                 streams[side].append((begin_ns, len(streams[side]), claims, place))
     for rows in streams.values():
         rows.sort(key=lambda row: row[:2])
-        own = [claims[place] for _, _, claims, place in rows]
+        stream_claims = [claims[place] for _, _, claims, place in rows]
         begins = np.array([row[0] for row in rows], np.int64)
-        ends = np.array([_end_ns(*each) for each in zip(own, begins.tolist(), strict=True)])
-        answers = np.maximum([_answered_ns(each, traffic) for each in own], begins)
+        ends = np.array(
+            [_end_ns(*each) for each in zip(stream_claims, begins.tolist(), strict=True)]
+        )
+        answers = np.maximum([_answered_ns(each, traffic) for each in stream_claims], begins)
         # The latest end of those before, and the first answer of those behind.
         before = np.maximum.accumulate(np.concatenate(([0], ends[:-1])))
         behind = np.minimum.accumulate(np.append(answers[1:], _NEVER_NS)[::-1])[::-1]
         for row in np.flatnonzero((before >= answers) | (behind <= ends)).tolist():
             _, _, claims, place = rows[row]
-            sure = min(own[row].confidence, AMBIGUOUS_CONFIDENCE)
-            claims[place] = replace(own[row], confidence=sure)
+            sure = min(stream_claims[row].confidence, AMBIGUOUS_CONFIDENCE)
+            claims[place] = replace(stream_claims[row], confidence=sure)
 
 
 def _begin_ns(claim: Claim, traffic: Traffic) -> int:

@@ -125,7 +125,7 @@ def estimate(forward: Samples, reverse: Samples) -> ClockOffset | None:
     width = (last_ns - first_ns + 1) / count
     high = _tightest(high_t, at_most, width, 1)
     low = _tightest(low_t, at_least, width, -1)
-    begin = _last_step(high, low, count, width)
+    begin = _last_step(high, low, count)
     since = begin * width
     high, low = _since(high, begin), _since(low, begin)
     if not len(high.t) or not len(low.t):
@@ -138,7 +138,7 @@ def estimate(forward: Samples, reverse: Samples) -> ClockOffset | None:
     middle = _median(at_most, high_t, drift, mid, since) + _median(
         at_least, low_t, drift, mid, since
     )
-    known = most - least < 2 * DRIFT_MAX
+    is_known = most - least < 2 * DRIFT_MAX
     offset_ns, bound_ns = base_ns + round((upper + lower) / 2), round(abs(upper - lower) / 2)
     return ClockOffset(
         from_ns=first_ns,
@@ -148,8 +148,8 @@ def estimate(forward: Samples, reverse: Samples) -> ClockOffset | None:
         bound_ns=bound_ns,
         median_offset_ns=base_ns + round(middle / 2),
         rtt_min_ns=max(round(upper - lower), 0),
-        drift_ppm=drift * _PPB if known else None,
-        drift_bound_ppm=max(most - drift, drift - least) * _PPB if known else None,
+        drift_ppm=drift * _PPB if is_known else None,
+        drift_bound_ppm=max(most - drift, drift - least) * _PPB if is_known else None,
         state=_state(begin, least, most, offset_ns, bound_ns),
         stepped_ns=first_ns + round(since) if begin else None,
         forward=len(forward),
@@ -171,19 +171,19 @@ def two_ways(a: PacketColumns, b: PacketColumns) -> tuple[Samples, Samples]:
     stamp_a = a.ts_ns[rows_a].astype(np.int64)
     stamp_b = b.ts_ns[rows_b].astype(np.int64)
     from_a = np.zeros(len(rows_a), np.bool_)
-    known = np.zeros(len(rows_a), np.bool_)
+    is_known = np.zeros(len(rows_a), np.bool_)
     flow, port = a.flow_hash[rows_a], a.src_port[rows_a]
     lag = stamp_b - stamp_a
-    for one in np.unique(flow):
-        of_flow = flow == one
+    for flow_hash in np.unique(flow):
+        of_flow = flow == flow_hash
         ports = np.unique(port[of_flow])
         if len(ports) != 2:  # one way only, or both ends on one port: not to be told
             continue
         ways = [of_flow & (port == end) for end in ports]
         later = ways[int(np.median(lag[ways[1]]) > np.median(lag[ways[0]]))]
-        known |= of_flow
+        is_known |= of_flow
         from_a |= later
-    back = known & ~from_a
+    back = is_known & ~from_a
     return Samples(stamp_a[from_a], stamp_b[from_a]), Samples(stamp_b[back], stamp_a[back])
 
 
@@ -218,7 +218,7 @@ def _since(edges: _Edges, begin: int) -> _Edges:
     return _Edges(edges.t[later], edges.ns[later], edges.window[later])
 
 
-def _last_step(high: _Edges, low: _Edges, windows: int, width: float) -> int:
+def _last_step(high: _Edges, low: _Edges, windows: int) -> int:
     """Return the window behind the last step: no slew explains what lies before it."""
     begin = 0
     for window in range(windows):

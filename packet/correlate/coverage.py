@@ -47,15 +47,15 @@ class Coverage:
             links: of spans to what the recorder had.
             tears: by connection, when bytes of it are missing.
         """
-        found: dict[Key, list[Window]] = defaultdict(list)
+        windows: dict[Key, list[Window]] = defaultdict(list)
         for row in links:
             if row.wire_ns is None:
                 continue
             key = row.trace_id, row.span_id
-            found[key].append((row.from_ns, row.to_ns))
+            windows[key].append((row.from_ns, row.to_ns))
             if any(row.from_ns <= at <= row.to_ns for at in tears.get(row.flow_hash, ())):
                 self._torn.add(key)
-        self._exchanges |= found
+        self._exchanges |= windows
 
     def is_whole(self, key: Key) -> bool:
         """Return whether a span has exchanges, none torn, and all of them in what was there."""
@@ -106,13 +106,13 @@ def moved(spans: Sequence[SpanEndpoints], links: Iterable[SpanFlow]) -> list[Spa
     A clock that is off by more than the margin of a window has its packets elsewhere.
     """
     by_key = {(span.trace_id, span.span_id): span for span in spans}
-    found = []
+    span_endpoints = []
     for row in links:
         span = by_key[row.trace_id, row.span_id]
         begin_ns, end_ns = window_of(span)
         if row.from_ns < begin_ns or row.to_ns > end_ns:
-            found.append(replace(span, start_ns=row.from_ns, end_ns=row.to_ns))
-    return found
+            span_endpoints.append(replace(span, start_ns=row.from_ns, end_ns=row.to_ns))
+    return span_endpoints
 
 
 def tears_of(packets: PacketColumns, client_ports: AbstractSet[int]) -> dict[int, list[int]]:
@@ -122,7 +122,7 @@ def tears_of(packets: PacketColumns, client_ports: AbstractSet[int]) -> dict[int
     answered by that where it is of a request, and of the answer before it where it is of one. Else
     it is of the next segment's exchange.
     """
-    found: dict[int, list[int]] = defaultdict(list)
+    tears: dict[int, list[int]] = defaultdict(list)
     for here, back in _sides(packets):
         first = here.tcp_seq[0]
         begins = _since(here.tcp_seq, first)
@@ -130,15 +130,15 @@ def tears_of(packets: PacketColumns, client_ports: AbstractSet[int]) -> dict[int
         ends = np.maximum.accumulate((begins + here.payload_bytes)[order])
         for at in np.flatnonzero(begins[order][1:] > ends[:-1]).tolist():
             before_ns, after_ns = (int(here.ts_ns[order[place]]) for place in (at, at + 1))
-            said = _since(back.tcp_ack, first)
-            told = (back.ts_ns > before_ns) & (back.ts_ns < after_ns) & (said > ends[at])
-            times = found[int(here.flow_hash[0])]
-            if told.any():
+            acked = _since(back.tcp_ack, first)
+            is_torn = (back.ts_ns > before_ns) & (back.ts_ns < after_ns) & (acked > ends[at])
+            times = tears[int(here.flow_hash[0])]
+            if is_torn.any():
                 is_request = int(here.src_port[0]) in client_ports
-                times.append(int(back.ts_ns[told].min()) if is_request else before_ns)
-            if not told.any() or said[told].max() < begins[order[at + 1]]:
+                times.append(int(back.ts_ns[is_torn].min()) if is_request else before_ns)
+            if not is_torn.any() or acked[is_torn].max() < begins[order[at + 1]]:
                 times.append(after_ns)  # all of it, or what was not acknowledged
-    return found
+    return tears
 
 
 def edges_of(packets: PacketColumns) -> list[int]:

@@ -52,15 +52,15 @@ def links_elsewhere(
     begins: dict[tuple[int, int], list[int]] = defaultdict(list)
     for row, key in enumerate(zip(there.tcp_seq.tolist(), there.tcp_ack.tolist(), strict=True)):
         begins[key].append(row)
-    found = []
+    span_flows = []
     for link in links:
-        own = rows_here.get(link.flow_hash)
-        if own is None or link.flow_hash in rows_there:
+        rows = rows_here.get(link.flow_hash)
+        if rows is None or link.flow_hash in rows_there:
             continue
-        inside = own[(here.ts_ns[own] >= link.from_ns) & (here.ts_ns[own] <= link.to_ns)]
+        inside = rows[(here.ts_ns[rows] >= link.from_ns) & (here.ts_ns[rows] <= link.to_ns)]
         if len(inside):
-            found += _elsewhere(link, here.take(inside), there, rows_there, begins)
-    return found
+            span_flows += _elsewhere(link, here.take(inside), there, rows_there, begins)
+    return span_flows
 
 
 def _by_flow(packets: PacketColumns) -> dict[int, I64]:
@@ -74,15 +74,15 @@ def _elsewhere(
     rows_there: dict[int, I64],
     begins: dict[tuple[int, int], list[int]],
 ) -> list[SpanFlow]:
-    asked = exchange.src_port == exchange.src_port[0]
-    request, response = _message(exchange.take(asked)), _message(exchange.take(~asked))
+    is_request = exchange.src_port == exchange.src_port[0]
+    request, response = _message(exchange.take(is_request)), _message(exchange.take(~is_request))
     assert request is not None
     joined = []
     for row in begins.get((request.seq, request.ack), ()):
         if abs(int(there.ts_ns[row]) - link.from_ns) > _APART_MAX_NS:
             continue
-        own = there.take(rows_there[int(there.flow_hash[row])])
-        same = _joined(link, own, int(there.src_port[row]), request, response)
+        other_packets = there.take(rows_there[int(there.flow_hash[row])])
+        same = _joined(link, other_packets, int(there.src_port[row]), request, response)
         if same is not None:
             joined.append(same)
     # Who has the response too is surer than who has not; equals share what there is.
@@ -96,29 +96,29 @@ def _elsewhere(
 
 def _joined(
     link: SpanFlow,
-    own: PacketColumns,
+    packets: PacketColumns,
     client_port: int,
     request: _Message,
     response: _Message | None,
 ) -> SpanFlow | None:
     """Return the link to one connection of the other recorder, None where it is another one."""
-    is_asked = own.src_port == client_port
-    asked = is_asked & _within(own, request)
-    answered = np.zeros(len(own), np.bool_)
+    is_asked = packets.src_port == client_port
+    is_request = is_asked & _within(packets, request)
+    answered = np.zeros(len(packets), np.bool_)
     confidence = _REQUEST_CONFIDENCE
     if response is not None:
-        starts = (own.tcp_seq == response.seq) & (own.tcp_ack == response.ack) & ~is_asked
+        starts = (packets.tcp_seq == response.seq) & (packets.tcp_ack == response.ack) & ~is_asked
         if starts.any():
-            answered, confidence = ~is_asked & _within(own, response), 1.0
-        elif (~is_asked & _within(own, response)).any():
+            answered, confidence = ~is_asked & _within(packets, response), 1.0
+        elif (~is_asked & _within(packets, response)).any():
             return None
-    both = own.ts_ns[asked | answered]
+    both = packets.ts_ns[is_request | answered]
     wire_ns = None
     if answered.any():
-        wire_ns = int(own.ts_ns[answered].min()) - int(own.ts_ns[asked].max())
+        wire_ns = int(packets.ts_ns[answered].min()) - int(packets.ts_ns[is_request].max())
     return replace(
         link,
-        flow_hash=int(own.flow_hash[0]),
+        flow_hash=int(packets.flow_hash[0]),
         from_ns=int(both.min()),
         to_ns=int(both.max()),
         packets=len(both),

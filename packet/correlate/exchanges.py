@@ -88,29 +88,29 @@ def cut(
     # Bytes of the connection itself are acknowledged as well: a gap is where none of all is there.
     gaps = np.diff(np.cumsum(_after_a_gap(packets, from_client))[rows], prepend=0) > 0
     # Who gives up asks for nothing more: that ends an exchange, and is no answer.
-    asked, gave_up = (from_client & ~is_reset)[rows], (from_client & is_reset)[rows]
+    is_request, gave_up = (from_client & ~is_reset)[rows], (from_client & is_reset)[rows]
     times = packets.ts_ns[rows]
     begins = np.ones(len(rows), np.bool_)
-    begins[1:] = (asked[1:] & ~asked[:-1]) | gaps[1:]
-    said = np.flatnonzero(asked & np.isin(times, np.array(said_ns, np.uint64)))
-    _, first = np.unique(np.cumsum(begins)[said], return_index=True)
-    begins[said[first]] = True
+    begins[1:] = (is_request[1:] & ~is_request[:-1]) | gaps[1:]
+    stated = np.flatnonzero(is_request & np.isin(times, np.array(said_ns, np.uint64)))
+    _, first = np.unique(np.cumsum(begins)[stated], return_index=True)
+    begins[stated[first]] = True
     starts = np.append(np.flatnonzero(begins), len(rows))
     if not len(rows):
         none = np.zeros(0, np.int64)
         return Exchanges(times, starts, none, none, none.astype(np.bool_))
     # Within an exchange all of the request precedes all of the response.
-    requests = np.add.reduceat(asked.astype(np.int64), starts[:-1])
+    requests = np.add.reduceat(is_request.astype(np.int64), starts[:-1])
     answered = np.minimum(starts[:-1] + requests, len(rows) - 1)
     sent = np.maximum(answered - 1, 0)
     both = (requests > 0) & (requests < np.diff(starts)) & ~gave_up[answered]
     ts_ns = times.astype(np.int64)
     answered_ns = np.where(both, ts_ns[answered], -1)
     wire_ns = np.where(both, ts_ns[answered] - ts_ns[sent], -1)
-    return Exchanges(times, starts, answered_ns, wire_ns, (asked & ~gaps)[starts[:-1]])
+    return Exchanges(times, starts, answered_ns, wire_ns, (is_request & ~gaps)[starts[:-1]])
 
 
-def _after_a_gap(packets: PacketColumns, asked: Mask) -> Mask:
+def _after_a_gap(packets: PacketColumns, is_request: Mask) -> Mask:
     """Return which packets acknowledge bytes of the other side that no packet before them carries.
 
     Of requests in a row the later one acknowledges what came between them; of a response it is the
@@ -118,9 +118,9 @@ def _after_a_gap(packets: PacketColumns, asked: Mask) -> Mask:
     """
     gap = np.zeros(len(packets), np.bool_)
     ack, size = packets.tcp_ack, packets.payload_bytes
-    gap[1:] = asked[1:] & asked[:-1] & (_ahead(ack[1:], ack[:-1]) > 0)
-    last_asked = np.maximum.accumulate(np.where(asked, np.arange(len(packets)), -1))
-    answers = np.flatnonzero(~asked & (last_asked >= 0))
+    gap[1:] = is_request[1:] & is_request[:-1] & (_ahead(ack[1:], ack[:-1]) > 0)
+    last_asked = np.maximum.accumulate(np.where(is_request, np.arange(len(packets)), -1))
+    answers = np.flatnonzero(~is_request & (last_asked >= 0))
     request = last_asked[answers]
     gap[answers] = _ahead(ack[answers], packets.tcp_seq[request] + size[request]) > 0
     return gap
@@ -150,7 +150,7 @@ def overlapped_most(
     """Return [begin, end) of the one that overlaps [from_ns, to_ns] most and is not barred."""
     begin = int(np.searchsorted(exchanges.last_ns, np.uint64(max(from_ns, 0)), side="left"))
     end = int(np.searchsorted(exchanges.first_ns, np.uint64(max(to_ns, 0)), side="right"))
-    free = np.array([at for at in range(begin, end) if not is_barred(at)], np.int64)
+    free = np.array([index for index in range(begin, end) if not is_barred(index)], np.int64)
     if not len(free):
         return 0, 0
     first = exchanges.first_ns[free].astype(np.int64)
@@ -164,8 +164,8 @@ class Traffic:
 
     def __init__(self, columns: PacketColumns, contexts: Iterable[Context]) -> None:
         payload = columns.take(columns.payload_bytes > 0).in_order()
-        found = list(contexts)
-        is_message, is_reset = message_kinds(payload, found)
+        known_contexts = list(contexts)
+        is_message, is_reset = message_kinds(payload, known_contexts)
         self._flows: dict[int, PacketColumns] = {}
         self._kinds: dict[int, tuple[Mask, Mask]] = {}
         self._by_ports: dict[int, list[PacketColumns]] = defaultdict(list)
@@ -179,11 +179,13 @@ class Traffic:
         self._cut: dict[tuple[int, int], Exchanges] = {}
         self._said: dict[tuple[str, str], list[Place]] = defaultdict(list)
         self._in: dict[tuple[int, int], dict[int, list[Context]]] = defaultdict(dict)
-        said = [each for each in found if each.trace_id and each.flow_hash in self._flows]
+        stated = [
+            each for each in known_contexts if each.trace_id and each.flow_hash in self._flows
+        ]
         self._said_ns: dict[tuple[int, int], list[int]] = defaultdict(list)
-        for context in said:
+        for context in stated:
             self._said_ns[context.flow_hash, context.client_port].append(context.ts_ns)
-        for context in said:
+        for context in stated:
             self._place(context)
 
     def of_ports(self, pair: int) -> list[PacketColumns]:
@@ -218,8 +220,8 @@ class Traffic:
         nothing, or said it too late to be searched.
         """
         contexts = self._in.get((flow_hash, client_port), {}).get(index, ())
-        said = {each.trace_id for each in contexts if each.method == HEADER}
-        return bool(said) and trace_id not in said
+        trace_ids = {each.trace_id for each in contexts if each.method == HEADER}
+        return bool(trace_ids) and trace_id not in trace_ids
 
     def _place(self, context: Context) -> None:
         key = context.flow_hash, context.client_port
@@ -228,6 +230,6 @@ class Traffic:
         if index >= 0 and context.ts_ns <= int(exchanges.last_ns[index]):
             self._in[key].setdefault(index, []).append(context)
             place = Place(*key, index, context.method)
-            found = self._said[context.trace_id, context.span_id]
-            if place not in found:
-                found.append(place)
+            places = self._said[context.trace_id, context.span_id]
+            if place not in places:
+                places.append(place)

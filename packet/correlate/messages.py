@@ -27,17 +27,17 @@ def message_kinds(packets: PacketColumns, contexts: Iterable[Context]) -> tuple[
         packets: in time.
         contexts: what was found in packets, with their stamps.
     """
-    own, resets = [], []
+    own_kinds, resets = [], []
     for context in contexts:
         if context.method == CONNECTION:
-            own.append((context.ts_ns, context.flow_hash, context.client_port))
+            own_kinds.append((context.ts_ns, context.flow_hash, context.client_port))
         elif context.method == RESET:
             resets.append((context.ts_ns, context.flow_hash, context.client_port))
     is_message = (packets.payload_bytes > 0) & ~_keep_alives(packets)
-    if not own and not resets:
+    if not own_kinds and not resets:
         return is_message, np.zeros(len(packets), np.bool_)
     names = _names(packets.ts_ns, packets.flow_hash, packets.src_port.astype(np.uint64))
-    is_message &= ~np.isin(names, _names(*_columns(own)))
+    is_message &= ~np.isin(names, _names(*_columns(own_kinds)))
     return is_message, is_message & np.isin(names, _names(*_columns(resets)))
 
 
@@ -48,17 +48,17 @@ def of_messages(packets: PacketColumns, contexts: Iterable[Context]) -> PacketCo
 
 def _keep_alives(packets: PacketColumns) -> Mask:
     """Return which packets repeat the one byte that is before what their side sends next."""
-    found = np.zeros(len(packets), np.bool_)
+    mask = np.zeros(len(packets), np.bool_)
     rows: I64 = np.flatnonzero(packets.payload_bytes > 0)
     if len(rows) < 2 or not (packets.payload_bytes[rows] == 1).any():
-        return found
+        return mask
     rows = rows[np.lexsort((packets.src_port[rows], packets.flow_hash[rows]))]
     flow, port = packets.flow_hash[rows], packets.src_port[rows]
     ends = packets.tcp_seq[rows] + packets.payload_bytes[rows]
     same_side = (flow[1:] == flow[:-1]) & (port[1:] == port[:-1])
     is_probe = (packets.payload_bytes[rows][1:] == 1) & (packets.tcp_flags[rows][1:] != 0)
-    found[rows[1:][same_side & is_probe & (ends[1:] == ends[:-1])]] = True
-    return found
+    mask[rows[1:][same_side & is_probe & (ends[1:] == ends[:-1])]] = True
+    return mask
 
 
 def _columns(keys: list[tuple[int, int, int]]) -> tuple[U64, U64, U64]:

@@ -19,10 +19,10 @@ def with_ports(spans: Iterable[SpanEndpoints], contexts: Iterable[Context]) -> l
 
     A span of which no context is known either stays without.
     """
-    said = {(each.trace_id, each.span_id): each for each in contexts}
+    by_span = {(each.trace_id, each.span_id): each for each in contexts}
     filled = []
     for span in spans:
-        context = said.get((span.trace_id, span.sender_id))
+        context = by_span.get((span.trace_id, span.sender_id))
         if span.port_pair or context is None:
             filled.append(span)
             continue

@@ -93,34 +93,34 @@ def link(
     """
     ordered = list(spans)
     traffic = Traffic(columns, contexts)
-    found = [_said(span, traffic) for span in ordered]
+    claims_by_span = [_said(span, traffic) for span in ordered]
     owned = {
         exchange
-        for claims in found
+        for claims in claims_by_span
         for claim in claims
         if claim.method == HEADER
         for exchange in claimed_by(claim)
     }
-    timed = [place for place, claims in enumerate(found) if not claims]
+    timed = [place for place, claims in enumerate(claims_by_span) if not claims]
     for place in timed:
-        found[place] = _timed(ordered[place], 0, traffic, owned)
-    lags = _lags([(ordered[place], bool(found[place])) for place in timed], traffic)
+        claims_by_span[place] = _timed(ordered[place], 0, traffic, owned)
+    lags = _lags([(ordered[place], bool(claims_by_span[place])) for place in timed], traffic)
     for place in timed:
         if (lag_ns := lags.get(_whose(ordered[place]), 0)) != 0:
-            found[place] = _timed(ordered[place], lag_ns, traffic, owned)
-    leave_to_others(found, traffic)
-    go_on(found, traffic)
-    mix_streams(found, traffic)
+            claims_by_span[place] = _timed(ordered[place], lag_ns, traffic, owned)
+    leave_to_others(claims_by_span, traffic)
+    go_on(claims_by_span, traffic)
+    mix_streams(claims_by_span, traffic)
 
     claimants: Counter[Claimed] = Counter()
-    said: Counter[Claimed] = Counter()
-    for claim in (claim for claims in found for claim in claims):
+    claim_counts: Counter[Claimed] = Counter()
+    for claim in (claim for claims in claims_by_span for claim in claims):
         own = claimed_by(claim)
         claimants.update(own)
-        said.update(own if claim.is_said else ())
+        claim_counts.update(own if claim.is_said else ())
     return [
-        _link(claim, len(claims), traffic, said if claim.is_said else claimants)
-        for claims in found
+        _link(claim, len(claims), traffic, claim_counts if claim.is_said else claimants)
+        for claims in claims_by_span
         for claim in claims
     ]
 
@@ -137,19 +137,19 @@ def _said(span: SpanEndpoints, traffic: Traffic) -> list[Claim]:
         certainty = _AGAIN_CONFIDENCE
     claims = []
     for flow_hash in dict.fromkeys(place.flow_hash for place in places):
-        own = [place for place in places if place.flow_hash == flow_hash]
-        begin = min(place.index for place in own)
-        first_ns = traffic.exchanges(flow_hash, own[0].client_port).first_ns[begin]
+        own_places = [place for place in places if place.flow_hash == flow_hash]
+        begin = min(place.index for place in own_places)
+        first_ns = traffic.exchanges(flow_hash, own_places[0].client_port).first_ns[begin]
         claims.append(
             Claim(
                 span=span,
                 flow_hash=flow_hash,
-                client_port=own[0].client_port,
+                client_port=own_places[0].client_port,
                 begin=begin,
-                end=max(place.index for place in own) + 1,
-                method=own[0].method,
+                end=max(place.index for place in own_places) + 1,
+                method=own_places[0].method,
                 until_ns=last_packet_ns(span, int(first_ns)),
-                confidence=certainty / max(traffic.callers(place) for place in own),
+                confidence=certainty / max(traffic.callers(place) for place in own_places),
                 is_said=True,
             )
         )
@@ -228,13 +228,13 @@ def _lags(
 def _offsets(span: SpanEndpoints, traffic: Traffic) -> I64:
     """Return from a span's begin to every request near it on the connections it may have used."""
     candidates, _, _ = _candidates(span, traffic.of_ports(span.port_pair))
-    found = [np.zeros(0, np.int64)]
+    offsets = [np.zeros(0, np.int64)]
     for packets in candidates:
         starts = traffic.exchanges(int(packets.flow_hash[0]), span.client_port).first_ns
         from_ns, to_ns = max(span.start_ns - LAG_MAX_NS, 0), span.start_ns + LAG_MAX_NS
         near = slice(*np.searchsorted(starts, np.array([from_ns, to_ns], np.uint64)))
-        found.append(starts[near].astype(np.int64) - span.start_ns)
-    return np.concatenate(found)
+        offsets.append(starts[near].astype(np.int64) - span.start_ns)
+    return np.concatenate(offsets)
 
 
 def _candidates(

@@ -136,7 +136,7 @@ def find_contexts(frames: Frames) -> ContextRows:
     long = np.flatnonzero((packets.tcp_flags != 0) & (payload + _VALUE_BYTES // 2 < ends))
     if not len(long):
         return np.concatenate([*found, no_contexts()])
-    words = np.stack([frames.data[payload[long] + at] for at in range(4)], axis=1)
+    words = np.stack([frames.data[payload[long] + index] for index in range(4)], axis=1)
     is_text, is_framed = _kinds(words)
     data = frames.data.tobytes()
     for kind, hits in ((is_text, _spelled(data)), (is_framed, _packed(data, frames.data))):
@@ -182,25 +182,25 @@ def carried_by(packets: PacketColumns, contexts: Sequence[ContextRows]) -> list[
     rows = np.concatenate([*contexts, no_contexts()])
     rows = rows[np.isin(rows["flow_hash"], packets.flow_hash)]
     of_segment: dict[tuple[int, int, int], list[int]] = defaultdict(list)
-    asked = packets.take(
+    requests = packets.take(
         (packets.payload_bytes > 0) & np.isin(packets.flow_hash, rows["flow_hash"])
     )
     for flow_hash, port, seq, ts_ns in zip(
-        asked.flow_hash.tolist(),
-        asked.src_port.tolist(),
-        asked.tcp_seq.tolist(),
-        asked.ts_ns.tolist(),
+        requests.flow_hash.tolist(),
+        requests.src_port.tolist(),
+        requests.tcp_seq.tolist(),
+        requests.ts_ns.tolist(),
         strict=True,
     ):
         of_segment[flow_hash, port, seq].append(ts_ns)
-    found = dict[tuple[int, int, str, str], Context]()
+    carried = dict[tuple[int, int, str, str], Context]()
     for context, seq in zip(as_contexts(rows), rows["tcp_seq"].tolist(), strict=True):
         stamps = of_segment[context.flow_hash, context.client_port, seq]
         if stamps:
             nearest = min((abs(ts_ns - context.ts_ns), ts_ns) for ts_ns in stamps)[1]
             key = nearest, context.flow_hash, context.trace_id, context.span_id
-            found[key] = replace(context, ts_ns=nearest)
-    return list(found.values())
+            carried[key] = replace(context, ts_ns=nearest)
+    return list(carried.values())
 
 
 def chosen(
@@ -358,16 +358,19 @@ def _in_header_frames(data: bytes, at: I64, begins: I64, owners: I64) -> Mask:
 
 
 def _rows(packets: PacketColumns, rows: I64, hits: _Hits, inside: Mask) -> ContextRows:
-    found = _row_heads(packets, rows, hits.method)
-    found["trace_id"], found["span_id"] = hits.trace_id[inside], hits.span_id[inside]
+    heads = _row_heads(packets, rows, hits.method)
+    heads["trace_id"], heads["span_id"] = hits.trace_id[inside], hits.span_id[inside]
     # Ids of zeros are no ids, W3C says.
-    return found[found["trace_id"].any(axis=1) & found["span_id"].any(axis=1)]
+    return heads[heads["trace_id"].any(axis=1) & heads["span_id"].any(axis=1)]
 
 
 def _row_heads(packets: PacketColumns, rows: I64, method: str) -> ContextRows:
-    found = np.zeros(len(rows), CONTEXT)
-    found["ts_ns"], found["flow_hash"] = packets.ts_ns[rows], packets.flow_hash[rows]
-    found["client_port"], found["server_port"] = packets.src_port[rows], packets.dst_port[rows]
-    found["tcp_seq"] = packets.tcp_seq[rows]
-    found["method"] = _METHODS.index(method)
-    return found
+    context_rows = np.zeros(len(rows), CONTEXT)
+    context_rows["ts_ns"], context_rows["flow_hash"] = packets.ts_ns[rows], packets.flow_hash[rows]
+    context_rows["client_port"], context_rows["server_port"] = (
+        packets.src_port[rows],
+        packets.dst_port[rows],
+    )
+    context_rows["tcp_seq"] = packets.tcp_seq[rows]
+    context_rows["method"] = _METHODS.index(method)
+    return context_rows

@@ -82,15 +82,20 @@ def wire_times(
             sure[row.flow_hash].append(row)
     ordered = columns.in_order()
     is_message, is_reset = message_kinds(ordered, contexts)
-    found = []
+    wire_times = []
     for rows in rows_by_key(ordered.flow_hash):
-        own = sure.get(int(ordered.flow_hash[rows[0]]))
-        if own:
-            packets, span = ordered.take(rows), callers[own[0].trace_id, own[0].span_id]
-            client_port = _client_port(packets, span, own[0])
+        flow_times = sure.get(int(ordered.flow_hash[rows[0]]))
+        if flow_times:
+            packets, span = (
+                ordered.take(rows),
+                callers[flow_times[0].trace_id, flow_times[0].span_id],
+            )
+            client_port = _client_port(packets, span, flow_times[0])
             flow = _Flow(packets, client_port, is_message[rows], is_reset[rows])
-            found += [_wire_time(callers[row.trace_id, row.span_id], row, flow) for row in own]
-    return found
+            wire_times += [
+                _wire_time(callers[row.trace_id, row.span_id], row, flow) for row in flow_times
+            ]
+    return wire_times
 
 
 def _client_port(packets: PacketColumns, span: SpanEndpoints, row: SpanFlow) -> int:
@@ -197,8 +202,8 @@ def _wire_time(span: SpanEndpoints, row: SpanFlow, flow: _Flow) -> WireTime:
     ]
     answered = flow.syn_ack[flow.ts_ns[flow.syn_ack] <= row.from_ns]
     if len(opened) and len(answered):
-        begun, done = int(flow.ts_ns[opened[0]]), int(flow.ts_ns[answered[-1]])
-        phases = [(Stretch.HANDSHAKE, begun, done), *phases]
+        begun, ended = int(flow.ts_ns[opened[0]]), int(flow.ts_ns[answered[-1]])
+        phases = [(Stretch.HANDSHAKE, begun, ended), *phases]
     troubles = [each for each in flow.troubles if each[1] < span.end_ns and each[2] > span.start_ns]
     outside_ns = max(span.start_ns - row.from_ns, int(ts_ns[end - 1]) - span.end_ns, 0)
     return WireTime(
@@ -215,12 +220,12 @@ def _wire_time(span: SpanEndpoints, row: SpanFlow, flow: _Flow) -> WireTime:
     )
 
 
-def _phases(ts_ns: I64, asked: Mask, pauses: Mask, pause_ns: int) -> tuple[list[Piece], int]:
+def _phases(ts_ns: I64, is_request: Mask, pauses: Mask, pause_ns: int) -> tuple[list[Piece], int]:
     """Return the phases of every exchange, in time, and how many exchanges there were."""
     phases: list[Piece] = []
     exchanges, last, was_asked, may_pause = 0, 0, False, False
     for at_ns, is_asked, ends_write in zip(
-        ts_ns.tolist(), asked.tolist(), pauses.tolist(), strict=True
+        ts_ns.tolist(), is_request.tolist(), pauses.tolist(), strict=True
     ):
         if is_asked and not was_asked:
             exchanges += 1
@@ -267,14 +272,14 @@ def tile(
 def _retransmissions(packets: PacketColumns, way: np.ndarray) -> list[Piece]:
     """Return from each segment to the same one sent again, of one direction."""
     first: dict[int, int] = {}
-    found = []
+    pieces = []
     length = packets.payload_bytes.astype(np.int64)
     for row in np.flatnonzero(way & (length > 1)).tolist():
         seq, at_ns = int(packets.tcp_seq[row]), int(packets.ts_ns[row])
         if seq in first:
-            found.append((Stretch.RETRANSMISSION, first[seq], at_ns))
+            pieces.append((Stretch.RETRANSMISSION, first[seq], at_ns))
         first[seq] = at_ns
-    return found
+    return pieces
 
 
 def _filled_holes(packets: PacketColumns, way: np.ndarray, rtt_ns: int | None) -> list[Piece]:
@@ -290,7 +295,7 @@ def _filled_holes(packets: PacketColumns, way: np.ndarray, rtt_ns: int | None) -
     rows = np.flatnonzero(way & (length > 0))
     if not len(rows):
         return []
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     holes: list[tuple[int, int, int]] = []  # begin, end, when it was seen
     seq = packets.tcp_seq[rows].astype(np.int64)
     top = int(seq[0])
@@ -306,7 +311,7 @@ def _filled_holes(packets: PacketColumns, way: np.ndarray, rtt_ns: int | None) -
                 left.append((hole_begin, hole_end, seen_ns))
                 continue
             if at_ns - seen_ns >= least_ns:
-                found.append((Stretch.RETRANSMISSION, seen_ns, at_ns))
+                pieces.append((Stretch.RETRANSMISSION, seen_ns, at_ns))
             if hole_begin < begin:
                 left.append((hole_begin, begin, seen_ns))
             if end < hole_end:
@@ -314,19 +319,19 @@ def _filled_holes(packets: PacketColumns, way: np.ndarray, rtt_ns: int | None) -
         # A capture that began late, or kept a part, has holes that nobody ever fills.
         holes = left[-_HOLES_MAX:]
         top = max(top, end)
-    return found
+    return pieces
 
 
 def _zero_windows(packets: PacketColumns, way: np.ndarray) -> list[Piece]:
     """Return from each window without room to the next with, as one side told them."""
     settled = (packets.tcp_flags & np.uint16(SYN | FIN | RST)) == 0
-    found: list[Piece] = []
+    pieces: list[Piece] = []
     closed_ns = None
     for row in np.flatnonzero(way & settled).tolist():
         at_ns, window = int(packets.ts_ns[row]), int(packets.tcp_window[row])
         if window == 0 and closed_ns is None:
             closed_ns = at_ns
         elif window and closed_ns is not None:
-            found.append((Stretch.ZERO_WINDOW, closed_ns, at_ns))
+            pieces.append((Stretch.ZERO_WINDOW, closed_ns, at_ns))
             closed_ns = None
-    return found
+    return pieces

@@ -124,12 +124,12 @@ def _decode_part(
     unread = np.flatnonzero(reasons == CODES[UNREAD])
     carried, inside = read_tunnels(part, unread, fragments is not None)
     unread = np.setdiff1d(unread, inside, assume_unique=True)
-    found, rows, cut, missed = _decode_deep(part, unread, partial, fragments)
+    columns, rows, cut, missed = _decode_deep(part, unread, partial, fragments)
     places = np.concatenate([taken, inside, rows])
     order = np.argsort(places, kind="stable")
     is_partial = np.concatenate([fast.is_partial, np.zeros(len(inside), np.bool_), cut])
     return Decoded(
-        concat_columns([fast.columns, carried, found]).take(order),
+        concat_columns([fast.columns, carried, columns]).take(order),
         places[order] + start,
         dict(counts + missed),
         is_partial[order],
@@ -149,7 +149,7 @@ def _decode_deep(
     frames: Frames, rows: I64, partial: bool, fragments: Fragments | None
 ) -> tuple[PacketColumns, I64, Mask, Counter[str]]:
     """Walk through single frames; return what was found, where, what is partial, and the rest."""
-    found: list[tuple[int, ...]] = []
+    packets: list[tuple[int, ...]] = []
     heads: list[bytes] = []
     taken: list[int] = []
     cut: list[bool] = []
@@ -167,12 +167,12 @@ def _decode_deep(
         if reason and not partial:
             missed[reason] += 1
             continue
-        found.append(fields)
+        packets.append(fields)
         heads.append(transport.data[transport.at : transport.at + _TCP_BYTES_MAX])
         taken.append(row)
         cut.append(bool(reason) or not transport.is_whole)
     taken_rows = np.array(taken, np.int64)
-    columns = _deep_columns(frames, taken_rows, found, heads)
+    columns = _deep_columns(frames, taken_rows, packets, heads)
     return columns, taken_rows, np.array(cut, np.bool_), missed
 
 
@@ -222,9 +222,9 @@ def _sack_of(heads: list[bytes], protocol: U8) -> U32:
 
 
 def _deep_columns(
-    frames: Frames, rows: I64, found: list[tuple[int, ...]], heads: list[bytes]
+    frames: Frames, rows: I64, packets: list[tuple[int, ...]], heads: list[bytes]
 ) -> PacketColumns:
-    table = np.array(found, np.int64).reshape(-1, 17)
+    table = np.array(packets, np.int64).reshape(-1, 17)
     src, dst = table[:, 0:4].astype(np.uint32), table[:, 4:8].astype(np.uint32)
     src_port, dst_port = table[:, 8].astype(np.uint16), table[:, 9].astype(np.uint16)
     protocol = table[:, 10].astype(np.uint8)

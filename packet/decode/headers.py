@@ -173,12 +173,12 @@ def may_be_routed(data: U8, at: I64, header: I64) -> Mask:
         at: where each IPv4 header begins.
         header: how long it is, in bytes.
     """
-    found = np.zeros(len(at), np.bool_)
+    mask = np.zeros(len(at), np.bool_)
     long = np.flatnonzero(header > _IPV4_BYTES)
     options = windows(data, at[long] + _IPV4_BYTES, _IPV4_OPTIONS_MAX)
     is_mine = np.arange(_IPV4_OPTIONS_MAX) < (header[long] - _IPV4_BYTES)[:, None]
-    found[long] = (np.isin(options, ROUTE_OPTIONS) & is_mine).any(axis=1)
-    return found
+    mask[long] = (np.isin(options, ROUTE_OPTIONS) & is_mine).any(axis=1)
+    return mask
 
 
 _NO_OPERATION, _SACK = 1, 5
@@ -236,5 +236,5 @@ def _read_sack(data: U8, place: I64, rows: I64, size: I64, sack: U32) -> None:
 
 def is_transport(protocol: U8) -> Mask:
     """Return which protocols have columns."""
-    known: Mask = (protocol == PROTOCOL_TCP) | (protocol == PROTOCOL_UDP)
-    return known
+    is_known: Mask = (protocol == PROTOCOL_TCP) | (protocol == PROTOCOL_UDP)
+    return is_known

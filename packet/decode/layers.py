@@ -43,7 +43,7 @@ class Transport:
     is_whole: bool  # not the first fragment of a datagram whose others are unknown
 
 
-class Walk:
+class FrameCursor:
     """A place in a frame: what comes next begins at `at` and is said to end at `end`."""
 
     __slots__ = (
@@ -97,17 +97,17 @@ class Walk:
 
 
 # What reads one header and returns what reads the next; or why nothing follows.
-Step: TypeAlias = "Callable[[Walk], Step] | str"
+Step: TypeAlias = "Callable[[FrameCursor], Step] | str"
 _U16, _U32 = struct.Struct(">H"), struct.Struct(">I")
 
 
-def ip(walk: Walk) -> Step:
+def ip(walk: FrameCursor) -> Step:
     """Read IP of whichever version the first nibble names."""
     version = walk.byte(0) >> 4
     return ipv4(walk) if version == 4 else ipv6(walk) if version == 6 else MALFORMED
 
 
-def ipv4(walk: Walk) -> Step:
+def ipv4(walk: FrameCursor) -> Step:
     """Read an IPv4 header with its options. Source: RFC 791."""
     if walk.byte(0) >> 4 == 6:
         return ipv6(walk)
@@ -130,7 +130,7 @@ def ipv4(walk: Walk) -> Step:
     return by_protocol(walk, protocol)
 
 
-def ipv6(walk: Walk) -> Step:
+def ipv6(walk: FrameCursor) -> Step:
     """Read an IPv6 header and its extensions. Source: RFC 8200."""
     if walk.byte(0) >> 4 != 6:
         return MALFORMED
@@ -173,7 +173,7 @@ _EXTENSIONS = frozenset({0, ROUTING, _FRAGMENT, _AUTHENTICATION, 60, 135, 139, 1
 
 
 def _fragment(
-    walk: Walk,
+    walk: FrameCursor,
     key: tuple[Words, Words, int, int],
     offset: int,
     more: bool,
@@ -195,7 +195,7 @@ def _fragment(
     return by_protocol(walk, protocol)
 
 
-def by_protocol(walk: Walk, protocol: int) -> Step:
+def by_protocol(walk: FrameCursor, protocol: int) -> Step:
     """Go on with what an IP header or one of its extensions says comes next."""
     if protocol in (PROTOCOL_TCP, PROTOCOL_UDP):
         return _transport(walk, protocol)
@@ -206,13 +206,13 @@ def by_protocol(walk: Walk, protocol: int) -> Step:
     return walk.protocols.get(protocol, NOT_TCP_UDP)
 
 
-def _transport(walk: Walk, protocol: int) -> Step:
+def _transport(walk: FrameCursor, protocol: int) -> Step:
     if len(walk.data) < walk.at + PORT_BYTES or walk.end < walk.at + PORT_BYTES:
         return TRUNCATED
     assert walk.network is not None  # every way here is through an IP header
     src, dst, hops = walk.network
-    found = Transport(protocol, src, dst, hops, walk.data, walk.at, walk.end, walk.is_whole)
-    walk.found = found
+    transport = Transport(protocol, src, dst, hops, walk.data, walk.at, walk.end, walk.is_whole)
+    walk.found = transport
     if protocol == PROTOCOL_TCP:
         return NOT_TCP_UDP  # nothing is looked for behind it
     ports, length = (walk.u16(0), walk.u16(2)), walk.u16(4)
@@ -223,7 +223,7 @@ def _transport(walk: Walk, protocol: int) -> Step:
     return tunnel or NOT_TCP_UDP
 
 
-def ethernet(walk: Walk) -> Step:
+def ethernet(walk: FrameCursor) -> Step:
     """Read a MAC header."""
     kind = walk.u16(12)
     walk.at += 14
@@ -237,17 +237,17 @@ def by_ethertype(kind: int) -> Step:
     return llc if kind <= LENGTH_MAX else _ETHERTYPES.get(kind, NOT_IP)
 
 
-def _tagged(before_type: int) -> Callable[[Walk], Step]:
+def _tagged(before_type: int) -> Callable[[FrameCursor], Step]:
     """Return what reads a tag that ends in another EtherType."""
 
-    def read(walk: Walk) -> Step:
+    def read(walk: FrameCursor) -> Step:
         kind = walk.u16(before_type)
         return walk.skip(before_type + 2, by_ethertype(kind))
 
     return read
 
 
-def llc(walk: Walk) -> Step:
+def llc(walk: FrameCursor) -> Step:
     """Read IEEE 802.2, and SNAP where it follows."""
     service, control = walk.u16(0), walk.byte(2)
     if service == 0xAAAA and control == 3:
@@ -262,7 +262,7 @@ def llc(walk: Walk) -> Step:
     return NOT_IP
 
 
-def nlpid(walk: Walk) -> Step:
+def nlpid(walk: FrameCursor) -> Step:
     """Read a network layer protocol identifier, ISO/IEC TR 9577."""
     kind = walk.byte(0)
     if kind == 0x80:
@@ -273,7 +273,7 @@ def nlpid(walk: Walk) -> Step:
     return walk.skip(1, ip) if kind in (0xCC, 0x8E) else NOT_IP
 
 
-def mpls(walk: Walk) -> Step:
+def mpls(walk: FrameCursor) -> Step:
     """Read a stack of labels, and guess by the first nibble what they carry, RFC 4928."""
     while not walk.byte(2) & 1:
         walk.at += 4
@@ -286,12 +286,12 @@ def mpls(walk: Walk) -> Step:
     return ethernet if nibble != 1 else NOT_IP
 
 
-def _is_ethernet(walk: Walk, offset: int) -> bool:
+def _is_ethernet(walk: FrameCursor, offset: int) -> bool:
     kind = walk.u16(offset + 12)
     return kind in _ETHERTYPES
 
 
-def ppp(walk: Walk) -> Step:
+def ppp(walk: FrameCursor) -> Step:
     """Read a PPP header, with or without address and control. Source: RFC 1661, 1662."""
     if walk.u16(0) == 0xFF03:
         walk.at += 2
@@ -300,13 +300,13 @@ def ppp(walk: Walk) -> Step:
     return walk.skip(2, _PPP.get(walk.u16(0), NOT_IP))
 
 
-def _pppoe(walk: Walk) -> Step:
+def _pppoe(walk: FrameCursor) -> Step:
     """Read a session's packet, which states its length. Source: RFC 2516."""
     walk.end = min(walk.end, walk.at + 6 + walk.u16(4))
     return walk.skip(6, ppp) if walk.byte(1) == 0 else NOT_IP
 
 
-def _macsec(walk: Walk) -> Step:
+def _macsec(walk: FrameCursor) -> Step:
     """Read a security tag of a frame that is signed and not encrypted. Source: IEEE 802.1AE."""
     control = walk.byte(0)
     if control & 0x0C:
@@ -315,18 +315,18 @@ def _macsec(walk: Walk) -> Step:
     return walk.skip(header + 2, by_ethertype(walk.u16(header)))
 
 
-def _trill(walk: Walk) -> Step:
+def _trill(walk: FrameCursor) -> Step:
     """Read a TRILL header and its options. Source: RFC 6325."""
     return walk.skip(6 + 4 * (walk.u16(0) >> 6 & 31), ethernet)
 
 
-def _fabric_path(walk: Walk) -> Step:
+def _fabric_path(walk: FrameCursor) -> Step:
     """Read Cisco FabricPath's tag. Its frames end in a check sequence, as Wireshark has it."""
     walk.end -= 4
     return walk.skip(2, ethernet)
 
 
-def nsh(walk: Walk) -> Step:
+def nsh(walk: FrameCursor) -> Step:
     """Read a network service header. Source: RFC 8300."""
     words, kind = walk.byte(1) & 0x3F, walk.byte(3)
     return walk.skip(words * 4, {1: ip, 2: ip, 3: ethernet, 5: mpls}.get(kind, NOT_IP))

@@ -12,9 +12,9 @@ from packet.decode.layers import (
     NOT_IP,
     TRUNCATED,
     UNKNOWN_LINK,
+    FrameCursor,
     Step,
     Transport,
-    Walk,
     by_ethertype,
     ethernet,
     ip,
@@ -40,7 +40,7 @@ def _family(number: int) -> Step:
     return ip if number in FAMILIES_V4 else ipv6 if number in FAMILIES_V6 else NOT_IP
 
 
-def _null(walk: Walk) -> Step:
+def _null(walk: FrameCursor) -> Step:
     """BSD loopback: an address family in the byte order of the host that captured."""
     if walk.u16(0) == 0xFF03:
         return ppp
@@ -51,14 +51,14 @@ def _null(walk: Walk) -> Step:
     return walk.skip(4, following)
 
 
-def _after(count: int, following: Step) -> Callable[[Walk], Step]:
+def _after(count: int, following: Step) -> Callable[[FrameCursor], Step]:
     return lambda walk: walk.skip(count, following)
 
 
-def _cooked(hardware_at: int, protocol_at: int, header: int) -> Callable[[Walk], Step]:
+def _cooked(hardware_at: int, protocol_at: int, header: int) -> Callable[[FrameCursor], Step]:
     """Linux's cooked capture, version 1 or 2, which differ in the order of their fields."""
 
-    def read(walk: Walk) -> Step:
+    def read(walk: FrameCursor) -> Step:
         hardware, protocol = walk.u16(hardware_at), walk.u16(protocol_at)
         walk.at += header
         if hardware == 778:  # ARPHRD_IPGRE
@@ -70,7 +70,7 @@ def _cooked(hardware_at: int, protocol_at: int, header: int) -> Callable[[Walk],
     return read
 
 
-def _frame_relay(walk: Walk) -> Step:
+def _frame_relay(walk: FrameCursor) -> Step:
     """Q.922 address of two to four bytes, then RFC 2427, or an EtherType as Cisco has it."""
     size = 1
     while not walk.byte(size - 1) & 1:
@@ -82,44 +82,44 @@ def _frame_relay(walk: Walk) -> Step:
     return walk.skip(size + 2, by_ethertype(kind) if kind > 1500 else NOT_IP)
 
 
-def _cisco_hdlc(walk: Walk) -> Step:
+def _cisco_hdlc(walk: FrameCursor) -> Step:
     kind = walk.u16(2)
     return walk.skip(4, by_ethertype(kind) if kind > 1500 else NOT_IP)
 
 
-def _ppp_hdlc(walk: Walk) -> Step:
+def _ppp_hdlc(walk: FrameCursor) -> Step:
     return _cisco_hdlc if walk.byte(0) in (0x0F, 0x8F) else ppp
 
 
-def _token_ring(walk: Walk) -> Step:
+def _token_ring(walk: FrameCursor) -> Step:
     routed = walk.byte(14) & 0x1F if walk.byte(8) & 0x80 else 0
     return walk.skip(14 + routed, llc)
 
 
-def _atm(walk: Walk) -> Step:
+def _atm(walk: FrameCursor) -> Step:
     return llc if walk.u16(0) in (0xAAAA, 0xFEFE) else ip
 
 
-def _sun_atm(walk: Walk) -> Step:
+def _sun_atm(walk: FrameCursor) -> Step:
     return walk.skip(4, llc) if walk.byte(0) & 15 == 2 else NOT_IP
 
 
-def _ip_over_fc(walk: Walk) -> Step:
+def _ip_over_fc(walk: FrameCursor) -> Step:
     return walk.skip(16, llc)
 
 
-def _per_packet(walk: Walk) -> Step:
+def _per_packet(walk: FrameCursor) -> Step:
     size, link_type = struct.unpack_from("<HI", walk.data, walk.at + 2)
     return walk.skip(size, LINKS.get(link_type, NOT_IP) if size >= 8 else NOT_IP)
 
 
-def _per_interface(walk: Walk) -> Step:
+def _per_interface(walk: FrameCursor) -> Step:
     """Apple's pktap: a header that states its length, and the link type of what follows."""
     size, kind, link_type = struct.unpack_from("<III", walk.data, walk.at)
     return walk.skip(size, LINKS.get(link_type, NOT_IP) if size >= 12 and kind == 1 else NOT_IP)
 
 
-def _juniper(walk: Walk) -> Step:
+def _juniper(walk: FrameCursor) -> Step:
     """Juniper's header of an Ethernet frame, with its extensions."""
     if walk.u32(0) >> 8 != 0x4D4743:
         return NOT_IP
@@ -128,13 +128,13 @@ def _juniper(walk: Walk) -> Step:
     return walk.skip(size, ethernet) if not flags & 2 else NOT_IP
 
 
-def _firewall(walk: Walk) -> Step:
+def _firewall(walk: FrameCursor) -> Step:
     """OpenBSD's pflog."""
     size, family = walk.byte(0), walk.byte(1)
     return walk.skip((size + 3) // 4 * 4, _family(family))
 
 
-def _encapsulated(walk: Walk) -> Step:
+def _encapsulated(walk: FrameCursor) -> Step:
     """OpenBSD's enc: address family in host order, SPI, flags."""
     number = walk.u32(0)
     if number > 0xFFFF:
@@ -142,7 +142,7 @@ def _encapsulated(walk: Walk) -> Step:
     return walk.skip(12, _family(number))
 
 
-def _netfilter(walk: Walk) -> Step:
+def _netfilter(walk: FrameCursor) -> Step:
     """Linux's NFLOG: attributes, one of which is the packet."""
     family = walk.byte(0)
     walk.at += 4
@@ -156,10 +156,10 @@ def _netfilter(walk: Walk) -> Step:
     return NOT_IP
 
 
-def _arcnet(offset_bytes: int) -> Callable[[Walk], Step]:
+def _arcnet(offset_bytes: int) -> Callable[[FrameCursor], Step]:
     """ARCNET, as BSD captures it, or Linux with two bytes of offset. Source: RFC 1201, 1051."""
 
-    def read(walk: Walk) -> Step:
+    def read(walk: FrameCursor) -> Step:
         kind = walk.byte(2 + offset_bytes)
         if kind == 240:
             return walk.skip(3 + offset_bytes, ip)
@@ -168,12 +168,12 @@ def _arcnet(offset_bytes: int) -> Callable[[Walk], Step]:
     return read
 
 
-def _infiniband(walk: Walk) -> Step:
+def _infiniband(walk: FrameCursor) -> Step:
     kind = walk.u16(40)
     return walk.skip(44, by_ethertype(kind))
 
 
-def _solaris(walk: Walk) -> Step:
+def _solaris(walk: FrameCursor) -> Step:
     return walk.skip(24, _family(walk.byte(1)))
 
 
@@ -236,7 +236,7 @@ def find_transport(
         fragments: what earlier frames left of datagrams; without it a fragment is a reason.
     """
     step: Step = LINKS.get(link_type, UNKNOWN_LINK)
-    walk = Walk(frame, wire_bytes, fragments, PROTOCOLS, TUNNELS)
+    walk = FrameCursor(frame, wire_bytes, fragments, PROTOCOLS, TUNNELS)
     try:
         for _ in range(_LAYERS_MAX):
             if isinstance(step, str):

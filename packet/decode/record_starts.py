@@ -80,14 +80,14 @@ def _entries(data: Searchable, at: int, end: int, lanes: int, form: RecordForm) 
     for lane in range(1, lanes):
         near = at + (end - at) * lane // lanes
         for _ in range(_TRIES_MAX):
-            found = data.find(half, near, end)
-            if found < 0:
+            position = data.find(half, near, end)
+            if position < 0:
                 break
-            entry = found if big else found - 2
+            entry = position if big else position - 2
             if entry > entries[-1] and _looks_like_record(data, entry, end, form):
                 entries.append(entry)
                 break
-            near = found + 1
+            near = position + 1
     return entries
 
 

@@ -11,8 +11,8 @@ from packet.decode.layers import (
     MALFORMED,
     NOT_IP,
     NOT_TCP_UDP,
+    FrameCursor,
     Step,
-    Walk,
     by_ethertype,
     by_protocol,
     ethernet,
@@ -25,7 +25,7 @@ from packet.decode.layers import (
 from packet.decode.wireless import wireless, wireless_swapped
 
 
-def gre(walk: Walk) -> Step:
+def gre(walk: FrameCursor) -> Step:
     """Read GRE, of version 0 or PPTP's 1. Source: RFC 2784, 2890, 2637."""
     flags, kind = walk.u16(0), walk.u16(2)
     header = 4 + 4 * bool(flags & 0xC000) + 4 * bool(flags & 0x2000) + 4 * bool(flags & 0x1000)
@@ -46,21 +46,21 @@ def gre(walk: Walk) -> Step:
     return following if following != NOT_IP else NOT_TCP_UDP
 
 
-def _vxlan(walk: Walk) -> Step:
+def _vxlan(walk: FrameCursor) -> Step:
     return walk.skip(8, ethernet)
 
 
-def _vxlan_gpe(walk: Walk) -> Step:
+def _vxlan_gpe(walk: FrameCursor) -> Step:
     kind = walk.byte(3)
     return walk.skip(8, {1: ip, 2: ip, 3: ethernet, 4: nsh, 5: mpls}.get(kind, NOT_TCP_UDP))
 
 
-def _geneve(walk: Walk) -> Step:
+def _geneve(walk: FrameCursor) -> Step:
     words, kind = walk.byte(0) & 0x3F, walk.u16(2)
     return walk.skip(8 + words * 4, by_ethertype(kind) if kind > LENGTH_MAX else NOT_TCP_UDP)
 
 
-def _gtp(walk: Walk) -> Step:
+def _gtp(walk: FrameCursor) -> Step:
     """Read GTP-U with its extension headers. Source: 3GPP TS 29.281."""
     flags, kind = walk.byte(0), walk.byte(1)
     if kind != 0xFF:
@@ -83,7 +83,7 @@ def _gtp(walk: Walk) -> Step:
     return ip
 
 
-def _teredo(walk: Walk) -> Step:
+def _teredo(walk: FrameCursor) -> Step:
     """Read Teredo's optional authentication and origin. Source: RFC 4380."""
     if walk.u16(0) == 1:
         walk.at += 13 + walk.byte(2) + walk.byte(3)
@@ -92,7 +92,7 @@ def _teredo(walk: Walk) -> Step:
     return ipv6 if walk.byte(0) >> 4 == 6 else NOT_TCP_UDP
 
 
-def _l2tp(walk: Walk) -> Step:
+def _l2tp(walk: FrameCursor) -> Step:
     """Read a data message of L2TP version 2. Source: RFC 2661."""
     flags = walk.u16(0)
     if flags & 0x8000 or flags & 15 != 2:
@@ -103,18 +103,18 @@ def _l2tp(walk: Walk) -> Step:
     return walk.skip(header, ppp)
 
 
-def _lisp(walk: Walk) -> Step:
+def _lisp(walk: FrameCursor) -> Step:
     return walk.skip(8, ip)
 
 
-def _ayiya(walk: Walk) -> Step:
+def _ayiya(walk: FrameCursor) -> Step:
     words, kind = (walk.byte(0) >> 4), walk.byte(3)
     signature = walk.byte(1) >> 4
     header = 8 + (1 << words) + signature * 4
     return walk.skip(header, {4: ip, 41: ip}.get(kind, NOT_TCP_UDP))
 
 
-def _capwap(walk: Walk) -> Step:
+def _capwap(walk: FrameCursor) -> Step:
     """Read a data packet that is neither encrypted nor a fragment. Source: RFC 5415."""
     bits = walk.u32(0)
     if bits >> 24 & 15 or bits & 0x80:
@@ -127,7 +127,7 @@ def _capwap(walk: Walk) -> Step:
     return wireless_swapped if binding == 1 else NOT_TCP_UDP
 
 
-def _tzsp(walk: Walk) -> Step:
+def _tzsp(walk: FrameCursor) -> Step:
     kind = walk.u16(2)
     walk.at += 4
     while (tag := walk.byte(0)) != 1:
@@ -135,11 +135,11 @@ def _tzsp(walk: Walk) -> Step:
     return walk.skip(1, ethernet if kind == 1 else NOT_TCP_UDP)
 
 
-def _etherip(walk: Walk) -> Step:
+def _etherip(walk: FrameCursor) -> Step:
     return walk.skip(2, ethernet)
 
 
-def _compressed(walk: Walk) -> Step:
+def _compressed(walk: FrameCursor) -> Step:
     """Read IPComp whose payload is deflated. Source: RFC 3173, RFC 2394."""
     following = walk.byte(0)
     try:

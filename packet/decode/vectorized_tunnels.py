@@ -58,7 +58,7 @@ def read_tunnels(frames: Frames, rows: I64, is_joining: bool) -> tuple[PacketCol
     carried = _carried(frames, rows)
     is_ethernet = carried.kinds == _ETHERTYPE_ETHERNET
     is_ip = np.isin(carried.kinds, (ETHERTYPE_IPV4, ETHERTYPE_IPV6))
-    found: list[PacketColumns] = []
+    tables: list[PacketColumns] = []
     taken: list[I64] = []
     for link_type, chosen in ((LINK_ETHERNET, is_ethernet), (_LINK_RAW, is_ip)):
         inner = carried.where(chosen)
@@ -71,11 +71,11 @@ def read_tunnels(frames: Frames, rows: I64, is_joining: bool) -> tuple[PacketCol
         inside = Frames(frames.data, inner.at, lengths, frames.ts_ns[inner.rows], size, link_type)
         fast = read_fast(inside, True, False, is_joining)
         own = inner.rows[fast.rows]
-        found.append(replace(fast.columns, wire_bytes=frames.wire_bytes[own]))
+        tables.append(replace(fast.columns, wire_bytes=frames.wire_bytes[own]))
         taken.append(own)
-    if not found:
+    if not tables:
         return concat_columns([]), np.zeros(0, np.int64)
-    return concat_columns(found), np.concatenate(taken)
+    return concat_columns(tables), np.concatenate(taken)
 
 
 def _carried(frames: Frames, rows: I64) -> _Carried:
@@ -104,13 +104,13 @@ def _carried(frames: Frames, rows: I64) -> _Carried:
     is_whole = (
         is_read & (is_v4 | is_v6) & (stated != 0) & (behind + _HEAD <= np.minimum(ends, until))
     )
-    found = [
+    parts = [
         _behind(frames, rows, behind, until, is_whole & (protocol == number), number)
         for number in (PROTOCOL_UDP, _GRE)
     ]
     both = _Carried(
         *(
-            np.concatenate([getattr(each, name) for each in found])
+            np.concatenate([getattr(each, name) for each in parts])
             for name in ("rows", "at", "until", "kinds")
         )
     )

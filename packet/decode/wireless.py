@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import struct
 
-from packet.decode.layers import NOT_IP, Step, Walk, llc
+from packet.decode.layers import NOT_IP, FrameCursor, Step, llc
 
 
-def wireless(walk: Walk) -> Step:
+def wireless(walk: FrameCursor) -> Step:
     """Read a data frame that is not encrypted."""
     return _data_frame(walk, walk.byte(0), walk.byte(1))
 
 
-def wireless_swapped(walk: Walk) -> Step:
+def wireless_swapped(walk: FrameCursor) -> Step:
     """Read a data frame whose frame control has its two bytes in the other order."""
     return _data_frame(walk, walk.byte(1), walk.byte(0))
 
 
-def _data_frame(walk: Walk, control: int, flags: int) -> Step:
+def _data_frame(walk: FrameCursor, control: int, flags: int) -> Step:
     kind, subtype = control >> 2 & 3, control >> 4
     if control & 3 or kind != 2 or subtype & 4 or flags & 0x40:
         return NOT_IP
@@ -33,7 +33,7 @@ def _data_frame(walk: Walk, control: int, flags: int) -> Step:
 _PADDED = 0x20  # of the radiotap flags: the header is followed by bytes up to a word
 
 
-def radiotap(walk: Walk) -> Step:
+def radiotap(walk: FrameCursor) -> Step:
     """Read the header of radiotap.org."""
     (size,) = struct.unpack_from("<H", walk.data, walk.at + 2)
     (present,) = struct.unpack_from("<I", walk.data, walk.at + 4)
@@ -53,7 +53,7 @@ def radiotap(walk: Walk) -> Step:
     return step
 
 
-def prism(walk: Walk) -> Step:
+def prism(walk: FrameCursor) -> Step:
     """Read the header of Prism cards, or AVS's, which came after it."""
     if walk.u32(0) >> 16 == 0x8021:  # AVS, which states its length
         return walk.skip(walk.u32(4), wireless)

@@ -91,7 +91,7 @@ def flows_of_file(
     flows: dict[tuple[int, int], WireFlow] = {}
     for block, analysis in analysed_blocks(path, report, progress, packets_max, chosen):
         for flow in flows_of(block.columns, analysis):
-            known = flows.setdefault((flow.flow_hash, flow.connection), flow)
-            if known is not flow:
-                known.join(flow)
+            flow_before = flows.setdefault((flow.flow_hash, flow.connection), flow)
+            if flow_before is not flow:
+                flow_before.join(flow)
     return sorted(flows.values(), key=lambda flow: (flow.first_ns, flow.flow_hash))

@@ -71,26 +71,26 @@ class ExportReader:
 
     def _carried(self, name: str) -> list[Carried]:
         traces = [row[0] for row in self._rows("export_traces", name=name, traces_max=_TRACES_MAX)]
-        found = list[Carried]()
-        for at in range(0, len(traces), _TRACES_A_QUERY):
-            rows = self._rows("export_links", trace_ids=traces[at : at + _TRACES_A_QUERY])
-            found += [Carried(*row) for row in rows]
-        return found
+        carrieds = list[Carried]()
+        for index in range(0, len(traces), _TRACES_A_QUERY):
+            rows = self._rows("export_links", trace_ids=traces[index : index + _TRACES_A_QUERY])
+            carrieds += [Carried(*row) for row in rows]
+        return carrieds
 
     def _on_wire(self, packets: PacketColumns) -> list[Carried]:
         """Return all that these connections carried then: a neighbour's packets are named, too."""
         flows = np.unique(packets.flow_hash).tolist()
-        found = list[Carried]()
-        for at in range(0, len(flows), _FLOWS_A_QUERY):
+        carrieds = list[Carried]()
+        for index in range(0, len(flows), _FLOWS_A_QUERY):
             rows = self._rows(
                 "export_carried",
-                flow_hashes=flows[at : at + _FLOWS_A_QUERY],
+                flow_hashes=flows[index : index + _FLOWS_A_QUERY],
                 from_ns=int(packets.ts_ns.min()),
                 to_ns=int(packets.ts_ns.max()),
                 reach_ns=REACH_NS,
             )
-            found += [Carried(*row) for row in rows]
-        return found
+            carrieds += [Carried(*row) for row in rows]
+        return carrieds
 
     def _packets(self, name: str, carried: list[Carried]) -> tuple[PacketColumns, list[str], Mask]:
         flows = sorted({link.flow_hash for link in carried})

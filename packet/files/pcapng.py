@@ -120,21 +120,21 @@ class PcapngParser:
             at: where a block begins.
             blocks_max: read no more than so many.
         """
-        found: list[tuple[_Packets, int]] = []
+        packet_runs: list[tuple[_Packets, int]] = []
         stop = False
         while not stop and blocks_max > 0:
             run, end, stop = self._run(data, buffer.size, at, blocks_max)
             packets, is_whole = self._packets(buffer, run)
-            found += [(each, self._count) for each in packets]
+            packet_runs += [(each, self._count) for each in packets]
             self._count += sum(len(each.places) for each in packets)
             if not is_whole:
                 read = sum(len(each.places) for each in packets)
-                return _groups(buffer, found), int(run.starts[read])
+                return _groups(buffer, packet_runs), int(run.starts[read])
             blocks_max -= len(run.starts) + 1
             at = end
             if not stop:
                 at, stop = self._describe(data, at)
-        return _groups(buffer, found), at
+        return _groups(buffer, packet_runs), at
 
     def _run(self, data: Searchable, size: int, at: int, blocks_max: int) -> tuple[_Run, int, bool]:
         """Return packet blocks up to one that is none, where that begins, and whether to stop."""
@@ -208,12 +208,12 @@ class PcapngParser:
         count = len(is_good) if is_good.all() else int(np.argmin(is_good))
         ticks = words[:, 3].astype(np.uint64) << np.uint64(32) | words[:, 4].astype(np.uint64)
         ticks[is_simple] = 0
-        found = []
+        packet_runs = []
         for number in np.unique(index[:count]).tolist():
             interface = self._interfaces[number]
             places = np.flatnonzero(index[:count] == number)
             snap = np.where(is_simple[places], interface.snap_bytes or RECORD_BYTES_MAX, 2**32)
-            found.append(
+            packet_runs.append(
                 _Packets(
                     places,
                     interface,
@@ -223,7 +223,7 @@ class PcapngParser:
                     wire[places],
                 )
             )
-        return found, count == len(is_good)
+        return packet_runs, count == len(is_good)
 
 
 def _nanoseconds(ticks: U64, interface: _Interface) -> U64:
@@ -240,7 +240,7 @@ def _nanoseconds(ticks: U64, interface: _Interface) -> U64:
 
 def _options(data: Searchable, at: int, end: int, order: str) -> list[tuple[int, int, int]] | None:
     """Return code, place and length of each option; None where one reaches behind its block."""
-    found = []
+    options = []
     while at + 4 <= end:
         code, length = struct.unpack_from(f"{order}HH", data, at)
         if code == _END_OF_OPTIONS:
@@ -248,9 +248,9 @@ def _options(data: Searchable, at: int, end: int, order: str) -> list[tuple[int,
         at += 4
         if at + length > end:
             return None
-        found.append((code, at, length))
+        options.append((code, at, length))
         at += (length + 3) // 4 * 4
-    return found
+    return options
 
 
 def _interface(
@@ -267,11 +267,11 @@ def _interface(
     return _Interface(link_type, snap_bytes, ticks_per_s, offset_s)
 
 
-def _groups(buffer: U8, found: list[tuple[_Packets, int]]) -> list[FrameGroup]:
+def _groups(buffer: U8, packet_runs: list[tuple[_Packets, int]]) -> list[FrameGroup]:
     """Return one group a link type, each in the order of the file."""
     groups = []
-    for link_type in dict.fromkeys(packets.interface.link_type for packets, _ in found):
-        parts = [each for each in found if each[0].interface.link_type == link_type]
+    for link_type in dict.fromkeys(packets.interface.link_type for packets, _ in packet_runs):
+        parts = [each for each in packet_runs if each[0].interface.link_type == link_type]
         numbers = np.concatenate([packets.places + before + 1 for packets, before in parts])
         order = np.argsort(numbers, kind="stable")
         frames = Frames(

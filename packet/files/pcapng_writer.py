@@ -97,7 +97,7 @@ def comments_of(
             if link.host and hosts[row] and link.host != hosts[row]:
                 continue
             texts[row].append(text)
-    return ["; ".join(dict.fromkeys(found)) for found in texts]
+    return ["; ".join(dict.fromkeys(comments)) for comments in texts]
 
 
 def rows_carried(

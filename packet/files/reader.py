@@ -73,17 +73,17 @@ class CaptureFile:
             InputError: the file cannot be read.
             DecodeError: it is no capture file.
         """
-        fragments, held, count = Fragments(), list[PacketBlock](), 0
+        fragments, pending, count = Fragments(), list[PacketBlock](), 0
         part_bytes = min(_BYTES_A_PART, packets_max * _FRAME_BYTES_MIN)
         for groups in self._parts(report, progress, part_bytes):
             block = _decoded(groups, fragments, report)
-            held.append(block)
+            pending.append(block)
             count += len(block.columns)
             if count >= packets_max:
-                yield _joined(held)
-                held, count = [], 0
-        if held:
-            yield _joined(held)
+                yield _joined(pending)
+                pending, count = [], 0
+        if pending:
+            yield _joined(pending)
 
     def _parts(
         self, report: FileReport, progress: Callable[[int], None], part_bytes: int

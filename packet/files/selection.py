@@ -33,8 +33,8 @@ class Chosen:
             wanted &= (columns.src_port == self.port) | (columns.dst_port == self.port)
         if self.host is not None:
             wanted &= self._holds(columns.src) | self._holds(columns.dst)
-        found: Mask = wanted
-        return found
+        mask: Mask = wanted
+        return mask
 
     def _holds(self, addresses: U32) -> Mask:
         assert self.host is not None
@@ -45,5 +45,5 @@ class Chosen:
         if self.host.version == 4:
             mask[:3] = 0xFFFFFFFF  # as IPv6 spells it, see `columns`
             assert network[2] == MAPPED_WORD
-        held: Mask = ((addresses & mask) == network).all(axis=1)
-        return held
+        is_inside: Mask = ((addresses & mask) == network).all(axis=1)
+        return is_inside

@@ -67,9 +67,9 @@ class ClockJob:
         rows: list[ClockRow] = []
         one_way_only = refused = 0
         for window_ns in range(begin_ns, end_ns, NS_PER_MINUTE):
-            found, lonely, left_out = self._minute(window_ns)
-            rows += found
-            self.latest = found or self.latest
+            offsets, lonely, left_out = self._minute(window_ns)
+            rows += offsets
+            self.latest = offsets or self.latest
             one_way_only += lonely
             refused += left_out
         self._writer.clock_offsets(rows, now_ns)
@@ -99,14 +99,25 @@ class ClockJob:
             if synced == "false"
         }
         pairs, refused = self._packet_pairs(window_ns)
-        for source, found in (("spans", _span_pairs(calls)), ("packets", pairs)):
-            for host_a, host_b, forward, reverse in found:
+        for source, pairs_of_source in (("spans", _span_pairs(calls)), ("packets", pairs)):
+            for host_a, host_b, forward, reverse in pairs_of_source:
                 offset = estimate(forward, reverse)
                 if offset is None:
                     lonely += bool(len(forward) or len(reverse))
                     continue
-                says = tuple(sorted({host_a, host_b} & unsynchronised))
-                rows.append(_row(window_ns, host_a, host_b, source, offset, says, forward, reverse))
+                unsynchronised_hosts = tuple(sorted({host_a, host_b} & unsynchronised))
+                rows.append(
+                    _row(
+                        window_ns,
+                        host_a,
+                        host_b,
+                        source,
+                        offset,
+                        unsynchronised_hosts,
+                        forward,
+                        reverse,
+                    )
+                )
         return rows, lonely, refused
 
     def _packet_pairs(
@@ -117,11 +128,11 @@ class ClockJob:
 
         def read() -> Iterator[tuple[str, str, Samples, Samples]]:
             end_ns = window_ns + NS_PER_MINUTE - 1
-            seen = {
+            packets_by_host = {
                 host: self._reader.packets(window_ns, end_ns, host=host) for host in sorted(hosts)
             }
             for host_a, host_b in pairs[:_PAIRS_MAX]:
-                yield host_a, host_b, *two_ways(seen[host_a], seen[host_b])
+                yield host_a, host_b, *two_ways(packets_by_host[host_a], packets_by_host[host_b])
 
         return read() if pairs else iter(()), len(pairs[_PAIRS_MAX:])
 
@@ -153,14 +164,16 @@ def _row(
     host_b: str,
     source: str,
     offset: ClockOffset,
-    says: tuple[str, ...],
+    unsynchronised_hosts: tuple[str, ...],
     forward: Samples,
     reverse: Samples,
 ) -> ClockRow:
-    if says and offset.state is ClockState.SYNCHRONISED:
+    if unsynchronised_hosts and offset.state is ClockState.SYNCHRONISED:
         # Not to be told apart by what was seen; the kernel knows that nothing holds it there.
         offset = replace(offset, state=ClockState.UNSYNCHRONISED)
     ways = one_way(forward, offset, from_a=True), one_way(reverse, offset, from_a=False)
     usable = sum(int(way.usable.sum()) for way in ways)
     total = len(forward) + len(reverse)
-    return ClockRow(window_ns, host_a, host_b, source, offset, says, total, total - usable)
+    return ClockRow(
+        window_ns, host_a, host_b, source, offset, unsynchronised_hosts, total, total - usable
+    )

@@ -68,7 +68,7 @@ class SeqJob:
             return []
         begin_ns = from_ns - WINDOW_MARGIN_NS
         end_ns = max(to_ns, *(link.to_ns for link in links)) + WINDOW_MARGIN_NS
-        seen = {
+        packets_by_host = {
             host: of_messages(
                 self._reader.packets(begin_ns, end_ns, host=host),
                 self._reader.contexts(begin_ns, end_ns, host=host),
@@ -78,7 +78,9 @@ class SeqJob:
         return [
             replace(link, host=there)
             for here, there in permutations(hosts, 2)
-            for link in links_elsewhere(_seen_by(here, links), seen[here], seen[there])
+            for link in links_elsewhere(
+                _seen_by(here, links), packets_by_host[here], packets_by_host[there]
+            )
         ]
 
 

@@ -91,5 +91,5 @@ def on_the_wire(recorder: Recorder, spans: Sequence[SpanEndpoints]) -> list[Span
         min(span.start_ns for span in unknown) - WINDOW_MARGIN_NS,
         max(span.end_ns for span in unknown) + WINDOW_MARGIN_NS,
     )
-    said = as_contexts(recorder.contexts(selection, {span.trace_id for span in unknown}))
-    return [span for span in with_ports(spans, said) if span.port_pair]
+    contexts = as_contexts(recorder.contexts(selection, {span.trace_id for span in unknown}))
+    return [span for span in with_ports(spans, contexts) if span.port_pair]

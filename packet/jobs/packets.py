@@ -106,9 +106,9 @@ class PacketJob:
         self._meter = Meter(self._budget, self._writer, counters)
         self._clocks = ClockJob(store, self._reader, self._writer)
         # Recorders that share a store advance each by itself.
-        own = f".{config.host}" if config.host else ""
-        self._trace_cursor = JobCursor(f"{_TRACE_CURSOR}{own}")
-        self._link_cursor = JobCursor(f"{_LINK_CURSOR}{own}")
+        suffix = f".{config.host}" if config.host else ""
+        self._trace_cursor = JobCursor(f"{_TRACE_CURSOR}{suffix}")
+        self._link_cursor = JobCursor(f"{_LINK_CURSOR}{suffix}")
         self._sample_cursor = OwnCursor(store, SAMPLE_CURSOR, config.host)
         # Up to when spans were linked, and how many of the last seconds before that were there.
         self._seen: tuple[int, int] | None = None
@@ -294,16 +294,16 @@ class PacketJob:
     ) -> list[SpanEndpoints]:
         """Return the spans that name the ports of kept packets, and those that packets name."""
         pairs = set(port_pairs(kept.src_port, kept.dst_port).tolist())
-        found = self._reader.spans(from_ns, to_ns, port_pairs=pairs)
-        said = self._reader.contexts(from_ns, to_ns, flow_hashes)
-        traces = sorted({context.trace_id for context in said if context.trace_id})
+        span_endpoints = self._reader.spans(from_ns, to_ns, port_pairs=pairs)
+        contexts = self._reader.contexts(from_ns, to_ns, flow_hashes)
+        traces = sorted({context.trace_id for context in contexts if context.trace_id})
         if traces:
-            named = {(span.trace_id, span.span_id) for span in found}
-            senders = {(context.trace_id, context.span_id) for context in said}
-            found += [
+            named = {(span.trace_id, span.span_id) for span in span_endpoints}
+            senders = {(context.trace_id, context.span_id) for context in contexts}
+            span_endpoints += [
                 span
                 for span in self._reader.spans(from_ns, to_ns, trace_ids=traces, portless=True)
                 if (span.trace_id, span.span_id) not in named
                 and (span.trace_id, span.sender_id) in senders
             ]
-        return found
+        return span_endpoints

@@ -49,7 +49,7 @@ class _Capture:
 
 
 @dataclass(slots=True)
-class _Look:
+class _RequestScan:
     """One look at one open request."""
 
     request: CaptureRequest
@@ -64,7 +64,7 @@ class _Look:
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _RecorderAnswer:
     """What the recorder had for all looks of one run, and what was found in it."""
 
     packets: PacketColumns
@@ -109,20 +109,23 @@ class CaptureJob:
         spans_of = self._spans_of(looks, recorder)
         for look in looks:
             self._choose(look, spans_of, tally)
-        wanted = [look for look in looks if look.range_ns is not None]
-        if wanted:
+        open_requests = [look for look in looks if look.range_ns is not None]
+        if open_requests:
             # Around them: a clock that is off has its packets there.
             selection = Selection(
-                min(look.range_ns[0] for look in wanted if look.range_ns) - LAG_MAX_NS,
-                min(max(look.range_ns[1] for look in wanted if look.range_ns) + LAG_MAX_NS, now_ns),
-                frozenset(pair for look in wanted for pair in look.pairs),
+                min(look.range_ns[0] for look in open_requests if look.range_ns) - LAG_MAX_NS,
+                min(
+                    max(look.range_ns[1] for look in open_requests if look.range_ns) + LAG_MAX_NS,
+                    now_ns,
+                ),
+                frozenset(pair for look in open_requests for pair in look.pairs),
             )
             packets = tally.pulled(recorder, selection)
             after = recorder.stats()
-            held = self._held(wanted, packets, after.since_ns, tally)
-            for look in wanted:
+            answer = self._held(open_requests, packets, after.since_ns, tally)
+            for look in open_requests:
                 look.capture.cut_packets += after.refused - stats.refused
-                self._keep_one(look, held, tally)
+                self._keep_one(look, answer, tally)
         for look in looks:
             look.capture.received_ns = until_ns
             tally.open_requests += not look.is_last
@@ -133,14 +136,14 @@ class CaptureJob:
         looks = self._looks(now_ns, until_ns, now_ns)
         self._closing = [look.request for look in looks if look.is_last]
 
-    def _looks(self, since_ns: int, until_ns: int, now_ns: int) -> Iterator[_Look]:
+    def _looks(self, since_ns: int, until_ns: int, now_ns: int) -> Iterator[_RequestScan]:
         """Yield the requests that are open, with the traces that are new to them."""
         if self._began_ns is None:
             self._began_ns = min(since_ns, now_ns)
         horizon_ns = max(self._began_ns, until_ns - _HORIZON_NS, 0)
-        known, self._captures = self._captures, {}
+        captures, self._captures = self._captures, {}
         for request in self._reader.capture_requests(horizon_ns, LATE_NS):
-            capture = known.get(request.trigger_id) or _Capture(now_ns, since_ns)
+            capture = captures.get(request.trigger_id) or _Capture(now_ns, since_ns)
             self._captures[request.trigger_id] = capture
             is_last = until_ns >= request.to_ns + LATE_NS
             if is_last:
@@ -148,24 +151,24 @@ class CaptureJob:
                 capture.received_ns = 0
             traces, _ = self._traces(request, capture.received_ns, until_ns)
             until = min(request.to_ns, until_ns)
-            yield _Look(request, capture, traces, is_last, until)
+            yield _RequestScan(request, capture, traces, is_last, until)
 
     def _spans_of(
-        self, looks: Sequence[_Look], recorder: Recorder
+        self, looks: Sequence[_RequestScan], recorder: Recorder
     ) -> dict[str, list[SpanEndpoints]]:
         """Return the spans of every trace that any of the requests is about."""
-        found: dict[str, list[SpanEndpoints]] = defaultdict(list)
+        spans_by_trace: dict[str, list[SpanEndpoints]] = defaultdict(list)
         traces = list(dict.fromkeys(trace for look in looks for trace in look.traces))
         if traces:
             from_ns = min(look.request.from_ns for look in looks) - REACH_NS
             to_ns = max(look.request.to_ns for look in looks) + REACH_NS
             spans = self._reader.spans(max(from_ns, 0), to_ns, trace_ids=traces, portless=True)
             for span in on_the_wire(recorder, spans):
-                found[span.trace_id].append(span)
-        return found
+                spans_by_trace[span.trace_id].append(span)
+        return spans_by_trace
 
     def _choose(
-        self, look: _Look, spans_of: Mapping[str, Sequence[SpanEndpoints]], tally: Tally
+        self, look: _RequestScan, spans_of: Mapping[str, Sequence[SpanEndpoints]], tally: Tally
     ) -> None:
         """Settle on the connections of a request, and the time of them."""
         request, capture = look.request, look.capture
@@ -258,8 +261,8 @@ class CaptureJob:
         return spans
 
     def _held(
-        self, looks: Sequence[_Look], packets: PacketColumns, since_ns: int, tally: Tally
-    ) -> _Held:
+        self, looks: Sequence[_RequestScan], packets: PacketColumns, since_ns: int, tally: Tally
+    ) -> _RecorderAnswer:
         """Find, once for all looks, what is of which span, and what is missing.
 
         Among all packets of the connections, not among those of a span's own time alone.
@@ -282,21 +285,21 @@ class CaptureJob:
         for row in links:
             by_key[row.trace_id, row.span_id].append(row)
         tears = tears_of(packets, {span.client_port for span in spans})
-        return _Held(packets, since_ns, by_key, tears, edges_of(packets))
+        return _RecorderAnswer(packets, since_ns, by_key, tears, edges_of(packets))
 
-    def _keep_one(self, look: _Look, held: _Held, tally: Tally) -> None:
-        pairs = port_pairs(held.packets.src_port, held.packets.dst_port)
-        packets = held.packets.take(np.isin(pairs, np.array(sorted(look.pairs), np.uint32)))
-        links = [row for span in look.spans for row in held.links.get(_key(span), ())]
+    def _keep_one(self, look: _RequestScan, answer: _RecorderAnswer, tally: Tally) -> None:
+        pairs = port_pairs(answer.packets.src_port, answer.packets.dst_port)
+        packets = answer.packets.take(np.isin(pairs, np.array(sorted(look.pairs), np.uint32)))
+        links = [row for span in look.spans for row in answer.links.get(_key(span), ())]
         coverage, elsewhere = look.capture.coverage, moved(look.spans, links)
-        coverage.found(links, held.tears)
-        coverage.add(look.spans, held.since_ns)
+        coverage.found(links, answer.tears)
+        coverage.add(look.spans, answer.since_ns)
         # Where their begin is known by what was seen of it alone, there may have been more before.
-        coverage.add(elsewhere, held.since_ns + WINDOW_MARGIN_NS)
+        coverage.add(elsewhere, answer.since_ns + WINDOW_MARGIN_NS)
         kept = within_windows(packets, [*look.spans, *elsewhere])
         if look.request.port_pairs:
             kept |= _named(packets, look.request)
-        coverage.unproven = int(np.isin(held.edges, packets.ts_ns[kept]).sum())
+        coverage.unproven = int(np.isin(answer.edges, packets.ts_ns[kept]).sum())
         packets = packets.take(kept)
         # What an earlier look kept is kept, paid for and linked.
         fresh = packets.take(~np.isin(packet_names(packets), look.capture.packets))

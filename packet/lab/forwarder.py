@@ -155,8 +155,8 @@ class Forwarder:
 def open_tap(namespace: str, interface: str) -> int:
     """Return a new TAP device of a namespace, not blocking."""
     libc = ctypes.CDLL(None, use_errno=True)
-    with (Path("/run/netns") / namespace).open() as there:
-        if libc.setns(there.fileno(), _CLONE_NEWNET) != 0:
+    with (Path("/run/netns") / namespace).open() as namespace_file:
+        if libc.setns(namespace_file.fileno(), _CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), f"setns {namespace}")
     tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(tap, _TUNSETIFF, struct.pack("16sH22x", interface.encode(), _IFF_TAP | _IFF_NO_PI))

@@ -27,7 +27,6 @@ from packet.lab.forwarder import FORWARDED, LOG_ROW
 _CLONE_NEWNET = 0x40000000
 _NAMESPACES = Path("/run/netns")
 _NUMBERS = itertools.count()
-_READY_SECONDS_MAX = 20
 
 LogRows = NDArray[np.void]  # of LOG_ROW
 
@@ -60,9 +59,9 @@ class Host:
         """Let this thread make sockets and processes here; what it makes stays here."""
         with (
             Path("/proc/thread-self/ns/net").open() as before,
-            (_NAMESPACES / self.namespace).open() as there,
+            (_NAMESPACES / self.namespace).open() as namespace_file,
         ):
-            _set_namespace(there.fileno())
+            _set_namespace(namespace_file.fileno())
             try:
                 yield
             finally:

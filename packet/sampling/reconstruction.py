@@ -46,8 +46,8 @@ def judge(captured: Captured) -> Reconstruction:
     was seen before or behind it: there it may have been, by the share that was dropped. Everything
     else is seen and not assumed; what was not looked at counts as missing.
     """
-    seen = captured.recorded + captured.dropped
-    drop_ratio = captured.dropped / seen if seen else 0.0
+    total = captured.recorded + captured.dropped
+    drop_ratio = captured.dropped / total if total else 0.0
     covered = captured.held_s >= captured.needed_s
     refused = captured.refused_flows + captured.refused_bytes + captured.cut_packets > 0
     unlinked = captured.requests - captured.rebuilt
@@ -62,7 +62,7 @@ def judge(captured: Captured) -> Reconstruction:
             f"calls and answers: {captured.spans} spans (measured)",
             f"recorder reached back {captured.held_s:.3f} s, needed {captured.needed_s:.3f} s "
             "(measured)",
-            f"kernel dropped {captured.dropped} of {seen} packets meanwhile (measured)",
+            f"kernel dropped {captured.dropped} of {total} packets meanwhile (measured)",
             f"refused: {captured.refused_flows} connections over packet.capture_flows_max, "
             f"{captured.refused_bytes} bytes over the budget, {captured.cut_packets} packets of "
             "too large an answer (measured)",

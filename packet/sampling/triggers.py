@@ -100,7 +100,7 @@ def of_outliers(outliers: Iterable[Outlier], host: str) -> list[Trigger]:
             reason=f"{outlier.action} took {(outlier.end_ns - outlier.ingress_ns) / NS_PER_MS:.1f} "
             f"ms; 99.9 % take {outlier.usual_ns / NS_PER_MS:.1f} ms or less",
         )
-        for outlier in sorted(outliers, key=lambda one: one.ingress_ns)
+        for outlier in sorted(outliers, key=lambda each: each.ingress_ns)
     ]
 
 
@@ -117,9 +117,9 @@ class Debounce:
         """Return the rows to write: new requests, and open ones that now reach further."""
         written: dict[str, Trigger] = {}
         for trigger in raised:
-            known = self._open.get(trigger.cause)
-            if known is not None and trigger.from_ns <= known.to_ns:
-                merged = _merged(known, trigger)
+            open_trigger = self._open.get(trigger.cause)
+            if open_trigger is not None and trigger.from_ns <= open_trigger.to_ns:
+                merged = _merged(open_trigger, trigger)
             else:
                 while self._raised_ns and self._raised_ns[0] <= trigger.began_ns - NS_PER_HOUR:
                     self._raised_ns.popleft()
@@ -129,7 +129,7 @@ class Debounce:
                 self._raised_ns.append(trigger.began_ns)
                 merged = trigger
             self._open[trigger.cause] = merged
-            if merged != known:
+            if merged != open_trigger:
                 written[merged.trigger_id] = merged
         return list(written.values())
 
@@ -160,11 +160,11 @@ def _name(cause: Cause, host: str, at_ns: int) -> str:
     return "-".join(part for part in (cause.value, host, f"{at_ns:x}") if part)
 
 
-def _merged(known: Trigger, more: Trigger) -> Trigger:
+def _merged(open_trigger: Trigger, more: Trigger) -> Trigger:
     return replace(
-        known,
-        to_ns=max(known.to_ns, more.to_ns),
-        from_ns=min(known.from_ns, more.from_ns),
-        trace_ids=tuple(dict.fromkeys((*known.trace_ids, *more.trace_ids)))[:_NAMED_MAX],
-        port_pairs=tuple(dict.fromkeys((*known.port_pairs, *more.port_pairs)))[:_NAMED_MAX],
+        open_trigger,
+        to_ns=max(open_trigger.to_ns, more.to_ns),
+        from_ns=min(open_trigger.from_ns, more.from_ns),
+        trace_ids=tuple(dict.fromkeys((*open_trigger.trace_ids, *more.trace_ids)))[:_NAMED_MAX],
+        port_pairs=tuple(dict.fromkeys((*open_trigger.port_pairs, *more.port_pairs)))[:_NAMED_MAX],
     )

@@ -167,14 +167,14 @@ class Reader:
             portless: also those that do not name both ports.
         """
         rows = list[tuple[Any, ...]]()
-        for at in range(0, max(len(trace_ids), 1), _TRACES_A_QUERY):
+        for index in range(0, max(len(trace_ids), 1), _TRACES_A_QUERY):
             rows += self._rows(
                 "spans",
                 {
                     "from_ns": from_ns,
                     "to_ns": to_ns,
                     "reach_ns": REACH_NS,
-                    "trace_ids": list(trace_ids[at : at + _TRACES_A_QUERY]),
+                    "trace_ids": list(trace_ids[index : index + _TRACES_A_QUERY]),
                     "port_pairs": list(port_pairs),
                     "portless": portless,
                     "host": self._host,

@@ -89,12 +89,12 @@ class Writer:
         it earlier, or join two stretches to one: rows that no longer hold are marked deleted.
         """
         extents = _Extents.of(touched)
-        known = reader.flow_spans(
+        stored_links = reader.flow_spans(
             extents.hashes.tolist(),
             int(extents.first_ns.min()) - IDLE_NS,
             int(extents.last_ns.max()) + IDLE_NS,
         )
-        near = [row for row in known if extents.are_near(row)]
+        near = [row for row in stored_links if extents.are_near(row)]
         for row in near:
             extents.include(row)
         kept = reader.packets(
@@ -120,14 +120,14 @@ class Writer:
 
     def wire_times(self, times: Sequence[WireTime], now_ns: int) -> None:
         """Write what spans waited for; that of the same span is replaced."""
-        own = ("trace_id", "span_id", "decision_id", "start_ns", "end_ns", "exchanges", "rtt_ns",
+        names = ("trace_id", "span_id", "decision_id", "start_ns", "end_ns", "exchanges", "rtt_ns",
                "outside_ns", "confidence")  # fmt: skip
         self._insert(
             "wire_times",
-            [*own, "kinds", "ends_ns", "linked_ns"],
+            [*names, "kinds", "ends_ns", "linked_ns"],
             [
                 [
-                    *_values(row, own),
+                    *_values(row, names),
                     [str(what) for what, _, _ in row.pieces],
                     [to_ns for _, _, to_ns in row.pieces],
                     now_ns,
@@ -138,16 +138,16 @@ class Writer:
 
     def wire_contexts(self, contexts: Sequence[Context], now_ns: int) -> None:
         """Write what kept packets said; that of the same packet and span is replaced."""
-        own = tuple(field.name for field in fields(Context))
+        names = tuple(field.name for field in fields(Context))
         self._insert(
             "wire_contexts",
-            [*own, "host", "written_ns"],
-            [[*_values(row, own), self._host, now_ns] for row in contexts],
+            [*names, "host", "written_ns"],
+            [[*_values(row, names), self._host, now_ns] for row in contexts],
         )
 
     def clock_offsets(self, rows: Sequence[ClockRow], now_ns: int) -> None:
         """Write what was estimated of pairs of clocks; that of the same minute is replaced."""
-        own = ("window_ns", "host_a", "host_b", "source", "says_unsynchronised", "segments",
+        names = ("window_ns", "host_a", "host_b", "source", "says_unsynchronised", "segments",
                "excluded")  # fmt: skip
         estimated = (
             "at_ns", "offset_ns", "bound_ns", "median_offset_ns", "rtt_min_ns", "drift_ppm",
@@ -155,21 +155,21 @@ class Writer:
         )  # fmt: skip
         self._insert(
             "clock_offsets",
-            [*own, *estimated, "version"],
-            [[*_values(row, own), *_values(row.offset, estimated), now_ns] for row in rows],
+            [*names, *estimated, "version"],
+            [[*_values(row, names), *_values(row.offset, estimated), now_ns] for row in rows],
         )
 
     def wire_seconds(self, seconds: Sequence[WireSecond]) -> None:
         """Write figures of the wire and the bursts among them; the same second is replaced."""
-        own = ("second_ns", "packets", "wire_bytes", "flows", "peak_1ms_bytes", "peak_500us_bytes",
-               "queue_bytes", "queue_ns", "retransmissions", "zero_windows",
+        names = ("second_ns", "packets", "wire_bytes", "flows", "peak_1ms_bytes",
+               "peak_500us_bytes", "queue_bytes", "queue_ns", "retransmissions", "zero_windows",
                "bursts_refused")  # fmt: skip
         burst_own = tuple(field.name for field in fields(Burst))
         bursts = [burst for second in seconds for burst in second.bursts]
         self._insert(
             "wire_seconds",
-            [*own, "bursts", "host"],
-            [[*_values(row, own), len(row.bursts), self._host] for row in seconds],
+            [*names, "bursts", "host"],
+            [[*_values(row, names), len(row.bursts), self._host] for row in seconds],
         )
         self._insert(
             "microbursts",
@@ -179,11 +179,11 @@ class Writer:
 
     def triggers(self, triggers: Sequence[Trigger], now_ns: int) -> None:
         """Write requests to every recorder; one that reaches further now is replaced."""
-        own = tuple(field.name for field in fields(Trigger))
+        names = tuple(field.name for field in fields(Trigger))
         self._insert(
             "capture_triggers",
-            [*own, "host", "version"],
-            [[*_values(row, own), self._host, now_ns] for row in triggers],
+            [*names, "host", "version"],
+            [[*_values(row, names), self._host, now_ns] for row in triggers],
         )
 
     def budget(self, spent: Mapping[str, int], now_ns: int) -> None:
@@ -196,14 +196,14 @@ class Writer:
 
     def reconstruction(self, row: ReconstructionRow, now_ns: int) -> None:
         """Write the result of a request."""
-        captured, judged = row.captured, row.judged
+        captured, verdict = row.captured, row.judged
         self._insert(
             "reconstructions",
             ["from_ns", "trigger_id", "host", "cause", "requests", "rebuilt", "packets",
              "probability", "sampled_probability", "grounds", "version"],
             [[row.from_ns, row.trigger_id, self._host, row.cause, captured.requests,
-              captured.rebuilt, captured.packets, judged.probability, judged.sampled_probability,
-              list(judged.grounds), now_ns]],
+              captured.rebuilt, captured.packets, verdict.probability, verdict.sampled_probability,
+              list(verdict.grounds), now_ns]],
         )  # fmt: skip
 
     def _insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -265,16 +265,16 @@ class _Extents:
     def hold(self, packets: PacketColumns) -> Mask:
         """Return which packets, all of these connections, lie in the time of their own."""
         at = np.searchsorted(self.hashes, packets.flow_hash)
-        held: Mask = (packets.ts_ns >= self.first_ns[at]) & (packets.ts_ns <= self.last_ns[at])
-        return held
+        is_inside: Mask = (packets.ts_ns >= self.first_ns[at]) & (packets.ts_ns <= self.last_ns[at])
+        return is_inside
 
 
-def _gone(known: Sequence[FlowSpan], flows: Sequence[Flow]) -> list[Flow]:
+def _gone(stored_links: Sequence[FlowSpan], flows: Sequence[Flow]) -> list[Flow]:
     """Return rows that mark as deleted the known stretches that are no stretches any more."""
     current = {(flow.flow_hash, flow.first_ns) for flow in flows}
     of_hash = {flow.flow_hash: flow for flow in flows}
     return [
         replace(of_hash[row.flow_hash], first_ns=row.first_ns, last_ns=row.last_ns)
-        for row in known
+        for row in stored_links
         if (row.flow_hash, row.first_ns) not in current
     ]

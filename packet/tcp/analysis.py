@@ -71,13 +71,13 @@ def follow(
     """Write what the given packets of one pair of endpoints are, which follow those before."""
     steps = zip(rows.tolist(), segments(columns.take(rows), from_first.tolist()), strict=True)
     for row, segment in steps:
-        found = connection.step(segment)
+        finding = connection.step(segment)
         result.connection[row] = connection.number
-        if found.events:
-            result.events[row] = found.events
-        if found.rtt_ns is not None:
-            result.rtt_ns[row] = found.rtt_ns
-            result.rtt_valid[row] = found.rtt_valid
+        if finding.events:
+            result.events[row] = finding.events
+        if finding.rtt_ns is not None:
+            result.rtt_ns[row] = finding.rtt_ns
+            result.rtt_valid[row] = finding.rtt_valid
 
 
 def segments(packets: PacketColumns, from_first: Sequence[bool]) -> list[Segment]:

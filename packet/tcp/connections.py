@@ -95,7 +95,10 @@ class Direction:
 
     def as_json(self) -> dict[str, Any]:
         """Return the figures; null is unknown."""
-        count, ttl = self.rtt_count, max(self.ttls, key=lambda each: self.ttls[each], default=None)
+        count, ttl = (
+            self.rtt_count,
+            max(self.ttls, key=lambda hop_limit: self.ttls[hop_limit], default=None),
+        )
         return {
             "packets": self.packets,
             "wire_bytes": self.wire_bytes,
@@ -209,28 +212,28 @@ def flows_of(columns: PacketColumns, analysis: TcpAnalysis) -> list[WireFlow]:
     last_ns = np.maximum.reduceat(ts_ns, starts).tolist()
     # `from_first` is about the end that sent the first packet of all between the two.
     firsts = rows[np.repeat(flows.starts, flows.ends - flows.starts)[starts]].tolist()
-    found = []
+    wire_flows = []
     for each, (row, first) in enumerate(zip(rows[starts].tolist(), firsts, strict=True)):
-        one = _endpoint(columns, first, is_source=True)
+        endpoint = _endpoint(columns, first, is_source=True)
         other = _endpoint(columns, first, is_source=False)
         # Of two unknown ends the listener is the lower port: ephemeral ports are the high ones.
-        is_client = one[::-1] > other[::-1] if opener[each] is None else opener[each]
+        is_client = endpoint[::-1] > other[::-1] if opener[each] is None else opener[each]
         pair = (directions[2 * each], directions[2 * each + 1])
-        found.append(
+        wire_flows.append(
             WireFlow(
                 flow_hash=int(columns.flow_hash[row]),
                 connection=int(analysis.connection[row]),
                 protocol=int(columns.protocol[row]),
                 first_ns=first_ns[each],
                 last_ns=last_ns[each],
-                client=one if is_client else other,
-                server=other if is_client else one,
+                client=endpoint if is_client else other,
+                server=other if is_client else endpoint,
                 handshake_rtt_ns=handshake_ns[each],
                 from_client=pair[0] if is_client else pair[1],
                 from_server=pair[1] if is_client else pair[0],
             )
         )
-    return found
+    return wire_flows
 
 
 def _lanes(rows: I64, lane: I64) -> _Lanes:
@@ -261,13 +264,17 @@ def _count(
     changes = np.add.reduceat(changed, starts).tolist()
     spans = zip(starts.tolist(), ends.tolist(), lanes.numbers.tolist(), strict=True)
     for place, (start, end, number) in enumerate(spans):
-        one = directions[number]
-        one.packets, one.wire_bytes, one.payload_bytes = end - start, wire[place], payload[place]
-        one.events, one.flags = [each[place] for each in events], flags[place]
-        one.path_changes = changes[place]
-        one.ttl_first, one.ttl_last = int(ttl[start]), int(ttl[end - 1])
-        one.ttls = Counter(
-            ttl[start:end].tolist() if changes[place] else {one.ttl_first: end - start}
+        direction = directions[number]
+        direction.packets, direction.wire_bytes, direction.payload_bytes = (
+            end - start,
+            wire[place],
+            payload[place],
+        )
+        direction.events, direction.flags = [each[place] for each in events], flags[place]
+        direction.path_changes = changes[place]
+        direction.ttl_first, direction.ttl_last = int(ttl[start]), int(ttl[end - 1])
+        direction.ttls = Counter(
+            ttl[start:end].tolist() if changes[place] else {direction.ttl_first: end - start}
         )
 
 
@@ -300,9 +307,11 @@ def _time(analysis: TcpAnalysis, lanes: _Lanes, directions: list[Direction]) -> 
         strict=True,
     )
     for number, *values in figures:
-        one = directions[number]
-        one.rtt_count, one.rtt_sum_ns, one.rtt_min_ns, one.rtt_max_ns = values[:4]
-        one.rtt_first_ns, one.rtt_last_ns, one.jitter_sum_ns = values[4:]
+        direction = directions[number]
+        direction.rtt_count, direction.rtt_sum_ns, direction.rtt_min_ns, direction.rtt_max_ns = (
+            values[:4]
+        )
+        direction.rtt_first_ns, direction.rtt_last_ns, direction.jitter_sum_ns = values[4:]
 
 
 def _handshakes(
@@ -319,28 +328,28 @@ def _handshakes(
     answered = _first(which[answers], answers, count)
     opened = _first(which[asks], asks, count)
     asks = asks[asks < answered[which[asks]]]
-    asked = np.full(count, -1)
-    np.maximum.at(asked, which[asks], asks)
-    done = np.flatnonzero((kind == ACK) & (place > answered[which]))
-    done = done[from_first[done] != from_first[answered[which[done]]]]
-    completed = _first(which[done], done, count)
-    whole = (asked >= 0) & (completed < _FAR)
+    opened_at = np.full(count, -1)
+    np.maximum.at(opened_at, which[asks], asks)
+    closing = np.flatnonzero((kind == ACK) & (place > answered[which]))
+    closing = closing[from_first[closing] != from_first[answered[which[closing]]]]
+    completed = _first(which[closing], closing, count)
+    whole = (opened_at >= 0) & (completed < _FAR)
     handshake_ns: list[int | None] = [None] * count
     for each in np.flatnonzero(whole).tolist():
-        waited_ns = int(ts_ns[completed[each]]) - int(ts_ns[asked[each]])
+        waited_ns = int(ts_ns[completed[each]]) - int(ts_ns[opened_at[each]])
         handshake_ns[each] = waited_ns if waited_ns >= 0 else None
     opener: list[bool | None] = [None] * count
     for each in np.flatnonzero((opened < _FAR) | (answered < _FAR)).tolist():
         by_syn = opened[each] < _FAR
-        seen = opened[each] if by_syn else answered[each]
-        opener[each] = bool(from_first[seen]) == by_syn
+        answered_by = opened[each] if by_syn else answered[each]
+        opener[each] = bool(from_first[answered_by]) == by_syn
     return handshake_ns, opener
 
 
 def _first(which: I64, places: I64, count: int) -> I64:
-    found = np.full(count, _FAR)
-    np.minimum.at(found, which, places)
-    return found
+    i64 = np.full(count, _FAR)
+    np.minimum.at(i64, which, places)
+    return i64
 
 
 def _endpoint(columns: PacketColumns, row: int, *, is_source: bool) -> tuple[str, int]:

@@ -139,11 +139,11 @@ def _handshake_rtt_ns(packets: PacketColumns, client_sent: Mask) -> int | None:
     if not len(answered):
         return None
     # The last SYN before the answer: an earlier one was lost, and its wait is no round trip.
-    asked = np.flatnonzero((handshake == SYN) & client_sent & _before(packets, answered[0]))
-    done = np.flatnonzero((handshake == ACK) & client_sent & ~_before(packets, answered[0]))
-    if not len(asked) or not len(done):
+    opening = np.flatnonzero((handshake == SYN) & client_sent & _before(packets, answered[0]))
+    closing = np.flatnonzero((handshake == ACK) & client_sent & ~_before(packets, answered[0]))
+    if not len(opening) or not len(closing):
         return None
-    waited_ns = int(packets.ts_ns[done[0]]) - int(packets.ts_ns[asked[-1]])
+    waited_ns = int(packets.ts_ns[closing[0]]) - int(packets.ts_ns[opening[-1]])
     return waited_ns if waited_ns >= 0 else None  # the clock was set back meanwhile
 
 

@@ -110,14 +110,14 @@ def bursts(
     if not len(hot):
         return []
     splits = np.flatnonzero(np.diff(hot) > _GAP_NS // FINE_BIN_NS) + 1
-    found = []
+    bursts = []
     for group in np.split(hot, splits):
         start_ns = from_ns + int(group[0]) * FINE_BIN_NS
         end_ns = from_ns + (int(group[-1]) + 1) * FINE_BIN_NS
         carried = bytes_per_s * FINE_BIN_NS / NS_PER_S
         peak_ratio = float(fine[group].max() / carried)
-        found.append(_burst(arrivals, queue, start_ns, end_ns, peak_ratio, bytes_per_s))
-    return found
+        bursts.append(_burst(arrivals, queue, start_ns, end_ns, peak_ratio, bytes_per_s))
+    return bursts
 
 
 def _burst(

@@ -146,7 +146,7 @@ class WireWatch:
         end_ns = begin_ns + NS_PER_S
         fine = binned(arrivals.ts_ns, arrivals.wire_bytes, begin_ns, end_ns, FINE_BIN_NS)
         coarse = fine.reshape(-1, BIN_NS // FINE_BIN_NS).sum(axis=1)
-        found, fullest = self._queued(arrivals, begin_ns)
+        burst_list, fullest = self._queued(arrivals, begin_ns)
         self._usual.append(fine)
         again = self._sent.again(packets)
         settled = (packets.tcp_flags & np.uint16(SYN | FIN | RST)) == 0
@@ -163,8 +163,8 @@ class WireWatch:
             retransmissions=int(again.sum()),
             zero_windows=int(closed.sum()),
             retransmitting=_most_frequent(pairs[again]),
-            bursts=tuple(found[:_BURSTS_MAX]),
-            bursts_refused=len(found[_BURSTS_MAX:]),
+            bursts=tuple(burst_list[:_BURSTS_MAX]),
+            bursts_refused=len(burst_list[_BURSTS_MAX:]),
         )
 
     def _queued(self, arrivals: Arrivals, begin_ns: int) -> tuple[list[Burst], float | None]:
@@ -177,8 +177,8 @@ class WireWatch:
         self._queue, self._queue_at_ns = float(queue[-1]), int(arrivals.ts_ns[-1])
         usual = np.concatenate(list(self._usual)) if self._usual else np.zeros(0, np.int64)
         end_ns = begin_ns + NS_PER_S
-        found = bursts(arrivals, queue, begin_ns, end_ns, usual, self._bytes_per_s)
-        return found, float(queue.max())
+        burst_list = bursts(arrivals, queue, begin_ns, end_ns, usual, self._bytes_per_s)
+        return burst_list, float(queue.max())
 
 
 class _Sent:
@@ -197,42 +197,44 @@ class _Sent:
         if not len(rows):
             return result
         source = (packets.src_port > packets.dst_port).astype(np.uint64)
-        same = packets.src_port == packets.dst_port
-        source[same] = (packets.src[same, 3] > packets.dst[same, 3]).astype(np.uint64)
+        is_loop = packets.src_port == packets.dst_port
+        source[is_loop] = (packets.src[is_loop, 3] > packets.dst[is_loop, 3]).astype(np.uint64)
         keys = (packets.flow_hash[rows] & ~np.uint64(1)) | source[rows]
         order = np.argsort(keys, kind="stable")
         rows, keys = rows[order], keys[order]
         starts = _begins(packets, rows, keys)
         group = np.cumsum(starts) - 1
-        seq, own = packets.tcp_seq[rows].astype(np.int64), keys[starts]
+        seq, flow_keys = packets.tcp_seq[rows].astype(np.int64), keys[starts]
         opened = (packets.tcp_flags[rows[starts]] & np.uint16(SYN)) != 0
-        known, base = self._bases(own, seq[starts], opened)
+        is_known, base = self._bases(flow_keys, seq[starts], opened)
         begin = (seq - base[group]).astype(np.uint32).view(np.int32).astype(np.int64)
         # Too far off: another connection on the same ports, whose SYN was not recorded.
-        strange = np.bincount(group, weights=np.abs(begin) > _AHEAD_MAX, minlength=len(own)) > 0
+        strange = (
+            np.bincount(group, weights=np.abs(begin) > _AHEAD_MAX, minlength=len(flow_keys)) > 0
+        )
         end = begin + length[rows]
         # A maximum that runs within each group: 2^33 apart, none reaches into the next.
         shift = group.astype(np.int64) << 33
         top = np.maximum.accumulate(end + shift) - shift
         before = np.r_[0, top[:-1]]
         before[starts] = begin[starts]
-        before[known[group]] = np.maximum(before[known[group]], 0)
+        before[is_known[group]] = np.maximum(before[is_known[group]], 0)
         keep_alive = (length[rows] <= 1) & (begin == before - 1) & ~control[rows]
         result[rows] = (begin < before) & ~keep_alive & ~strange[group]
         last = np.r_[np.flatnonzero(starts)[1:], len(rows)] - 1
-        reached = np.where(known & ~strange, np.maximum(top[last], 0), top[last])
+        reached = np.where(is_known & ~strange, np.maximum(top[last], 0), top[last])
         reached[strange] = end[last][strange]
-        newest = np.r_[own[1:] != own[:-1], True]
-        self._note(own[newest], ((base + reached) & 0xFFFFFFFF)[newest])
+        newest = np.r_[flow_keys[1:] != flow_keys[:-1], True]
+        self._note(flow_keys[newest], ((base + reached) & 0xFFFFFFFF)[newest])
         return result
 
     def _bases(self, keys: U64, first: I64, opened: Mask) -> tuple[Mask, I64]:
         at = np.minimum(np.searchsorted(self._keys, keys), max(len(self._keys) - 1, 0))
-        known = self._keys[at] == keys if len(self._keys) else np.zeros(len(keys), np.bool_)
-        known = known & ~opened
+        is_known = self._keys[at] == keys if len(self._keys) else np.zeros(len(keys), np.bool_)
+        is_known = is_known & ~opened
         base = first.copy()
-        base[known] = self._ends[at[known]].astype(np.int64)
-        return known, base
+        base[is_known] = self._ends[at[is_known]].astype(np.int64)
+        return is_known, base
 
     def _note(self, keys: U64, ends: I64) -> None:
         rest = ~np.isin(self._keys, keys)

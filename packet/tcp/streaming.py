@@ -61,8 +61,8 @@ class BlockAnalysis:
             first = int(rows[0])
             key = int(columns.flow_hash[first])
             src, src_port = columns.src[first].tobytes(), int(columns.src_port[first])
-            known = self._followed.setdefault(key, _Followed(Connection(), src, src_port))
-            same = (known.src, known.src_port) == (src, src_port)
+            followed = self._followed.setdefault(key, _Followed(Connection(), src, src_port))
+            is_same = (followed.src, followed.src_port) == (src, src_port)
             from_first = flows.from_first[start:end]
-            follow(known.connection, columns, rows, from_first == same, result)
+            follow(followed.connection, columns, rows, from_first == is_same, result)
         return result

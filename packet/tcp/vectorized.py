@@ -165,7 +165,7 @@ def _unclean(packets: _Packets) -> Mask:
 
 def _overflowing(packets: _Packets, flows: Flows, acking: I64, answered: I64) -> I64:
     """Return clean flows in which more segments may wait for an ACK than the rules hold."""
-    found = []
+    overflowing = []
     for flow in np.flatnonzero(flows.ends - flows.starts > UNACKED_MAX).tolist():
         start, end = int(flows.starts[flow]), int(flows.ends[flow])
         sends = (packets.next[start:end] != packets.seq[start:end]).astype(np.int64)
@@ -173,11 +173,11 @@ def _overflowing(packets: _Packets, flows: Flows, acking: I64, answered: I64) ->
         for from_first in (True, False):
             sent = np.cumsum(np.where(flows.from_first[start:end] == from_first, sends, 0))
             chosen = flows.from_first[answered[first]] == from_first
-            done = np.zeros(end - start, np.int64)
-            done[acking[first][chosen] - start] = sent[answered[first][chosen] - start]
-            if (sent - np.maximum.accumulate(done)).max() >= UNACKED_MAX:
-                found.append(flow)
-    return np.array(found, np.int64)
+            is_done = np.zeros(end - start, np.int64)
+            is_done[acking[first][chosen] - start] = sent[answered[first][chosen] - start]
+            if (sent - np.maximum.accumulate(is_done)).max() >= UNACKED_MAX:
+                overflowing.append(flow)
+    return np.array(overflowing, np.int64)
 
 
 def _answered(packets: _Packets, flows: Flows, clean: Mask) -> tuple[I64, I64]:
@@ -197,8 +197,8 @@ def _answered(packets: _Packets, flows: Flows, clean: Mask) -> tuple[I64, I64]:
     key = _key(lane[sends], p.next[sends])
     wanted_lane = lane[acking] ^ 1
     at = np.searchsorted(key, _key(wanted_lane, p.ack[acking]))
-    found = at < len(key)
-    acking, at, wanted_lane = acking[found], at[found], wanted_lane[found]
+    is_found = at < len(key)
+    acking, at, wanted_lane = acking[is_found], at[is_found], wanted_lane[is_found]
     segment = sends[at]
     covers = (lane[segment] == wanted_lane) & (segment < acking)
     covers &= p.ack[acking] > p.seq[segment]

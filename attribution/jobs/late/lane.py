@@ -1,4 +1,4 @@
-"""I/O: attributes what came late, or was put off, a slice at a time, beside what comes now.
+"""I/O: attributes what came late, or was deferred, a slice at a time, beside what comes now.
 
 It is found again from when it was received, whoever begins: a process that was killed between two
 slices loses nothing, and what it did comes out as it is stored.
@@ -14,16 +14,16 @@ from typing import Final
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.decisions import APART_NS, DecisionWriter, Written
+from attribution.jobs.late.deferred import DeferredArrivals
+from attribution.jobs.late.deferred_outcomes import DeferredOutcomes
 from attribution.jobs.late.delayed import DelayedInserts
-from attribution.jobs.late.left_outcomes import LeftOutcomes
-from attribution.jobs.late.put_off import PutOff
 from attribution.jobs.match_ledger import OUTCOMES_MAX, seconds_of
 from attribution.jobs.minutes import MinuteWriter
 from attribution.jobs.report import AttributionReport
 from attribution.jobs.revenue_cells import CellWriter, Rewrite
 from attribution.read.reader import Reader
-from attribution.read.window import MINUTES_MAX, Bounds
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from attribution.read.window import MINUTES_MAX, Bounds, ReceivedWindow
+from collector.core.clock import FOREVER_NS, NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import (
     DELAYED_CURSOR,
@@ -45,27 +45,26 @@ _TRACES_MAX: Final = 2_000
 _PLACES_MAX: Final = 100
 # Minutes that are summed anew in a slice; each but once for all that is done together.
 _MINUTES_MAX: Final = 100
-# Of what was put off about so many traces are done together, for which so much of arrival is looked
-# through at a time, at least and at most.
-_PUT_OFF_TRACES_MAX: Final = 20_000
-_PUT_OFF_STEPS_NS: Final = (NS_PER_S, NS_PER_MINUTE)
-_ALWAYS: Final = 2**63 - 1
+# Of what was deferred about so many traces are done together, for which so much of arrival is
+# looked through at a time, at least and at most.
+_DEFERRED_TRACES_MAX: Final = 20_000
+_DEFERRED_STEPS_NS: Final = (NS_PER_S, NS_PER_MINUTE)
 
 
-class _Of(Enum):
+class _WorkKind(Enum):
     """Why something is attributed here."""
 
-    LATE = "it happened long before it came"
-    AGAIN = "it was read past before it was there"
-    PUT_OFF = "what came after it went first"
-    OUTCOMES = "there was no time to look them up"
+    LATE = "it happened long before it was received"
+    DELAYED = "it was stored after a run had read past it"
+    DEFERRED = "what came after it went first"
+    DEFERRED_OUTCOMES = "there was no time to look them up"
 
 
 @dataclass(slots=True)
-class _Found:
-    """What came in a stretch of time, and how far it is attributed."""
+class _WorkItem:
+    """What was received in a stretch of time, and how far it is attributed."""
 
-    of: _Of
+    kind: _WorkKind
     until_ns: int  # of reception
     bounds: list[Bounds]  # of traces that are not attributed yet, by time
     minutes: dict[str, set[int]]  # in which they have spans, but of those that have in too many
@@ -76,12 +75,12 @@ class _Found:
 
 
 class LateLane:
-    """What is late or put off: decisions, and seconds that late outcomes and withdrawals change.
+    """What is late or deferred: decisions, and seconds that late outcomes and withdrawals change.
 
     Args:
         config: when a day's rates lapse, and what attribution needs.
         store: where everything is read and written.
-        reader: one of its own.
+        reader: of what is stored.
         minutes: their writer.
         cells: their writer.
     """
@@ -100,77 +99,77 @@ class LateLane:
         self._minutes = minutes
         self._cells = cells
         # Something may be written of each: by whoever was killed, or with what is linked to it.
-        self._decisions = DecisionWriter(config, store, reader, _ALWAYS)
-        self._done_ns: int | None = None  # what was received by then is attributed
-        self.known_ns = 0  # something late that was received by then may not be
-        self._found: _Found | None = None
+        self._decisions = DecisionWriter(config, store, reader, FOREVER_NS)
+        self._late_done_ns: int | None = None  # what was received by then is attributed
+        self.late_until_ns = 0  # something late that was received by then may not be
+        self._item: _WorkItem | None = None
         self._delayed = DelayedInserts(store, DELAYED_CURSOR)
-        self._again = deque[tuple[int, int]]()  # arrivals that are to be read once more
-        self.put_off = PutOff(store)
-        self._put_off_step_ns = self._outcomes_step_ns = _PUT_OFF_STEPS_NS[0]
-        self.left_outcomes = LeftOutcomes(store)
+        self._reread = deque[tuple[int, int]]()  # arrivals that are to be read once more
+        self.deferred = DeferredArrivals(store)
+        self._deferred_step_ns = self._outcomes_step_ns = _DEFERRED_STEPS_NS[0]
+        self.deferred_outcomes = DeferredOutcomes(store)
         # So long outcomes out of files may be on their way, and whatever else changes one.
         self._overlap_ns = round(config.overlap_s * NS_PER_S)
 
     @property
-    def waits_since_ns(self) -> int | None:
-        """Return when the first was received that waits, None where nothing does."""
-        if self._done_ns is None:
+    def backlog_since_ns(self) -> int | None:
+        """Return when the first of the backlog was received, None where nothing waits."""
+        if self._late_done_ns is None:
             return None
-        waiting = [after_ns for after_ns, _ in self._again]
-        if self._done_ns < self.known_ns:
-            waiting.append(self._done_ns)
-        if first := self.put_off.next_after(0):
+        waiting = [after_ns for after_ns, _ in self._reread]
+        if self._late_done_ns < self.late_until_ns:
+            waiting.append(self._late_done_ns)
+        if first := self.deferred.next_after(0):
             waiting.append(first[0])
-        if self.left_outcomes.is_waiting:
-            waiting.append(self.left_outcomes.done_ns)
+        if self.deferred_outcomes.is_waiting:
+            waiting.append(self.deferred_outcomes.done_ns)
         return min(waiting, default=None)
 
     @property
     def is_idle(self) -> bool:
-        """Return whether nothing waits, as far as is known; not before the first slice."""
-        return self._done_ns is not None and self.waits_since_ns is None
+        """Return whether the backlog is empty, as far as is known; not before the first slice."""
+        return self._late_done_ns is not None and self.backlog_since_ns is None
 
     def begin(self) -> None:
         """Find out, once, what an earlier process left."""
-        if self._done_ns is None:
+        if self._late_done_ns is None:
             cursors = read_cursors(self._store.client())
-            self._done_ns = cursors.get(LATE_CURSOR, 0)
-            self.known_ns = cursors.get(LATE_UNTIL_CURSOR, 0)
-            self.put_off.begin(cursors)
-            self.left_outcomes.begin(cursors)
+            self._late_done_ns = cursors.get(LATE_CURSOR, 0)
+            self.late_until_ns = cursors.get(LATE_UNTIL_CURSOR, 0)
+            self.deferred.begin(cursors)
+            self.deferred_outcomes.begin(cursors)
 
-    def note(self, after_ns: int, until_ns: int) -> None:
+    def note_late(self, after_ns: int, until_ns: int) -> None:
         """Keep in the store that something late was received in (after, until].
 
         Before whoever found it goes on to what was received later.
         """
         self.begin()
-        assert self._done_ns is not None
-        if self._done_ns >= self.known_ns:
-            self._done_ns = max(self._done_ns, after_ns)
-        if until_ns > self.known_ns:
-            self.known_ns = until_ns
+        assert self._late_done_ns is not None
+        if self._late_done_ns >= self.late_until_ns:
+            self._late_done_ns = max(self._late_done_ns, after_ns)
+        if until_ns > self.late_until_ns:
+            self.late_until_ns = until_ns
             write_cursors(
-                self._store.client(), {LATE_CURSOR: self._done_ns, LATE_UNTIL_CURSOR: until_ns}
+                self._store.client(), {LATE_CURSOR: self._late_done_ns, LATE_UNTIL_CURSOR: until_ns}
             )
 
-    def put_off_until(self, after_ns: int, until_ns: int, now_ns: int) -> None:
+    def defer(self, after_ns: int, until_ns: int, now_ns: int) -> None:
         """Take over all that was received in (after, until]."""
         self.begin()
-        self.put_off.add(after_ns, until_ns, now_ns)
+        self.deferred.add(after_ns, until_ns, now_ns)
 
     def note_delayed(self, cursor_ns: int) -> None:
         """Find out what came to be stored behind the cursor: all of it is looked at once more."""
-        self._again.extend(self._delayed.passed(cursor_ns))
-        if not self._again:
-            self._delayed.done(cursor_ns)
+        self._reread.extend(self._delayed.read_new(cursor_ns))
+        if not self._reread:
+            self._delayed.finish(cursor_ns)
 
     def forget(self) -> None:
         """Begin again with what waits, after a slice that failed."""
-        self._found = None
-        self.put_off.summed_ns = 0
-        self.left_outcomes.forget()
+        self._item = None
+        self.deferred.summed_ns = 0
+        self.deferred_outcomes.forget()
         self._cells.leave()
 
     def run_slice(
@@ -182,125 +181,129 @@ class LateLane:
             settled_ns: what was received by then is stored, and attributed but for what is late.
             now_ns: the instant of this run.
             report: counts what is done.
-            has_room: returns whether there is time for what was put off.
+            has_room: returns whether there is time for what was deferred.
         """
         self.begin()
-        found = self._found
-        if found is None:
-            self._found = self._next(settled_ns, has_room)
-            return self._found is not None
-        if found.bounds:
-            self._attribute(found, settled_ns, now_ns, report)
-        elif found.cells is None and (more := self._more(found, settled_ns)) is not None:
+        item = self._item
+        if item is None:
+            self._item = self._next(settled_ns, has_room)
+            return self._item is not None
+        if item.bounds:
+            self._attribute(item, settled_ns, now_ns, report)
+        elif item.cells is None and (more := self._more(item, settled_ns)) is not None:
             # Decisions first: what else came meanwhile, then the seconds of all of them.
-            found.until_ns, found.bounds, found.minutes = more.until_ns, more.bounds, more.minutes
-            found.seconds |= more.seconds
-        elif found.changed:
-            minutes = sorted(found.changed)[:_MINUTES_MAX]
+            item.until_ns, item.bounds, item.minutes = more.until_ns, more.bounds, more.minutes
+            item.seconds |= more.seconds
+        elif item.changed:
+            minutes = sorted(item.changed)[:_MINUTES_MAX]
             report.minutes_rewritten += self._minutes.write(minutes, ())
-            found.changed.difference_update(minutes)
-        elif found.cells is None:
-            if found.of is _Of.PUT_OFF:
-                self.put_off.summed_ns = found.until_ns
-                self.left_outcomes.note_summed(found.seconds, settled_ns - self._overlap_ns)
-            found.cells = self._cells.begin(sorted(found.seconds))
-        elif not found.cells.is_done:
-            self._cells.step(found.cells)
+            item.changed.difference_update(minutes)
+        elif item.cells is None:
+            if item.kind is _WorkKind.DEFERRED:
+                self.deferred.summed_ns = item.until_ns
+                self.deferred_outcomes.note_summed(item.seconds, settled_ns - self._overlap_ns)
+            item.cells = self._cells.begin(sorted(item.seconds))
+        elif not item.cells.is_done:
+            self._cells.step(item.cells)
         else:
-            report.cells_rewritten += found.cells.written
+            report.cells_rewritten += item.cells.written
             self._cells.leave()
-            self._found = None
-            self._finish(found)
+            self._item = None
+            self._finish(item)
         return True
 
-    def _next(self, settled_ns: int, has_room: Callable[[], bool]) -> _Found | None:
-        """Return what is done next: what is late, what was read past, what was put off.
+    def _next(self, settled_ns: int, has_room: Callable[[], bool]) -> _WorkItem | None:
+        """Return what is done next: what is late, what was delayed, what was deferred.
 
         Last the outcomes: each of those before may have been summed with them meanwhile, and what
         they change is summed once for all that came in a stretch.
         """
-        if (late := self._late_after(self._done_ns or 0, settled_ns)) is not None:
+        if (late := self._next_late(self._late_done_ns or 0, settled_ns)) is not None:
             return late
-        if self._again:
-            after_ns, end_ns = self._again[0]
+        if self._reread:
+            after_ns, end_ns = self._reread[0]
             until_ns = min(after_ns + _STEP_NS, end_ns)
-            return self._find(_Of.AGAIN, after_ns, until_ns) if until_ns <= settled_ns else None
+            return (
+                self._read_item(_WorkKind.DELAYED, after_ns, until_ns)
+                if until_ns <= settled_ns
+                else None
+            )
         if not has_room():
             return None
-        return self._put_off_after(0, settled_ns) or self._outcomes_next(settled_ns)
+        return self._next_deferred(0, settled_ns) or self._next_outcomes(settled_ns)
 
-    def _more(self, found: _Found, settled_ns: int) -> _Found | None:
+    def _more(self, item: _WorkItem, settled_ns: int) -> _WorkItem | None:
         """Return what is done together with it, None where that is all."""
-        if found.of is _Of.LATE:
-            return self._late_after(found.until_ns, settled_ns)
-        if found.of is _Of.PUT_OFF and found.traces < _PUT_OFF_TRACES_MAX // 2:
-            return self._put_off_after(found.until_ns, settled_ns)
+        if item.kind is _WorkKind.LATE:
+            return self._next_late(item.until_ns, settled_ns)
+        if item.kind is _WorkKind.DEFERRED and item.traces < _DEFERRED_TRACES_MAX // 2:
+            return self._next_deferred(item.until_ns, settled_ns)
         return None
 
-    def _late_after(self, after_ns: int, settled_ns: int) -> _Found | None:
-        assert self._done_ns is not None
-        until_ns = min(self._done_ns + _STEP_NS, self.known_ns, settled_ns)
-        return self._find(_Of.LATE, after_ns, until_ns) if until_ns > after_ns else None
+    def _next_late(self, after_ns: int, settled_ns: int) -> _WorkItem | None:
+        assert self._late_done_ns is not None
+        until_ns = min(self._late_done_ns + _STEP_NS, self.late_until_ns, settled_ns)
+        return self._read_item(_WorkKind.LATE, after_ns, until_ns) if until_ns > after_ns else None
 
-    def _put_off_after(self, after_ns: int, settled_ns: int) -> _Found | None:
-        stretch = self.put_off.next_after(after_ns)
+    def _next_deferred(self, after_ns: int, settled_ns: int) -> _WorkItem | None:
+        stretch = self.deferred.next_after(after_ns)
         if stretch is None:
             return None
         after_ns, end_ns = stretch
-        until_ns = min(after_ns + self._put_off_step_ns, end_ns)
+        until_ns = min(after_ns + self._deferred_step_ns, end_ns)
         if until_ns > settled_ns:
             return None
-        found = self._find(_Of.PUT_OFF, after_ns, until_ns)
-        if not found.bounds:  # nothing for hours is one look
+        item = self._read_item(_WorkKind.DEFERRED, after_ns, until_ns)
+        if not item.bounds:  # nothing for hours is one look
             next_ns = next_received_ns(self._store.client(), until_ns) or end_ns
-            found.until_ns = max(until_ns, min(next_ns - 1, end_ns))
-        found.seconds |= self.put_off.seconds(after_ns, found.until_ns)
-        is_many = len(found.bounds) > _PUT_OFF_TRACES_MAX
-        least_ns, most_ns = _PUT_OFF_STEPS_NS
-        step_ns = self._put_off_step_ns // 2 if is_many else self._put_off_step_ns * 2
-        self._put_off_step_ns = min(max(step_ns, least_ns), most_ns)
-        return found
+            item.until_ns = max(until_ns, min(next_ns - 1, end_ns))
+        item.seconds |= self.deferred.deferred_seconds(after_ns, item.until_ns)
+        is_many = len(item.bounds) > _DEFERRED_TRACES_MAX
+        least_ns, most_ns = _DEFERRED_STEPS_NS
+        step_ns = self._deferred_step_ns // 2 if is_many else self._deferred_step_ns * 2
+        self._deferred_step_ns = min(max(step_ns, least_ns), most_ns)
+        return item
 
-    def _outcomes_next(self, settled_ns: int) -> _Found | None:
-        left = self.left_outcomes
-        until_ns = min(left.done_ns + self._outcomes_step_ns, left.known_ns)
+    def _next_outcomes(self, settled_ns: int) -> _WorkItem | None:
+        outcomes = self.deferred_outcomes
+        until_ns = min(outcomes.done_ns + self._outcomes_step_ns, outcomes.until_ns)
         until_ns = min(until_ns, settled_ns - self._overlap_ns)
-        if until_ns <= left.done_ns:
+        if until_ns <= outcomes.done_ns:
             return None
-        count, seconds = self._seconds(left.done_ns, until_ns)
-        # Those that are put off are summed when their decisions are.
-        due = self.put_off.left_of(left.unsummed(seconds, until_ns))
-        least_ns, most_ns = _PUT_OFF_STEPS_NS
+        count, seconds = self._seconds(outcomes.done_ns, until_ns)
+        # Those of deferred decisions are summed when their decisions are.
+        due = self.deferred.without_deferred(outcomes.unsummed(seconds, until_ns))
+        least_ns, most_ns = _DEFERRED_STEPS_NS
         step_ns = self._outcomes_step_ns
         step_ns = step_ns // 2 if count > OUTCOMES_MAX else step_ns * 2
         self._outcomes_step_ns = min(max(step_ns, least_ns), most_ns)
-        return _Found(_Of.OUTCOMES, until_ns, [], {}, due)
+        return _WorkItem(_WorkKind.DEFERRED_OUTCOMES, until_ns, [], {}, due)
 
-    def _finish(self, found: _Found) -> None:
+    def _finish(self, item: _WorkItem) -> None:
         """Keep that all of it is attributed."""
-        until_ns = found.until_ns
-        if found.of is _Of.LATE:
-            self._done_ns = until_ns
+        until_ns = item.until_ns
+        if item.kind is _WorkKind.LATE:
+            self._late_done_ns = until_ns
             write_cursors(self._store.client(), {LATE_CURSOR: until_ns})
-        elif found.of is _Of.PUT_OFF:
-            self.put_off.done(until_ns)
-        elif found.of is _Of.OUTCOMES:
-            self.left_outcomes.done(until_ns)
+        elif item.kind is _WorkKind.DEFERRED:
+            self.deferred.finish(until_ns)
+        elif item.kind is _WorkKind.DEFERRED_OUTCOMES:
+            self.deferred_outcomes.finish(until_ns)
         else:
-            _, end_ns = self._again.popleft()
+            _, end_ns = self._reread.popleft()
             if until_ns < end_ns:
-                self._again.appendleft((until_ns, end_ns))
-            elif not self._again:
-                self._delayed.done(until_ns)
+                self._reread.appendleft((until_ns, end_ns))
+            elif not self._reread:
+                self._delayed.finish(until_ns)
 
-    def _find(self, of: _Of, after_ns: int, until_ns: int) -> _Found:
-        """Return what was received in (after, until]; of what is late what happened long before."""
-        before_ns = until_ns - LATE_NS if of is _Of.LATE else _ALWAYS
+    def _read_item(self, kind: _WorkKind, after_ns: int, until_ns: int) -> _WorkItem:
+        """Return what was received in (after, until]; if late, what happened long before."""
+        before_ns = until_ns - LATE_NS if kind is _WorkKind.LATE else FOREVER_NS
         bounds = self._reader.late_traces(after_ns, until_ns, before_ns)
-        # Of what is put off only decisions are, and the seconds that `PutOff` says.
-        seconds = set() if of is _Of.PUT_OFF else self._seconds(after_ns, until_ns)[1]
-        return _Found(
-            of,
+        # Of what is deferred only decisions are, and the seconds that `DeferredArrivals` returns.
+        seconds = set() if kind is _WorkKind.DEFERRED else self._seconds(after_ns, until_ns)[1]
+        return _WorkItem(
+            kind,
             until_ns,
             bounds,
             self._reader.trace_minutes(bounds),
@@ -314,28 +317,28 @@ class LateLane:
         """
         outcomes = self._reader.touched_outcomes(after_ns, until_ns, self._config.rate_days_max)
         withdrawn = self._reader.withdrawn(after_ns, until_ns)["ingress_ns"].to_pylist()
-        found = seconds_of(self._reader, outcomes, after_ns)
-        found |= {each - each % NS_PER_S for each in withdrawn}
-        return len(outcomes) + len(withdrawn), found
+        seconds = seconds_of(self._reader, outcomes, after_ns)
+        seconds |= {each - each % NS_PER_S for each in withdrawn}
+        return len(outcomes) + len(withdrawn), seconds
 
     def _attribute(
-        self, found: _Found, settled_ns: int, now_ns: int, report: AttributionReport
+        self, item: _WorkItem, settled_ns: int, now_ns: int, report: AttributionReport
     ) -> None:
-        count, minutes = _slice(found.bounds, found.minutes)
+        count, minutes = _slice(item.bounds, item.minutes)
         written = Written()
         self._decisions.attribute(
-            found.bounds[:count],
-            settled_ns,
+            item.bounds[:count],
+            ReceivedWindow.empty(settled_ns),
             now_ns,
             report,
             written,
             minutes=minutes,
             apart=bool(minutes),
         )
-        found.changed |= {each - each % NS_PER_MINUTE for each in written.changed}
-        found.seconds |= written.seconds
-        found.traces += count
-        del found.bounds[:count]
+        item.changed |= {each - each % NS_PER_MINUTE for each in written.changed}
+        item.seconds |= written.seconds
+        item.traces += count
+        del item.bounds[:count]
 
 
 def is_late(instant_ns: int, received_after_ns: int) -> bool:
@@ -345,15 +348,15 @@ def is_late(instant_ns: int, received_after_ns: int) -> bool:
 
 def _slice(bounds: Sequence[Bounds], minutes: Mapping[str, set[int]]) -> tuple[int, set[int]]:
     """Return how many traces go together, and the minutes that are read of them, none for all."""
-    places, last_ns, read = 1, bounds[0][1], set[int]()
-    for at, (trace, first_ns, _) in enumerate(bounds):
-        if trace not in minutes:
-            return max(at, 1), read
-        more = minutes[trace] - read
+    places, last_ns, read = 1, bounds[0].first_ns, set[int]()
+    for count, (trace_id, first_ns, _) in enumerate(bounds):
+        if trace_id not in minutes:
+            return max(count, 1), read
+        more = minutes[trace_id] - read
         places += first_ns - last_ns > APART_NS
-        is_full = at == _TRACES_MAX or places > _PLACES_MAX
-        if is_full or (at > 0 and len(read) + len(more) > MINUTES_MAX):
-            return at, read
+        is_full = count == _TRACES_MAX or places > _PLACES_MAX
+        if is_full or (count > 0 and len(read) + len(more) > MINUTES_MAX):
+            return count, read
         read |= more
         last_ns = first_ns
     return len(bounds), read

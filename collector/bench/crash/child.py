@@ -106,11 +106,11 @@ class Trap:
             return
         before = [_parts(table) for table in tables]
         while not inserted.wait(_LOOK_S):
-            made = [_parts(table) - old for table, old in zip(tables, before, strict=True)]
-            if sum(map(bool, made)) < self._plan.nth:
+            new_parts = [_parts(table) - old for table, old in zip(tables, before, strict=True)]
+            if sum(map(bool, new_parts)) < self._plan.nth:
                 continue
             if self._plan.point is Point.COMMIT:
-                _take_name(max(set().union(*made), key=lambda part: part.stat().st_ctime_ns))
+                _take_name(max(set().union(*new_parts), key=lambda part: part.stat().st_ctime_ns))
             kill(os.getpid())
 
 
@@ -220,8 +220,8 @@ class TrapClient:
 
     def __getattr__(self, name: str) -> object:
         """Return what is not counted."""
-        found: object = getattr(self._client, name)
-        return found
+        attribute: object = getattr(self._client, name)
+        return attribute
 
 
 def kill(pid: int) -> None:

@@ -133,8 +133,8 @@ class _CutClient:
 
     def __getattr__(self, name: str) -> object:
         """Return what is never cut."""
-        found: object = getattr(self._client, name)
-        return found
+        attribute: object = getattr(self._client, name)
+        return attribute
 
 
 @dataclass(slots=True)
@@ -271,8 +271,8 @@ def compare(store: Connections, sent: Sent, template: Template) -> tuple[int, in
     """Return the acknowledged spans that are not stored as they were sent, and those twice."""
     lost = twice = 0
     acked = sorted(sent.acked)
-    for at in range(0, len(acked), _REQUESTS_PER_QUERY):
-        numbers = acked[at : at + _REQUESTS_PER_QUERY]
+    for index in range(0, len(acked), _REQUESTS_PER_QUERY):
+        numbers = acked[index : index + _REQUESTS_PER_QUERY]
         bounds = {"first": half_of(numbers[0]).hex(), "after": half_of(numbers[-1] + 1).hex()}
         rows = store.client().query(OUTAGE_REQUESTS, parameters=bounds).result_rows
         stored = {request: (spans, content) for request, spans, content, _ in rows}
@@ -293,13 +293,13 @@ def make_template(spans: int, now_ns: int) -> Template:
     made = message.resource_spans[0].scope_spans[0].spans
     for index, span in enumerate(made):
         span.trace_id = _PLACE + index.to_bytes(8, "big")
-        said = {pair.key: pair.value for pair in span.attributes}
+        attributes = {pair.key: pair.value for pair in span.attributes}
         parts = (
             span.name,
             str(span.end_time_unix_nano - span.start_time_unix_nano),
-            said["url.path"].string_value,
-            said["session.ref"].string_value,
-            str(said["item.count"].int_value),
+            attributes["url.path"].string_value,
+            attributes["session.ref"].string_value,
+            str(attributes["item.count"].int_value),
             span.events[0].attributes[0].value.string_value,
         )
         content += zlib.crc32("|".join(parts).encode())
@@ -312,7 +312,7 @@ def half_of(number: int) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Sample:
     at_ns: int
     status: CollectorStatus
     rss_mib: float
@@ -327,9 +327,9 @@ class _Watch:
         self._clock = SystemClock()
         self._never = threading.Event()
 
-    def look(self) -> _Look:
+    def look(self) -> _Sample:
         """Return how things stand."""
-        return _Look(self._clock.monotonic_ns(), self._service.status(), rss_mib())
+        return _Sample(self._clock.monotonic_ns(), self._service.status(), rss_mib())
 
     def wait(self, seconds: float, what: str) -> None:
         """Wait for a time."""

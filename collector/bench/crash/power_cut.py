@@ -34,8 +34,8 @@ def tear(directory: Path, draw: random.Random) -> None:
 def cut_power(directory: Path, draw: random.Random) -> None:
     """Undo what was not synced: appended bytes, new files, deletions; sometimes a part of it."""
     sizes, names = _journal(directory)
-    there = {path.name for path in _segments(directory)}
-    for name in sorted(set(names) - there):
+    on_disk = {path.name for path in _segments(directory)}
+    for name in sorted(set(names) - on_disk):
         if draw.random() < 0.7:
             os.link(directory / "kept" / name, directory / "wal" / name)
     for path in _segments(directory):

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from collector.wal.frames import varint
+
 VARINT, FIXED64, LENGTH, GROUP, GROUP_END, FIXED32 = range(6)
 _VARINT_BYTES_MAX = 10
 _DEPTHS = (30, 99, 101, 1_000, 20_000)
@@ -89,16 +91,6 @@ def put_together(fields: Sequence[Field]) -> bytes:
             parts.append(varint(len(content) if field.length is None else field.length))
         parts.append(content)
     return b"".join(parts)
-
-
-def varint(value: int) -> bytes:
-    """Return an unsigned integer as a varint, whatever its size."""
-    encoded = bytearray()
-    while value > 0x7F:
-        encoded.append(value & 0x7F | 0x80)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
 
 
 def mutate(draw: random.Random, request: bytes, document: Mapping[str, Any]) -> Mutant:
@@ -323,13 +315,13 @@ def _choose(
 
 def _json_holders(node: object) -> list[tuple[Any, Any]]:
     """Return every place in a document, as what holds it and its key or index."""
-    found: list[tuple[Any, Any]] = []
+    holders: list[tuple[Any, Any]] = []
     items: Any = ()
     if isinstance(node, dict):
         items = node.items()
     elif isinstance(node, list):
         items = enumerate(node)
     for key, value in items:
-        found.append((node, key))
-        found += _json_holders(value)
-    return found
+        holders.append((node, key))
+        holders += _json_holders(value)
+    return holders

@@ -57,8 +57,8 @@ class Neighbour:
     @property
     def row(self) -> list[object]:
         """Return it as the store returns it."""
-        said = dict(self.said)
-        return [self.signal, self.id, self.name, self.trace, self.time_ns, self.number, said]
+        values = dict(self.said)
+        return [self.signal, self.id, self.name, self.trace, self.time_ns, self.number, values]
 
 
 def make_neighbour(number: int, now_ns: int) -> Neighbour:

@@ -65,7 +65,7 @@ class Answers:
 
 
 @dataclass(slots=True)
-class Beside:
+class NeighbourAnswers:
     """What the neighbour was answered."""
 
     acked: dict[tuple[str, str], list[object]] = field(default_factory=dict)  # rows by key
@@ -139,12 +139,12 @@ def hostile(directory: Path, seeds: range, pool: Executor, progress: Progress) -
         neighbour.start()
         try:
             futures = [
-                pool.submit(send_mutants, hello, seeds[at : at + _SLICE], clock.now_ns())
-                for at in range(0, len(seeds), _SLICE)
+                pool.submit(send_mutants, hello, seeds[index : index + _SLICE], clock.now_ns())
+                for index in range(0, len(seeds), _SLICE)
             ]
-            for done, future in enumerate(as_completed(futures), 1):
+            for count, future in enumerate(as_completed(futures), 1):
                 answers.add(future.result())
-                if done * 20 % len(futures) < 20:
+                if count * 20 % len(futures) < 20:
                     progress(
                         f"{answers.codes.total()} of {len(seeds)} mutants, "
                         f"{len(answers.unexpected)} answered as none should be"
@@ -204,7 +204,7 @@ class NeighbourSender:
 
     def __init__(self, ports: dict[str, int]) -> None:
         self._ports = ports
-        self._beside = Beside()
+        self._beside = NeighbourAnswers()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="neighbour")
 
@@ -212,7 +212,7 @@ class NeighbourSender:
         """Start to send."""
         self._thread.start()
 
-    def stop(self) -> Beside:
+    def stop(self) -> NeighbourAnswers:
         """Send no more, and return what was answered."""
         self._stop.set()
         self._thread.join()
@@ -253,7 +253,7 @@ def _of_mutants(answers: Answers) -> dict[str, float]:
     }
 
 
-def _of_neighbour(beside: Beside, report: dict[str, Any]) -> dict[str, float]:
+def _of_neighbour(beside: NeighbourAnswers, report: dict[str, Any]) -> dict[str, float]:
     stored = Counter((signal, key) for signal, key, *_ in report["rows"])
     rows = {(row[0], row[1]): row for row in report["rows"]}
     status = report["status"]

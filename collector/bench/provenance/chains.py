@@ -160,7 +160,7 @@ ATTACKS: Final[dict[str, Callable[[random.Random, list[Event]], Attack]]] = {
 def signed_fields(dice: random.Random, start_ns: int) -> tuple[str, ...]:
     """Return the signed fields of one decision."""
     trace_id = f"{dice.getrandbits(128):032x}"
-    said = {
+    values = {
         "trace_id": trace_id,
         "span_id": f"{dice.getrandbits(64):016x}",
         "start_ns": str(start_ns),
@@ -180,7 +180,7 @@ def signed_fields(dice: random.Random, start_ns: int) -> tuple[str, ...]:
         "decision.ts.decision": str(start_ns + 2 * NS_PER_MS),
         "decision.ts.egress": str(start_ns + 4 * NS_PER_MS),
     }
-    return tuple([said.get(name, "") for name in SIGNED])
+    return tuple([values.get(name, "") for name in SIGNED])
 
 
 def _flipped(dice: random.Random, text: str) -> str:

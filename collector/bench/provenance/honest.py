@@ -43,17 +43,17 @@ def run_honest(seed: int, count: int, progress: Progress) -> dict[str, float]:
     dice = random.Random(seed)  # noqa: S311  # a seeded trial
     batches = list(_in_transport(dice, _sealed(dice, count)))
     progress(f"{count:,} honest events in {len(batches):,} batches, as they arrive")
-    found, retried, kills = _as_they_arrive(dice, batches)
+    verdicts, retried, kills = _as_they_arrive(dice, batches)
     progress("the same ones, verified")
-    found += _verified(batches)
-    replayed = found.pop(Verdict.REPLAYED, 0)
+    verdicts += _verified(batches)
+    replayed = verdicts.pop(Verdict.REPLAYED, 0)
     return {
         "honest_events": float(count),
         "honest_retries": float(retried),
         "honest_kills": float(kills),
         "retried_as_replayed": float(replayed),
-        "accused": float(found.total() + replayed),
-        **{f"accused_{verdict}": float(n) for verdict, n in sorted(found.items())},
+        "accused": float(verdicts.total() + replayed),
+        **{f"accused_{verdict}": float(n) for verdict, n in sorted(verdicts.items())},
     }
 
 
@@ -64,7 +64,7 @@ def _sealed(dice: random.Random, count: int) -> Iterator[list[Item]]:
     signers = [Checkpointer(sealer, "audit", signer(PRIVATE)) for sealer in sealers]
     sealed = [0] * _PRODUCERS
     while any(left):
-        number = dice.choice([at for at, rest in enumerate(left) if rest])
+        number = dice.choice([index for index, rest in enumerate(left) if rest])
         sealer, checkpointer = sealers[number], signers[number]
         if dice.random() < 0.01:
             sealer.rotate(dice.choice(MACS))
@@ -92,7 +92,7 @@ def _in_transport(dice: random.Random, batches: Iterator[list[Item]]) -> Iterato
         for _ in range(1 + (dice.random() < 0.05)):
             delay = dice.random() * (_LATE_MAX if dice.random() < 0.05 else 5)
             queue.append((place + delay, len(queue), batch))
-    for _, _, batch in sorted(queue, key=lambda each: each[:2]):
+    for _, _, batch in sorted(queue, key=lambda entry: entry[:2]):
         items = list(batch)
         if dice.random() < 0.5:
             dice.shuffle(items)
@@ -106,7 +106,7 @@ def _as_they_arrive(
     dice: random.Random, batches: Sequence[list[Item]]
 ) -> tuple[Counter[str], int, int]:
     """Return what a service says that is killed now and then; retries and kills."""
-    found: Counter[str] = Counter()
+    verdicts: Counter[str] = Counter()
     retried = kills = 0
     stream, states = Stream(RING, _GRACE), dict[ChainKey, str]()
     first: dict[tuple[str, str, int], Event] = {}
@@ -119,22 +119,22 @@ def _as_they_arrive(
             stream = Stream(RING, _GRACE)
             stream.restore(states)
             kills += 1
-        said = stream.judge(events, forms(events), checkpoints)
-        for line, finding in said.events.items():
+        judged = stream.judge(events, forms(events), checkpoints)
+        for line, finding in judged.events.items():
             event = events[line]
-            known = first.get((event.producer, event.epoch, event.seq))
-            if finding.verdict is Verdict.REPLAYED and known is not None:
-                retried += _is_retry(known, event)
-                found[Verdict.REPLAYED] += not _is_retry(known, event)
+            earlier = first.get((event.producer, event.epoch, event.seq))
+            if finding.verdict is Verdict.REPLAYED and earlier is not None:
+                retried += _is_retry(earlier, event)
+                verdicts[Verdict.REPLAYED] += not _is_retry(earlier, event)
             elif finding.verdict is not Verdict.OK:  # which is one that came late
-                found[finding.verdict] += 1
+                verdicts[finding.verdict] += 1
         for event in events:
             first.setdefault((event.producer, event.epoch, event.seq), event)
-        found.update(f.verdict.value for f in [*said.earlier, *said.runs])
-        found.update(hole.verdict.value for hole in stream.missing(place) if hole.count)
+        verdicts.update(f.verdict.value for f in [*judged.earlier, *judged.runs])
+        verdicts.update(hole.verdict.value for hole in stream.missing(place) if hole.count)
         states |= stream.states()
-    found.update(hole.verdict.value for hole in stream.missing(len(batches) + 2 * _GRACE))
-    return +found, retried, kills
+    verdicts.update(hole.verdict.value for hole in stream.missing(len(batches) + 2 * _GRACE))
+    return +verdicts, retried, kills
 
 
 def _verified(batches: Sequence[list[Item]]) -> Counter[str]:
@@ -156,8 +156,8 @@ def _verified(batches: Sequence[list[Item]]) -> Counter[str]:
     return Counter(each.verdict.value for each in left if each.verdict is not Verdict.RETRIED)
 
 
-def _is_retry(known: Event, event: Event) -> bool:
-    pair = [known._replace(received_ns=1), event._replace(received_ns=2)]
+def _is_retry(earlier: Event, event: Event) -> bool:
+    pair = [earlier._replace(received_ns=1), event._replace(received_ns=2)]
     contents = [each._replace(received_ns=0) for each in pair]
-    told = equal_copies(RING.macs, zip(pair, forms(pair), contents, strict=True))
-    return all(told.values())
+    retries = equal_copies(RING.macs, zip(pair, forms(pair), contents, strict=True))
+    return all(retries.values())

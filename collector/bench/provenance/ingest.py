@@ -47,9 +47,9 @@ def run_ingest_trials(seed: int, trials: int, events: int, progress: Progress) -
             dice = random.Random(f"{seed} ingest {name} {number}")  # noqa: S311  # a seeded trial
             sealed, checkpoints = sealed_chain(dice, events)
             attack = make(dice, sealed)
-            found, runs, holes = judged(dice, attack.events, checkpoints)
-            missed += not is_named(attack, found, holes)
-            false_alarms += len(runs) + len(found.keys() - {attack.line})
+            findings, runs, holes = judged(dice, attack.events, checkpoints)
+            missed += not is_named(attack, findings, holes)
+            false_alarms += len(runs) + len(findings.keys() - {attack.line})
             false_alarms += sum(hole.first_seq != attack.first_seq for hole in holes)
     return {"ingest_missed": float(missed), "ingest_false_alarms": float(false_alarms)}
 
@@ -60,7 +60,7 @@ def judged(
     """Judge a chain in batches cut at random, each by a service that was started for it."""
     cuts = sorted(dice.randrange(len(events) + 1) for _ in range(CUTS))
     states: dict[ChainKey, str] = {}
-    found: dict[int, Finding] = {}
+    findings: dict[int, Finding] = {}
     runs: list[Finding] = []
     stream = Stream(RING, _GRACE_NS)
     for begin, end in pairwise([0, *cuts, len(events)]):
@@ -68,20 +68,22 @@ def judged(
         stream.restore(states)
         batch = events[begin:end]
         # Those of an attacked tail were kept where nobody could reach them: they come last.
-        said = stream.judge(batch, forms(batch), checkpoints if end == len(events) else ())
-        found |= {begin + line: finding for line, finding in said.events.items()}
-        runs += said.runs
+        batch_findings = stream.judge(
+            batch, forms(batch), checkpoints if end == len(events) else ()
+        )
+        findings |= {begin + line: finding for line, finding in batch_findings.events.items()}
+        runs += batch_findings.runs
         stream.missing(0)
         states.update(stream.states())
-    return found, runs, stream.missing(1 + _GRACE_NS)
+    return findings, runs, stream.missing(1 + _GRACE_NS)
 
 
-def is_named(attack: Attack, found: dict[int, Finding], holes: Sequence[Missing]) -> bool:
+def is_named(attack: Attack, findings: dict[int, Finding], holes: Sequence[Missing]) -> bool:
     """Return whether what was done is said, of the event that it was done to."""
     if attack.verdict is Verdict.MISSING:
         spans = [(hole.first_seq, hole.first_seq + hole.count - 1) for hole in holes]
         return (attack.first_seq, attack.last_seq) in spans
-    finding = found.get(-1 if attack.line is None else attack.line)
+    finding = findings.get(-1 if attack.line is None else attack.line)
     # One that came late is told, and is ok: transport may do that.
     wanted = Verdict.OK if attack.verdict is Verdict.REORDERED else attack.verdict
     return finding is not None and finding.verdict is wanted
@@ -124,25 +126,25 @@ def job_rate(seed: int, runs: int, progress: Progress) -> float:
 
 def _fill(store: Connections, dice: random.Random, now_ns: int) -> None:
     events, _ = sealed_chain(dice, JOB_EVENTS, start_ns=now_ns)
-    said = [dict(zip(SIGNED, event.fields, strict=True)) for event in events]
+    values = [dict(zip(SIGNED, event.fields, strict=True)) for event in events]
     attributes = [
-        [*((k, v) for k, v in one.items() if "." in k and v), *seal_attributes(event).items()]
-        for one, event in zip(said, events, strict=True)
+        [*((k, v) for k, v in row.items() if "." in k and v), *seal_attributes(event).items()]
+        for row, event in zip(values, events, strict=True)
     ]
-    starts = [int(one["start_ns"]) for one in said]
-    lengths = [int(one["end_ns"]) - start for one, start in zip(said, starts, strict=True)]
+    starts = [int(row["start_ns"]) for row in values]
+    lengths = [int(row["end_ns"]) - start for row, start in zip(values, starts, strict=True)]
     store.client().insert_arrow(
         "otel_traces_in",
         pa.table(
             {
                 "Timestamp": pa.array(starts, pa.timestamp("ns")),
-                "TraceId": [one["trace_id"] for one in said],
-                "SpanId": [one["span_id"] for one in said],
+                "TraceId": [row["trace_id"] for row in values],
+                "SpanId": [row["span_id"] for row in values],
                 "SpanAttributes": pa.array(attributes, pa.map_(pa.string(), pa.string())),
                 "Duration": pa.array(lengths, pa.uint64()),
-                "StatusCode": [one["status"] for one in said],
+                "StatusCode": [row["status"] for row in values],
                 "received_ns": pa.array(
-                    [now_ns + at // _PER_REQUEST for at in range(JOB_EVENTS)], pa.uint64()
+                    [now_ns + index // _PER_REQUEST for index in range(JOB_EVENTS)], pa.uint64()
                 ),
             }
         ),

@@ -116,13 +116,13 @@ def _clean(dice: random.Random, count: int, rates: dict[bool, list[float]]) -> t
                     verifier.take_checkpoint(checkpoint)
             spent_ns[with_roots] += time.thread_time_ns() - began_ns
         cut = [checkpoint for checkpoint in checkpoints if checkpoint is not None]
-        said = stream.judge(events, forms(events), cut)
-        alarms += len(said.events) + len(said.earlier) + len(said.runs)
+        judged = stream.judge(events, forms(events), cut)
+        alarms += len(judged.events) + len(judged.earlier) + len(judged.runs)
         alarms += len(stream.missing(begin))
     for with_roots, spent in spent_ns.items():
         rates[with_roots].append(count * NS_PER_S / spent)
-    found = sum(len(verifier.finish().findings) for verifier in verifiers.values())
-    return found, alarms
+    finding_count = sum(len(verifier.finish().findings) for verifier in verifiers.values())
+    return finding_count, alarms
 
 
 def _insider_found(dice: random.Random) -> bool:

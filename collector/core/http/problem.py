@@ -24,12 +24,12 @@ def problem(status: int, detail: str, path: str = "") -> tuple[str, bytes]:
     """
     if path.startswith(_ALERTMANAGER):
         return "application/json", json.dumps(detail).encode()
-    said = {
+    members = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
     }
     if path:
-        said["instance"] = quote(path)  # a reference, so what is no part of one is escaped
-    return MEDIA_TYPE, json.dumps(said, ensure_ascii=False).encode("utf-8", "replace")
+        members["instance"] = quote(path)  # a reference, so what is no part of one is escaped
+    return MEDIA_TYPE, json.dumps(members, ensure_ascii=False).encode("utf-8", "replace")

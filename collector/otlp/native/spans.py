@@ -27,13 +27,13 @@ OF_TEXT, OF_QUERY, OF_BYTES = 0, 1, 2  # what a doubtful text is
 class Names:
     """Attribute names, and what was judged of each; never changed."""
 
-    def __init__(self, judged: Mapping[bytes, int]) -> None:
-        self.judged = dict(judged)
+    def __init__(self, verdicts: Mapping[bytes, int]) -> None:
+        self.judged = dict(verdicts)
         self.native = _native.names(self.judged)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class RequestScan:
     """What one pass found of a request that may go to the log as it is, but for what it lists.
 
     `doubtful` are begin and end of the texts in which a pattern may be, and what each is; None
@@ -46,18 +46,18 @@ class Look:
     doubtful: list[tuple[int, int, int]] | None
 
 
-def check(body: bytes, names: Names, earliest_ns: int, latest_ns: int) -> Look | None:
+def check(body: bytes, names: Names, earliest_ns: int, latest_ns: int) -> RequestScan | None:
     """Return what a request has; None where anything is to be done about it.
 
     It says yes only where every field is known, canonical and in order, every text is UTF-8, ids,
     times and stamps are good, and no known name has a rule.
     """
-    found = _native.check(body, names.native, earliest_ns, latest_ns)
-    return None if found is None else Look(*found)
+    scan = _native.check(body, names.native, earliest_ns, latest_ns)
+    return None if scan is None else RequestScan(*scan)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SpanSelection:
     """Which spans the views of decisions are asked about: more than are decisions, never fewer.
 
     `own` are the customer's names of what a skeleton has: `latency.class`, `decision.stage`,
@@ -87,7 +87,7 @@ class SpanBlocks:
 
 
 def make_blocks(
-    content: bytes, places: Iterable[tuple[int, int, int]], wanted: Wanted
+    content: bytes, places: Iterable[tuple[int, int, int]], wanted: SpanSelection
 ) -> SpanBlocks | Sequence[int]:
     """Return the blocks of requests, or the numbers of those that the official parser has to see.
 

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.clock import FOREVER_NS, NS_PER_MINUTE, NS_PER_S, Clock, SystemClock
 from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.errors import PermanentError
 from collector.core.log import get_logger
+from collector.core.sql import sql
 from collector.provenance.chain import ChainKey
 from collector.provenance.config import ProvenanceConfig
 from collector.provenance.event import TRACE_ID_INDEX, Event
@@ -38,7 +39,8 @@ from collector.provenance.live.rows import (
 )
 from collector.provenance.live.sealed_reader import SealedReader
 from collector.provenance.live.statements import sealed_sql
-from collector.provenance.live.stream import Judged, Stream
+from collector.provenance.live.stream import BatchFindings, Stream
+from collector.provenance.live.withdrawal_store import WithdrawalStore
 from collector.provenance.live.withdrawals import Withdrawals
 from collector.provenance.verify import Finding, Verdict
 from collector.store.connect import Connections
@@ -61,7 +63,6 @@ _PASS: Final[ChainKey] = "", ""
 _COPIES: Final = 2_000  # replays whose copies are read at a time
 _IDS: Final = (TRACE_ID_INDEX, TRACE_ID_INDEX + 1)  # trace and span among the fields
 _RETRIED: Final = "a sender sent it again, byte for byte"
-_EVER: Final = 2**63 - 1
 _LOG = get_logger("collector")
 
 
@@ -74,6 +75,7 @@ class ProvenanceJob:
         counters: what is counted on /metrics.
         attributes: a customer's own names, whose values are what is summed, and so sealed.
         stored_ns: returns an instant by which everything received is stored, None where unknown.
+        clock: by which a pass becomes older, by default the machine's.
 
     Raises:
         InputError: the file of the keys cannot be read, or is no key ring.
@@ -87,6 +89,7 @@ class ProvenanceJob:
         counters: Counters,
         attributes: AttributesConfig,
         stored_ns: Callable[[], int] | None = None,
+        clock: Clock | None = None,
     ) -> None:
         assert config.keys_path is not None
         self._config = config
@@ -102,11 +105,10 @@ class ProvenanceJob:
         self._keys_text, self._ring = read_ring(self._path)
         self._sealed = SealedReader(store, self._ring, self._sql)
         self._withdrawals = Withdrawals(
-            store,
+            WithdrawalStore(store, clock or SystemClock(), self._sql),
             counters,
             self._sealed,
             Proof(config.required, config.outcomes_required),
-            self._sql,
         )
         self._stream: Stream | None = None  # None: as the store has it
         self._has_noted = False  # the keys, in the audit
@@ -162,8 +164,8 @@ class ProvenanceJob:
     ) -> None:
         for page in self._pages(after_ns, until_ns):
             self._judge(stream, page, until_ns, report)
-        found = stream.missing(now_ns)
-        self._insert([missing_row(hole, until_ns) for hole in found], report)
+        missing = stream.missing(now_ns)
+        self._insert([missing_row(hole, until_ns) for hole in missing], report)
         states = stream.states()
         self._cursor_ns = until_ns
         if states or until_ns - self._noted_ns >= _IDLE_NS:
@@ -173,11 +175,11 @@ class ProvenanceJob:
         """Judge what others stored later than a pass looks back."""
         read_ns = max(self._cursor_ns - _OVERLAP_NS, 0)
         for minutes in self._late.ranges(self._store.client(), read_ns, now_ns):
-            said = report.verdicts.total()
+            count_before = report.verdicts.total()
             for page in self._pages(*minutes):
                 # Not read again once it is remembered, and read again if it is not.
                 self._judge(stream, page, self._cursor_ns + 1, report)
-            if report.verdicts.total() > said:
+            if report.verdicts.total() > count_before:
                 self._cursor_ns += 1
                 self._remember(stream.states(), self._cursor_ns)
 
@@ -222,8 +224,10 @@ class ProvenanceJob:
         for kid, key in self._ring.macs.items():
             if before.macs.get(kid) == key:
                 continue
-            until_ns = 0 if key.revoked else _EVER if key.retired_ns is None else key.retired_ns
-            if until_ns < _EVER:
+            until_ns = (
+                0 if key.revoked else FOREVER_NS if key.retired_ns is None else key.retired_ns
+            )
+            if until_ns < FOREVER_NS:
                 why = "is revoked" if key.revoked else "was retired before it ended or arrived"
                 self._command(
                     "withdraw_key",
@@ -249,7 +253,7 @@ class ProvenanceJob:
             self._judge(stream, page, now_ns, report, kid)
         # Before what was said is dropped: a stop in between judges them once more.
         self._remember(stream.states(), self._cursor_ns)
-        statement = render(self._sql("drop_refused"), self._store.config.cluster)
+        statement = render(sql("drop_refused", __file__), self._store.config.cluster)
         parameters = {"kid": kid, "after_ns": whole[0], "until_ns": whole[1], "revision": now_ns}
         self._store.client().command(statement, parameters=parameters)
 
@@ -280,19 +284,19 @@ class ProvenanceJob:
         events = list(events_of(table))
         checkpoints = [] if kid else self._sealed.checkpoints(page)
         self._load(stream, stream.unknown(events, checkpoints))
-        judged = stream.judge(
+        findings = stream.judge(
             events,
             forms_of(table),
             checkpoints,
             first_look=page[1] <= self._began_ns + _FIRST_LOOK_NS,
         )
-        self._tell_retries(events, judged, is_again=bool(kid))
-        rows = event_rows(table, judged, revision)
+        self._tell_retries(events, findings, is_again=bool(kid))
+        rows = event_rows(table, findings, revision)
         report.verdicts.update(verdicts_of(rows))
         if len(rows):
             self._store.client().insert_arrow("provenance_events", rows)
         self._withdrawals.settle(rows, page, table["outcome_id"].to_pylist())
-        for finding in [*judged.earlier, *judged.runs]:
+        for finding in [*findings.earlier, *findings.runs]:
             if finding.verdict is Verdict.TAMPERED:
                 self._amend(finding, revision, report)
             else:
@@ -301,13 +305,15 @@ class ProvenanceJob:
                 self._withdrawals.settle_run(finding)
 
     def _tell_retries(
-        self, events: Sequence[Event], judged: Judged, *, is_again: bool = False
+        self, events: Sequence[Event], findings: BatchFindings, *, is_again: bool = False
     ) -> None:
         """Tell a sender's own retries from replays, by all the copies that are stored.
 
         What is judged again may have its number already: a stop came before the old word was gone.
         """
-        replays = [n for n, said in judged.events.items() if said.verdict is Verdict.REPLAYED]
+        replays = [
+            n for n, finding in findings.events.items() if finding.verdict is Verdict.REPLAYED
+        ]
         held: set[Place] = set()
         for begin in range(0, len(replays), _COPIES):
             part = replays[begin : begin + _COPIES]
@@ -323,10 +329,12 @@ class ProvenanceJob:
                 place = event.producer, event.epoch, event.seq, event.received_ns
                 if place in held:
                     held.remove(place)
-                    del judged.events[line]
+                    del findings.events[line]
                 elif equal.get(place):
-                    said = judged.events[line]
-                    judged.events[line] = replace(said, verdict=Verdict.RETRIED, reason=_RETRIED)
+                    finding = findings.events[line]
+                    findings.events[line] = replace(
+                        finding, verdict=Verdict.RETRIED, reason=_RETRIED
+                    )
 
     def _load(self, stream: Stream, keys: set[ChainKey]) -> None:
         if not keys:

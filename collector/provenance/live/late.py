@@ -36,10 +36,10 @@ class LateArrivals:
         if abs(now_ns - self._looked_ns) < _EVERY_NS:
             return
         end = until_ns // NS_PER_MINUTE
-        asked = {"from_ns": max(until_ns - LATE_NS, 0), "to_ns": end * NS_PER_MINUTE}
+        parameters = {"from_ns": max(until_ns - LATE_NS, 0), "to_ns": end * NS_PER_MINUTE}
         # A minute that is cut by the begin was whole when it was read.
-        asked["from_ns"] += -asked["from_ns"] % NS_PER_MINUTE
-        rows = client.query(_MINUTES, parameters=asked).result_rows
+        parameters["from_ns"] += -parameters["from_ns"] % NS_PER_MINUTE
+        rows = client.query(_MINUTES, parameters=parameters).result_rows
         counts = {int(minute): int(items) for minute, items in rows}
         seen = self._seen = {minute: self._seen.get(minute, 0) for minute in counts}
         for first, last in _runs([minute for minute in counts if counts[minute] > seen[minute]]):

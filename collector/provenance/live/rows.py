@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from collector.provenance.event import Event, MacKey
 from collector.provenance.export_file import is_bound
-from collector.provenance.live.stream import Judged, Missing
+from collector.provenance.live.stream import BatchFindings, Missing
 from collector.provenance.verify import Finding, Verdict
 
 COLUMNS: Final = (
@@ -61,21 +61,21 @@ def bound_forms(outcomes: Any, macs: Mapping[str, MacKey]) -> list[bytes]:  # no
 _BOUND: Final = ("outcome_id", "decision_id", "outcome_key")
 
 
-def event_rows(table: Any, judged: Judged, revision: int) -> Any:  # noqa: ANN401  # Arrow tables
+def event_rows(table: Any, findings: BatchFindings, revision: int) -> Any:  # noqa: ANN401  # Arrow tables
     """Return the rows of a batch: every event is ok where nothing else is said of it."""
     size = len(table)
     verdicts, reasons = [Verdict.OK.value] * size, [""] * size
     items, counts = [""] * size, [1] * size
     spans = {name: table[name] for name in ("trace_id", "span_id", "received_ns")}
     copies: Counter[str] = Counter()
-    for line, finding in judged.events.items():
+    for line, finding in findings.events.items():
         is_late = finding.verdict is Verdict.OK
         verdicts[line] = (Verdict.REORDERED if is_late else finding.verdict).value
         reasons[line] = finding.reason
         if not (is_late or finding.holds_place):
             items[line] = ":".join(str(column[line].as_py()) for column in spans.values())
             copies[items[line]] += 1
-    for line in judged.events:
+    for line in findings.events:
         counts[line] = copies.get(items[line], 1)
     return pa.table(
         {
@@ -103,8 +103,8 @@ def events_of(table: Any) -> Iterator[Event]:  # noqa: ANN401  # an Arrow table
     ended = map(str, column["ended_ns"])
     starts = [""] * len(table)
     fields = zip(column["trace_id"], column["span_id"], starts, ended, strict=True)
-    said = (column[name] for name in _SEAL)
-    return map(Event._make, zip(*said, fields, column["received_ns"], strict=True))
+    columns = (column[name] for name in _SEAL)
+    return map(Event._make, zip(*columns, fields, column["received_ns"], strict=True))
 
 
 def verdicts_of(rows: Any) -> Counter[str]:  # noqa: ANN401  # an Arrow table

@@ -48,10 +48,10 @@ class SealedReader:
             trace_ids: of copies those of these traces.
             spans: of copies of outcomes those that have these names.
         """
-        asked = {"mode": mode, "after_ns": page[0], "until_ns": page[1], "kid": kid}
-        asked["cursor_ns"] = cursor_ns
-        events = self.query("sealed_events", **asked, trace_ids=[*filter(None, trace_ids)])
-        outcomes = self.query("sealed_outcomes", **asked, spans=list(spans), outcome_ids=[])
+        parameters = {"mode": mode, "after_ns": page[0], "until_ns": page[1], "kid": kid}
+        parameters["cursor_ns"] = cursor_ns
+        events = self.query("sealed_events", **parameters, trace_ids=[*filter(None, trace_ids)])
+        outcomes = self.query("sealed_outcomes", **parameters, spans=list(spans), outcome_ids=[])
         return merged(events, outcomes, self.ring.macs)
 
     def copies(self, trace_ids: Sequence[str], spans: Sequence[str] = ()) -> Iterator[Copy]:
@@ -69,8 +69,8 @@ class SealedReader:
 
     def outcome_records(self, outcome_ids: Sequence[str]) -> Iterator[OutcomeRecord]:
         """Yield all log records of some outcomes, and of what has the subjects of these."""
-        asked = {"mode": "revisions", "after_ns": 0, "until_ns": 0, "cursor_ns": 0, "kid": ""}
-        table = self.query("sealed_outcomes", **asked, spans=[], outcome_ids=list(outcome_ids))
+        parameters = {"mode": "revisions", "after_ns": 0, "until_ns": 0, "cursor_ns": 0, "kid": ""}
+        table = self.query("sealed_outcomes", **parameters, spans=[], outcome_ids=list(outcome_ids))
         return OutcomeRecord.of_table(table, self.ring.macs)
 
     def checkpoints(self, page: tuple[int, int]) -> list[Checkpoint]:

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Final
 
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
-from collector.core.sql import sql
+from collector.core.sql import fill_some, sql
 from collector.store.schema.backfill import OUTCOME_CONTENT, SPAN_CONTENT
 from collector.store.schema.migrate import render_view
 
@@ -17,8 +17,6 @@ _PARTS: Final = {
     "is_judged": sql("is_judged", __file__),
     "outcome_name": sql("outcome_name", __file__),
 }
-
-
 _SEALED_OUTCOME: Final = "LogAttributes['provenance.tag'] != ''"
 
 
@@ -35,7 +33,7 @@ def sealed_sql(
 
     @cache
     def read(name: str) -> str:
-        text = with_parts(sql(name, __file__)).replace("${is_judged_outcome}", is_judged)
+        text = fill_some(with_parts(sql(name, __file__)), is_judged_outcome=is_judged)
         return render_view(text, attributes, DecisionsConfig(), OutcomesConfig())
 
     return read
@@ -43,6 +41,4 @@ def sealed_sql(
 
 def with_parts(text: str) -> str:
     """Put the parts that several statements share into one of them."""
-    for name, part in _PARTS.items():
-        text = text.replace(f"${{{name}}}", part)
-    return text
+    return fill_some(text, **_PARTS)

@@ -38,7 +38,7 @@ class Missing:
 
 
 @dataclass(slots=True)
-class Judged:
+class BatchFindings:
     """What is to be said of one batch; an event that nothing is said of is ok."""
 
     events: dict[int, Finding] = field(default_factory=dict)  # by place in the batch
@@ -83,7 +83,7 @@ class Stream:
         checkpoints: Sequence[Checkpoint],
         *,
         first_look: bool = False,
-    ) -> Judged:
+    ) -> BatchFindings:
         """Judge a batch, in order of arrival.
 
         Args:
@@ -93,13 +93,13 @@ class Stream:
             first_look: the service sees these producers for the first time, so that what they
                 sealed before is not missed.
         """
-        held = len(self._chains)
+        chain_count = len(self._chains)
         self._verifier.take(events, forms)
         touched = {(event.producer, event.epoch) for event in events} & self._chains.keys()
         for checkpoint in checkpoints:
             if self._hold(checkpoint, first_look=first_look):
                 touched.add((checkpoint.producer, checkpoint.epoch))
-        fresh = set(islice(self._chains, held, None))
+        fresh = set(islice(self._chains, chain_count, None))
         # A known key's id with an epoch that nobody has makes a chain of which nothing holds.
         forged = {key for key in fresh if not (self._chains[key].runs or key in touched)}
         forged |= {key for key in fresh & touched if self._is_empty(key)}
@@ -111,32 +111,32 @@ class Stream:
             self._prove(chain)
         self._touched |= touched - forged
         self._holed |= touched - forged
-        judged = self._said()
+        findings = self._said()
         for key in touched - forged:
             for run in self._chains[key].runs:
                 run.line = NO_LINE
-        return judged
+        return findings
 
     def missing(self, now_ns: int) -> list[Missing]:
         """Return the holes to be written: those that have had their time, or changed since.
 
         A hole that shows now is given time from `now_ns` on.
         """
-        found: list[Missing] = []
+        missings: list[Missing] = []
         for key in sorted(self._holed):
             chain = self._chains[key]
             before = chain.gaps, chain.uncovered
             holes = chain.holes(chain.start, chain.proven)
             chain.gaps, due = self._looked_at(before[0], holes, now_ns)
-            found += [Missing(*key, *hole) for hole in due]
+            missings += [Missing(*key, *hole) for hole in due]
             holes = chain.uncovered_holes(chain.start)
             chain.uncovered, due = self._looked_at(before[1], holes, now_ns)
             due += _filled(before[1], chain.uncovered)
-            found += [Missing(*key, *hole, Verdict.MISSING_CHECKPOINT) for hole in due]
+            missings += [Missing(*key, *hole, Verdict.MISSING_CHECKPOINT) for hole in due]
             if before != (chain.gaps, chain.uncovered):
                 self._touched.add(key)
         self._holed = {key for key in self._holed if self._chains[key].has_holes}
-        return found
+        return missings
 
     def _looked_at(
         self, before: Mapping[int, Hole], holes: Iterable[tuple[int, int]], now_ns: int
@@ -199,9 +199,9 @@ class Stream:
     def _is_empty(self, key: ChainKey) -> bool:
         return not (self._chains[key].runs or self._chains[key].checkpoints)
 
-    def _said(self) -> Judged:
+    def _said(self) -> BatchFindings:
         findings, late = self._verifier.drain()
-        judged = Judged()
+        judged = BatchFindings()
         for finding in late:
             assert finding.line is not None
             judged.events[finding.line] = finding
@@ -220,11 +220,11 @@ def _awaits(chain: Chain, checkpoint: Checkpoint) -> bool:
 
     It cannot where one was tampered with or is missing, which is said of that event itself.
     """
-    told = [(first, hole.last) for first, hole in chain.gaps.items() if hole.is_told]
+    reported = [(first, hole.last) for first, hole in chain.gaps.items() if hole.is_told]
     return any(
         first <= checkpoint.last_seq
         and last >= checkpoint.first_seq
-        and not any(a <= first and last <= b for a, b in told)
+        and not any(a <= first and last <= b for a, b in reported)
         for first, last in chain.holes(chain.start, chain.proven)
     )
 

@@ -59,23 +59,23 @@ def in_parts(statement: str, parameters: Mapping[str, Any]) -> tuple[str, dict[s
     Returns:
         The same where no list is too long; else each such list as several, joined in the statement.
     """
-    found = dict[str, Any]()
+    bound = dict[str, Any]()
     for name, value in parameters.items():
         parts = list(_parts(value)) if isinstance(value, list) else [value]
         if len(parts) < 2:
-            found[name] = value
+            bound[name] = value
             continue
-        found |= {f"{name}_part{at}": part for at, part in enumerate(parts)}
+        bound |= {f"{name}_part{index}": part for index, part in enumerate(parts)}
         statement = re.sub(
             rf"\{{{name}:(Array\([^{{}}]*\))\}}",
-            lambda asked, name=name, parts=parts: _joined(name, asked[1], len(parts)),  # type: ignore[misc]  # of this turn
+            lambda match, name=name, parts=parts: _joined(name, match[1], len(parts)),  # type: ignore[misc]  # of this turn
             statement,
         )
-    return statement, found
+    return statement, bound
 
 
-def _joined(name: str, of: str, parts: int) -> str:
-    return f"arrayConcat({', '.join(f'{{{name}_part{at}:{of}}}' for at in range(parts))})"
+def _joined(name: str, type_: str, parts: int) -> str:
+    return f"arrayConcat({', '.join(f'{{{name}_part{at}:{type_}}}' for at in range(parts))})"
 
 
 def _parts(values: Sequence[object]) -> Iterator[list[object]]:

@@ -142,8 +142,8 @@ def _forget_in(client: Client, table: str, every: Sequence[Path]) -> bool:
     client.command("DETACH TABLE {table:Identifier} SYNC", parameters={"table": table})
     try:
         # Another insert may have been between the two steps, and is through now.
-        found = [_forget(each) for each in logs]
-        return any(found)
+        forgotten = [_forget(each) for each in logs]
+        return any(forgotten)
     finally:
         with _logged(table):
             _attach(client, table)
@@ -165,14 +165,14 @@ def _logged(table: str) -> Iterator[None]:
 
 def _unfinished(every: Sequence[Path]) -> set[bytes]:
     """Return the lines of these logs whose tokens have no part."""
-    found: set[bytes] = set()
+    unfinished: set[bytes] = set()
     for logs in every:
         newest = _newest(logs)
         if newest is not None:
             with newest.open("rb") as file:
                 file.seek(max(0, newest.stat().st_size - _TAIL_BYTES))
-                found |= _split(file.read(), logs.parent)[1]
-    return found
+                unfinished |= _split(file.read(), logs.parent)[1]
+    return unfinished
 
 
 def _forget(logs: Path) -> bool:
@@ -194,9 +194,9 @@ def _forget(logs: Path) -> bool:
 def _newest(logs: Path) -> Path | None:
     """Return the newest log that holds something: one that a line fills is followed by another."""
     numbered = {
-        int(found[1]): path
+        int(match[1]): path
         for path in logs.iterdir()
-        if (found := _NUMBER.fullmatch(path.name)) and path.stat().st_size
+        if (match := _NUMBER.fullmatch(path.name)) and path.stat().st_size
     }
     return numbered[max(numbered)] if numbered else None
 
@@ -208,22 +208,22 @@ def _split(tail: bytes, table: Path) -> tuple[bytes, set[bytes]]:
     A part that was dropped has gone with its token, which a later line says.
     """
     lines = tail.splitlines(keepends=True)
-    there = _parts(table)
-    last = {name: at for at, line in enumerate(lines) if (name := _added(line)) is not None}
-    last_of_token = {_token(line): at for at, line in enumerate(lines)}
+    parts = _parts(table)
+    last = {name: index for index, line in enumerate(lines) if (name := _added(line)) is not None}
+    last_of_token = {_token(line): index for index, line in enumerate(lines)}
     kept, unfinished = list[bytes](), set[bytes]()
-    for at, line in enumerate(lines):
-        is_last = last_of_token[_token(line)] == at
+    for index, line in enumerate(lines):
+        is_last = last_of_token[_token(line)] == index
         name = _added(line) if is_last else None
         part = None if name is None else _part_of(name)
         # A line that is cut short has no part either.
         is_whole = line.endswith(b"\n")
         is_in = part is None or (
-            last[str(name)] == at
+            last[str(name)] == index
             # It has its name, or one does that it was merged into.
             and any(
                 other.first <= part.first and part.last <= other.last
-                for other in there.get(part.partition, ())
+                for other in parts.get(part.partition, ())
             )
         )
         if is_whole and is_in:
@@ -245,15 +245,15 @@ def _token(line: bytes) -> bytes:
 
 def _parts(table: Path) -> dict[str, list[_Part]]:
     """Return the parts that a table has, by partition."""
-    found: dict[str, list[_Part]] = {}
+    by_block: dict[str, list[_Part]] = {}
     with os.scandir(table) as entries:
         for entry in entries:
             part = _part_of(entry.name)
             if part is not None and entry.is_dir():
-                found.setdefault(part.partition, []).append(part)
-    return found
+                by_block.setdefault(part.partition, []).append(part)
+    return by_block
 
 
 def _part_of(name: str) -> _Part | None:
-    found = _PART.fullmatch(name)
-    return _Part(found[1], int(found[2]), int(found[3])) if found else None
+    match = _PART.fullmatch(name)
+    return _Part(match[1], int(match[2]), int(match[3])) if match else None

@@ -14,7 +14,7 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 
 from collector.core.errors import StoreUnavailableError
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 
 _SELECT_OF: Final = sql("view_select", __file__)
 _SOURCE: Final = re.compile(r"\bFROM (?:`?\w+`?\.)?`?(otel_decision_spans|otel_logs)(?:_local)?`?")
@@ -37,16 +37,18 @@ _ROWS: Final = {
 # What was sent of a span, told by every byte: two copies may have come at one instant.
 SPAN_CONTENT: Final = sql("span_content", __file__)
 OUTCOME_CONTENT: Final = sql("outcome_content", __file__)
-_SPANS: Final = (
+_SPANS: Final = fill(
     "(SELECT * FROM otel_traces WHERE TraceId IN {trace_ids:Array(String)} "
     "AND (TraceId, SpanId, received_ns) IN arrayZip("
     "{trace_ids:Array(String)}, {span_ids:Array(String)}, {received_ns:Array(UInt64)}) "
-    "AND ${content} IN {contents:Array(String)})"
-).replace("${content}", SPAN_CONTENT)
-_RECORDS: Final = (
+    "AND ${content} IN {contents:Array(String)})",
+    content=SPAN_CONTENT,
+)
+_RECORDS: Final = fill(
     "(SELECT * FROM otel_logs WHERE received_ns IN {received_ns:Array(UInt64)} "
-    "AND ${content} IN {contents:Array(String)})"
-).replace("${content}", OUTCOME_CONTENT)
+    "AND ${content} IN {contents:Array(String)})",
+    content=OUTCOME_CONTENT,
+)
 _KEYS: Final = {
     "decisions": "(ingress_ns, decision_id)",
     "outcomes": "(outcome_id, event_ns)",
@@ -70,13 +72,15 @@ Parameters = Mapping[str, object]  # received_ns, item_id and now_ns
 
 def count_source_rows(client: Client, source: str, parameters: Parameters) -> int:
     """Return how many rows there are to run a view over."""
-    return _count(client, _fill(_ALL, rows=_ROWS[source]), parameters)
+    return _count(client, fill(_ALL, rows=_ROWS[source]), parameters)
 
 
 def still_rejected(client: Client, view: str, parameters: Parameters) -> list[tuple[str, str]]:
     """Return reason and detail of what a view that fills `rejected` would say of the item now."""
-    sql = _fill(_REFUSED, select=_over(client, view))
-    return [(str(r), str(d)) for r, d in client.query(sql, parameters=dict(parameters)).result_rows]
+    text = fill(_REFUSED, select=_over(client, view))
+    return [
+        (str(r), str(d)) for r, d in client.query(text, parameters=dict(parameters)).result_rows
+    ]
 
 
 def rerun(client: Client, view: str, target: str, parameters: Parameters, *, dry_run: bool) -> int:
@@ -84,7 +88,7 @@ def rerun(client: Client, view: str, target: str, parameters: Parameters, *, dry
 
     The target replaces rows of one key, so that two at once change nothing either.
     """
-    select = _fill(_NEW, key=_KEYS[target], target=target, select=_over(client, view))
+    select = fill(_NEW, key=_KEYS[target], target=target, select=_over(client, view))
     count = _count(client, select, parameters)
     if count and not dry_run:
         _insert(client, target, select, parameters)
@@ -102,7 +106,7 @@ def rerun_spans(client: Client, spans: Parameters) -> None:
     _insert(
         client,
         "decisions",
-        _fill(_NEW, key=_KEYS["decisions"], target="decisions", select=select),
+        fill(_NEW, key=_KEYS["decisions"], target="decisions", select=select),
         spans,
     )
 
@@ -118,41 +122,37 @@ def rerun_outcomes(client: Client, records: Parameters) -> None:
     _insert(
         client,
         "outcomes",
-        _fill(_NEW, key=_KEYS["outcomes"], target="outcomes", select=select),
+        fill(_NEW, key=_KEYS["outcomes"], target="outcomes", select=select),
         records,
     )
 
 
 def decision_keys(client: Client, spans: Parameters) -> list[tuple[int, str]]:
     """Return the ingress and the id of the decisions that these spans are."""
-    sql = _fill(_DECISION_KEYS, select=_over(client, "decisions_mv", _SPANS))
-    rows = client.query(sql, parameters=dict(spans)).result_rows
+    text = fill(_DECISION_KEYS, select=_over(client, "decisions_mv", _SPANS))
+    rows = client.query(text, parameters=dict(spans)).result_rows
     return [(int(ingress_ns), str(decision_id)) for ingress_ns, decision_id in rows]
 
 
 def _insert(client: Client, target: str, select: str, parameters: Parameters) -> None:
-    empty = client.query(_fill(_EMPTY, select=select), parameters=dict(parameters))
+    empty = client.query(fill(_EMPTY, select=select), parameters=dict(parameters))
     columns = ", ".join(empty.column_names)
-    sql = _fill(_INSERT, target=target, columns=columns, select=select)
+    text = fill(_INSERT, target=target, columns=columns, select=select)
     # What was put in and taken away before may be put in again, of however many days.
     settings = {"insert_deduplicate": 0, "max_partitions_per_insert_block": 0}
-    client.command(sql, parameters=dict(parameters), settings=settings)
+    client.command(text, parameters=dict(parameters), settings=settings)
 
 
 def _over(client: Client, view: str, rows: str = "") -> str:
     """Return the statement of a view over the chosen rows instead of its source."""
-    found = client.query(_SELECT_OF, parameters={"view": view}).result_rows
-    if not found:
+    rows_of_view = client.query(_SELECT_OF, parameters={"view": view}).result_rows
+    if not rows_of_view:
         raise StoreUnavailableError(f"the store has no view {view}; run `millworth migrate`")
-    return _SOURCE.sub(lambda match: f"FROM {rows or _ROWS[_STORED[match[1]]]}", str(found[0][0]))
+    return _SOURCE.sub(
+        lambda match: f"FROM {rows or _ROWS[_STORED[match[1]]]}", str(rows_of_view[0][0])
+    )
 
 
 def _count(client: Client, select: str, parameters: Parameters) -> int:
-    sql = _fill(_COUNT, select=select)
-    return int(client.query(sql, parameters=dict(parameters)).result_rows[0][0])
-
-
-def _fill(template: str, **parts: str) -> str:
-    for name, text in parts.items():
-        template = template.replace(f"${{{name}}}", text)
-    return template
+    text = fill(_COUNT, select=select)
+    return int(client.query(text, parameters=dict(parameters)).result_rows[0][0])

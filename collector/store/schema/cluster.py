@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from collector.core.sql import fill_some
+
 CLUSTER_ONLY: Final = "-- Only: cluster"
 DISTRIBUTED: Final = "/distributed"  # ends the ledger's name of a table that spans the shards
 
@@ -94,8 +96,8 @@ def render_migration(
 
 def sharding_key(table: str, text: str) -> str:
     """Return the expression by which the rows of a table that `text` creates are placed."""
-    if said := _SHARDS_BY.search(text):
-        return said["key"].strip()
+    if match := _SHARDS_BY.search(text):
+        return match["key"].strip()
     if table in _SHARDED_BY:
         return _SHARDED_BY[table]
     order = _ORDER_BY.search(text)
@@ -116,8 +118,4 @@ def _on(cluster: str) -> str:
 
 
 def _put(text: str, *, on_cluster: str, replicated: str, local: str) -> str:
-    return (
-        text.replace("${on_cluster}", on_cluster)
-        .replace("${replicated}", replicated)
-        .replace("${local}", local)
-    )
+    return fill_some(text, on_cluster=on_cluster, replicated=replicated, local=local)

@@ -30,7 +30,7 @@ from collector.core.event_schema import (
     Version,
     names_of,
 )
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 from collector.otlp.outcomes import AMOUNT_MAX, KINDS, NO, YES
 from collector.store.errors import explain
 from collector.store.schema.cluster import DISTRIBUTED, render, render_migration
@@ -41,7 +41,8 @@ VIEWS_DIR = Path(__file__).parent / "views"
 _VALUE_TEXT = sql("value_text", __file__)
 # Decisions that nobody declared: the roots, by route. What a path holds of ids is not its name.
 _ROOT = "(ParentSpanId = '' AND SpanKind IN ('Server', 'Consumer'))"
-_NONE_DECLARED = f"({sql('none_declared', __file__)})"
+_IS_DECLARED = sql("is_declared", __file__)
+_NONE_DECLARED = f"({fill(sql('none_declared', __file__), is_declared=_IS_DECLARED)})"
 # As a data directory of before the first release names what was applied to it.
 _BEFORE_RELEASE = re.compile(r"\d{4}_")
 _LEDGER_NAME = "schema_migrations"
@@ -84,16 +85,16 @@ def load_migrations(
     ]
 
 
-def added_dimensions(said: str, dimensions: Sequence[EventField]) -> dict[str, str]:
+def added_dimensions(columns: str, dimensions: Sequence[EventField]) -> dict[str, str]:
     """Return by name a statement for each dimension of the registry that no migration makes.
 
     A dimension is a text column of `decisions`: the registry says all that such a file would.
 
     Args:
-        said: the text of the migrations.
+        columns: the text of the migrations.
         dimensions: the registry's.
     """
-    table = re.search(r"(?s)CREATE TABLE IF NOT EXISTS decisions\$.*?\n\)", said)
+    table = re.search(r"(?s)CREATE TABLE IF NOT EXISTS decisions\$.*?\n\)", columns)
     if table is None:
         return {}
     return {
@@ -133,25 +134,25 @@ def migrate(
 
 
 def _apply(client: Client, pending: Sequence[Migration], now_ns: int) -> None:
-    with _remembered(client, now_ns) as done:
+    with _remembered(client, now_ns) as applied_now:
         for migration in pending:
             client.command(migration.statement)
-            done.append(migration)
+            applied_now.append(migration)
 
 
 @contextmanager
 def _remembered(client: Client, now_ns: int) -> Iterator[list[Migration]]:
     """Yield a list, and put what is in it at the end into the ledger, also after a failure."""
-    done: list[Migration] = []
+    applied: list[Migration] = []
     try:
-        yield done
+        yield applied
     finally:
         # Once for all, since an insert costs as much as a statement does. A start that is killed
         # before it runs the statements again, which each of them allows.
-        if done:
+        if applied:
             client.insert(
                 _LEDGER_NAME,
-                [[one.name, one.sha256, now_ns] for one in done],
+                [[migration.name, migration.sha256, now_ns] for migration in applied],
                 column_names=["name", "sha256", "applied_ns"],
             )
 
@@ -173,17 +174,17 @@ def pending_statements(
     views = load_views(attributes, decisions, outcomes, cluster)
     with _explained(client):
         applied = _applied(client)
-        known = _view_digests(client) if applied else {}
+        digests = _view_digests(client) if applied else {}
     _refuse_drift(migrations, applied, cluster)
     return [m for m in migrations if m.name not in applied] + [
-        view for view in views if known.get(view.name) != view.sha256
+        view for view in views if digests.get(view.name) != view.sha256
     ]
 
 
 def ledger_statements(cluster: str, database: str) -> list[str]:
     """Return what makes the ledger itself."""
     rendered = render_migration(_LEDGER_NAME, _LEDGER, cluster, database, {})
-    return [one.statement for one in rendered]
+    return [statement.statement for statement in rendered]
 
 
 def load_views(
@@ -215,17 +216,17 @@ def apply_views(
     A view that is there is changed in place: on a server another process may be inserting, and
     what passes while a view is away is lost to it. A view of another target needs another name.
     """
-    with _explained(client), _remembered(client, now_ns) as done:
-        known = _view_digests(client)
+    with _explained(client), _remembered(client, now_ns) as changed:
+        digests = _view_digests(client)
         for view in load_views(attributes, decisions, outcomes, cluster):
-            if known.get(view.name) == view.sha256:
+            if digests.get(view.name) == view.sha256:
                 continue
             name = view.name.removeprefix("view ")
             # Asked of the store, since a start may have been killed before it wrote the ledger.
             ((exists,),) = client.query(f"EXISTS TABLE {name}").result_rows
             client.command((_change if exists else _create)(view.statement, cluster))
-            done.append(view)
-    return [view.name.removeprefix("view ") for view in done]
+            changed.append(view)
+    return [view.name.removeprefix("view ") for view in changed]
 
 
 @contextmanager
@@ -280,20 +281,23 @@ def render_view(
             last = f"if({value} != '', {value}, {last})"
         return last
 
-    text = template.replace("${value_text}", _VALUE_TEXT)
-    text = re.sub(r"\$\{(dimensions|signed_values|signed_columns):(\w+)\}", _fields, text)
+    text = re.sub(r"\$\{(dimensions|signed_values|signed_columns):(\w+)\}", _fields, template)
     text = re.sub(r"\$\{attr:([a-z0-9_.]+):(\w+)\}", attribute, text)
     text = re.sub(r"\$\{amount:([a-z0-9_.]+):(\w+)\}", lambda m: _amount(attribute(m)), text)
-    text = text.replace("${matches}", _matches(decisions.match))
-    text = text.replace("${match_action}", _match_action(decisions.match))
-    text = text.replace("${is_root}", _ROOT if decisions.is_auto else "false")
-    text = text.replace("${root_action}", sql("root_action", __file__))
-    text = text.replace("${none_declared}", _NONE_DECLARED if decisions.is_auto else "false")
-    text = text.replace("${is_declared}", sql("is_declared", __file__))
-    for name, words in (("kinds", KINDS), ("yes", YES), ("no", NO), ("accepted", ACCEPTED)):
-        text = text.replace(f"${{{name}}}", ", ".join(map(_literal, words)))
-    text = text.replace("${amount_max}", str(AMOUNT_MAX))
-    return text.replace("${currency}", _literal(outcomes.currency))
+    words = {"kinds": KINDS, "yes": YES, "no": NO, "accepted": ACCEPTED}
+    return fill(
+        text,
+        value_text=_VALUE_TEXT,
+        matches=_matches(decisions.match),
+        match_action=_match_action(decisions.match),
+        is_root=_ROOT if decisions.is_auto else "false",
+        root_action=sql("root_action", __file__),
+        none_declared=_NONE_DECLARED if decisions.is_auto else "false",
+        is_declared=_IS_DECLARED,
+        amount_max=str(AMOUNT_MAX),
+        currency=_literal(outcomes.currency),
+        **{name: ", ".join(map(_literal, values)) for name, values in words.items()},
+    )
 
 
 def _fields(match: re.Match[str]) -> str:

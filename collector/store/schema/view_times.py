@@ -34,15 +34,15 @@ def note_views(store: Connections, views: Sequence[Migration], now_ns: int) -> N
         now_ns: the time of this start.
     """
     client = store.client()
-    said = _said(client, store.audit_seal)
+    noted = _said(client, store.audit_seal)
     applied = {str(name): int(since_ns) for name, since_ns in client.query(_APPLIED).result_rows}
     times = {}
     for view in views:
-        digest, since_ns = said.get(view.name, ("", 0))
+        digest, since_ns = noted.get(view.name, ("", 0))
         if digest != view.sha256:
             since_ns = min(now_ns, applied.get(view.name, now_ns))
         times[view.name] = [view.sha256, since_ns]
-    if times != said:
+    if times != noted:
         append_audit(
             client,
             at_ns=now_ns,
@@ -60,11 +60,11 @@ def view_times(
 
     With a seal only what its key sealed counts.
     """
-    said = _said(client, seal)
+    noted = _said(client, seal)
     return {
-        view.name: said[view.name][1]
+        view.name: noted[view.name][1]
         for view in views
-        if view.name in said and said[view.name][0] == view.sha256
+        if view.name in noted and noted[view.name][0] == view.sha256
     }
 
 

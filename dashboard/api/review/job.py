@@ -169,7 +169,7 @@ class ReviewJob:
 
     def _ranking(self, window: Selection) -> tuple[Document | None, str]:
         try:
-            told = VramJob(self._config, self._store).made(window, "channel")
+            told = VramJob(self._config, self._store).compute(window, "channel")
         except InputError as error:
             return None, str(error)
         groups = [

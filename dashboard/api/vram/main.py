@@ -93,13 +93,13 @@ def vram_router(
     @router.get("/vram/models/{version}")
     async def get_model(version: Version) -> dict[str, Any]:
         """Return one version."""
-        return await workers.run(vram.stored, version)
+        return await workers.run(vram.load, version)
 
     @router.get("/vram/diff")
     async def compare_models(before: Version, after: Version) -> dict[str, Any]:
         """Return what changed between two versions, the largest change of money first."""
-        old = await workers.run(vram.stored, before)
-        new = await workers.run(vram.stored, after)
+        old = await workers.run(vram.load, before)
+        new = await workers.run(vram.load, after)
         return {"before": before, "after": after, "changes": differences(old, new)}
 
     @router.post("/slope")
@@ -141,6 +141,6 @@ def _worth_router(vram: VramJob, workers: Workers, clock: Clock) -> APIRouter:
         """Return the same model of some decisions, and store nothing; the Velocity page has it."""
         chosen = Chosen(window=window, until=until, action=action, region=region)
         now_ns = clock.now_ns()
-        return await workers.run(vram.made, chosen.selection(now_ns), dimension, now_ns)
+        return await workers.run(vram.compute, chosen.selection(now_ns), dimension, now_ns)
 
     return router

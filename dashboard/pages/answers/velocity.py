@@ -266,7 +266,7 @@ def read_worth(context: PageContext, scope: Scope) -> Found:
     dimension = scope.filter("by") or DIMENSIONS[0]
     chosen = Selection(seen.from_ns, seen.to_ns, seen.action, seen.region)
     try:
-        told = context.sources.vram.made(chosen, dimension, now_ns)
+        told = context.sources.vram.compute(chosen, dimension, now_ns)
     except InputError as error:
         if dimension not in DIMENSIONS:
             raise

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attribution.path.missing_spans import (
+    AnswerRate,
     Assembled,
-    Circumstances,
-    Habit,
+    GapEvidence,
     MissingSpan,
     Sent,
     missing_spans,
@@ -41,12 +41,12 @@ def read_missing(
     traces = {facts.trace_id, *(span.trace_id for span in spans)}
     around = (max(0, facts.ingress_ns - _HABIT_NS), facts.ingress_ns + _HABIT_NS)
     habits = reader.call_habits(sorted(calls), *around) if calls else {}
-    known = Circumstances(
+    known = GapEvidence(
         span_count=split.span_count,
         root_span_id=facts.root_span_id,
         is_root_missing="root_missing" in split.flags,
         is_young=now_ns - facts.end_ns < YOUNG_NS,
-        habits={name: Habit(*counts) for name, counts in habits.items()},
+        habits={name: AnswerRate(*counts) for name, counts in habits.items()},
         rejected=reader.rejected_spans(
             sorted(traces), max(0, facts.ingress_ns - _REJECTED_NS), facts.end_ns + _REJECTED_NS
         ),

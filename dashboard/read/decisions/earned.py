@@ -37,7 +37,7 @@ def earned_of(rows: Sequence[Row], config: AttributionConfig) -> dict[Key, Earne
         for at, told in enumerate(own.values())
         for row in told
     ]
-    earned = earned_by_decision(Outcomes.of(outcomes), len(own))
+    earned = earned_by_decision(Outcomes.from_rows(outcomes), len(own))
     sold = {each.decision for each in outcomes if each.is_sale and not each.is_late}
     found = {}
     for at, key in enumerate(own):

@@ -303,7 +303,7 @@ class DecisionList:
     def _ask(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         filtered = sql("filtered", __file__)
         text = over_priced(sql(name, __file__), filtered, _CARRIED)
-        return self._reader.ask_text(text.replace("${filtered}", filtered.rstrip()), parameters)
+        return self._reader.ask_text(text, parameters)
 
 
 def _place(row: dict[str, Any], direction: int) -> tuple[int, int, str]:

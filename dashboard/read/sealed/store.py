@@ -17,7 +17,7 @@ from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.core.errors import StoreUnavailableError
 from collector.core.event_schema import DIMENSIONS
-from collector.core.sql import sql
+from collector.core.sql import fill, fill_some, sql
 from collector.provenance.config import ProvenanceConfig
 from collector.provenance.live.statements import with_parts
 from collector.store.connect import Connections
@@ -256,25 +256,23 @@ class SealedStore:
 
     def _changed(self, table: str, **window: int) -> list[dict[str, Any]]:
         """Return the rows of one table that its view does not make of what is stored."""
-        view = render(render_view((VIEWS_DIR / f"{table}_mv.sql").read_text(), *self._names), "")
+        view = render_view(render((VIEWS_DIR / f"{table}_mv.sql").read_text(), ""), *self._names)
         source, stored = _SOURCES[table]
-        of_window = _OF_WINDOW.replace("${stored}", stored)
+        of_window = fill(_OF_WINDOW, stored=stored, window=_IN_WINDOW)
         # What the view says of one insert as a whole it does not say of a window.
         each = _VIEW_HEAD.sub("", view).partition("\nQUALIFY ")[0]
         events = each.replace(f"FROM {source}\n", of_window)
         columns = _COLUMNS[table]
         texts = ", ".join(f"ifNull(toString({name}), '')" for name in columns)
         names = ", ".join(f"'{name}'" for name in columns)
-        text = render_view(sql(f"changed_{table}", __file__), *self._names)
-        parts = {
-            "events": events,
-            "texts": f"[{texts}]",
-            "names": f"[{names}]",
-            "window": _IN_WINDOW,
-        }
-        for name, part in parts.items():
-            text = text.replace(f"${{{name}}}", part)
-        return self._ask(text, {**window, "limit": CHANGED_MAX})
+        text = fill_some(
+            sql(f"changed_{table}", __file__),
+            events=events,
+            texts=f"[{texts}]",
+            names=f"[{names}]",
+            window=_IN_WINDOW,
+        )
+        return self._ask(render_view(text, *self._names), {**window, "limit": CHANGED_MAX})
 
     def _rows(self, name: str, **parameters: object) -> list[dict[str, Any]]:
         text = render_view(with_parts(sql(name, __file__)), *self._names)

@@ -19,7 +19,7 @@ from alerts.rules.kinds import rule_of
 from alerts.rules.threshold import FIGURES, Reading, Readings, Threshold, ThresholdConfig
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Phase, Status, Timing, advance, first_state
-from attribution.jobs.late.put_off import PutOff
+from attribution.jobs.late.deferred import DeferredArrivals
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
@@ -304,7 +304,7 @@ def test_figures_say_what_is_missing_of_them(store: Connections) -> None:
 
     rate = found("decisions_per_s", above=None, below=1.0)
     assert rate.seen.status is Status.BREACHED, "nothing was put off: there are no more"
-    PutOff(store).add(now_ns - 80 * NS_PER_S, now_ns - 40 * NS_PER_S, now_ns)
+    DeferredArrivals(store).add(now_ns - 80 * NS_PER_S, now_ns - 40 * NS_PER_S, now_ns)
     rate = found("decisions_per_s", above=None, below=1.0)
     assert rate.seen.status is Status.OK
     assert rate.reason == "decisions_per_s 1.25 /s in 5 min of 375 decisions, not below 1", (
@@ -325,7 +325,7 @@ def test_figures_say_what_is_missing_of_them(store: Connections) -> None:
 def test_class_of_which_all_is_missing_is_not_gone(store: Connections) -> None:
     """Its rate is known, and nothing else is; nor is it silent."""
     write_arrived(store.client(), NOW_NS - 300 * NS_PER_S, 300, HURT)
-    PutOff(store).add(NOW_NS - 400 * NS_PER_S, NOW_NS, NOW_NS)
+    DeferredArrivals(store).add(NOW_NS - 400 * NS_PER_S, NOW_NS, NOW_NS)
     state = first_state("limit", CHECKOUT, NOW_NS - 3_600 * NS_PER_S)
     for figure, status in {
         "decisions_per_s": Status.BREACHED, "loss_usd_per_h": Status.NO_DATA,

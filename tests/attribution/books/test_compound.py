@@ -43,7 +43,9 @@ def sum_of(amounts: Floats, decisions: int = 100) -> GroupSum:
 
 def poisson_tail(mean: float, count: int) -> float:
     """Return the probability of fewer than so many."""
-    return sum(math.exp(-mean + at * math.log(mean) - math.lgamma(at + 1)) for at in range(count))
+    return sum(
+        math.exp(-mean + index * math.log(mean) - math.lgamma(index + 1)) for index in range(count)
+    )
 
 
 @given(count=st.integers(0, 300), usd=st.floats(0.01, 1e6))
@@ -99,7 +101,7 @@ def test_interval_holds_what_groups_earn_in_the_long_run(world: str, groups: int
     held = []
     for _ in range(400 // groups):
         drawn = [draw(rng, rng.binomial(decisions, share)) for _ in range(groups)]
-        sums = {str(at): sum_of(each, decisions) for at, each in enumerate(drawn)}
+        sums = {str(index): sum_of(each, decisions) for index, each in enumerate(drawn)}
         following = following_usd(sums)
         for name, each in sums.items():
             low, high = interval(each, following[name])
@@ -150,7 +152,7 @@ def test_a_few_cents_that_are_taken_back_change_little() -> None:
 
 def test_sale_that_holds_much_of_a_group_is_told() -> None:
     """Of groups that have sales enough; the ones that rest on it the most are named."""
-    many = {f"g{at}": sum_of(np.array([1.0] * 20 + [6.0 + at])) for at in range(4)}
+    many = {f"g{index}": sum_of(np.array([1.0] * 20 + [6.0 + index])) for index in range(4)}
     assert dominated({"even": sum_of(np.full(10, 1.0)), "one": sum_of(np.full(1, 9.0))}) == []
     (told,) = dominated(
         {"tv": sum_of(np.array([1.0] * 9 + [11.0])), "even": sum_of(np.full(9, 1.0))}

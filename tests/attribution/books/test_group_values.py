@@ -87,7 +87,7 @@ def test_mean_of_a_few_amounts_is_no_value_and_what_is_missing_is_told(store: Co
     found, _ = values(store)
     assert (found["a"].basis, found["a"].earning, found["a"].unknown) == ("unknown", 3, 2)
     assert (found["b"].basis, found["b"].earned_usd, found["b"].unknown) == ("margin", 4, 1)
-    (told,) = VramJob(CONFIG, store).made(HOUR, "channel")["lineage"]["warnings"]
+    (told,) = VramJob(CONFIG, store).compute(HOUR, "channel")["lineage"]["warnings"]
     assert told.startswith("the amount of 3 of 5 decisions that earned something is not known")
     assert missing_amounts([replace(found["a"], unknown=0)]) == []
     # What is stated stands for itself: no mean of anything is in it.
@@ -122,12 +122,12 @@ def test_stated_value_is_earned_less_what_was_lost(store: Connections) -> None:
     config = AttributionConfig(reference_latency_by_action_ms={"offer": 100.0})
     SlopeJob(config, store).store(halving(effective_ns=BASE_NS + 30 * NS_PER_S))
     spans = []
-    for at in range(60):
-        usd = "-4" if at == 31 else "10"
+    for index in range(60):
+        usd = "-4" if index == 31 else "10"
         one = decision(
-            f"d{at}", 1_000 * at + 700, 180 if at % 6 == 0 else 90, decision__value_usd=usd
+            f"d{index}", 1_000 * index + 700, 180 if index % 6 == 0 else 90, decision__value_usd=usd
         )
-        spans += [replace(one[0], status="Error") if at % 2 else one[0], *one[1:]]
+        spans += [replace(one[0], status="Error") if index % 2 else one[0], *one[1:]]
     put_spans(store, spans)
     job(store, config).drain(BASE_NS + 100 * NS_PER_S)
     earned = 20 * 10 + 5 * 10 * 0.995**0.8 + 5 * 10 * 0.5**0.8 - 4
@@ -145,7 +145,7 @@ def test_stated_value_is_earned_less_what_was_lost(store: Connections) -> None:
     (part,) = read_group_values(store, config, late, "region")
     assert part.decisions == 1
     assert part.earned_usd == pytest.approx(10 * 0.5**0.8, abs=1e-5)
-    told = VramJob(config, store).made(HOUR, "channel")
+    told = VramJob(config, store).compute(HOUR, "channel")
     (worth,) = told["groups"]
     assert worth["earned_usd"] == pytest.approx(earned, abs=1e-3)
     assert worth["erv_usd_per_s"]["median"] == pytest.approx(earned / 60, rel=1e-5)
@@ -160,10 +160,10 @@ def test_action_and_region_that_sold_nothing_earned_nothing(store: Connections) 
     A channel that sold nothing is worth 0 beside it.
     """
     spans = []
-    for at in range(40):
+    for index in range(40):
         for name in ("web-eu", "web-us", "dead-eu"):
             channel, region = name.split("-")
-            spans += decision(f"{name}{at}", 1_000 * at, 50, decision__channel=channel,
+            spans += decision(f"{name}{index}", 1_000 * index, 50, decision__channel=channel,
                               decision__region=region)  # fmt: skip
     put_spans(store, spans)
     put_outcomes(store, [outcome("s", decision_id=trace_id("web-eu0"), margin="100")])
@@ -174,7 +174,7 @@ def test_action_and_region_that_sold_nothing_earned_nothing(store: Connections) 
         ("web", "eu", 40, 2.5, "margin"),
         ("web", "us", 40, 0.0, "nothing"),
     ]
-    told = VramJob(CONFIG, store).made(HOUR, "channel", BASE_NS + 2 * NS_PER_DAY)
+    told = VramJob(CONFIG, store).compute(HOUR, "channel", BASE_NS + 2 * NS_PER_DAY)
     worth = {each["name"]: each for each in told["groups"]}
     assert (told["unknown"], worth["web"]["decisions"], worth["web"]["known"]) == ([], 80, 80)
     assert (worth["web"]["value_usd"], worth["dead"]["value_usd"]) == (1.25, 0.0)
@@ -188,9 +188,9 @@ def test_silence_says_nothing_where_it_may_be_of_outcomes_themselves(store: Conn
     """Before anybody sold, before outcomes could be here, or where each decision gets one."""
     spans = [
         each
-        for at in range(40)
+        for index in range(40)
         for channel in ("web", "dead")
-        for each in decision(f"{channel}{at}", 1_000 * at, 50, decision__channel=channel)
+        for each in decision(f"{channel}{index}", 1_000 * index, 50, decision__channel=channel)
     ]
     put_spans(store, spans)
     put_outcomes(store, [outcome("s", decision_id=trace_id("web0"), margin="100")])
@@ -217,11 +217,11 @@ def test_group_whose_sales_come_later_is_named_while_its_decisions_are_young(
 ) -> None:
     """20 sales of each channel, after a second or half an hour, of decisions of an hour."""
     spans, sales = [], []
-    for at in range(40):
+    for index in range(40):
         for name, delay_s in (("fast", 1.0), ("slow", 1_800.0)):
-            trace, start_s = f"{name}{at}", 90.0 * at
+            trace, start_s = f"{name}{index}", 90.0 * index
             spans += decision(trace, 1_000 * start_s, 50, decision__channel=name)
-            if at < 20:
+            if index < 20:
                 sales.append(
                     outcome(f"s{trace}", decision_id=trace_id(trace), margin="1",
                             event_s=start_s + delay_s, received_s=start_s + delay_s)
@@ -233,7 +233,7 @@ def test_group_whose_sales_come_later_is_named_while_its_decisions_are_young(
 
     def warned(now_s: int | None) -> list[str]:
         now_ns = None if now_s is None else BASE_NS + now_s * NS_PER_S
-        told: list[str] = VramJob(CONFIG, store).made(window, "channel", now_ns)["lineage"][
+        told: list[str] = VramJob(CONFIG, store).compute(window, "channel", now_ns)["lineage"][
             "warnings"
         ]
         return told

@@ -200,20 +200,20 @@ amounts = st.decimals(-(10**9), 10**9, places=6)
 @st.composite
 def some_days(draw: st.DrawFn) -> list[ReconciledDay]:
     """Draw days whose matched revenue is that of nodes and of none."""
-    found = []
-    for at in range(draw(st.integers(0, 5))):
+    reconciled_days = []
+    for index in range(draw(st.integers(0, 5))):
         own = draw(st.dictionaries(st.sampled_from(["shop", "prices"]), amounts))
         rest, unmatched, ambiguous = (draw(amounts) for _ in range(3))
         books = draw(st.none() | amounts)
         matched = sum(own.values(), rest)
         known = matched + unmatched + ambiguous
-        found.append(
+        reconciled_days.append(
             ReconciledDay(
-                at * NS_PER_DAY, matched, unmatched, ambiguous, 0, 0, 0, 0, books, 0,
+                index * NS_PER_DAY, matched, unmatched, ambiguous, 0, 0, 0, 0, books, 0,
                 None if books is None else books - known, own, {}, rest,
             )
         )  # fmt: skip
-    return found
+    return reconciled_days
 
 
 @settings(max_examples=examples(200))
@@ -240,18 +240,18 @@ def test_world_of_any_rules_sums_to_its_ledger(store: Connections, seed: int) ->
     rng = random.Random(seed)
     channels, actions = ["web", "app", "", "日本"], ["offer", "price", "stock"]
     spans: list[Any] = []
-    for at in range(60):
+    for index in range(60):
         key = rng.choice(["", f"k{rng.randrange(20)}"])
         more: dict[str, Any] = {"outcome__key": key} if key else {}
-        spans += decision(f"d{at}", 10 * at, 5, decision__channel=rng.choice(channels),
+        spans += decision(f"d{index}", 10 * index, 5, decision__channel=rng.choice(channels),
                           decision__action=rng.choice(actions), **more)  # fmt: skip
     put_spans(store, spans + spans[:30])
     told = []
-    for at in range(200):
+    for index in range(200):
         is_by_id = rng.random() < 0.5
         told.append(
             outcome(
-                f"o{at % 180}",
+                f"o{index % 180}",
                 kind=rng.choice(["sale", "sale", "refund", "correction"]),
                 revenue=rng.choice([None, f"{rng.randrange(10**8) / 10**6:.6f}"]),
                 currency=rng.choice(["USD", "EUR"]),

@@ -256,21 +256,21 @@ def test_refund_of_a_decision_that_sold_nothing_is_nothing(store: Connections, s
 def test_refunds_count_here_where_they_count_in_the_cells(store: Connections, seed: int) -> None:
     """By id or by key, before or after their sale, in the midst of decisions that share a key."""
     draw = random.Random(seed)
-    keys, names = ["", "k1", "k2", "k3"], [f"d{at}" for at in range(12)]
+    keys, names = ["", "k1", "k2", "k3"], [f"d{index}" for index in range(12)]
     put_spans(store, [
         span
-        for at, name in enumerate(names)
-        for span in decision(name, 10_000 * at, 50, outcome__key=draw.choice(keys))
+        for index, name in enumerate(names)
+        for span in decision(name, 10_000 * index, 50, outcome__key=draw.choice(keys))
     ])  # fmt: skip
     told = []
-    for at in range(16):
+    for index in range(16):
         is_by_id = draw.random() < 0.5
         told.append(outcome(
-            f"o{at}",
+            f"o{index}",
             decision_id=trace_id(draw.choice(names)) if is_by_id else "",
             key="" if is_by_id else draw.choice(keys[1:]),
             kind=draw.choice(["sale", "refund", "refund"]),
-            revenue=f"{2**at}",
+            revenue=f"{2**index}",
             event_s=draw.choice([draw.randrange(120), 90_000]),
         ))  # fmt: skip
     put_outcomes(store, told)

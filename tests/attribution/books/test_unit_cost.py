@@ -45,7 +45,7 @@ def bill(store: Connections, text: str = BILL) -> None:
 def test_cost_of_a_decision_is_the_part_of_the_bill_over_its_decisions(store: Connections) -> None:
     """A 24th of 9.60 dollars over ten decisions; equal lines count twice, the same file once."""
     start_ms = (HOURS.from_ns - BASE_NS) / 1e6 + 1_000
-    spans = [each for at in range(10) for each in decision(f"d{at}", start_ms + at, 50)]
+    spans = [each for index in range(10) for each in decision(f"d{index}", start_ms + index, 50)]
     put_spans(store, spans)
     AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(HOURS.to_ns)
     bill(store)
@@ -76,7 +76,9 @@ def test_cost_of_a_decision_is_the_part_of_the_bill_over_its_decisions(store: Co
 def test_bill_in_a_currency_without_a_rate_is_not_met(store: Connections) -> None:
     """A thousand euros were 0 dollars a decision, met; with dollars beside them 0.04, missed."""
     start_ms = (HOURS.from_ns - BASE_NS) / 1e6 + 1_000
-    put_spans(store, [each for at in range(10) for each in decision(f"d{at}", start_ms + at, 50)])
+    put_spans(
+        store, [each for index in range(10) for each in decision(f"d{index}", start_ms + index, 50)]
+    )
     AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(HOURS.to_ns)
     bill(store, f"{HEAD}1000,1000,,,EUR,{DAY},Compute,a\n")
     got = unit_cost(AttributionConfig(), store, HOURS)
@@ -88,7 +90,9 @@ def test_bill_in_a_currency_without_a_rate_is_not_met(store: Connections) -> Non
 def test_cost_that_rounds_to_the_target_is_over_it(store: Connections) -> None:
     """0.0025004 is written as 0.002500."""
     start_ms = (HOURS.from_ns - BASE_NS) / 1e6 + 1_000
-    put_spans(store, [each for at in range(10) for each in decision(f"d{at}", start_ms + at, 50)])
+    put_spans(
+        store, [each for index in range(10) for each in decision(f"d{index}", start_ms + index, 50)]
+    )
     AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(HOURS.to_ns)
     # A 24th over ten decisions.
     bill(store, f"{HEAD}0,0.600096,,,USD,{DAY},Compute,a\n")
@@ -110,9 +114,9 @@ def test_without_bills_or_decisions_the_cost_is_unknown(store: Connections) -> N
 def test_time_without_a_bill_counts_neither_as_cost_nor_as_decisions(store: Connections) -> None:
     """Ten decisions in the billed hour and thirty after it: 0.40 over ten, never over forty."""
     start_ms = (HOURS.from_ns - BASE_NS) / 1e6 + 1_000
-    spans = [each for at in range(10) for each in decision(f"d{at}", start_ms + at, 50)]
+    spans = [each for index in range(10) for each in decision(f"d{index}", start_ms + index, 50)]
     late_ms = start_ms + 3_600_000
-    spans += [each for at in range(30) for each in decision(f"e{at}", late_ms + at, 50)]
+    spans += [each for index in range(30) for each in decision(f"e{index}", late_ms + index, 50)]
     put_spans(store, spans)
     AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(HOURS.to_ns)
     # A tax of the whole month says nothing about which hours were billed.
@@ -134,8 +138,8 @@ def test_cost_is_told_by_class_service_and_region(store: Connections) -> None:
         store,
         [
             each
-            for at, region in enumerate(regions)
-            for each in decision(f"d{at}", start_ms + at, 50, decision__region=region)
+            for index, region in enumerate(regions)
+            for each in decision(f"d{index}", start_ms + index, 50, decision__region=region)
         ],
     )
     AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(HOURS.to_ns)

@@ -30,9 +30,9 @@ def put_decisions(store: Connections, count: int = 60, first_s: float = 0) -> No
     """Insert one a second, each with a key of its own."""
     put_spans(store, [
         span
-        for at in range(count)
-        for span in decision(f"d{at}", (first_s + at) * 1_000, 50, first_s + at + 1,
-                             outcome__key=f"k{at}")
+        for index in range(count)
+        for span in decision(f"d{index}", (first_s + index) * 1_000, 50, first_s + index + 1,
+                             outcome__key=f"k{index}")
     ])  # fmt: skip
 
 
@@ -42,14 +42,14 @@ def put_orders(
     """Insert one for each of the first decisions, taken .3 s after it began."""
     put_outcomes(store, [
         outcome(
-            f"o{at}-{behind_s}",
-            decision_id=trace_id(f"d{at}") if by_id else "",
-            key="" if by_id else f"k{at}",
+            f"o{index}-{behind_s}",
+            decision_id=trace_id(f"d{index}") if by_id else "",
+            key="" if by_id else f"k{index}",
             margin="10",
-            event_s=at + later_s + 0.3 - behind_s,
-            received_s=at + later_s + 1,
+            event_s=index + later_s + 0.3 - behind_s,
+            received_s=index + later_s + 1,
         )
-        for at in range(count)
+        for index in range(count)
     ])  # fmt: skip
 
 
@@ -83,7 +83,8 @@ def test_few_are_not_told(store: Connections) -> None:
     put_decisions(store)
     put_orders(store, 60)
     others = [
-        outcome(f"x{at}", decision_id=f"x{at}", margin="1", event_s=30 + at) for at in range(20)
+        outcome(f"x{index}", decision_id=f"x{index}", margin="1", event_s=30 + index)
+        for index in range(20)
     ]
     put_outcomes(store, others[:19])
     assert unmatched_outcomes(store, _ALL, _NOW_NS) == []
@@ -98,8 +99,8 @@ def test_refunds_and_a_tenth_are_not_told(store: Connections) -> None:
     put_orders(store, 300)
     for kind, count in (("refund", 200), ("sale", 25)):
         put_outcomes(store, [
-            outcome(f"{kind}{at}", key=f"x{at}", kind=kind, margin="1", event_s=30 + at)
-            for at in range(count)
+            outcome(f"{kind}{index}", key=f"x{index}", kind=kind, margin="1", event_s=30 + index)
+            for index in range(count)
         ])  # fmt: skip
     assert unmatched_outcomes(store, _ALL, _NOW_NS) == []
 
@@ -143,7 +144,7 @@ def test_a_ranking_and_the_job_that_watches_say_it(store: Connections) -> None:
     put_decisions(store)
     put_orders(store, 30)
     put_outcomes(store, [
-        outcome(f"x{at}", key=f"x{at}", margin="1", event_s=30 + at) for at in range(30)
+        outcome(f"x{index}", key=f"x{index}", margin="1", event_s=30 + index) for index in range(30)
     ])  # fmt: skip
     config = AttributionConfig(outcome_delay_s=0)
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)

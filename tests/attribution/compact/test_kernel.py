@@ -100,9 +100,9 @@ def test_order_of_siblings_is_not_taken_on_trust(walk: Callable[..., Split]) -> 
 def test_deep_and_wide_decisions(walk: Callable[..., Split]) -> None:
     """Ten thousand spans in one line, and under one parent."""
     count = 10_000
-    deep = [S(at, at - 1, at, 3 * count - at) for at in range(1, count + 1)]
+    deep = [S(index, index - 1, index, 3 * count - index) for index in range(1, count + 1)]
     wide = [S(1, 0, 0, count, trace=1)]
-    wide += [S(at, 1, at, at + 1, trace=1) for at in range(2, count)]
+    wide += [S(index, 1, index, index + 1, trace=1) for index in range(2, count)]
     roots = [R(1, 1, 3 * count - 1), R(1, 0, count, trace=1, code=1)]
     _, compact, long_way = packed(deep + wide, roots)
     assert (long_way.segment_ns == walk(compact.trees).segment_ns.T).all()

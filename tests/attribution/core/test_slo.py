@@ -13,7 +13,7 @@ MS = 1_000_000
 def measured_of(decisions: int, p50_ns: int, p95_ns: int, over_p50: int, over_p95: int) -> Measured:
     """Return decisions that are spread over twenty minutes, and late one by one."""
 
-    each = [decisions * (at + 1) // 20 - decisions * at // 20 for at in range(20)]
+    each = [decisions * (index + 1) // 20 - decisions * index // 20 for index in range(20)]
     ends = np.cumsum(each)
 
     def of(over: int) -> Sequence[int]:

@@ -295,7 +295,7 @@ def test_class_without_a_name_is_told_too(name: str) -> None:
 
 def test_classes_too_rare_to_tell_follow_nothing() -> None:
     """Of an arm of a hundredth none of forty draws is expected: that none is says nothing."""
-    rare = [("control", "cohort", f"c{at}", 40) for at in range(4)]
+    rare = [("control", "cohort", f"c{index}", 40) for index in range(4)]
     common = [("control", "cohort", "new", 90_000), ("slow80", "cohort", "new", 1_000)]
     every = [("control", "", "", 90_160), ("slow80", "", "", 1_000)]
     assert following(of_classes(*rare, *common, *every)) == {}

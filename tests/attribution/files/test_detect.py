@@ -358,7 +358,9 @@ def test_span_of_jaeger_without_a_trace_is_named_by_its_own_line() -> None:
         del span["traceID"]
     text = json.dumps(document, indent=1)
     of_a_span = '     "spanID"'  # deeper in it there are those of references
-    first, second = (at for at, line in enumerate(text.splitlines()) if line.startswith(of_a_span))
+    first, second = (
+        index for index, line in enumerate(text.splitlines()) if line.startswith(of_a_span)
+    )
 
     assert parse("traces", text.encode()).refused == [
         f"line {first}, span 1: traceID is missing; an id has a digit",

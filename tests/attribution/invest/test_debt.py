@@ -107,7 +107,7 @@ def test_ledger_begins_with_what_brings_the_most_for_a_dollar() -> None:
 def test_what_rests_on_one_slope_is_uncertain_together() -> None:
     """Ten items of a millisecond owe what one of ten does; as unlike things 389 to 879."""
     worth = Worth(None, Range(Decimal(15), Decimal(50), Decimal(170)), "prior", "")
-    ten = ledger([owed(f"a{at}", drag_ms=usd("1")) for at in range(10)], worth, RATE, 12)
+    ten = ledger([owed(f"a{index}", drag_ms=usd("1")) for index in range(10)], worth, RATE, 12)
     one = ledger([owed(drag_ms=usd("10"))], worth, RATE, 12)
     whole = Range(Decimal(150), Decimal(500), Decimal(1700))
     assert in_all(ten, worth) == in_all(one, worth) == whole

@@ -73,11 +73,11 @@ def over_days(store: Connections, days: int) -> InvestJob:
         store,
         [
             each
-            for at in range(100)
-            for each in decision(f"d{at}", 1_000 * at - at % days * 86_400_000, 180)
+            for index in range(100)
+            for each in decision(f"d{index}", 1_000 * index - index % days * 86_400_000, 180)
         ],
     )
-    put_sales(store, [f"d{at}" for at in range(100)], "10", told_s=150)
+    put_sales(store, [f"d{index}" for index in range(100)], "10", told_s=150)
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 200 * NS_PER_S)
     return InvestJob(config, store)

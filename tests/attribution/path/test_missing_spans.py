@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.path.missing_spans import (
+    AnswerRate,
     Assembled,
-    Circumstances,
-    Habit,
+    GapEvidence,
     MissingSpan,
     Reason,
     Sent,
@@ -37,7 +37,7 @@ def T(span_id: str, parent: str = "root", trace_state: str = "") -> Sent:  # noq
 
 ROOT = A("root", "", "Server")
 SENT_ROOT = T("root", "caller")
-KNOWN = Circumstances(3, "root", False, False, {}, {})
+KNOWN = GapEvidence(3, "root", False, False, {}, {})
 CALL = A("call", kind="Client", latency_class="network")
 
 
@@ -70,7 +70,7 @@ def test_whole_trace_has_no_gap() -> None:
     ],
 )  # fmt: skip
 def test_parent_that_nobody_sent_has_a_reason(
-    known: Circumstances, state: str, reason: Reason
+    known: GapEvidence, state: str, reason: Reason
 ) -> None:
     """Two spans name it; it is one gap."""
     spans = [ROOT, A("one"), A("two")]
@@ -83,12 +83,12 @@ def test_parent_that_nobody_sent_has_a_reason(
     ("habits", "reason"),
     [
         ({}, Reason.NEVER_SENT),
-        ({("shop", "POST"): Habit(40, 0)}, Reason.NEVER_SENT),
-        ({("shop", "POST"): Habit(40, 39)}, Reason.LOST),
+        ({("shop", "POST"): AnswerRate(40, 0)}, Reason.NEVER_SENT),
+        ({("shop", "POST"): AnswerRate(40, 39)}, Reason.LOST),
     ],
 )
 def test_call_without_an_answer_is_judged_by_its_kind(
-    habits: dict[tuple[str, str], Habit], reason: Reason
+    habits: dict[tuple[str, str], AnswerRate], reason: Reason
 ) -> None:
     """A peer without instrumentation sends nothing; one that mostly answers has lost a span."""
     (gap,) = missing_spans([ROOT, CALL], [SENT_ROOT, T("call")], replace(KNOWN, habits=habits))

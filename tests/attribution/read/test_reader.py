@@ -14,6 +14,7 @@ from attribution.core.config import AttributionConfig
 from attribution.path.columns import Table, traces_with_repeats
 from attribution.path.rows import attribute, attribution_rows
 from attribution.read.reader import Reader
+from attribution.read.window import ReceivedWindow
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
@@ -41,10 +42,10 @@ _RESOURCES: tuple[dict[str, str], ...] = (
 
 def spans_of(draw: random.Random) -> list[Stored]:
     """Return decisions with spans of any kind, some retried, some under an id that is taken."""
-    found: list[Stored] = []
+    storeds: list[Stored] = []
     for number in range(6):
         trace = f"t{number}"
-        found += decision(trace, draw.randrange(50), 80 + draw.randrange(40))
+        storeds += decision(trace, draw.randrange(50), 80 + draw.randrange(40))
         names = ["root", "get", "post"]
         for at_span in range(draw.randrange(6)):
             one = Stored(
@@ -56,15 +57,15 @@ def spans_of(draw: random.Random) -> list[Stored]:
                 links=((f"t{draw.randrange(6)}", "root"),) if draw.random() < 0.2 else (),
             )  # fmt: skip
             names.append(one.span_id)
-            found.append(one)
-    for each in draw.sample(found, draw.randrange(4)):
+            storeds.append(one)
+    for each in draw.sample(storeds, draw.randrange(4)):
         again = {"received_s": each.received_s + draw.randrange(60)}
         if draw.random() < 0.5:
             again["duration_ms"] = each.duration_ms + draw.randrange(5)
         fields = {name: getattr(each, name) for name in Stored.__slots__}
-        found.append(Stored(**{**fields, **again}))
-    draw.shuffle(found)
-    return found
+        storeds.append(Stored(**{**fields, **again}))
+    draw.shuffle(storeds)
+    return storeds
 
 
 def in_order(spans: Table) -> list[dict[str, object]]:
@@ -85,17 +86,19 @@ def test_skeletons_are_what_the_spans_say(store: Connections, seed: int) -> None
             put_spans(store, part)
     reader = Reader(store, AttributesConfig())
     traces = [trace_id(f"t{number}") for number in range(6)]
-    asked = {"trace_ids": traces, "from_ns": at(-10), "to_ns": at(10)}
+    parameters = {"trace_ids": traces, "from_ns": at(-10), "to_ns": at(10)}
 
     read = reader.spans(traces, at(-10), at(10))
-    whole = store.client().query_arrow(_WHOLE, parameters={**asked, **_NAMES}).cast(read.schema)
+    whole = (
+        store.client().query_arrow(_WHOLE, parameters={**parameters, **_NAMES}).cast(read.schema)
+    )
 
     again = set(traces_with_repeats(whole).to_pylist())
     is_once = pc.invert(pc.is_in(read["trace_id"], pa.array(sorted(again), pa.string())))
     assert not any(read.filter(is_once)["content"].to_pylist())
     columns = [name for name in read.column_names if name != "content"]
     assert in_order(read.select(columns)) == in_order(whole.select(columns))
-    decisions = reader.decisions(traces, (at(-10), at(10)), at(1_000))
+    decisions = reader.decisions(traces, at(-10), at(10), ReceivedWindow.empty(at(1_000)))
     ours, theirs = (
         attribution_rows(attribute(decisions, each, AttributionConfig())) for each in (read, whole)
     )
@@ -135,12 +138,13 @@ def test_what_some_seconds_ask_for_is_read_from_them_however_full_the_day_is(
     )
     ids, began_ns = map(list, zip(*last.result_rows, strict=True))
     reader = Reader(store, AttributesConfig())
-    around = min(began_ns), max(began_ns)
+    from_ns, to_ns = min(began_ns), max(began_ns)
+    received = ReceivedWindow.empty(at(0))
 
-    found, read = rows_read(store, lambda: reader.decisions(ids, around, at(0)))
+    found, read = rows_read(store, lambda: reader.decisions(ids, from_ns, to_ns, received))
     assert sorted(found["trace_id"].to_pylist()) == sorted(ids)
     assert read < count / 4
-    seconds, read = rows_read(store, lambda: reader.outcome_seconds(ids, (), around[0]))
+    seconds, read = rows_read(store, lambda: reader.outcome_seconds(ids, (), from_ns))
     assert seconds == {each - each % NS_PER_S for each in began_ns}
     assert read < count / 4
 
@@ -173,7 +177,8 @@ def test_decisions_of_traces_that_are_linked_or_named_are_found_a_day_away(
     reader = Reader(store, AttributesConfig())
 
     def asked(**far: list[Any]) -> list[str]:
-        found = reader.decisions([trace_id("a")], (at(0), at(1)), at(90_000), **far)
+        received = ReceivedWindow.empty(at(90_000))
+        found = reader.decisions([trace_id("a")], at(0), at(1), received, **far)
         return sorted(found["trace_id"].to_pylist())
 
     assert asked() == [trace_id("a")]

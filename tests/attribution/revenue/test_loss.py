@@ -62,7 +62,9 @@ def decisions(*rows: tuple[int, int, float, bool, int | None], all_sent: bool = 
 
 def valued(own: Decisions, outcomes: list[Outcome], window_s: int = 60) -> tuple[Cells, Values]:
     """Sum and value decisions as if nothing had been stored before."""
-    cells = sum_cells(own, earned_by_decision(Outcomes.of(outcomes), len(own.second_ns)), SLOPE)
+    cells = sum_cells(
+        own, earned_by_decision(Outcomes.from_rows(outcomes), len(own.second_ns)), SLOPE
+    )
     none = np.empty(0, np.int64)
     groups = int(cells.group.max(initial=0)) + 1
     window = earned_in_window(
@@ -132,14 +134,14 @@ def test_late_by_minutes_are_worth_what_they_were_late_by_seconds(late_s: int) -
     assert values.earned_micros.tolist() == [40_000_000, 0]
     # Beside those that are not late they change what one is worth by little.
     own = decisions(*[(5, 0, 80, False, None)] * 99, (5, 0, total_ms, False, None))
-    _, values = valued(own, [sale(20_000_000, decision=at) for at in range(100)])
+    _, values = valued(own, [sale(20_000_000, decision=index) for index in range(100)])
     assert values.value_micros[0] == pytest.approx(2_000_000_000 / (99 + kept) * 100, rel=1e-6)
 
 
 def test_slope_so_steep_that_nothing_is_kept_makes_no_value_without_bound() -> None:
     """Of 40 % for 100 ms, 10 s leave 10^-22."""
     own = decisions(*[(5, 0, 10_080, False, None)] * 4)
-    sold = earned_by_decision(Outcomes.of([sale(20_000_000, decision=0)]), 4)
+    sold = earned_by_decision(Outcomes.from_rows([sale(20_000_000, decision=0)]), 4)
     steep = Slope(*(slope_of(SlopePrior()).median * 100,) * 3)
     cells = sum_cells(own, sold, steep)
     assert cells.kept_ppb.tolist() == [4 * 10_000_000]
@@ -162,7 +164,7 @@ def test_decision_without_an_outcome_earned_nothing_where_sales_are_sent(told: i
 def test_decision_without_an_outcome_is_not_known_where_all_are_sent() -> None:
     """Three of four known decisions sold for ten dollars: 7.50 each, of all 200."""
     own = decisions(*[(5, 0, 80, False, None)] * 200, all_sent=True)
-    outcomes = [sale(10_000_000, decision=at) for at in range(3)]
+    outcomes = [sale(10_000_000, decision=index) for index in range(3)]
     cells, values = valued(own, [*outcomes, sale(is_sale=False, decision=3)])
     assert cells.known.tolist() == [4]
     assert values.value_micros.tolist() == [1_500_000_000]
@@ -205,9 +207,11 @@ def test_mean_of_a_few_amounts_is_no_value(
     """Of two sales: a margin of half of them stands for both, and one beside two more does not."""
     sales = [
         sale(
-            2_000_000 if at < margins else None, 15_000_000 if at < revenues else None, decision=at
+            2_000_000 if index < margins else None,
+            15_000_000 if index < revenues else None,
+            decision=index,
         )
-        for at in range(2)
+        for index in range(2)
     ]
     own = decisions(*[(5, 0, 50, False, None)] * 2)
     _, values = valued(own, sales)
@@ -240,8 +244,8 @@ def test_unknown_value_is_unknown() -> None:
 
 def test_class_that_costs_money_is_no_loss_to_lose() -> None:
     """Its value stays negative; losing it is not revenue at risk."""
-    own = decisions(*[(at, 0, 20, at == 5, None) for at in range(6)])
-    sales = [sale(-2_000_000, decision=at) for at in range(5)]
+    own = decisions(*[(index, 0, 20, index == 5, None) for index in range(6)])
+    sales = [sale(-2_000_000, decision=index) for index in range(5)]
     _, values = valued(own, sales)
     assert values.value_micros.tolist()[-1] == -2_000_000
     assert values.loss_micros.tolist() == [0] * 6
@@ -249,8 +253,8 @@ def test_class_that_costs_money_is_no_loss_to_lose() -> None:
 
 def test_one_large_loss_does_not_say_that_a_class_costs_money() -> None:
     """Of 600 orders of $50 one took back $50,000: what one that fails had earned is unknown."""
-    own = decisions(*[(at, 0, 20, at == 600, None) for at in range(601)])
-    sales = [sale(50_000_000, decision=at) for at in range(599)]
+    own = decisions(*[(index, 0, 20, index == 600, None) for index in range(601)])
+    sales = [sale(50_000_000, decision=index) for index in range(599)]
     _, values = valued(own, [*sales, sale(-50_000_000_000, decision=599)], window_s=900)
     assert BASES[values.basis[598]] == "margin"
     assert BASES[values.basis[600]] == "unknown"
@@ -296,9 +300,12 @@ def test_sum_is_exact_or_unknown_and_never_wrapped(margins: list[int], stated: l
     """One sum beyond 64 bits would stop every later pass, or be a figure out of nothing."""
     count = max(len(margins), len(stated))
     own = decisions(
-        *((5, 0, 180, False, stated[at] if at < len(stated) else None) for at in range(count))
+        *(
+            (5, 0, 180, False, stated[index] if index < len(stated) else None)
+            for index in range(count)
+        )
     )
-    cells, values = valued(own, [sale(each, decision=at) for at, each in enumerate(margins)])
+    cells, values = valued(own, [sale(each, decision=index) for index, each in enumerate(margins)])
     for amounts, known, total in (
         (margins, cells.margins[0], cells.margin_micros[0]),
         (stated, cells.stated[0], cells.stated_micros[0]),
@@ -314,7 +321,7 @@ def test_sum_is_exact_or_unknown_and_never_wrapped(margins: list[int], stated: l
 def test_window_is_valued_by_its_mean_however_much_is_in_it() -> None:
     """Twenty seconds earn more than 64 bits hold, and the mean of one decision is what it was."""
     own = decisions(*((second, 0, 80, False, None) for second in range(20)))
-    _, values = valued(own, [sale(SUM_MAX, decision=at) for at in range(20)])
+    _, values = valued(own, [sale(SUM_MAX, decision=index) for index in range(20)])
     assert values.value_micros.tolist() == [SUM_MAX] * 20
 
 
@@ -366,7 +373,7 @@ def test_cells_do_not_depend_on_order_and_match_a_plain_sum(seed: int) -> None:
     assert values.loss_micros.tolist() == same.loss_micros.tolist()
     assert cells.lost_share.tolist() == again.lost_share.tolist()
 
-    earned = earned_by_decision(Outcomes.of(outcomes), len(rows)).matrix()
+    earned = earned_by_decision(Outcomes.from_rows(outcomes), len(rows)).matrix()
     for at in range(len(cells)):
         second, group = int(cells.second_ns[at]) // NS_PER_S, int(cells.group[at])
         inside = [

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from attribution.revenue.matching import Named, latest_begin_ns, match_outcomes
+from attribution.revenue.matching import DecisionReference, latest_begin_ns, match_outcomes
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from tests.conftest import NOW_NS
 from tests.support.examples import examples
@@ -30,9 +30,10 @@ def test_refund_by_key_is_of_a_decision_that_sold(
     """Decisions of one session begin at 10, 20 and 30; what was sold is taken back at 28."""
     candidates = [(10, "a", "s"), (20, "b", "s"), (30, "c", "s")]
     named = [
-        Named(decision_id, "s", event_ns, event_ns, False, True) for decision_id, event_ns in sales
+        DecisionReference(decision_id, "s", event_ns, event_ns, False, True)
+        for decision_id, event_ns in sales
     ]
-    found = match_outcomes([Named("", "s", 28, 28, True, False), *named], candidates)
+    found = match_outcomes([DecisionReference("", "s", 28, 28, True, False), *named], candidates)
     assert found[0] == candidates[expected][:2]
 
 
@@ -73,7 +74,7 @@ def test_key_is_of_the_last_that_began_within_what_is_written(seed: int) -> None
             is_within = begin_ns < _end_ns(event_ns) and begin_ns <= received_ns + NS_PER_HOUR
             if begin_ns <= event_ns or is_within:
                 expected = begin_ns, decision_id
-        named = Named("", "k", event_ns, received_ns, False, True)
+        named = DecisionReference("", "k", event_ns, received_ns, False, True)
         assert match_outcomes([named], candidates) == [expected], (event_ns, received_ns)
 
 

@@ -60,7 +60,7 @@ def sale(
 )  # fmt: skip
 def test_what_a_decision_earned(outcomes: list[Outcome], expected: tuple[int, ...]) -> None:
     """Decisions, with an outcome, kept (open), converted, margins and sum, revenues and sum."""
-    assert earned_by_decision(Outcomes.of(outcomes), 1).matrix().tolist() == [list(expected)]
+    assert earned_by_decision(Outcomes.from_rows(outcomes), 1).matrix().tolist() == [list(expected)]
 
 
 @given(
@@ -87,10 +87,10 @@ def test_what_a_decision_earned(outcomes: list[Outcome], expected: tuple[int, ..
 @settings(max_examples=examples(200), deadline=None)
 def test_columns_say_what_a_plain_sum_says(outcomes: list[Outcome]) -> None:
     """One outcome after the other, in whole numbers without a bound."""
-    earned = earned_by_decision(Outcomes.of(outcomes), DECISIONS).matrix().tolist()
-    for at in range(DECISIONS):
-        own = [each for each in outcomes if each.decision == at]
-        assert earned[at] == plainly(own)
+    earned = earned_by_decision(Outcomes.from_rows(outcomes), DECISIONS).matrix().tolist()
+    for index in range(DECISIONS):
+        own = [each for each in outcomes if each.decision == index]
+        assert earned[index] == plainly(own)
 
 
 def plainly(outcomes: list[Outcome]) -> list[int]:

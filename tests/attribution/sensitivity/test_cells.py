@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from attribution.core.config import AttributionConfig, ChannelConfig
+from attribution.core.money import MICROS_PER_USD
 from attribution.core.segments import SEGMENTS
 from attribution.path.spans import NONE
-from attribution.revenue.matching import Named, match_outcomes
+from attribution.revenue.matching import DecisionReference, match_outcomes
 from attribution.revenue.outcomes import Outcome, Outcomes, earned_by_decision
-from attribution.revenue.sums import MICROS
 from attribution.sensitivity.cells import read_slope_cells
 from attribution.sensitivity.registered import WRONG_SHARES, Arm, Experiment, with_control
 from attribution.sensitivity.registry import write_experiment
@@ -105,7 +105,7 @@ def some_outcomes(rng: random.Random, decisions: list[dict[str, Any]]) -> list[d
                 "outcome_key": each["outcome_key"] if by_key else "",
                 "converted": int(rng.random() < 0.6),
                 "margin": rng.choice(
-                    (None, Decimal(0), Decimal(rng.randrange(9_999_999)) / MICROS)
+                    (None, Decimal(0), Decimal(rng.randrange(9_999_999)) / MICROS_PER_USD)
                 ),
                 "currency": rng.choice(("USD", "USD", "EUR")),
                 # Within a minute of it, or days after its horizon.
@@ -170,10 +170,13 @@ def row_level(
     config: AttributionConfig,
 ) -> tuple[CellSums, int]:
     """Return the rows by the code that values decisions, and how many are unknown."""
-    index = {(each["ingress_ns"], each["decision_id"]): at for at, each in enumerate(decisions)}
+    index = {
+        (each["ingress_ns"], each["decision_id"]): position
+        for position, each in enumerate(decisions)
+    }
     matched = match_outcomes(
         [
-            Named(
+            DecisionReference(
                 each["decision_id"],
                 each["outcome_key"],
                 *(each["event_ns"], each["event_ns"]),  # when it happened, and came
@@ -190,7 +193,7 @@ def row_level(
             index[found] if found else NONE,
             each["kind"],
             is_sale(each),
-            int(each["margin"] * MICROS) if is_known(each) else None,
+            int(each["margin"] * MICROS_PER_USD) if is_known(each) else None,
             None,
             each["kind"] != "correction"
             and found is not None
@@ -198,13 +201,13 @@ def row_level(
         )
         for found, each in zip(matched, outcomes, strict=True)
     ]
-    earned = earned_by_decision(Outcomes.of(told), len(decisions))
+    earned = earned_by_decision(Outcomes.from_rows(told), len(decisions))
     is_unknown = (earned.converted == 1) & (earned.margins == 0)
     sold = np.zeros(len(decisions))
     for each in told:
         if each.is_sale and not each.is_late:
             sold[each.decision] = 1
-    y = sold if outcome == "converted" else earned.margin_micros / MICROS
+    y = sold if outcome == "converted" else earned.margin_micros / MICROS_PER_USD
     if outcome == "margin":
         sales = np.sort(y[(sold == 1) & (y > 0)])
         limit = sales[int(len(sales) * COUNTED_WHOLE)]
@@ -257,8 +260,8 @@ def test_cells_of_the_store_are_the_sums_over_its_rows(
     outcomes = some_outcomes(rng, decisions)
     # Nobody bought anything in these: they are in no cell.
     asked = [
-        {**each, "action": "calibration", "decision_id": f"c{at}", "outcome_key": ""}
-        for at, each in enumerate(some_decisions(rng, 50))
+        {**each, "action": "calibration", "decision_id": f"c{index}", "outcome_key": ""}
+        for index, each in enumerate(some_decisions(rng, 50))
     ]
     put(store, decisions + asked, outcomes)
     write_experiment(store, E1, 1)

@@ -293,7 +293,7 @@ def test_columns_of_the_store_become_the_same_cells() -> None:
         "beyond": cells.n * 0.5, "beyond_size": cells.n * 1.5,
         **{name: np.arange(count) * 1.0 for name in ("delay_ms", "enrolled_ms", "answered_ms")},
         **dict.fromkeys(("enrolled", "answered"), cells.n),
-        **{f"sum_{name}": cells.sums[:, at] for at, name in enumerate(names)},
+        **{f"sum_{name}": cells.sums[:, index] for index, name in enumerate(names)},
         **{
             f"sum_{names[a]}_{names[b]}": cells.products[:, a, b]
             for a in range(len(names)) for b in range(a, len(names))

@@ -19,7 +19,7 @@ def drawn(world: World, seed: int) -> tuple[dict[str, CellSums], np.ndarray]:
     draw = draw_world(world, rng)
     cells = draw_cells(draw, rng)
     of = draw.cohort[cells.answers.cell]
-    groups = {f"c{at:02}": cells.take(of == at) for at in range(world.cohorts)}
+    groups = {f"c{index:02}": cells.take(of == index) for index in range(world.cohorts)}
     return groups, draw.theta
 
 
@@ -89,7 +89,7 @@ def few_minutes(rng: np.random.Generator, minutes: int, a_minute: int, per_ms: f
 def test_cohort_of_a_few_decisions_stops_no_other() -> None:
     """Its one minute has no error; that of the others was not stored either, hour by hour."""
     rng = np.random.default_rng(1)
-    groups = {f"c{at}": few_minutes(rng, 60, 100, -5e-4) for at in range(6)}
+    groups = {f"c{index}": few_minutes(rng, 60, 100, -5e-4) for index in range(6)}
     delay, jitter = np.array([0.0, 80.0, 0.0, 0.0]), np.array([10.0, 25.0, 40.0, 20.0])
     latency = jitter + delay + np.array([21.0, 18.0, 23.0, 20.0])
     values = np.stack([np.array([1.0, 0.8, 1.2, 1.0]), latency, jitter + delay, delay], axis=1)
@@ -105,9 +105,10 @@ def test_cohorts_of_two_to_four_minutes_are_as_sure_as_strangers_are() -> None:
     for seed in range(40):
         rng = np.random.default_rng(seed)
         per_ms = rng.normal(-5e-4, 1e-4, 26)
-        groups = {f"big{at}": few_minutes(rng, 60, 60, per_ms[at]) for at in range(6)}
+        groups = {f"big{index}": few_minutes(rng, 60, 60, per_ms[index]) for index in range(6)}
         groups |= {
-            f"small{at}": few_minutes(rng, 2 + at % 3, 12, per_ms[at]) for at in range(6, 26)
+            f"small{index}": few_minutes(rng, 2 + index % 3, 12, per_ms[index])
+            for index in range(6, 26)
         }
         rows = group_slopes(groups, "cohort", ALL, DEMANDS, 1)
         for row, slope in list(zip(rows, per_ms, strict=True))[6:]:

@@ -79,7 +79,7 @@ def test_draws_are_read_with_what_they_are_of(store: Connections) -> None:
             if arm == "slow":
                 told.append((begin_ns + 2 * NS_PER_S, "price", arm, unit))
     unit = unit_in(twice, "control", BASE_NS, "batch")
-    told += [(BASE_NS + at, "price", "control", unit) for at in range(30)]
+    told += [(BASE_NS + index, "price", "control", unit) for index in range(30)]
     put_drawn(store, twice, told)
     draws = read_slope_cells(
         store, AttributionConfig(), BASE_NS, BASE_NS + 10 * NS_PER_MINUTE, "converted"
@@ -100,10 +100,10 @@ def test_slope_of_a_part_of_the_decisions_says_of_which(store: Connections) -> N
         registered_ns=BASE_NS - 1,
     )  # fmt: skip
     decisions = []
-    for at in range(400):
-        start_ns = BASE_NS + at // 10 * NS_PER_MINUTE + at % 10 * NS_PER_S
-        arm = ("slow", "control")[at % 2] if at % 10 < 4 else ""
-        unit = unit_in(half, arm, start_ns, str(at)) if arm else ""
+    for index in range(400):
+        start_ns = BASE_NS + index // 10 * NS_PER_MINUTE + index % 10 * NS_PER_S
+        arm = ("slow", "control")[index % 2] if index % 10 < 4 else ""
+        unit = unit_in(half, arm, start_ns, str(index)) if arm else ""
         decisions.append((start_ns, "offer", arm, unit))
     put_drawn(store, half, decisions)
     model = SlopeJob(AttributionConfig(outcome_delay_s=0), store).run_once(end_ns).model

@@ -297,7 +297,9 @@ def usd(amount: float) -> Decimal:
 
 def test_slope_job_says_what_is_missing_and_makes_one_version(store: Connections) -> None:
     """Without a randomised delay nothing is identified; asked again, nothing new is stored."""
-    put_spans(store, [each for at in range(5) for each in decision(f"d{at}", 100 * at, 100)])
+    put_spans(
+        store, [each for index in range(5) for each in decision(f"d{index}", 100 * index, 100)]
+    )
     put_outcome(store, "o1", decision_id=trace_id("d0"), margin="10")
     config = AttributionConfig(outcome_delay_s=0)
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 60 * NS_PER_S)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
 from attribution.jobs.attribution import AttributionJob
-from attribution.vram.caches import Asked, spread
+from attribution.vram.caches import CacheDecisions, spread
 from attribution.vram.impact import ImpactJob
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
@@ -18,19 +18,19 @@ from collector.store.connect import Connections
 from tests.support.attribution.stored import BASE_NS, Stored, decision, put_spans
 
 
-def asked(hit_ms: list[float], missed_ms: list[float], group: int = 0) -> Asked:
+def asked(hit_ms: list[float], missed_ms: list[float], group: int = 0) -> CacheDecisions:
     """Return decisions of one lookup each."""
     ms = np.array([*hit_ms, *missed_ms])
     misses = np.array([0] * len(hit_ms) + [1] * len(missed_ms), np.int64)
-    return Asked(
+    return CacheDecisions(
         np.full(len(ms), group, np.int64), np.rint(ms * NS_PER_MS).astype(np.int64),
         1 - misses, misses,
     )  # fmt: skip
 
 
-def beside(one: Asked, other: Asked) -> Asked:
+def beside(one: CacheDecisions, other: CacheDecisions) -> CacheDecisions:
     """Return the decisions of both."""
-    return Asked(
+    return CacheDecisions(
         *(
             np.concatenate([getattr(one, name), getattr(other, name)])
             for name in ("group", "total_ns", "hits", "misses")
@@ -138,16 +138,16 @@ def test_explained_share_is_a_share_and_the_present_ratio_changes_nothing(
 def test_lookups_are_read_from_the_store_by_cache(store: Connections) -> None:
     """40 decisions hit both caches, 40 miss one and take 60 ms more; a 304 is a hit."""
     spans = []
-    for at in range(80):
-        is_missed = at >= 40
-        name, hit = f"d{at}", "false" if is_missed else "true"
-        spans += decision(name, 1_000 * at, 160 if is_missed else 100)
+    for index in range(80):
+        is_missed = index >= 40
+        name, hit = f"d{index}", "false" if is_missed else "true"
+        spans += decision(name, 1_000 * index, 160 if is_missed else 100)
         spans += [
-            Stored("hit", "root", 1_000 * at + 80, 2, "Client", name,
+            Stored("hit", "root", 1_000 * index + 80, 2, "Client", name,
                    attributes={"cache.name": "offers", "cache.hit": hit}),
-            Stored("same", "root", 1_000 * at + 84, 2, "Client", name, name="GET /price",
+            Stored("same", "root", 1_000 * index + 84, 2, "Client", name, name="GET /price",
                    attributes={"http.response.status_code": "304"}),
-            Stored("get", "root", 1_000 * at + 88, 2, "Client", name, name="GET",
+            Stored("get", "root", 1_000 * index + 88, 2, "Client", name, name="GET",
                    attributes={"db.system": "redis", "server.address": "r", "server.port": "6379",
                                "cache.hit": "true"}),
         ]  # fmt: skip

@@ -34,13 +34,13 @@ NOW_NS = BASE_NS + 7200 * NS_PER_S
 def vram(store: Connections) -> VramJob:
     """Return the job over 36 web and 36 app decisions; those of the region mars have no value."""
     spans = []
-    for at in range(36):
-        channel = "web" if at % 2 else "app"
-        spans += decision(f"a{at}", 1_000 * at, 100, decision__channel=channel)
-        spans += decision(f"b{at}", 1_000 * at, 180, decision__channel=channel)
+    for index in range(36):
+        channel = "web" if index % 2 else "app"
+        spans += decision(f"a{index}", 1_000 * index, 100, decision__channel=channel)
+        spans += decision(f"b{index}", 1_000 * index, 180, decision__channel=channel)
     spans += decision("m", 0, 100, decision__channel="kiosk", decision__region="mars")
     put_spans(store, spans)
-    put_sales(store, [f"{each}{at}" for each in "ab" for at in range(36)], "10")
+    put_sales(store, [f"{each}{index}" for each in "ab" for index in range(36)], "10")
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
     return VramJob(config, store)
@@ -77,7 +77,7 @@ def test_equal_model_keeps_its_version_and_another_gets_the_next(vram: VramJob) 
     again = vram.model(HOUR, "channel", NOW_NS + NS_PER_S)
     other = vram.model(Selection(HOUR.from_ns, HOUR.from_ns + 10 * NS_PER_S), "channel", NOW_NS)
     assert (first["version"], again["version"], other["version"]) == (1, 1, 2)
-    assert again == first == vram.stored(1)
+    assert again == first == vram.load(1)
     changes = differences(first, other)
     assert {(each["kind"], each["name"]) for each in changes} >= {
         ("group", "app"), ("group", "web"), ("lineage", "decisions"),
@@ -86,7 +86,7 @@ def test_equal_model_keeps_its_version_and_another_gets_the_next(vram: VramJob) 
     assert sizes == sorted(sizes, reverse=True)
     assert differences(first, first) == []
     with pytest.raises(InputError, match="no VRAM model 9; versions: 1, 2"):
-        vram.stored(9)
+        vram.load(9)
 
 
 def test_dimension_that_is_none_is_refused(vram: VramJob) -> None:
@@ -111,13 +111,13 @@ def test_hash_names_the_content_and_not_its_number() -> None:
 def test_group_is_worth_what_its_own_decisions_earned(store: Connections) -> None:
     """A hundred dollars a decision in one channel, one in another, unknown in a third."""
     spans = []
-    for at in range(40):
+    for index in range(40):
         for place, channel in enumerate(("web", "app", "kiosk")):
-            start_ms = 1_000 * at + 300 * place
-            spans += decision(f"{channel}{at}", start_ms, 180, decision__channel=channel)
+            start_ms = 1_000 * index + 300 * place
+            spans += decision(f"{channel}{index}", start_ms, 180, decision__channel=channel)
     put_spans(store, spans)
-    put_sales(store, [f"web{at}" for at in range(40)], "100")
-    put_sales(store, [f"app{at}" for at in range(20)], "2")
+    put_sales(store, [f"web{index}" for index in range(40)], "100")
+    put_sales(store, [f"app{index}" for index in range(20)], "2")
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
     told = VramJob(config, store).model(HOUR, "channel", NOW_NS)
@@ -132,16 +132,16 @@ def test_group_is_worth_what_its_own_decisions_earned(store: Connections) -> Non
 def test_few_sales_are_sure_of_little_and_no_sale_is_sure_of_nothing(store: Connections) -> None:
     """Of 40 decisions each: one sale of $100 is sure of $5 of it, and none may have been three."""
     spans = []
-    for at in range(40):
+    for index in range(40):
         for place, channel in enumerate(("one", "many", "none")):
             spans += decision(
-                f"{channel}{at}", 1_000 * at + 300 * place, 180, decision__channel=channel
+                f"{channel}{index}", 1_000 * index + 300 * place, 180, decision__channel=channel
             )
     put_spans(store, spans)
-    put_sales(store, ["one0", *(f"many{at}" for at in range(20))], "100")
+    put_sales(store, ["one0", *(f"many{index}" for index in range(20))], "100")
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
-    told = VramJob(config, store).made(HOUR, "channel")
+    told = VramJob(config, store).compute(HOUR, "channel")
     found = {each["name"]: each for each in told["groups"]}
     earned = {
         name: [each["erv_usd_per_s"][end] * 60 for end in ("low", "median", "high")]
@@ -173,11 +173,11 @@ def test_group_that_states_values_is_worth_their_mean(store: Connections) -> Non
 
 def test_small_groups_are_told_however_large_the_others_are(store: Connections) -> None:
     """Every group of known value has figures, and the number of its decisions in all."""
-    names = [f"w{at:04d}" for at in range(SAMPLE_MAX + 200)]
+    names = [f"w{index:04d}" for index in range(SAMPLE_MAX + 200)]
     spans = []
-    for at, name in enumerate(names):
-        channel = f"small{at % 7}" if at < 7 else "web"
-        spans += decision(name, 2 * at, 100, decision__channel=channel)
+    for index, name in enumerate(names):
+        channel = f"small{index % 7}" if index < 7 else "web"
+        spans += decision(name, 2 * index, 100, decision__channel=channel)
     put_spans(store, spans)
     put_sales(store, names, "10")
     config = AttributionConfig()
@@ -187,7 +187,7 @@ def test_small_groups_are_told_however_large_the_others_are(store: Connections) 
     assert told["lineage"]["sampled"] < len(names)
     found = {each["name"]: (each["decisions"], each["sampled"]) for each in told["groups"]}
     assert found.pop("web")[0] == len(names) - 7
-    assert found == {f"small{at}": (1, 1) for at in range(7)}
+    assert found == {f"small{index}": (1, 1) for index in range(7)}
     assert (told["unknown"], told["unsampled"]) == ([], [])
 
 
@@ -196,8 +196,10 @@ def test_velocity_is_of_the_window_that_was_asked_about(store: Connections) -> N
 
     What was earned in a window over its length is a sum anybody can do again.
     """
-    put_spans(store, [each for at in range(200) for each in decision(f"w{at}", 1_000 * at, 180)])
-    put_sales(store, [f"w{at}" for at in range(100)], "100", told_s=120)
+    put_spans(
+        store, [each for index in range(200) for each in decision(f"w{index}", 1_000 * index, 180)]
+    )
+    put_sales(store, [f"w{index}" for index in range(100)], "100", told_s=120)
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 300 * NS_PER_S)
     half_ns = BASE_NS + 100 * NS_PER_S
@@ -206,7 +208,7 @@ def test_velocity_is_of_the_window_that_was_asked_about(store: Connections) -> N
         (Selection(half_ns, BASE_NS + 300 * NS_PER_S, low_ns=1), 100, 0.0),
         (HOUR, 200, 10_000.0),
     ):
-        told = VramJob(config, store).made(asked, "channel")
+        told = VramJob(config, store).compute(asked, "channel")
         assert told["lineage"]["decisions"] == decisions
         assert told["lineage"]["counted_s"] == float(decisions)
         if not usd:  # nothing is known of the amount of a sale there
@@ -219,15 +221,15 @@ def test_velocity_is_of_the_window_that_was_asked_about(store: Connections) -> N
 
 def test_idle_time_moves_no_rate(vram: VramJob) -> None:
     """Asked again an hour later, nothing was earned and nothing lost: it is the same answer."""
-    first = vram.made(HOUR, "channel")
-    later = vram.made(Selection(HOUR.from_ns, HOUR.to_ns + 3600 * NS_PER_S), "channel")
+    first = vram.compute(HOUR, "channel")
+    later = vram.compute(Selection(HOUR.from_ns, HOUR.to_ns + 3600 * NS_PER_S), "channel")
     assert later["groups"] == first["groups"]
     assert later["lineage"]["counted_s"] == first["lineage"]["counted_s"] == 60.0
 
 
 def test_year_is_stated_where_it_is_asked_for(vram: VramJob) -> None:
     """And then says of how little."""
-    told = vram.made(HOUR, "channel", annualise=True)
+    told = vram.compute(HOUR, "channel", annualise=True)
     assert "only 0.000694 days" in told["lineage"]["annualised"]
     app = told["groups"][0]
     hour, year = app["marginal_usd_per_ms_hour"], app["marginal_usd_per_ms_year"]
@@ -239,15 +241,15 @@ def test_bursts_days_apart_are_no_year(store: Connections) -> None:
     """Ten decisions of two days say nothing of the six between them, nor of a year."""
     day_ms = 86_400_000
     spans = [
-        each for at in range(10)
-        for each in decision(f"w{at}", (8 * day_ms if at % 2 else 0) + 1_000 * at, 100)
+        each for index in range(10)
+        for each in decision(f"w{index}", (8 * day_ms if index % 2 else 0) + 1_000 * index, 100)
     ]  # fmt: skip
     put_spans(store, spans)
-    put_sales(store, [f"w{at}" for at in range(10)], "10", told_s=8 * 86_400 + 60)
+    put_sales(store, [f"w{index}" for index in range(10)], "10", told_s=8 * 86_400 + 60)
     config = AttributionConfig()
     end_ns = BASE_NS + 8 * 86_400 * NS_PER_S + 60 * NS_PER_S
     AttributionJob(config, AttributesConfig(), store).drain(end_ns)
-    told = VramJob(config, store).made(Selection(BASE_NS, end_ns), "channel")
+    told = VramJob(config, store).compute(Selection(BASE_NS, end_ns), "channel")
     assert told["lineage"]["annualised"].startswith("no figure of a year: 2 days of decisions, 7")
     assert told["groups"][0]["marginal_usd_per_ms_year"] is None
 
@@ -269,24 +271,24 @@ def test_what_is_earned_is_the_velocity_to_the_cent(
     """Whatever failed, however late all were, and in both modes of outcomes."""
     outcomes, count, failed, sold, known, usd = FIXTURES[name]
     spans = []
-    for at in range(count):
-        one = decision(f"d{at}", 1_000 * at, latency_ms, decision__channel="web")
-        if at >= count - failed:
+    for index in range(count):
+        one = decision(f"d{index}", 1_000 * index, latency_ms, decision__channel="web")
+        if index >= count - failed:
             one[0] = replace(one[0], status="Error")
         spans += one
     put_spans(store, spans)
     put_outcomes(
         store,
         [
-            outcome(f"o{at}", decision_id=trace_id(f"d{at}"), converted=at < sold,
-                    margin="10" if at < sold else None, event_s=at + 1.0, received_s=150)
-            for at in range(count if outcomes.complete == "all" else sold)
+            outcome(f"o{index}", decision_id=trace_id(f"d{index}"), converted=index < sold,
+                    margin="10" if index < sold else None, event_s=index + 1.0, received_s=150)
+            for index in range(count if outcomes.complete == "all" else sold)
         ],
     )  # fmt: skip
     # What is declared of another channel changes nothing.
     config = AttributionConfig().reading(outcomes, {"tv": ChannelConfig(complete="all")})
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 200 * NS_PER_S)
-    told = VramJob(config, store).made(HOUR, "channel")
+    told = VramJob(config, store).compute(HOUR, "channel")
     (web,) = told["groups"]
     counted_s = told["lineage"]["counted_s"]
     assert counted_s == 100.0
@@ -296,18 +298,20 @@ def test_what_is_earned_is_the_velocity_to_the_cent(
 
 def test_one_record_of_no_sale_moves_no_dollar(store: Connections) -> None:
     """300 decisions, 3 sales of 100 dollars; one `converted: false` made 92 times as much of it."""
-    put_spans(store, [each for at in range(300) for each in decision(f"d{at}", 1_000 * at, 100)])
-    put_sales(store, [f"d{at}" for at in range(3)], "100")
+    put_spans(
+        store, [each for index in range(300) for each in decision(f"d{index}", 1_000 * index, 100)]
+    )
+    put_sales(store, [f"d{index}" for index in range(3)], "100")
     config = AttributionConfig()
     job = AttributionJob(config, AttributesConfig(), store)
     job.drain(BASE_NS + 400 * NS_PER_S)
-    before = VramJob(config, store).made(HOUR, "channel")["groups"]
+    before = VramJob(config, store).compute(HOUR, "channel")["groups"]
     put_outcomes(
         store,
         [outcome("n", decision_id=trace_id("d9"), converted=False, event_s=20, received_s=401)],
     )
     job.drain(BASE_NS + 500 * NS_PER_S)
-    assert VramJob(config, store).made(HOUR, "channel")["groups"] == before
+    assert VramJob(config, store).compute(HOUR, "channel")["groups"] == before
     assert before[0]["value_usd"] == 1.0
 
 

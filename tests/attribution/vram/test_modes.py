@@ -118,11 +118,11 @@ def test_interval_covers_the_truth_as_often_as_it_says() -> None:
     for _ in range(400):
         hours = rng.normal(50, 30, 4)
         cells = []
-        for at, level in enumerate(hours.tolist()):
+        for index, level in enumerate(hours.tolist()):
             normal = level + rng.normal(0, 8, 34)
             degraded = level + 5 + rng.normal(0, 12, 16)
-            cells.append(cell("normal", normal.tolist(), hour_ns=at))
-            cells.append(cell("degraded-x", degraded.tolist(), hour_ns=at))
+            cells.append(cell("normal", normal.tolist(), hour_ns=index))
+            cells.append(cell("degraded-x", degraded.tolist(), hour_ns=index))
         got = by_mode(cells)["degraded-x"].ms
         assert got is not None
         covered += got.low <= 5 <= got.high
@@ -132,11 +132,11 @@ def test_interval_covers_the_truth_as_often_as_it_says() -> None:
 def test_modes_are_read_from_the_store_with_what_they_earned(store: Connections) -> None:
     """40 normal ones of 100 ms earn three dollars, 40 degraded ones of 140 ms one."""
     spans = []
-    for at in range(40):
-        spans += decision(f"n{at}", 1_000 * at, 100, decision__mode="normal")
-        spans += decision(f"g{at}", 1_000 * at, 140, decision__mode="degraded-cache")
-    put_sales(store, [f"n{at}" for at in range(40)], "3")
-    put_sales(store, [f"g{at}" for at in range(40)], "1")
+    for index in range(40):
+        spans += decision(f"n{index}", 1_000 * index, 100, decision__mode="normal")
+        spans += decision(f"g{index}", 1_000 * index, 140, decision__mode="degraded-cache")
+    put_sales(store, [f"n{index}" for index in range(40)], "3")
+    put_sales(store, [f"g{index}" for index in range(40)], "1")
     # A refund takes back what one of them earned.
     put_outcome(store, "r", decision_id=trace_id("n0"), kind="refund", margin="3")
     put_spans(store, spans)
@@ -158,7 +158,9 @@ def test_modes_are_read_from_the_store_with_what_they_earned(store: Connections)
 
 def test_earnings_are_unknown_where_no_outcome_is_sent(store: Connections) -> None:
     """Nothing earned is what a shop without a feed of outcomes looks like."""
-    put_spans(store, [each for at in range(40) for each in decision(f"n{at}", 1_000 * at, 100)])
+    put_spans(
+        store, [each for index in range(40) for each in decision(f"n{index}", 1_000 * index, 100)]
+    )
     config = AttributionConfig(outcome_delay_s=60)
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
     window = Selection(BASE_NS, BASE_NS + 3600 * NS_PER_S)
@@ -170,10 +172,12 @@ def test_amount_that_is_unknown_of_most_that_sold_is_not_what_figures_rest_on(
     store: Connections,
 ) -> None:
     """Of 200 decisions four sold, and the margin of one is known: not of 98.5 %."""
-    put_spans(store, [each for at in range(200) for each in decision(f"n{at}", 100 * at, 100)])
-    for at in range(4):
-        put_outcome(store, f"o{at}", decision_id=trace_id(f"n{at}"), revenue="100",
-                    margin=None if at else "10")  # fmt: skip
+    put_spans(
+        store, [each for index in range(200) for each in decision(f"n{index}", 100 * index, 100)]
+    )
+    for index in range(4):
+        put_outcome(store, f"o{index}", decision_id=trace_id(f"n{index}"), revenue="100",
+                    margin=None if index else "10")  # fmt: skip
     config = AttributionConfig(outcome_delay_s=60)
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 100 * NS_PER_S)
     hour_ns = BASE_NS + HOUR_NS

@@ -32,8 +32,10 @@ def test_mode_is_held_against_the_outcomes_that_came(
     store: Connections, margin: str | None
 ) -> None:
     """120 decisions, 30 sales, then 90 that say they sold nothing: each mode is wrong once."""
-    names = [f"d{at}" for at in range(120)]
-    put_spans(store, [each for at, name in enumerate(names) for each in decision(name, at, 100)])
+    names = [f"d{index}" for index in range(120)]
+    put_spans(
+        store, [each for index, name in enumerate(names) for each in decision(name, index, 100)]
+    )
     put_sales(store, names[:30], "10")
     job = AttributionJob(config("all"), AttributesConfig(), store)
     job.drain(BASE_NS + 100 * NS_PER_S)
@@ -42,12 +44,12 @@ def test_mode_is_held_against_the_outcomes_that_came(
     assert (sales.run_once(soon_ns), every.run_once(soon_ns)) == ([], [])
     (said,) = every.run_once(due_ns)
     assert "90 of 120 decisions have no outcome yet" in said
-    assert every.found == [said]
+    assert every.contradictions == [said]
     hour = Selection(BASE_NS - 1_000 * NS_PER_S, BASE_NS + 1_000 * NS_PER_S)
     vram = VramJob(config("all"), store)
     asked = {"soon": soon_ns, "due": due_ns, "whenever": None}
     warned = {
-        when: vram.made(hour, "channel", at_ns)["lineage"]["warnings"]
+        when: vram.compute(hour, "channel", at_ns)["lineage"]["warnings"]
         for when, at_ns in asked.items()
     }
     assert warned == {"soon": [], "due": [said], "whenever": [said]}

@@ -13,7 +13,6 @@ from attribution.core.segments import SEGMENTS
 from attribution.revenue.loss import Slope
 from attribution.vram.ranking import (
     FLOOR_QUANTILE,
-    SECONDS_A_YEAR,
     Band,
     Group,
     curve,
@@ -23,6 +22,7 @@ from attribution.vram.ranking import (
     worth,
 )
 from attribution.whatif.replay import Change, Replay
+from collector.core.clock import S_PER_YEAR
 from tests.support.attribution.kernel import packed
 from tests.support.attribution.replay import MS, odd_trees
 from tests.support.attribution.spans_builder import R, S
@@ -78,8 +78,8 @@ def test_marginal_millisecond_is_the_derivative_and_ten_are_its_integral() -> No
     assert got.marginal_usd_per_ms_hour.median == pytest.approx(18.0)
     assert got.marginal_usd_per_ms_year is not None
     assert got.gain_10ms_usd_per_year is not None
-    assert got.marginal_usd_per_ms_year.median == pytest.approx(50 * 0.0001 * SECONDS_A_YEAR)
-    ten = 50 * math.expm1(0.001) * SECONDS_A_YEAR
+    assert got.marginal_usd_per_ms_year.median == pytest.approx(50 * 0.0001 * S_PER_YEAR)
+    ten = 50 * math.expm1(0.001) * S_PER_YEAR
     assert got.gain_10ms_usd_per_year.median == pytest.approx(ten)
     # The interval of the slope, a factor of two either way.
     assert got.marginal_usd_per_ms_year.low == pytest.approx(ten / 20, rel=0.01)
@@ -144,7 +144,7 @@ def test_weights_are_shares_of_what_the_floors_would_bring() -> None:
     assert by_name["decision/network"].time_share == pytest.approx(200 / 920)
     before = erv(all_, 0, SLOPE.median)
     saved = np.array([0] * 2 + [40 * MS] * 8)
-    gain = (erv(all_, saved, SLOPE.median) - before) * SECONDS_A_YEAR
+    gain = (erv(all_, saved, SLOPE.median) - before) * S_PER_YEAR
     assert weights[0].gain_usd_per_year == pytest.approx(gain, rel=1e-6)
 
 
@@ -172,15 +172,15 @@ def test_weights_are_of_what_each_group_would_gain(seed: int, count: int) -> Non
     total_ns = trees.bounds_ns[-1] - trees.bounds_ns[0]
     of = np.array_split(rng.permutation(12), count)
     groups = [
-        Group(str(at), 12, 1.0, float(rng.integers(1, 9)), Slope(*(rng.random(3) * 1e-3)),
+        Group(str(index), 12, 1.0, float(rng.integers(1, 9)), Slope(*(rng.random(3) * 1e-3)),
               total_ns[rows], rng.random(len(rows)) < 0.3)
-        for at, rows in enumerate(of)
+        for index, rows in enumerate(of)
     ]  # fmt: skip
     own_ns = kernel.split(trees).segment_ns
     floors = [
-        Change(frozenset([at]), floor_ns=int(np.quantile(own_ns[at], FLOOR_QUANTILE)))
-        for at in range(len(SEGMENTS))
-        if own_ns[at].any()
+        Change(frozenset([index]), floor_ns=int(np.quantile(own_ns[index], FLOOR_QUANTILE)))
+        for index in range(len(SEGMENTS))
+        if own_ns[index].any()
     ]
     replay = Replay(trees)
     saved_ns = replay.latencies([]) - replay.latencies(floors)

@@ -38,11 +38,13 @@ def attributed(shared_store: Connections) -> Connections:
         shared_store,
         [
             each
-            for at in range(100)
-            for each in decision(f"d{at}", 1_000 * at - at % 8 * 86_400_000, 100 + at % 2 * 100)
+            for index in range(100)
+            for each in decision(
+                f"d{index}", 1_000 * index - index % 8 * 86_400_000, 100 + index % 2 * 100
+            )
         ],
     )
-    put_sales(shared_store, [f"d{at}" for at in range(100)], "10", told_s=150)
+    put_sales(shared_store, [f"d{index}" for index in range(100)], "10", told_s=150)
     AttributionJob(CONFIG, AttributesConfig(), shared_store).drain(NOW_NS)
     return shared_store
 

@@ -100,7 +100,7 @@ def test_dollars_an_hour_are_of_the_time_that_has_decisions(
     assert money is not None
     a_second = 30 * math.expm1(10 * -math.log1p(-0.005) / 100)
     assert float(money.usd_per_hour) == pytest.approx(a_second * 3600, abs=0.01)
-    (worth,) = VramJob(AttributionConfig(), store).made(window, "action")["groups"]
+    (worth,) = VramJob(AttributionConfig(), store).compute(window, "action")["groups"]
     gain = worth["gain_10ms_usd_per_hour"]["median"]
     assert float(money.usd_per_hour) == pytest.approx(gain, abs=0.01)
     # Ten minutes before, each took 10 ms less: the more costs as much an hour.

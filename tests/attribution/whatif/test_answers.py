@@ -19,7 +19,7 @@ def answer(shares: Sequence[int], decisions: int, replayed: int) -> WhatIfAnswer
         latency_ns,
         latency_ns,
         Dollars(whole, whole, whole, 0),
-        tuple(Share(f"p{at}", 0, each) for at, each in enumerate(shares)),
+        tuple(Share(f"p{index}", 0, each) for index, each in enumerate(shares)),
         is_exact=True,
     )
     return what_if_answer(decisions, done, 60.0, [], ["margin"], ("assumed", None))

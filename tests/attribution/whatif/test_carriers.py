@@ -179,11 +179,11 @@ def failing(seed: int, codes: Ints, shares: list[float]) -> Ints:
 
 def failed_of(seed: int, sizes: tuple[int, int], shares: tuple[list[float], ...]) -> Carried:
     """Return a comparison of decisions that all take as long, of which some shares fail."""
-    codes = [drawn_codes(seed + at, size, [10, 9, 1]) for at, size in enumerate(sizes)]
+    codes = [drawn_codes(seed + index, size, [10, 9, 1]) for index, size in enumerate(sizes)]
     first, second = (
-        side(latencies(seed + 20_000 + at, code, [50, 50, 50]),
-             is_error=failing(seed + 9000 + at, code, share))
-        for at, (code, share) in enumerate(zip(codes, shares, strict=True))
+        side(latencies(seed + 20_000 + index, code, [50, 50, 50]),
+             is_error=failing(seed + 9000 + index, code, share))
+        for index, (code, share) in enumerate(zip(codes, shares, strict=True))
     )  # fmt: skip
     return carriers(first, second, [Dimension("region", REGIONS, *codes)])
 

@@ -17,17 +17,17 @@ def test_parts_hold_what_the_whole_does(store: Connections) -> None:
     """24 decisions in six minutes, some of which state their value, in one part and in several."""
     spans = [
         each
-        for at in range(24)
+        for index in range(24)
         for each in decision(
-            f"d{at}",
-            15_000 * at,
-            300 if at % 4 else 60,
-            decision__action="offer" if at % 3 else "gift",
-            decision__value_usd=str(at),
+            f"d{index}",
+            15_000 * index,
+            300 if index % 4 else 60,
+            decision__action="offer" if index % 3 else "gift",
+            decision__value_usd=str(index),
         )
     ]
     put_spans(store, spans)
-    put_sales(store, [f"d{at}" for at in range(24) if at % 3 == 1], "10", told_s=400)
+    put_sales(store, [f"d{index}" for index in range(24) if index % 3 == 1], "10", told_s=400)
     config = AttributionConfig()
     AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 3000 * NS_PER_S)
     side = Narrowed(Selection(BASE_NS, BASE_NS + 3600 * NS_PER_S))

@@ -94,7 +94,9 @@ def test_beyond_the_others_is_less_what_as_many_of_them_lose() -> None:
 @pytest.mark.parametrize(("count", "of", "share"), [(3, 10, 0.2), (0, 7, 0.5), (9, 9, 0.9)])
 def test_the_chance_of_a_count_is_exact(count: int, of: int, share: float) -> None:
     """Twice the smaller end of the binomial distribution."""
-    likely = [math.comb(of, at) * share**at * (1 - share) ** (of - at) for at in range(of + 1)]
+    likely = [
+        math.comb(of, index) * share**index * (1 - share) ** (of - index) for index in range(of + 1)
+    ]
     exact = min(1.0, 2 * min(sum(likely[: count + 1]), sum(likely[count:])))
     assert chance(count, of, share) == pytest.approx(exact)
 

@@ -56,7 +56,7 @@ def test_what_a_path_covers_is_found_somewhere(
         for owner, from_ns, to_ns in zip(owners, edges, edges[1:], strict=False)
     ]
     stretch = [(delay[0], delay[0] + delay[1])]
-    by_segment = [recovered(at, stretch, pieces) for at in range(16)]
+    by_segment = [recovered(index, stretch, pieces) for index in range(16)]
     assert sum(each.found_ns for each in by_segment) == delay[1]
     greatest = max(each.found_ns for each in by_segment)
     assert all(each.is_right == (each.found_ns == greatest) for each in by_segment)

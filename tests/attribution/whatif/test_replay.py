@@ -16,7 +16,7 @@ from tests.support.attribution.spans_builder import R, S
 
 def segments_of(*names: str) -> frozenset[int]:
     """Return the segments of these classes."""
-    return frozenset(at for at, (_, name) in enumerate(SEGMENTS) if name in names)
+    return frozenset(index for index, (_, name) in enumerate(SEGMENTS) if name in names)
 
 
 def plain_latency(trees: CompactTrees, at: int, scale: list[float], call_ns: list[int]) -> int:
@@ -111,7 +111,7 @@ def test_replay_equals_the_definition_on_odd_trees(seed: int) -> None:
         if segment in change.segments:
             scale[segment] *= change.scale
             call_ns[segment] += change.call_ns
-    wanted = [plain_latency(trees, at, scale, call_ns) for at in range(len(trees))]
+    wanted = [plain_latency(trees, index, scale, call_ns) for index in range(len(trees))]
     assert Replay(trees).latencies(changes).tolist() == wanted
 
 

@@ -39,8 +39,8 @@ def test_shares_are_the_average_over_every_order(players: int, worth: list[int])
     got = [share[0] for share in shapley(players, value)]
     sums = [0] * players
     for order in permutations(range(players)):
-        for at, player in enumerate(order):
-            before = frozenset(order[:at])
+        for index, player in enumerate(order):
+            before = frozenset(order[:index])
             sums[player] += value(before | {player})[0] - value(before)[0]
     assert sum(got) == value(frozenset(range(players)))[0]
     for share, total in zip(got, sums, strict=True):

@@ -198,7 +198,7 @@ def test_experiment_that_contradicts_the_prior_leaves_neither(
     put_spans(store, decision("a", 0, 100))
     put_sales(store, ["a"], "10")
     with pytest.raises(InputError, match="contradicts: it is not used"):
-        VramJob(config, store).made(Selection(FROM_NS, NOW_NS + 1), "channel")
+        VramJob(config, store).compute(Selection(FROM_NS, NOW_NS + 1), "channel")
 
 
 HOUR = Selection(BASE_NS, BASE_NS + 3600 * NS_PER_S)
@@ -226,11 +226,11 @@ def test_outcomes_that_say_nothing_move_no_dollar(store: Connections, name: str)
     put_sales(store, [f"d{at}" for at in range(10)], "10")
     job = AttributionJob(STEEP, AttributesConfig(), store)
     job.drain(BASE_NS + 150 * NS_PER_S)
-    before = VramJob(STEEP, store).made(HOUR, "channel")["groups"]
+    before = VramJob(STEEP, store).compute(HOUR, "channel")["groups"]
     assert before[0]["earned_usd"] == 100.0
     put_outcomes(store, FORGED[name])
     job.drain(BASE_NS + 300 * NS_PER_S)
-    assert VramJob(STEEP, store).made(HOUR, "channel")["groups"] == before
+    assert VramJob(STEEP, store).compute(HOUR, "channel")["groups"] == before
 
 
 def test_sale_of_a_currency_without_a_rate_is_the_mean_of_the_others(store: Connections) -> None:
@@ -241,7 +241,7 @@ def test_sale_of_a_currency_without_a_rate_is_the_mean_of_the_others(store: Conn
         store, [outcome("xau", decision_id=trace_id("d50"), margin="999999", currency="XAU")]
     )
     AttributionJob(STEEP, AttributesConfig(), store).drain(BASE_NS + 150 * NS_PER_S)
-    (group,) = VramJob(STEEP, store).made(HOUR, "channel")["groups"]
+    (group,) = VramJob(STEEP, store).compute(HOUR, "channel")["groups"]
     assert group["earned_usd"] == 110.0
     assert group["value_usd"] == pytest.approx(1.1)
 
@@ -254,7 +254,7 @@ def test_sale_before_its_decision_by_key_is_not_counted(store: Connections) -> N
     put_sales(store, ["d1"], "10")
     put_outcomes(store, [outcome("early", key="order-1", margin="5000", event_s=-60.0)])
     AttributionJob(STEEP, AttributesConfig(), store).drain(BASE_NS + 150 * NS_PER_S)
-    (group,) = VramJob(STEEP, store).made(HOUR, "channel")["groups"]
+    (group,) = VramJob(STEEP, store).compute(HOUR, "channel")["groups"]
     assert group["earned_usd"] == 10.0
 
 
@@ -273,7 +273,7 @@ def test_mode_that_is_declared_is_the_one_that_counts(store: Connections) -> Non
     for mode in ("sales", "all"):
         config = STEEP.reading(OutcomesConfig.model_validate({"complete": mode}))
         AttributionJob(config, AttributesConfig(), store).drain(BASE_NS + 150 * NS_PER_S)
-        told = VramJob(config, store).made(HOUR, "channel")
+        told = VramJob(config, store).compute(HOUR, "channel")
         (group,) = told["groups"]
         values[mode] = (group["known"], group["value_usd"])
         assert f"outcomes.complete = {mode}" in told["lineage"]["denominator"]
@@ -297,7 +297,7 @@ def test_two_currencies_and_a_refund_to_the_cent(store: Connections) -> None:
         ],
     )
     AttributionJob(STEEP, AttributesConfig(), store).drain(BASE_NS + 150 * NS_PER_S)
-    told = VramJob(STEEP, store).made(HOUR, "channel")
+    told = VramJob(STEEP, store).compute(HOUR, "channel")
     (group,) = told["groups"]
     assert f"{group['earned_usd']:.2f}" == "78.40"
     assert f"{group['erv_usd_per_s']['median'] * told['lineage']['counted_s']:.2f}" == "78.40"

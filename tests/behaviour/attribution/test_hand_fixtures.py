@@ -240,7 +240,7 @@ def test_figures_are_those_by_hand(
     """Rate, velocity, replay, gate, net present value, books and unit cost, to the cent."""
     world = WORLDS[name]
     happen(store, config, world)
-    told = VramJob(config, store).made(WEEK, "channel")
+    told = VramJob(config, store).compute(WEEK, "channel")
     (web,) = told["groups"]
     assert (web["decisions"], web["known"], told["lineage"]["counted_s"]) == (100, world.known, 60)
     assert f"{web['earned_usd']:.2f}" == world.earned

@@ -118,7 +118,7 @@ def test_what_comes_after_a_clock_was_set_back_is_not_late(store: Connections) -
     put_outcomes(
         store, [outcome("o", decision_id=trace_id("now"), received_s=1.5, event_s=1 - DAY_MS / 1e3)]
     )
-    report = running.run_once(at(10), ahead_ns=NS_PER_DAY)
+    report = running.run_once(at(10), clock_ahead_ns=NS_PER_DAY)
     assert (report.attributed, report.cells_rewritten) == (1, 1)
     assert everything(store) == computed_afresh(store, 11)
 

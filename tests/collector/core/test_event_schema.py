@@ -17,7 +17,6 @@ from collector.core.event_schema import (
     DIMENSIONS,
     IDS_AND_TIMES_BYTES,
     MAPPED,
-    PREFIXES,
     PREVIOUS,
     SIGNED,
     DecisionFields,
@@ -35,6 +34,7 @@ from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import decision_span, span, store_request, trace_request
 
 ROOT = Path(__file__).parents[3]
+PREFIXES = ("decision.", "provenance.", "outcome.key")  # of what counts
 
 
 def event_bytes(attributes: Iterable[tuple[str, str]]) -> int:
@@ -110,8 +110,8 @@ def test_renamed_field_of_the_version_before_is_read(empty_store: Connections) -
     assert names_of("decision.region", "decision.region", previous) == ("decision.region",)
     attributes = AttributesConfig(map={"decision.channel": "shop.channel"})
     view = (VIEWS_DIR / "decisions_mv.sql").read_text()
-    text = render_view(view, attributes, DecisionsConfig(), OutcomesConfig(), previous)
-    select = render(text, "").split(" AS\n", 1)[1].replace(" otel_decision_spans\n", " sent\n")
+    text = render_view(render(view, ""), attributes, DecisionsConfig(), OutcomesConfig(), previous)
+    select = text.split(" AS\n", 1)[1].replace(" otel_decision_spans\n", " sent\n")
     client = empty_store.client()
     client.command(
         "CREATE TABLE sent (Timestamp DateTime64(9), TraceId String, SpanId String, ParentSpanId"
@@ -127,8 +127,8 @@ def test_renamed_field_of_the_version_before_is_read(empty_store: Connections) -
     client.insert(
         "sent",
         [
-            [str(at), {"decision.action": "offer", **said}]
-            for at, said in enumerate(sent)
+            [str(index), {"decision.action": "offer", **said}]
+            for index, said in enumerate(sent)
         ],
         column_names=["TraceId", "SpanAttributes"],
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Statements are found beside the module that reads them, or above it."""
+"""Statements are found beside the module that reads them, or above it, and their parts filled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.sql import sql
+from collector.core.sql import fill, fill_some, sql
 
 
 def test_statement_is_the_nearest_above_its_module(tmp_path: Path) -> None:
@@ -26,3 +26,13 @@ def test_statement_that_is_not_there_is_named(tmp_path: Path) -> None:
     """With the folder where it should be."""
     with pytest.raises(FileNotFoundError, match=rf"no nowhere\.sql in {tmp_path}/sql"):
         sql("nowhere", str(tmp_path / "module.py"))
+
+
+def test_parts_of_a_statement_are_filled_and_none_is_left() -> None:
+    """A part that nobody fills reached the store, which named a character in the middle of it."""
+    text = "-- ${one} is one.sql.\nSELECT ${one}, ${attr:decision.id:Map}"
+    some = fill_some(text, one="${two}")
+    assert some == "-- ${one} is one.sql.\nSELECT ${two}, ${attr:decision.id:Map}"
+    assert fill("SELECT ${one} ${one}", one="${two}", unused="") == "SELECT ${two} ${two}"
+    with pytest.raises(LookupError, match=r"has \$\{two\}, expected one of one; .*: SELECT"):
+        fill("SELECT ${two}", one="1")

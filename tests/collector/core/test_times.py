@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError
-from collector.core.times import duration_ns, instant_ns, iso_ns
+from collector.core.times import INSTANT_NS_MAX, duration_ns, instant_ns, iso_ns, utc_day, utc_iso
 from tests.support.examples import examples
 
 
@@ -88,3 +88,10 @@ def test_what_is_no_instant_is_named_with_the_remedy(text: str) -> None:
     assert str(raised.value) == (
         f"until {text!r} is not an instant; give ISO 8601, such as 2026-05-01T12:00Z"
     )
+
+
+@given(st.integers(0, INSTANT_NS_MAX - 1))
+def test_instant_is_written_to_its_second_in_utc(ns: int) -> None:
+    """And read as the same second; its day is the day that it lies in."""
+    assert iso_ns(utc_iso(ns)) == ns - ns % NS_PER_S
+    assert iso_ns(utc_day(ns)) == ns - ns % NS_PER_DAY

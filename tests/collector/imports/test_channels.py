@@ -79,7 +79,7 @@ def test_file_of_another_shape_is_refused(content: bytes, wrong: str) -> None:
 def test_same_file_again_changes_nothing_and_a_later_one_replaces(store: Connections) -> None:
     """By channel, day and source; another source is added up by whoever reads."""
     client = store.client()
-    for at, (source, text) in enumerate(
+    for index, (source, text) in enumerate(
         [
             ("ads", "tv,2033-05-18,10,5,USD,\n"),
             ("ads", "tv,2033-05-18,10,5,USD,\n"),
@@ -87,7 +87,7 @@ def test_same_file_again_changes_nothing_and_a_later_one_replaces(store: Connect
             ("other", "tv,2033-05-18,1,1,USD,\n"),
         ]
     ):
-        report = import_channels(client, "c.csv", (HEAD + text).encode(), source, NOW_NS + at)
+        report = import_channels(client, "c.csv", (HEAD + text).encode(), source, NOW_NS + index)
         assert (report.imported, report.refused) == (1, ())
     rows = client.query(
         "SELECT source, clicks, cost, currency FROM channel_days FINAL ORDER BY source"

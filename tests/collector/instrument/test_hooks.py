@@ -120,9 +120,9 @@ def test_httpx_span_names_both_ends(spans: Spans, http_port: int) -> None:
             client, tracer_provider=spans.provider, response_hook=httpx_response_hook
         )
         seen = [int(client.get(f"http://{HOST}:{http_port}/").text) for _ in range(2)]
-    for at, attributes in enumerate(spans.of_each("GET")):
-        assert_ends(attributes, seen[at], http_port)
-        assert_tcp(attributes, is_first=not at)
+    for index, attributes in enumerate(spans.of_each("GET")):
+        assert_ends(attributes, seen[index], http_port)
+        assert_tcp(attributes, is_first=not index)
 
 
 def test_httpx_async_span_names_both_ends(spans: Spans, http_port: int) -> None:
@@ -137,9 +137,9 @@ def test_httpx_async_span_names_both_ends(spans: Spans, http_port: int) -> None:
             return [int((await client.get(url)).text) for _ in range(2)]
 
     seen = asyncio.run(ask())
-    for at, attributes in enumerate(spans.of_each("GET")):
-        assert_ends(attributes, seen[at], http_port)
-        assert_tcp(attributes, is_first=not at)
+    for index, attributes in enumerate(spans.of_each("GET")):
+        assert_ends(attributes, seen[index], http_port)
+        assert_tcp(attributes, is_first=not index)
 
 
 def test_redis_span_names_both_ends(spans: Spans, redis_server: fakeredis.TcpFakeServer) -> None:

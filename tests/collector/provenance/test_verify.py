@@ -88,7 +88,7 @@ def test_transport_may_reorder_without_a_finding(order: list[int]) -> None:
     events, checkpoints = sealed_chain(random.Random(2), 24)
     report = report_of([events[number] for number in order], checkpoints, arrival=True)
     assert report.findings == ()
-    late = [n for at, n in enumerate(order) if any(other > n for other in order[:at])]
+    late = [n for index, n in enumerate(order) if any(other > n for other in order[:index])]
     assert [finding.first_seq for finding in report.late] == late
 
 

@@ -62,20 +62,20 @@ def plain_look() -> PlainLook:
 
 def hold_to_the_other_way(look: PlainLook, body: bytes) -> PlainSpans | None:
     """Look; what is taken for plain has to come out of the other way as it went in."""
-    found = look.look(body, LIMITS)
-    if found is None or (
+    plain_spans = look.look(body, LIMITS)
+    if plain_spans is None or (
         RULES.may_hold_pattern(body)
-        if found.doubtful is None
-        else RULES.holds_pattern(found.doubtful)
+        if plain_spans.doubtful is None
+        else RULES.holds_pattern(plain_spans.doubtful)
     ):
         return None
     # The same bytes, though nobody promises that they were never walked.
     assert RULES.rewrite(Signal.TRACES, body, NOW_NS) == body
     checked = check(Signal.TRACES, body, LIMITS)
     assert checked.payload is body
-    assert (checked.accepted, checked.trace_id) == (found.spans, found.trace_id)
+    assert (checked.accepted, checked.trace_id) == (plain_spans.spans, plain_spans.trace_id)
     assert not checked.refused
-    return found
+    return plain_spans
 
 
 @given(st.lists(whole_spans(SETS | ATTRIBUTES) | odd_spans(), min_size=1, max_size=3), SETS)
@@ -185,9 +185,9 @@ def test_no_flipped_bit_is_overlooked(plain_look: PlainLook) -> None:
     ).SerializeToString()
     assert hold_to_the_other_way(plain_look, body) is not None
 
-    for at in range(len(body)):
+    for index in range(len(body)):
         for bit in range(8):
-            hold_to_the_other_way(plain_look, flipped(body, at, bit))
+            hold_to_the_other_way(plain_look, flipped(body, index, bit))
 
 
 def request_of(

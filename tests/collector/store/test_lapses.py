@@ -4,11 +4,11 @@ from functools import partial
 
 import pytest
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S, SystemClock
+from collector.core.clock import NS_PER_DAY, NS_PER_S, S_PER_DAY, SystemClock
 from collector.store.connect import Connections
 from collector.store.lapses import Part, drop_lapsed, is_sooner, unsaid
 from collector.store.retention import read_retention
-from collector.store.retention_policy import DAY_S, RetentionConfig, TableRetention
+from collector.store.retention_policy import RetentionConfig, TableRetention
 from tests.support.attribution.rows_read import rows_read
 
 
@@ -42,7 +42,7 @@ def test_ages_are_those_of_the_rows_though_they_are_not_read(store: Connections,
     client.insert("rejected", rows, column_names=["received_ns", "signal", "item_id"])
     later_ns = now_ns + 3 * NS_PER_DAY
     found, read = rows_read(store, partial(of_rejected, store, later_ns, days))
-    cutoff_s = later_ns // NS_PER_S - days * DAY_S - round(found.slack_days * DAY_S)
+    cutoff_s = later_ns // NS_PER_S - days * S_PER_DAY - round(found.slack_days * S_PER_DAY)
     ((oldest_s, overdue),) = client.query(
         "SELECT toUnixTimestamp(min(toDateTime(intDiv(received_ns, 1000000000)))),"
         " countIf(toDateTime(intDiv(received_ns, 1000000000)) < toDateTime({at:UInt32}))"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.audit.log import check_audit, read_audit
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import NS_PER_S, S_PER_DAY, SystemClock
 from collector.core.config import StoreConfig
 from collector.core.errors import ConfigError, InputError
 from collector.store.connect import Connections
@@ -26,7 +26,6 @@ from collector.store.retention import (
     release_hold,
 )
 from collector.store.retention_policy import (
-    DAY_S,
     Hold,
     RetentionConfig,
     TableRetention,
@@ -39,7 +38,7 @@ from collector.store.ttl_change import change_statements, finish_changes, read_t
 from tests.conftest import NOW_NS
 
 # By the machine's clock, as a service drops rows.
-DAY_NS = DAY_S * NS_PER_S
+DAY_NS = S_PER_DAY * NS_PER_S
 
 
 @pytest.fixture(scope="module")
@@ -365,7 +364,7 @@ def test_group_of_a_table_follows_from_what_it_was_made_with(
 )
 def test_slack_is_a_part_and_a_day(partition: str, days: int) -> None:
     """A part is dropped whole, so its first row waits for its last one."""
-    assert slack_s(partition) == days * DAY_S
+    assert slack_s(partition) == days * S_PER_DAY
 
 
 @given(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.clock import NS_PER_S
+from collector.core.clock import NS_PER_S, SystemClock
 from collector.core.errors import StoreUnavailableError
 from collector.store.connect import Connections
 from dashboard.health.store_clock import StoreClock
@@ -37,7 +37,7 @@ class WrongClock:
     def monotonic_ns(self) -> int:
         """Return what does not depend on it."""
         self.read += 1
-        return time.monotonic_ns() + round(self.read * self.answer_s * NS_PER_S)
+        return SystemClock().monotonic_ns() + round(self.read * self.answer_s * NS_PER_S)
 
 
 @pytest.fixture

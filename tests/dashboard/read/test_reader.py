@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from attribution.core.segments import SEGMENTS
-from attribution.jobs.late.put_off import PutOff
+from attribution.jobs.late.deferred import DeferredArrivals
 from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError, StoreUnavailableError
 from collector.store.connect import Connections
@@ -319,7 +319,7 @@ def test_clock_that_is_ahead_hides_no_silence(store: Connections) -> None:
 
 def test_what_was_put_off_is_missing_from_the_ranges_it_lies_in(store: Connections) -> None:
     """Pages say so: what came after it is there, so that it is no lag."""
-    put_off = PutOff(store)
+    put_off = DeferredArrivals(store)
     put_off.add(BASE_NS, BASE_NS + 3 * NS_PER_S, BASE_NS)
     put_off.add(BASE_NS + 10 * NS_PER_S, BASE_NS + 15 * NS_PER_S, BASE_NS)
     write_cursor(store.client(), ATTRIBUTION_CURSOR, BASE_NS + 20 * NS_PER_S)

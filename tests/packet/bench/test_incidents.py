@@ -39,5 +39,5 @@ def test_an_incident_is_under_way_from_its_first_request_to_its_last(sizes: list
     for _, incident in plan(sizes):
         under_way.sent(incident)
         sent[incident] += 1
-        begun = [at for at in range(len(sizes)) if 0 < sent[at] < sizes[at]]
+        begun = [index for index in range(len(sizes)) if 0 < sent[index] < sizes[index]]
         assert bool(under_way) == bool(begun)

@@ -50,9 +50,9 @@ def _seen(
 
 
 def _estimated(forward: Samples, reverse: Samples) -> ClockOffset:
-    found = estimate(forward, reverse)
-    assert found is not None
-    return found
+    clock_offset = estimate(forward, reverse)
+    assert clock_offset is not None
+    return clock_offset
 
 
 @given(

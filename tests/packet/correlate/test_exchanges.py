@@ -19,10 +19,10 @@ APART_NS = 1_000
 def serial(count: int, seq: int = 0, ack: int = 0) -> list[list[Packet]]:
     """Return exchanges of one connection, a request and a response of two packets each."""
     found = []
-    for at in range(count):
-        began_ns = T + at * APART_NS
-        asked = (seq + at * REQUEST) % 2**32
-        told = (ack + at * 2 * RESPONSE) % 2**32
+    for index in range(count):
+        began_ns = T + index * APART_NS
+        asked = (seq + index * REQUEST) % 2**32
+        told = (ack + index * 2 * RESPONSE) % 2**32
         after, more = (asked + REQUEST) % 2**32, (told + RESPONSE) % 2**32
         found.append(
             [

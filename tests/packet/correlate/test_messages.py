@@ -178,9 +178,9 @@ def test_marked_packets_are_of_no_message_and_no_others(
     """Each byte is sent once here, so that nothing is a probe; numbers wrap."""
     sides = {True: base, False: base}
     packets = []
-    for at, (is_up, payload) in enumerate(sent):
+    for index, (is_up, payload) in enumerate(sent):
         make = up if is_up else down
-        packets.append(make(at, sides[is_up], sides[not is_up], payload))
+        packets.append(make(index, sides[is_up], sides[not is_up], payload))
         sides[is_up] = (sides[is_up] + payload) % 2**32
     marked = [packet for packet in packets if packet.payload and data.draw(st.booleans())]
     methods = [data.draw(st.sampled_from([CONNECTION, RESET])) for _ in marked]

@@ -32,8 +32,8 @@ def only(packets: list[Packet], end: int = 1_000) -> WireTime:
     """Return what the span of [0, end) waited for."""
     span = client_span("s1", T, T + end)
     captured = columns(packets)
-    (found,) = wire_times([span], link([span], captured), captured)
-    return found
+    (wire_time,) = wire_times([span], link([span], captured), captured)
+    return wire_time
 
 
 def told(pieces: list[Piece]) -> list[tuple[str, int, int]]:

@@ -292,11 +292,11 @@ def _fragments(payload: bytes, size: int) -> list[bytes]:
     return [
         bytes(
             Ether(**_DUMMY)
-            / IP(src="10.0.0.1", dst="10.0.0.2", id=77, proto=6, frag=at // 8,
-                 flags="MF" if at + size < len(whole) else 0)
-            / Raw(whole[at : at + size])
+            / IP(src="10.0.0.1", dst="10.0.0.2", id=77, proto=6, frag=index // 8,
+                 flags="MF" if index + size < len(whole) else 0)
+            / Raw(whole[index : index + size])
         )
-        for at in range(0, len(whole), size)
+        for index in range(0, len(whole), size)
     ]  # fmt: skip
 
 

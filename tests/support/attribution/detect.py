@@ -39,7 +39,7 @@ SPANS = [
 def parse(name: str, body: bytes, chunk_bytes: int = 2**18) -> Read:
     """Read a file from pieces of this size."""
     kept = Kept()
-    pieces = [body[at : at + chunk_bytes] for at in range(0, len(body), chunk_bytes)]
+    pieces = [body[index : index + chunk_bytes] for index in range(0, len(body), chunk_bytes)]
     found = read_traces(name, pieces, kept)
     # How a file spells a span is no part of what is read of it.
     spans = [each._replace(raw=None, scope=None) for each in kept]
@@ -48,9 +48,9 @@ def parse(name: str, body: bytes, chunk_bytes: int = 2**18) -> Read:
 
 def read(body: bytes) -> Read:
     """Read a file of which every span can be used."""
-    found = parse("traces", body)
-    assert found.refused == []
-    return found
+    read = parse("traces", body)
+    assert read.refused == []
+    return read
 
 
 def answer(body: bytes, settings: Settings | None = None) -> tuple[list[DecisionShare], Refused]:

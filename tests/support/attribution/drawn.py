@@ -41,10 +41,10 @@ def put_drawn(
     """
     delays_ns = {arm.name: round(arm.delay_ms * MS) for arm in experiment.arms} | {"": 0}
     decisions, attributions = [], []
-    for at, (start_ns, action, arm, unit) in enumerate(told):
+    for index, (start_ns, action, arm, unit) in enumerate(told):
         name, region = (experiment.name, "eu") if arm else ("", "us")
-        same = [start_ns, f"d{at}", action, region]
-        key = keys[at] if keys else ""
+        same = [start_ns, f"d{index}", action, region]
+        key = keys[index] if keys else ""
         decisions.append([*same, start_ns, start_ns, key, name, arm, unit, delays_ns[arm]])
         attributions.append([*same, 1, 100 * MS + delays_ns[arm]])
     keys = ["ingress_ns", "decision_id", "action", "region"]

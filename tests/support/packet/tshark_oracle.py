@@ -73,9 +73,9 @@ def tshark_version() -> tuple[int, int]:
     """Return the version of the tshark that is installed."""
     command = ["tshark", "--version"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    found = re.search(r"(\d+)\.(\d+)\.\d+", text)
-    assert found, text
-    return int(found[1]), int(found[2])
+    match = re.search(r"(\d+)\.(\d+)\.\d+", text)
+    assert match, text
+    return int(match[1]), int(match[2])
 
 
 def tshark_rows(path: Path) -> dict[int, Row]:

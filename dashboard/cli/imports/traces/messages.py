@@ -23,7 +23,16 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from attribution.files.jaeger import LEGACY_HOSTS
 from attribution.files.otlp import SPAN_ID_BYTES, TRACE_ID_BYTES
-from attribution.files.span import NS_PER_US, FileSpan, Json, Origin, as_ns, as_text, members, shown
+from attribution.files.span import (
+    NS_PER_US,
+    FileSpan,
+    Json,
+    Origin,
+    as_ns,
+    as_text,
+    members,
+    value_text,
+)
 from attribution.path.spans import KINDS
 from collector.core.errors import DecodeError
 
@@ -191,7 +200,7 @@ def _of_otlp_value(value: object) -> AnyValue:
     if value is None:
         return AnyValue()
     if not isinstance(value, dict):
-        raise ValueError(f"a value is {shown(value)}, not an object")
+        raise ValueError(f"a value is {value_text(value)}, not an object")
     if len(value) == 1:
         [(name, inner)] = value.items()
         if name == "stringValue" and isinstance(inner, str):
@@ -314,5 +323,5 @@ def _any(value: object) -> AnyValue:
 
 def _id(text: str, length: int, what: str) -> bytes:
     if len(text) > 2 * length or not _HEX.issuperset(text):
-        raise DecodeError(f"{what} {shown(text)} is not {2 * length} hex digits, or fewer")
+        raise DecodeError(f"{what} {value_text(text)} is not {2 * length} hex digits, or fewer")
     return bytes.fromhex(text.rjust(2 * length, "0"))

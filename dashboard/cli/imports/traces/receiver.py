@@ -31,8 +31,8 @@ from collector.core.errors import (
     StoreUnavailableError,
 )
 from collector.core.http.address import authority
+from collector.receive.deduplicator import HEADER, TWICE_HEADER
 from collector.receive.http_app import PROTOBUF
-from collector.receive.once import HEADER, TWICE_HEADER
 from collector.receive.status import status_text
 from collector.service import CollectorService
 from collector.store.client.directory import enter_directory

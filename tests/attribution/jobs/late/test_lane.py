@@ -10,7 +10,7 @@ import pytest
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
-from attribution.jobs.late.pace import Pace
+from attribution.jobs.late.run_times import RunTimes
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
@@ -40,7 +40,9 @@ from tests.support.examples import examples
 
 def job(store: Connections, clock: Callable[[], int]) -> AttributionJob:
     """Return a job that never ran in this process."""
-    return AttributionJob(AttributionConfig(), AttributesConfig(), store, clock, Pace(spans_min=1))
+    return AttributionJob(
+        AttributionConfig(), AttributesConfig(), store, clock, RunTimes(spans_min=1)
+    )
 
 
 @dataclass
@@ -55,7 +57,7 @@ class Arriving:
         """Have two decisions come, and an outcome of one that was before; return a trace."""
         name = f"d{second}"
         self.spans += decision(name, second * 1_000, draw.randrange(50, 200), second + 0.2)
-        # The spans of one come in two requests, between which something may be put off.
+        # The spans of one come in two requests, between which something may be deferred.
         spans = decision(f"e{second}", second * 1_000, draw.randrange(50, 200), second + 0.3)
         later_s = second + 0.3 + draw.random() * 3
         self.spans += [*spans[:1], *(replace(each, received_s=later_s) for each in spans[1:])]
@@ -101,7 +103,7 @@ def arrive(store: Connections, draw: random.Random, seconds: int) -> list[str]:
 
 def run(running: AttributionJob, second: float) -> None:
     """Run the lane of what comes now; all that was received is stored."""
-    running.run_once(at(second), stored_ns=at(second), may_put_off=True)
+    running.run_once(at(second), stored_ns=at(second), may_defer=True)
 
 
 def attributed(store: Connections) -> set[str]:
@@ -116,25 +118,25 @@ def test_what_came_last_goes_first(store: Connections) -> None:
     traces = arrive(store, draw, 60)
     for second in (5, 9, 12):
         run(running, second)
-    assert running.put_off_ns == 0
+    assert running.deferred_ns == 0
     clock.reading_s = 2
     for second in (16, 20):
         run(running, second)
-    assert running.put_off_ns == 0, "one run alone is no reason"
+    assert running.deferred_ns == 0, "one run alone is no reason"
     run(running, 40)
     assert traces[34] in attributed(store), "what settled last"
     assert traces[20] not in attributed(store)
-    waits_s = running.put_off_ns / NS_PER_S
+    waits_s = running.deferred_ns / NS_PER_S
     assert 15 < waits_s < 20
     assert whole_ns(read_cursors(store.client())) == at(15)
     report = running.run_late(at(41), lambda: True)
     assert report.cursor_ns == at(-15), "outcomes of half a minute before may still come"
-    assert running.put_off_ns / NS_PER_S == waits_s, "there is no time for it"
+    assert running.deferred_ns / NS_PER_S == waits_s, "there is no time for it"
     clock.reading_s = 0
     for second in (45, 49, 55):
         run(running, second)
     assert running.run_late(at(56), lambda: True).cursor_ns < at(56), "outcomes wait"
-    assert running.put_off_ns == 0
+    assert running.deferred_ns == 0
     run(running, 75)
     assert running.run_late(at(75), lambda: True).cursor_ns == at(75)
     assert whole_ns(read_cursors(store.client())) == at(70)
@@ -143,10 +145,10 @@ def test_what_came_last_goes_first(store: Connections) -> None:
 
 @pytest.mark.drawn
 @pytest.mark.parametrize("seed", range(examples(2)))
-def test_nothing_that_was_put_off_is_left_out(store: Connections, seed: int) -> None:
+def test_nothing_that_was_deferred_is_left_out(store: Connections, seed: int) -> None:
     """However runs are slow, and whenever the process is killed; nothing is done a second time."""
     draw, clock = random.Random(seed), SlowClock()
-    running, put_off = job(store, clock), False
+    running, deferred = job(store, clock), False
     arriving = Arriving(store)
     for second in range(70):
         arriving.put(draw, second)
@@ -158,7 +160,7 @@ def test_nothing_that_was_put_off_is_left_out(store: Connections, seed: int) -> 
         if draw.random() < 0.2:
             arriving.store_all()
             running.run_late(at(second + 1), lambda: draw.random() < 0.5)
-        put_off |= running.put_off_ns > 0
+        deferred |= running.deferred_ns > 0
         if not 30 <= second < 39 and draw.random() < 0.03:
             running = job(store, clock)
     arriving.store_all()
@@ -166,28 +168,28 @@ def test_nothing_that_was_put_off_is_left_out(store: Connections, seed: int) -> 
     for second in (80, 84, 110):
         run(running, second)
         running.run_late(at(second), lambda: True)
-    assert put_off, f"seed {seed} put nothing off"
+    assert deferred, f"seed {seed} put nothing off"
     revisions = rows(store, "SELECT max(revision) AS most FROM attributions")
     assert revisions[0]["most"] <= 2, "the half of one that was not there at first"
     assert everything(store) == computed_afresh(store, 110), f"seed {seed}"
 
 
-def test_what_no_collector_says_is_stored_is_put_off_too(store: Connections) -> None:
-    """Such a job reads half a minute again each time, but not what it passed over."""
+def test_what_no_collector_says_is_stored_is_deferred_too(store: Connections) -> None:
+    """Such a job reads half a minute again each time, but not what it deferred."""
     draw, clock = random.Random(2), SlowClock()
     running = job(store, clock)
     traces = arrive(store, draw, 60)
     clock.reading_s = 2
     for second in (10, 14, 50, 52):
-        running.run_once(at(second), may_put_off=True)
-    assert running.put_off_ns > 30 * NS_PER_S
+        running.run_once(at(second), may_defer=True)
+    assert running.deferred_ns > 30 * NS_PER_S
     assert traces[30] not in attributed(store)
     assert traces[46] in attributed(store)
     clock.reading_s = 0
     for second in (70, 75, 140):
-        running.run_once(at(second), may_put_off=True)
+        running.run_once(at(second), may_defer=True)
         running.run_late(at(second), lambda: True)
-    assert running.put_off_ns == 0
+    assert running.deferred_ns == 0
     assert everything(store) == computed_afresh(store, 140)
 
 
@@ -212,10 +214,10 @@ def put_earlier(store: Connections) -> None:
 
 @pytest.mark.drawn
 @pytest.mark.parametrize("seed", range(examples(1)))
-def test_every_outcome_that_comes_while_much_is_put_off_is_counted(
+def test_every_outcome_that_comes_while_much_is_deferred_is_counted(
     store: Connections, seed: int
 ) -> None:
-    """Of what is put off, of what went first, and of what was attributed long before."""
+    """Of what is deferred, of what went first, and of what was attributed long before."""
     draw, clock = random.Random(seed), SlowClock()
     put_earlier(store)
     running = job(store, clock)
@@ -261,7 +263,7 @@ def test_outcomes_of_long_ago_wait_while_there_is_no_time(store: Connections) ->
         store,
         [outcome("ago", decision_id=trace_id("d-600"), margin="7", event_s=20, received_s=20)],
     )
-    report = running.run_once(at(40), stored_ns=at(40), may_put_off=True)
+    report = running.run_once(at(40), stored_ns=at(40), may_defer=True)
     assert report.cursor_ns == at(35), "what came last is there"
     assert "ago" not in {row["outcome_id"] for row in matches(store)}
     assert running.run_late(at(41), lambda: True).cursor_ns == at(-18), "since then some wait"
@@ -282,12 +284,12 @@ def test_process_that_begins_says_what_waits_before_it_has_done_anything(
     clock.reading_s = 2
     for second in (5, 9, 35):
         run(running, second)
-    waits_ns = running.put_off_ns
+    waits_ns = running.deferred_ns
     assert waits_ns > 0
     said: list[int] = []
 
     def asked() -> int:
-        said.append(again.put_off_ns)
+        said.append(again.deferred_ns)
         return clock()
 
     again = job(store, asked)

@@ -8,16 +8,15 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import NS_PER_S, S_PER_DAY, SystemClock
 from collector.core.errors import InputError
 from collector.core.times import instant_ns
 from collector.store.connect import Connections
 from collector.store.lapses import drop_lapsed
-from collector.store.retention_policy import DAY_S
 from collector.store.ttl_change import finish_changes
 from tests.support.dashboard.fixtures import Run
 
-DAY_NS = DAY_S * NS_PER_S
+DAY_NS = S_PER_DAY * NS_PER_S
 
 
 def said(result: Result) -> dict[str, Any]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import select
 import socket
 import ssl
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from collector.core.clock import NS_PER_S, SystemClock
 from tests.support.certificates import Authority
 from tests.support.collector.server import BOUNDS, WAIT_S, App, answer_at_once, serving
 
@@ -19,6 +19,13 @@ pytestmark = pytest.mark.integration
 SHORT_S = 0.3
 BODY = bytes(21_000_000)  # more than the kernel's buffers of both sides
 PATIENT = replace(BOUNDS, body_bytes_max=None, discard_bytes_max=2 * len(BODY))
+
+CLOCK = SystemClock()
+
+
+def elapsed_s(began_ns: int) -> float:
+    """Return how long ago an instant of the clock was."""
+    return (CLOCK.monotonic_ns() - began_ns) / NS_PER_S
 
 
 async def read_to_the_end(_: object, receive: App, __: App) -> None:
@@ -46,9 +53,9 @@ def wait_for_reset(connection: socket.socket) -> None:
     """Send a byte now and then until the other side has cut the connection."""
     told = select.poll()
     told.register(connection, 0)  # errors and the end are told of in any case
-    until = time.monotonic() + WAIT_S
+    began_ns = CLOCK.monotonic_ns()
     while not told.poll(10):
-        assert time.monotonic() < until, "the connection is still there"
+        assert elapsed_s(began_ns) < WAIT_S, "the connection is still there"
         try:
             connection.send(b"x")
         except OSError:
@@ -107,10 +114,10 @@ def test_peer_over_tls_that_sends_all_before_it_reads_has_its_answer(tmp_path: P
 def test_peer_that_drips_is_cut_after_the_time_of_a_head(connection: str) -> None:
     """A byte now and then does not buy more time."""
     with serving(answer_at_once, replace(BOUNDS, head_seconds_max=SHORT_S)) as (peer, _):
-        began = time.monotonic()
+        began_ns = CLOCK.monotonic_ns()
         peer.sendall(head_of(10_000, connection))
         wait_for_reset(peer)
-        assert time.monotonic() - began >= SHORT_S * 0.9
+        assert elapsed_s(began_ns) >= SHORT_S * 0.9
 
 
 @pytest.mark.parametrize("connection", ["close", "keep-alive"])
@@ -136,5 +143,5 @@ def test_stop_does_not_wait_for_a_rest() -> None:
     with serving(answer_at_once, BOUNDS) as (connection, _):
         connection.sendall(head_of(10_000, "close"))
         assert answer_of(connection).startswith(b"HTTP/1.1 200")
-        began = time.monotonic()
-    assert time.monotonic() - began < WAIT_S / 2
+        began_ns = CLOCK.monotonic_ns()
+    assert elapsed_s(began_ns) < WAIT_S / 2

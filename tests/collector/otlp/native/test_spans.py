@@ -16,7 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from collector.bench.spans import make_requests
 from collector.core.config import AttributesConfig, DecisionMatch, DecisionsConfig
 from collector.otlp.check import Signal
-from collector.otlp.native.spans import IS_THERE, SpanBlocks, Wanted, make_blocks
+from collector.otlp.native.spans import IS_THERE, SpanBlocks, SpanSelection, make_blocks
 from collector.store.connect import Connections
 from collector.wal.frames import encode_frame, scan
 from collector.write.decision_spans import wanted_spans
@@ -29,7 +29,7 @@ from tests.support.collector.rendering import ATTRIBUTES
 from tests.support.collector.writer import accepted_mutants, stored_both_ways
 from tests.support.examples import examples
 
-NOTHING = Wanted((), ())
+NOTHING = SpanSelection((), ())
 NAMES = st.sampled_from(["service.name", "decision.action", "decision.ts.ingress", "k", "é"])
 SETS = st.one_of(ATTRIBUTES, st.dictionaries(NAMES, st.sampled_from(["", "a", 1, NOW_NS, [1]])))
 
@@ -212,10 +212,10 @@ def test_every_cut_and_every_flipped_bit_is_read_within_its_bounds() -> None:
     body = trace_request(
         span(attributes=nested, events=[event], links=[link]), resource=nested
     ).SerializeToString()
-    for at in range(len(body)):
-        make_blocks(body[:at], [(0, at, NOW_NS)], NOTHING)
+    for index in range(len(body)):
+        make_blocks(body[:index], [(0, index, NOW_NS)], NOTHING)
         for bit in range(8):
-            flipped = body[:at] + bytes([body[at] ^ 1 << bit]) + body[at + 1 :]
+            flipped = body[:index] + bytes([body[index] ^ 1 << bit]) + body[index + 1 :]
             make_blocks(flipped, [(0, len(flipped), NOW_NS)], NOTHING)
 
 

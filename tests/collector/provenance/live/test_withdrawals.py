@@ -11,7 +11,7 @@ from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
 from collector.core.config import AttributesConfig
 from collector.provenance.event import Event
-from collector.provenance.live.withdrawals import Said
+from collector.provenance.live.withdrawals import CopyVerdict
 from collector.store.connect import Connections
 from collector.store.row_removal import remove_rows
 from tests.conftest import NOW_NS
@@ -193,11 +193,11 @@ def test_attribution_that_looks_before_the_row_is_gone_looks_again(books: Books)
     books.send(1, genuine)
     books.send(1, forged, decision__value_usd="5000.00")
     assert books.summed(2) == {"köln": (2, Decimal("5010.00"))}
-    said = Said(forged.fields[0], forged.fields[1], at(1), "tampered", "")
+    copy = CopyVerdict(forged.fields[0], forged.fields[1], at(1), "tampered", "")
     books.job._withdrawals.begin(at(4))
-    books.job._withdrawals._note([said], "tampered", "", is_back=False)
+    books.job._withdrawals._note([copy], "tampered", "", is_back=False)
     books.attribution.run_once(at(10))
-    remove_rows(books.store, "decisions", "trace_id = {id:String}", {"id": said.trace_id})
+    remove_rows(books.store, "decisions", "trace_id = {id:String}", {"id": copy.trace_id})
     assert books.summed(12) == {"köln": (1, Decimal(10))}
     assert books.measured() == 1
 

@@ -11,7 +11,7 @@ from alerts.config import AlertsConfig
 from alerts.state.mirror import mirror
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
-from attribution.jobs.late.put_off import PutOff
+from attribution.jobs.late.deferred import DeferredArrivals
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.pages.alerts.detail import show
@@ -33,7 +33,7 @@ def test_figure_of_now_says_what_is_missing_of_it(store: Connections, tmp_path: 
     state.record([Update(firing_state(), event(at_ns=began_ns, started_ns=began_ns))])
     write_seconds(store.client(), began_ns + 40 * NS_PER_S, 20, HURT, 120)
     write_arrived(store.client(), began_ns, 60, HURT)
-    PutOff(store).add(began_ns, NOW_NS, NOW_NS)
+    DeferredArrivals(store).add(began_ns, NOW_NS, NOW_NS)
     with page_context(Reader(store), NOW_NS, alert_state=state) as context:
         found = show(context, EPISODE, Zone())
     state.close()

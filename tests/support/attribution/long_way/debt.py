@@ -13,9 +13,9 @@ Seen = tuple[list[RuntimeSeen], list[FlagSeen], list[CacheSeen]]
 
 def seen_by_row(store: Connections, from_ns: int, to_ns: int) -> Seen:
     """Return runtimes, flags and caches, from the maps of all spans."""
-    asked = {"from_ns": from_ns, "to_ns": to_ns, "reads": list(READS), "writes": list(WRITES)}
+    parameters = {"from_ns": from_ns, "to_ns": to_ns, "reads": list(READS), "writes": list(WRITES)}
     runtimes, flags, caches = (
-        store.client().query(sql(name, __file__), parameters=asked).result_rows
+        store.client().query(sql(name, __file__), parameters=parameters).result_rows
         for name in ("debt_runtimes", "debt_flags", "debt_caches")
     )
     return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from attribution.core.config import AttributionConfig
-from attribution.revenue import earned
+from attribution.revenue import earned_sql
 from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
 from collector.core.sql import sql
 from collector.store.connect import Connections
@@ -29,7 +29,7 @@ def earned_as_kept(
     store: Connections, window: tuple[int, int], outcome: str, config: AttributionConfig
 ) -> list[Row]:
     """Return the same as the product reads it."""
-    return _read(store, sql("earned", earned.__file__), window, outcome, config)
+    return _read(store, sql("earned", earned_sql.__file__), window, outcome, config)
 
 
 def _read(
@@ -39,8 +39,8 @@ def _read(
     outcome: str,
     config: AttributionConfig,
 ) -> list[Row]:
-    asked = {
-        **earned.parameters(outcome, config),
+    parameters = {
+        **earned_sql.parameters(outcome, config),
         "from_ns": window[0],
         "to_ns": window[1],
         # A decision begins within a day of another of its id, and an outcome is told after its
@@ -49,4 +49,6 @@ def _read(
         "received_from_ns": max(window[0] - NS_PER_HOUR, 0),
     }
     statement = _ATTRIBUTED.replace("${earned}", text)
-    return [tuple(row) for row in store.client().query(statement, parameters=asked).result_rows]
+    return [
+        tuple(row) for row in store.client().query(statement, parameters=parameters).result_rows
+    ]

@@ -12,7 +12,7 @@ from alerts.state.retry import DeliveryStatus, Step
 from alerts.state.sqlite import Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import Phase
-from attribution.jobs.late.put_off import PutOff
+from attribution.jobs.late.deferred import DeferredArrivals
 from collector.core.clock import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.cli.ask.alerts.main import show_history, show_open
@@ -153,7 +153,7 @@ def test_figure_of_now_says_how_much_of_its_window_is_not_attributed(
     state_api.fire(at_ns=began_ns, started_ns=began_ns)
     write_seconds(state_api.store.client(), began_ns + 40 * NS_PER_S, 20, HURT, 120)
     write_arrived(state_api.store.client(), began_ns, 60, HURT)
-    PutOff(state_api.store).add(began_ns, NOW_NS, NOW_NS)
+    DeferredArrivals(state_api.store).add(began_ns, NOW_NS, NOW_NS)
     mirror(state_api.state, state_api.store)
 
     show_open(state_api.client, as_json=False)

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from collector.core.errors import InputError, RequestTooLargeError, StoreUnavailableError
-from collector.receive.once import HEADER
+from collector.receive.deduplicator import HEADER
 from collector.receive.status import rpc_status
 from collector.service import CollectorService
 from dashboard.cli.imports.traces.receiver import Answered, Receiver, receiving

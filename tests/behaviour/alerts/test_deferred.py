@@ -17,8 +17,8 @@ from alerts.state.subject import Subject
 from alerts.state.transitions import Status, first_state
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
-from attribution.jobs.late.pace import Pace
-from attribution.jobs.late.put_off import PutOff
+from attribution.jobs.late.deferred import DeferredArrivals
+from attribution.jobs.late.run_times import RunTimes
 from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.store.connect import Connections
@@ -45,7 +45,9 @@ def put(store: Connections, second: int) -> None:
 
 def job(store: Connections, clock: SlowClock) -> AttributionJob:
     """Return a job that never ran in this process."""
-    return AttributionJob(AttributionConfig(), AttributesConfig(), store, clock, Pace(spans_min=1))
+    return AttributionJob(
+        AttributionConfig(), AttributesConfig(), store, clock, RunTimes(spans_min=1)
+    )
 
 
 def one_slice() -> bool:
@@ -66,11 +68,11 @@ def test_budgets_and_rates_are_of_what_is_there_while_the_lane_catches_up(
     for second in range(110):
         put(store, second)
     for second in (5, 9, 12):
-        running.run_once(at(second), stored_ns=at(second), may_put_off=True)
+        running.run_once(at(second), stored_ns=at(second), may_defer=True)
     clock.reading_s = 2
     for second in (16, 20, 80):
-        running.run_once(at(second), stored_ns=at(second), may_put_off=True)
-    assert running.put_off_ns > 30 * NS_PER_S
+        running.run_once(at(second), stored_ns=at(second), may_defer=True)
+    assert running.deferred_ns > 30 * NS_PER_S
     clock.reading_s = 0
 
     reader = AlertReader(store, Calendars(()).budget_factor)
@@ -102,14 +104,14 @@ def test_budgets_and_rates_are_of_what_is_there_while_the_lane_catches_up(
         hourly.append(float(found.cost.risk_usd_per_h))
         found = gone.evaluate(gone.read(reader, now, {}), known)
         assert found.seen.status is Status.OK, found.reason
-        if running.put_off_ns == 0:
+        if running.deferred_ns == 0:
             break
         if each % 8 == 0:
             second = min(84 + each // 2, 110)
-            running.run_once(at(second), stored_ns=at(second), may_put_off=True)
+            running.run_once(at(second), stored_ns=at(second), may_defer=True)
         running.run_late(at(110), one_slice)
     assert missed[0] > 30 * PER_SECOND
-    assert (missed[-2:], running.put_off_ns) == ([0, 0], 0), "sums first, and then the cursor"
+    assert (missed[-2:], running.deferred_ns) == ([0, 0], 0), "sums first, and then the cursor"
     assert shares[-1] == WINDOW_S
     # By the whole window it was a twentieth of what an hour costs.
     assert all(3_000 < each < 4_200 for each in hourly), hourly
@@ -137,12 +139,12 @@ def test_what_is_there_and_what_is_missing_are_all_that_arrived(
             )  # fmt: skip
         if (is_sure := second in (30, 34, 46)) or draw.random() < 0.3:
             clock.reading_s = 2.0 if is_sure else draw.choice((0.0, 2.0))
-            running.run_once(at(second + 1), stored_ns=at(second + 1), may_put_off=True)
+            running.run_once(at(second + 1), stored_ns=at(second + 1), may_defer=True)
         if draw.random() < 0.4:
             running.run_late(at(second + 1), one_slice)
         if draw.random() < 0.03:
             running = job(store, clock)
-        if not running.put_off_ns:
+        if not running.deferred_ns:
             continue
         was_put_off = True
         end_ns = at(second - draw.randrange(10))
@@ -166,15 +168,15 @@ def test_page_does_not_end_while_decisions_of_its_end_are_missing(scene: Scene) 
     """What is there is calm, and a sample of it ended a true page; the rest may burn."""
     scene.go_on(INCIDENT_S, slow_ms=120)
     assert scene.judge() == 1
-    begin_ns, put_off = scene.end_ns, PutOff(scene.store)
-    put_off.add(begin_ns, begin_ns + 60 * NS_PER_S, begin_ns)
+    begin_ns, deferred = scene.end_ns, DeferredArrivals(scene.store)
+    deferred.add(begin_ns, begin_ns + 60 * NS_PER_S, begin_ns)
     write_arrived(scene.client, begin_ns, 60, HURT)
     for _ in range(6):  # what came first of each ten seconds was put off
         scene.end_ns += 8 * NS_PER_S
         scene.go_on(2)
         scene.judge()
     assert scene.events() == ["firing"]
-    put_off.done(begin_ns + 60 * NS_PER_S)
+    deferred.finish(begin_ns + 60 * NS_PER_S)
     scene.go_on(1)
     scene.judge()
     scene.go_on(30)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attribution.core.config import AttributionConfig
-from collector.core.sql import sql
+from collector.core.sql import fill, sql
 
 _EARNED = sql("earned", __file__).rstrip()
 
@@ -11,10 +11,15 @@ _EARNED = sql("earned", __file__).rstrip()
 _UNKNOWN_MAX = 0.02
 
 
-def statement(name: str, of: str) -> str:
-    """Return a statement of a module's `sql/` with `earned.sql` where it says so."""
-    outer, inner = sql(name, of).split("\n${earned}\n")
-    return f"{outer}\n{_EARNED}\n{inner}"
+def statement(name: str, of: str, **parts: str) -> str:
+    """Return a statement of a module's `sql/` with `earned.sql` where it says so.
+
+    Args:
+        name: of the statement.
+        of: the module's `__file__`.
+        parts: its other parts.
+    """
+    return fill(sql(name, of), earned=_EARNED, **parts)
 
 
 def is_known(unknown: int, earning: int) -> bool:

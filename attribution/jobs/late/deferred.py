@@ -1,4 +1,4 @@
-"""I/O: what attribution passed over, so that what came after it is attributed first.
+"""I/O: what attribution deferred, so that what came after it is attributed first.
 
 Kept in the store: whoever runs when there is time does it, oldest first.
 """
@@ -15,25 +15,25 @@ from collector.core.intervals import merge
 from collector.core.sql import sql
 from collector.store.connect import Connections
 from collector.store.cursors import (
-    PUT_OFF_CURSOR,
-    PUT_OFF_UNTIL_CURSOR,
-    read_put_off,
+    DEFERRED_CURSOR,
+    DEFERRED_UNTIL_CURSOR,
+    read_deferred,
     write_cursors,
 )
 
-_ARRIVED: Final = sql("arrived", __file__)
+_ARRIVALS: Final = sql("arrivals", __file__)
 
 
-def read_arrived(client: Client, after_ns: int, until_ns: int) -> list[tuple[int, int]]:
+def read_arrivals(client: Client, after_ns: int, until_ns: int) -> list[tuple[int, int]]:
     """Return when each time of arrival in (after, until] began, and how many spans came in it.
 
     In quarters of a second, Unix ns, the newest first.
     """
-    rows = client.query(_ARRIVED, parameters={"after_ns": after_ns, "until_ns": until_ns})
+    rows = client.query(_ARRIVALS, parameters={"after_ns": after_ns, "until_ns": until_ns})
     return [(int(from_ns), int(spans)) for from_ns, spans in rows.result_rows]
 
 
-class PutOff:
+class DeferredArrivals:
     """Stretches of arrival, (after, until], that wait to be attributed."""
 
     def __init__(self, store: Connections) -> None:
@@ -42,14 +42,15 @@ class PutOff:
         self._waiting: tuple[tuple[int, int], ...] = ()
         # What came by then is being summed: an outcome that comes now may be in no sum.
         self.summed_ns = 0
+        self.until_ns = 0  # up to where something was deferred last by this process
 
     def begin(self, cursors: Mapping[str, int]) -> None:
-        """Take up what an earlier process put off.
+        """Take up what an earlier process deferred.
 
         Args:
             cursors: of every job, by name.
         """
-        self._waiting = tuple(read_put_off(self._store.client(), cursors))
+        self._waiting = tuple(read_deferred(self._store.client(), cursors))
 
     def next_after(self, received_ns: int) -> tuple[int, int] | None:
         """Return what came first of what waits and was received after an instant."""
@@ -58,24 +59,25 @@ class PutOff:
                 return max(after_ns, received_ns), until_ns
         return None
 
-    def seconds(self, after_ns: int, until_ns: int) -> set[int]:
+    def deferred_seconds(self, after_ns: int, until_ns: int) -> set[int]:
         """Return the seconds that are left to whoever does what came in (after, until].
 
         Those that lie whole in what waits and is not being summed, of its last hour; older ones are
         left to nobody.
         """
-        found = set[int]()
+        seconds = set[int]()
         for begin_ns, end_ns in self._waiting:
             from_ns = max(begin_ns, end_ns - NS_PER_HOUR, after_ns - NS_PER_S, self.summed_ns)
             first_ns = -(-from_ns // NS_PER_S) * NS_PER_S
-            found.update(range(first_ns, min(end_ns, until_ns + NS_PER_S) - NS_PER_S + 1, NS_PER_S))
-        return found
+            last_ns = min(end_ns, until_ns + NS_PER_S) - NS_PER_S
+            seconds.update(range(first_ns, last_ns + 1, NS_PER_S))
+        return seconds
 
-    def left_of(self, seconds: set[int]) -> set[int]:
+    def without_deferred(self, seconds: set[int]) -> set[int]:
         """Return the seconds that are not left to whoever does what waits."""
         if not self._waiting or not seconds:
             return seconds
-        return seconds - self.seconds(min(seconds), max(seconds) + NS_PER_S)
+        return seconds - self.deferred_seconds(min(seconds), max(seconds) + NS_PER_S)
 
     @property
     def waiting_ns(self) -> int:
@@ -83,7 +85,7 @@ class PutOff:
         return sum(until_ns - after_ns for after_ns, until_ns in self._waiting)
 
     def add(self, after_ns: int, until_ns: int, now_ns: int) -> None:
-        """Put off what was received in (after, until], which is later than all that waits."""
+        """Defer what was received in (after, until], which is later than all that waits."""
         client = self._store.client()
         client.insert(
             "attribution_put_off",
@@ -91,15 +93,20 @@ class PutOff:
             column_names=["after_ns", "until_ns", "put_off_ns"],
             column_type_names=["UInt64", "UInt64", "UInt64"],
         )
-        cursors = {PUT_OFF_UNTIL_CURSOR: until_ns}
+        cursors = {DEFERRED_UNTIL_CURSOR: until_ns}
         if not self._waiting:
-            cursors[PUT_OFF_CURSOR] = after_ns
+            cursors[DEFERRED_CURSOR] = after_ns
         write_cursors(client, cursors)
         self._waiting = tuple(merge([*self._waiting, (after_ns, until_ns)]))
+        self.until_ns = until_ns
 
-    def done(self, until_ns: int) -> None:
+    def finish(self, until_ns: int) -> None:
         """Note that what was received by then waits no more."""
-        left = [(max(after, until_ns), end) for after, end in self._waiting if end > until_ns]
-        done_ns = left[0][0] if left else until_ns
-        write_cursors(self._store.client(), {PUT_OFF_CURSOR: done_ns})
-        self._waiting = tuple(left)
+        waiting = [
+            (max(after_ns, until_ns), end_ns)
+            for after_ns, end_ns in self._waiting
+            if end_ns > until_ns
+        ]
+        done_ns = waiting[0][0] if waiting else until_ns
+        write_cursors(self._store.client(), {DEFERRED_CURSOR: done_ns})
+        self._waiting = tuple(waiting)

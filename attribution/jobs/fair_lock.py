@@ -1,4 +1,4 @@
-"""I/O: turns between threads: whoever waits comes before whoever had the last one."""
+"""I/O: a lock between threads: whoever waits for it comes before whoever had it last."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Turns:
+class FairLock:
     """A lock that a thread cannot take again and again while another waits for it.
 
     Of `threading.Lock` a thread that lets it go and takes it at once is nearly always the first.
@@ -18,13 +18,13 @@ class Turns:
         self._taken = threading.Lock()
 
     @property
-    def is_free_for_next(self) -> bool:
-        """Return whether nobody waits."""
-        return not self._next.locked()
+    def has_waiter(self) -> bool:
+        """Return whether somebody waits."""
+        return self._next.locked()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for a turn, and have it."""
+    def hold(self) -> Iterator[None]:
+        """Wait for the lock, and have it."""
         with self._next:
             self._taken.acquire()
         try:

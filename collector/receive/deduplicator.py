@@ -55,7 +55,7 @@ class Taken:
     twice: int = 0  # spans that were in the request before
 
 
-class Once:
+class ImportDeduplicator:
     """Takes what the store does not have yet.
 
     Args:
@@ -104,7 +104,7 @@ class Once:
         """Take out of a request what is stored, and what it has said; return how many of each."""
         stored = self._stored(request)
         often = Counter(_key(span) for span in _spans(request))
-        said: set[bytes] = set()
+        contents: set[bytes] = set()
         known = twice = 0
         for resource in request.resource_spans:
             for scope in resource.scope_spans:
@@ -116,10 +116,10 @@ class Once:
                         continue
                     if often[key] > 1:
                         alone = _alone(resource, scope, span)
-                        if alone in said and self._intake.takes_spans(alone):
+                        if alone in contents and self._intake.takes_spans(alone):
                             twice += 1
                             continue
-                        said.add(alone)  # what is refused is refused each time
+                        contents.add(alone)  # what is refused is refused each time
                     kept.append(span)
                 if len(kept) < len(scope.spans):
                     rest = ScopeSpans(spans=kept)
@@ -130,9 +130,9 @@ class Once:
 
     def _stored(self, request: ExportTraceServiceRequest) -> dict[_Key, list[_Times]]:
         spans = list(_spans(request))
-        found: dict[_Key, list[_Times]] = defaultdict(list)
+        times: dict[_Key, list[_Times]] = defaultdict(list)
         if not spans:
-            return found
+            return times
         starts = [min(span.start_time_unix_nano, _TIME_MAX_NS) for span in spans]
         around = {"from_ns": max(min(starts) - _CUT_NS, 0), "to_ns": max(starts) + _CUT_NS}
         traces = sorted({span.trace_id.hex() for span in spans if _is_named(_key(span))})
@@ -143,10 +143,10 @@ class Once:
                 rows = client.query(_KNOWN, parameters={"trace_ids": part, **around}).result_rows
                 for trace, span, start_ns, length_ns in rows:
                     key = bytes.fromhex(trace), bytes.fromhex(span)
-                    found[key].append((start_ns, length_ns))
+                    times[key].append((start_ns, length_ns))
         finally:
             self._store.close()
-        return found
+        return times
 
 
 def _key(span: Span) -> _Key:
@@ -162,12 +162,12 @@ def _is_of(span: Span, times: _Times) -> bool:
 
 def _alone(resource: ResourceSpans, scope: ScopeSpans, span: Span) -> bytes:
     """Return all that a request says of one span, as a request."""
-    found = ExportTraceServiceRequest()
-    of_resource = found.resource_spans.add(
+    request = ExportTraceServiceRequest()
+    of_resource = request.resource_spans.add(
         resource=resource.resource, schema_url=resource.schema_url
     )
     of_resource.scope_spans.add(scope=scope.scope, schema_url=scope.schema_url, spans=[span])
-    return found.SerializeToString(deterministic=True)
+    return request.SerializeToString(deterministic=True)
 
 
 def _is_named(key: _Key) -> bool:
