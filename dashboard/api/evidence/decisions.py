@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from collector.core.clock import NS_PER_MS, Clock
+from collector.core.clock import Clock
 from collector.core.times import instant_ns
 from dashboard.read.decisions.listing import (
     FILE_ROWS_MAX,
@@ -23,7 +23,7 @@ from dashboard.read.decisions.listing import (
 )
 from dashboard.read.decisions.wanted import Order, Wanted, parse_after
 from dashboard.read.rows import Range
-from dashboard.read.scope import UNBOUNDED_NS, window_length_ns
+from dashboard.read.scope import latency_bounds_ns, window_length_ns
 from dashboard.read.workers import Workers
 
 TRUNCATED: Final = "X-Millworth-Truncated"
@@ -56,7 +56,7 @@ class FilterQuery(BaseModel):
         """Return the filter. Raises InputError for a range or a segment that is none."""
         to_ns = instant_ns(self.until, "until") if self.until else now_ns
         from_ns = max(0, to_ns - window_length_ns(self.window))
-        high_ms = self.high_ms
+        low_ns, high_ns = latency_bounds_ns(self.low_ms, self.high_ms)
         return Wanted(
             Range(from_ns, to_ns, self.action, self.region),
             channel=self.channel,
@@ -65,8 +65,8 @@ class FilterQuery(BaseModel):
             segment=self.segment,
             late=self.late,
             failed=self.failed,
-            low_ns=int(self.low_ms * NS_PER_MS),
-            high_ns=UNBOUNDED_NS if high_ms is None else int(high_ms * NS_PER_MS),
+            low_ns=low_ns,
+            high_ns=high_ns,
         )
 
 

@@ -20,7 +20,7 @@ from collector.core.errors import InputError
 from collector.core.times import instant_ns
 from collector.store.connect import Connections
 from dashboard.api.caller import audit
-from dashboard.read.scope import UNBOUNDED_NS, window_length_ns
+from dashboard.read.scope import latency_bounds_ns, window_length_ns
 from dashboard.read.workers import Workers
 from dashboard.units import utc_iso
 
@@ -47,14 +47,13 @@ class Chosen(BaseModel):
     def selection(self, now_ns: int) -> Selection:
         """Return what the cores take. Raises InputError for a time that cannot be read."""
         to_ns = instant_ns(self.until, "until") if self.until else now_ns
-        high_ns = UNBOUNDED_NS if self.high_ms is None else round(self.high_ms * NS_PER_MS)
+        bounds_ns = latency_bounds_ns(self.low_ms, self.high_ms)
         return Selection(
             max(0, to_ns - window_length_ns(self.window)),
             to_ns,
             self.action,
             self.region,
-            round(self.low_ms * NS_PER_MS),
-            high_ns,
+            *bounds_ns,
         )
 
 

@@ -26,7 +26,7 @@ from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_too
 from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
 from dashboard.read.decisions.listing import Offered
 from dashboard.read.decisions.wanted import After, Order, Wanted, parse_after
-from dashboard.read.scope import Scope, format_scope, parse_scope
+from dashboard.read.scope import Scope, format_scope, latency_text, parse_scope
 from dashboard.units import count, utc_iso
 
 PATH = "/decision"
@@ -248,8 +248,8 @@ def csv_href(scope: Scope) -> str:
         "region": scope.region,
         **{name: scope.filter(name) for name in ("channel", "service", "cohort", "segment")},
         **{name: "true" if scope.filter(name) else "" for name in ("late", "failed")},
-        "low_ms": "" if scope.low_ms is None else f"{scope.low_ms:g}",
-        "high_ms": "" if scope.high_ms is None else f"{scope.high_ms:g}",
+        "low_ms": latency_text(scope.low_ms),
+        "high_ms": latency_text(scope.high_ms),
         "sort": order.sort,
         "order": "asc" if order.ascending else "desc",
     }

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from attribution.core.selection import Narrowed, Selection
-from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError
 from collector.core.times import INSTANT_NS_MAX, iso_ns
 from dashboard.read.decisions.wanted import Wanted
-from dashboard.read.scope import UNBOUNDED_NS, WINDOW_MAX_NS
+from dashboard.read.scope import WINDOW_MAX_NS, latency_bounds_ns, latency_text
 from dashboard.units import Zone, utc_iso
 
 _NUMBER: Final = r"\d{1,9}(?:\.\d{1,6})?"
@@ -38,9 +37,7 @@ class Brush:
     @property
     def latency_ns(self) -> tuple[int, int]:
         """Return the latencies of the box."""
-        low = 0 if self.low_ms is None else round(self.low_ms * NS_PER_MS)
-        high = UNBOUNDED_NS if self.high_ms is None else round(self.high_ms * NS_PER_MS)
-        return low, high
+        return latency_bounds_ns(self.low_ms, self.high_ms)
 
 
 def parse_brush(time: str, latency: str) -> Brush:
@@ -122,9 +119,7 @@ def format_latency(low_ms: float | None, high_ms: float | None) -> str:
     """Return latencies as an address has them, "" for any."""
     if low_ms is None and high_ms is None:
         return ""
-    low, high = ("" if each is None else f"{each:.6f}".rstrip("0").rstrip(".") for each in
-                 (low_ms, high_ms))  # fmt: skip
-    return f"{low}..{high}"
+    return f"{latency_text(low_ms)}..{latency_text(high_ms)}"
 
 
 def sides(
