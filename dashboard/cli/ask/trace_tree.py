@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -16,6 +15,7 @@ from attribution.path.evidence import OUTSIDE_SPAN, PACKETS, TCP_INFO
 from dashboard.read.decision.link_wording import burst_line, evidence_totals, linked_by
 from dashboard.read.decision.outcome_wording import outcome_words, stated_words
 from dashboard.read.decision.revision_wording import revision_line
+from dashboard.read.decision.tree import TreeNode, tree_order
 from dashboard.read.packet_rows import Burst, SpanFlow, by_exchange
 from dashboard.read.rows import Outcome, Revision
 from dashboard.units import counted
@@ -58,7 +58,7 @@ def render_trace(
         names = {span["span_id"]: span["span_name"] for span in decision.get("spans", ())}
         for revision in decision.get("revisions", ()):
             out.print("revision " + _visible(revision_line(Revision(**revision), names)))
-    tree = _tree(spans)
+    tree = tree_order(spans, _node)
     rows = [_HEADINGS, *(_cells(depth, span, first_ns) for depth, span in tree)]
     widths = [max(cell_len(row[place]) for row in rows) for place in range(len(_HEADINGS))]
     bar_width = BAR_WIDTH
@@ -180,21 +180,8 @@ def _visible(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
-def _tree(spans: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
-    """Order spans parents first, children by start; an orphan or a ring stands at the top."""
-    ids = {span["span_id"] for span in spans}
-    children: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for span in sorted(spans, key=lambda span: (span["start_ns"], span["span_id"])):
-        parent = span["parent_span_id"]
-        children[parent if parent in ids and parent != span["span_id"] else ""].append(span)
-    ordered: list[tuple[int, dict[str, Any]]] = []
-    waiting = [(0, span) for span in reversed(children.pop("", []))]
-    while waiting:
-        depth, span = waiting.pop()
-        ordered.append((depth, span))
-        waiting += [(depth + 1, child) for child in reversed(children.pop(span["span_id"], []))]
-    # What hangs in a ring of parents is reached from no top; it is shown all the same.
-    return ordered + [(0, span) for rest in children.values() for span in rest]
+def _node(span: dict[str, Any]) -> TreeNode:
+    return TreeNode(span["span_id"], span["parent_span_id"], span["start_ns"], span["duration_ns"])
 
 
 def _bar(span: dict[str, Any], first_ns: int, total_ns: int, width: int) -> Text:
