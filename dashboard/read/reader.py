@@ -1,4 +1,7 @@
-"""I/O: reads of the store: one typed method per file in `sql/`, each within the reader's limits."""
+"""I/O: reads of the store: one typed method per statement of the `sql/` beside this file.
+
+A statement beside another module is asked by that module, through `Statements.ask`.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,16 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
 from attribution.core.config import AttributionConfig
 from attribution.core.segments import SEGMENTS
 from attribution.sensitivity.job import read_book
 from attribution.sensitivity.versions import SlopeBook
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
-from collector.core.errors import InputError, StoreUnavailableError
+from collector.core.errors import InputError
 from collector.core.event_schema import DIMENSIONS
-from collector.core.sql import sql
 from collector.store.connect import Connections
 from collector.store.cursors import attributed_ns, read_put_off
 from collector.store.memory import answer_spans_max, memory_bytes
-from dashboard.read.adhoc.sql import engine_error
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
 from dashboard.read.rows import (
@@ -42,6 +41,7 @@ from dashboard.read.rows import (
     TableSize,
     TraceSpan,
 )
+from dashboard.read.statements import Statements, store_errors
 
 # What is normal is read of at most so many: more would move it by less than the reading costs.
 NORMAL_DECISIONS_MAX = 500_000
@@ -58,19 +58,19 @@ FOUND_MAX = 20  # decisions of one search
 HABIT_CALLS_MAX = 5_000
 
 
-class Reader:
+class Reader(Statements):
     """Reads for the pages and `/api/v1`; each thread reads over its own connection."""
 
     def __init__(self, store: Connections, spans_max: int | None = None) -> None:
         """Read nothing yet; `spans_max` is how many spans one answer may have, by default what the
         memory of this process is enough for.
         """
-        self._store = store
+        super().__init__(store)
         self._spans_max = spans_max or answer_spans_max(memory_bytes())
 
     def ping(self) -> None:
         """Raise StoreUnavailableError unless the store answers."""
-        self._query("SELECT 1", {})
+        self.ask_text("SELECT 1", {})
 
     def scopes(self, from_ns: int, to_ns: int) -> tuple[list[str], list[str]]:
         """Return the actions and the regions that had decisions, each sorted."""
@@ -305,24 +305,14 @@ class Reader:
         until_ns = attributed_ns(cursors)
         if until_ns and not self._rows("sealed_next", {"after_ns": until_ns})[0]["next_ns"]:
             until_ns = now_ns
-        try:
+        with store_errors():
             put_off = tuple(read_put_off(self._store.reader(), cursors))
-        except ClickHouseError as error:
-            raise StoreUnavailableError(engine_error(error)) from error
         [newest] = self._rows("newest_decision", {"now_ns": now_ns})
         return Attributed(until_ns, put_off, int(newest["seen_ns"] or newest["newest_ns"]))
 
     def job_cursors(self) -> dict[str, int]:
         """Return how far each job has read, as received_ns."""
         return {str(row["job"]): int(row["cursor_ns"]) for row in self._rows("job_cursors", {})}
-
-    def ask(self, name: str, of: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the rows of the statement `sql/NAME.sql` beside the module whose file is `of`."""
-        return self._query(sql(name, of), parameters)
-
-    def ask_text(self, text: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the rows of a statement that is put together of files of `sql/`."""
-        return self._query(text, parameters)
 
     def _span_rows(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         rows = self._rows(name, parameters | {"rows_max": self._spans_max + 1})
@@ -335,13 +325,7 @@ class Reader:
         return rows
 
     def _rows(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        return self._query(sql(name, __file__), parameters)
-
-    def _query(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        try:
-            return list(self._store.reader().query(sql, parameters=parameters).named_results())
-        except ClickHouseError as error:
-            raise StoreUnavailableError(engine_error(error)) from error
+        return self.ask(name, __file__, parameters)
 
 
 def _of(seen: Range) -> dict[str, Any]:

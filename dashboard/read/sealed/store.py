@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
 from collector.audit.log import AuditRow, acts_that_hold
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
-from collector.core.errors import StoreUnavailableError
 from collector.core.event_schema import DIMENSIONS
 from collector.core.sql import sql
 from collector.provenance.config import ProvenanceConfig
@@ -25,7 +22,7 @@ from collector.store.retention_policy import RetentionConfig
 from collector.store.schema.cluster import render
 from collector.store.schema.migrate import VIEWS_DIR, load_views, render_view
 from collector.store.schema.view_times import view_times
-from dashboard.read.adhoc.sql import engine_error
+from dashboard.read.statements import Statements, store_errors
 
 # A page scans what arrived in its window, not all that came later.
 _WINDOW_NS: Final = 10 * NS_PER_MINUTE
@@ -119,6 +116,7 @@ class SealedStore:
         proof: ProvenanceConfig | None = None,
     ) -> None:
         self._store = store
+        self._statements = Statements(store)
         self._names = (
             attributes or AttributesConfig(),
             decisions or DecisionsConfig(),
@@ -225,20 +223,14 @@ class SealedStore:
         return max(0, int(stored["outcomes"]) - audited)
 
     def _held(self, action: str) -> list[AuditRow]:
-        try:
+        with store_errors():
             return acts_that_hold(self._store.reader(), action, self._store.audit_seal)
-        except ClickHouseError as error:
-            self._store.close()
-            raise StoreUnavailableError(engine_error(error)) from error
 
     def _view_times(self) -> dict[str, int]:
         """Return by table since when its view has the text that it has, where the audit says so."""
         views = load_views(*self._names, self._store.config.cluster)
-        try:
+        with store_errors():
             times = view_times(self._store.reader(), views, self._store.audit_seal)
-        except ClickHouseError as error:
-            self._store.close()
-            raise StoreUnavailableError(engine_error(error)) from error
         names = {f"view {table}_mv": table for table in _TABLES}
         return {names[name]: times[name] for name in names if name in times}
 
@@ -274,14 +266,8 @@ class SealedStore:
         }
         for name, part in parts.items():
             text = text.replace(f"${{{name}}}", part)
-        return self._ask(text, {**window, "limit": CHANGED_MAX})
+        return self._statements.ask_text(text, {**window, "limit": CHANGED_MAX})
 
     def _rows(self, name: str, **parameters: object) -> list[dict[str, Any]]:
         text = render_view(with_parts(sql(name, __file__)), *self._names)
-        return self._ask(text, parameters)
-
-    def _ask(self, text: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        try:
-            return list(self._store.reader().query(text, parameters=parameters).named_results())
-        except ClickHouseError as error:
-            raise StoreUnavailableError(engine_error(error)) from error
+        return self._statements.ask_text(text, parameters)

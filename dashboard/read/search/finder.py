@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from alerts.rows import AlertEvent
 from alerts.state.sqlite import AlertStore
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
 from collector.core.errors import StoreUnavailableError
-from dashboard.read.alerts import detail
 from dashboard.read.alerts.listing import alerts_of_state
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
@@ -100,16 +98,17 @@ class Finder:
     def _by_id(self, wanted: str) -> list[Hit]:
         if len(wanted) < _ID_CHARS_MIN or any(each.isspace() for each in wanted):
             return []
-        events: Sequence[AlertEvent] = self._state.events(wanted) if self._state else []
-        if not events:
-            parameters = {"episode_id": wanted, "rows_max": 1}
-            rows = self._reader.ask("events", detail.__file__, parameters)
-            events = [AlertEvent(**row) for row in rows]
-        hits = [_alert_hit(wanted, events[-1].rule, events[-1].to_state)] if events else []
+        hits = self._alert_by_id(wanted)
         found = self._reader.decision_ids(wanted)[:_IDS_MAX]
         if not found and wanted != wanted.lower():
             found = self._reader.decision_ids(wanted.lower())[:_IDS_MAX]
         return hits + [_decision_hit(each, wanted) for each in found]
+
+    def _alert_by_id(self, episode_id: str) -> list[Hit]:
+        if events := self._state.events(episode_id) if self._state else []:
+            return [_alert_hit(episode_id, events[-1].rule, events[-1].to_state)]
+        rows = self._reader.ask("newest_event", __file__, {"episode_id": episode_id})
+        return [_alert_hit(episode_id, row["rule"], row["to_state"]) for row in rows]
 
     def _known(self, now_ns: int) -> list[Hit]:
         with self._lock:

@@ -198,9 +198,10 @@ def test_three_hundred_alerts_are_one_question_to_the_store(
     class Counting(Reader):
         """A reader that keeps what it was asked."""
 
-        def _query(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-            asked.append(sql)
-            return super()._query(sql, parameters)
+        def ask_text(self, text: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+            """Keep the statement, and read."""
+            asked.append(text)
+            return super().ask_text(text, parameters)
 
     found = listed_alerts(Counting(own_world), HOUR)
     assert len(found.alerts) == found.total == 301
