@@ -47,6 +47,7 @@ class AppContext:
         alerts: the rules.
         otlp_url: where senders send over HTTP.
         shared: what several ask at the same time.
+        reader: of the store, for pages and `/api/v1`.
     """
 
     store: Connections
@@ -65,6 +66,7 @@ class AppContext:
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     otlp_url: str = OTLP_URL
     shared: SharedReads = field(default_factory=SharedReads)
+    reader: Reader = field(init=False, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -107,7 +109,6 @@ class AppContext:
             otlp_url=otlp_url(s.collector),
         )
 
-    @property
-    def reader(self) -> Reader:
-        """Return the one reader of the pages."""
-        return Reader(self.store)
+    def __post_init__(self) -> None:
+        """Make the one reader of the store."""
+        object.__setattr__(self, "reader", Reader(self.store))

@@ -44,7 +44,7 @@ def new_key(path: Path) -> Path:
 def sign(told: dict[str, Any], key_path: Path) -> tuple[str, str]:
     """Return the signature of a verdict, in hex, and the public key that it is by, in PEM."""
     try:
-        key = load_pem_private_key(_bytes(key_path), None)
+        key = load_pem_private_key(read_bytes(key_path), None)
     except (ValueError, TypeError) as error:
         raise InputError(f"{key_path}: no private key without a password: {error}") from error
     if not isinstance(key, Ed25519PrivateKey):
@@ -57,7 +57,7 @@ def sign(told: dict[str, Any], key_path: Path) -> tuple[str, str]:
 def read_verdict(path: Path) -> dict[str, Any]:
     """Return what `millworth vram gate` printed."""
     try:
-        found: dict[str, Any] = json.loads(_bytes(path))
+        found: dict[str, Any] = json.loads(read_bytes(path))
         _ = (found["document"], found["sha256"], found["signature"])
         if not isinstance(found.get("public_key", ""), str | None):
             raise TypeError("public_key is no text")
@@ -68,7 +68,7 @@ def read_verdict(path: Path) -> dict[str, Any]:
 
 def read_public_key(path: Path) -> str:
     """Return the text of a public key."""
-    return _bytes(path).decode("utf-8", "replace")
+    return read_bytes(path).decode("utf-8", "replace")
 
 
 def faults(found: dict[str, Any], public_key: str | None) -> list[str]:
@@ -114,8 +114,9 @@ def signature_faults(told: dict[str, Any], signature: object, public_key: str) -
     return []
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path, remedy: str = "name a file that can be read") -> bytes:
+    """Return what is in a file. Raises InputError, with what to do about it."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; name a file that can be read") from error
+        raise InputError(f"{path}: {error.strerror}; {remedy}") from error

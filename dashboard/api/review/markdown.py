@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from attribution.core.money import currency
+from dashboard.units import markdown_text
 
-_MARKS = re.compile(r"([\\`*_\[\]<>|#~])")
 _UNKNOWN = "unknown"
 
 
@@ -110,11 +109,12 @@ def _ranking(of: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     told = of["ranking"]
     if told is None:
-        yield _text(of["ranking_refusal"])
+        yield markdown_text(of["ranking_refusal"])
         yield ""
         return
     lineage = told["lineage"]
-    yield f"Rests on: {_text(lineage['slope'])}. Value over {_text(lineage['denominator'])}."
+    slope, denominator = (markdown_text(lineage[name]) for name in ("slope", "denominator"))
+    yield f"Rests on: {slope}. Value over {denominator}."
     yield ""
     yield from _table(
         ("channel", "kind", "decisions", "known", "sampled", f"{currency()} a second", "per ms",
@@ -190,16 +190,10 @@ def _table(
     if rows:
         yield f"| {' | '.join(head)} |"
         yield f"|{'---|' * len(head)}"
-        yield from (f"| {' | '.join(_text(cell) for cell in row)} |" for row in rows)
+        yield from (f"| {' | '.join(markdown_text(cell) for cell in row)} |" for row in rows)
     else:
         yield empty
     yield ""
-
-
-def _text(value: str) -> str:
-    """Return a text that Markdown shows as it is, on one line."""
-    shown = "".join(each if each.isprintable() else " " for each in value)
-    return _MARKS.sub(r"\\\1", shown)
 
 
 def _usd(value: str | None) -> str:

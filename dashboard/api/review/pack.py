@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from collector.core.errors import InputError
-from dashboard.api.provenance.verdict_files import read_public_key, sign, signature_faults
+from dashboard.api.provenance.verdict_files import (
+    read_bytes,
+    read_public_key,
+    sign,
+    signature_faults,
+)
 from dashboard.api.review.markdown import markdown
 
 FORMAT = 1
@@ -114,7 +119,4 @@ def _sha256(content: bytes) -> str:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; name the folder of a review") from error
+    return read_bytes(path, "name the folder of a review")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import typer
 
 from collector.core.clock import SystemClock
 from collector.core.times import duration_ns
-from dashboard.cli.client import asking
+from dashboard.cli.client import Api, asking
 from dashboard.cli.console import OUT, counting, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
@@ -22,18 +22,6 @@ ReasonOption = Annotated[str, typer.Option(help="Only with this reason code.")]
 SinceOption = Annotated[
     str, typer.Option(help="Only what arrived in this time: a number and s, m, h or d.")
 ]
-
-
-class Api(Protocol):
-    """What answers; `dashboard.cli.client.ApiClient` is one."""
-
-    def get(self, path: str) -> dict[str, Any]:
-        """Return the JSON of one resource."""
-        ...
-
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Send JSON and return JSON."""
-        ...
 
 
 rejected_app = typer.Typer(

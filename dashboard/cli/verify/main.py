@@ -31,7 +31,7 @@ from dashboard.cli.verify.audit import audit
 from dashboard.cli.verify.retention import retention
 from dashboard.cli.verify.review import review
 from dashboard.cli.verify.rows import SHOWN_MAX, RowsReport, show_rows
-from dashboard.read.sealed.rows import Item, changed_rows, stored_copies, stored_items
+from dashboard.cli.verify.sealed_items import Item, changed_rows, stored_copies, stored_items
 
 if TYPE_CHECKING:
     from dashboard.cli.client import ApiClient

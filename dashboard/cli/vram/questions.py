@@ -29,7 +29,6 @@ from dashboard.cli.options import (
 )
 from dashboard.settings.settings import load
 
-_UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 _SHARES = ("class", "stage", "segment")
 _VALUES_SHOWN = 12
 

@@ -56,11 +56,6 @@ def bucket_position(ns: float) -> float:
     return BUCKETS_PER_OCTAVE * math.log2(ns) if ns >= 1 else 0.0
 
 
-def bucket_bounds_ns(bucket: int) -> tuple[float, float]:
-    """Return the latencies [low, high) of one bucket."""
-    return math.exp2(bucket / BUCKETS_PER_OCTAVE), math.exp2((bucket + 1) / BUCKETS_PER_OCTAVE)
-
-
 def quantile_ns(cells: Sequence[Cell], share: float) -> float | None:
     """Return a quantile of the latencies, None without any.
 

@@ -12,9 +12,9 @@ from dash import dcc, html
 from attribution.whatif.answers import CompareAnswer, SegmentDifference, ValueDifference
 from collector.core.clock import NS_PER_MS
 from dashboard.pages.explore.sentence import share, signed_usd
+from dashboard.pages.scope.typed_range import length_text
 from dashboard.read.decisions.brush import Brush
 from dashboard.read.scope import Scope, format_scope
-from dashboard.read.typed_range import length_text
 from dashboard.units import UNKNOWN, count, percent, shorten, signed_ms
 
 Component = Any

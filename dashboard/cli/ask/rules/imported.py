@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from attribution.core.money import currency
-from dashboard.cli.ask.alerts.options import Api
 from dashboard.cli.ask.rules.waiting import with_bar
-from dashboard.cli.client import asking
+from dashboard.cli.client import Api, asking
 from dashboard.cli.console import OUT, plain, print_columns
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption, finite

@@ -8,6 +8,7 @@ from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError
 from dashboard.api.evidence.decisions import FilterQuery
 from dashboard.api.vram.questions import Chosen
+from dashboard.pages.scope.typed_range import typed_range
 from dashboard.read.decisions.brush import (
     Brush,
     as_typed,
@@ -21,7 +22,6 @@ from dashboard.read.decisions.brush import (
 from dashboard.read.decisions.wanted import Wanted
 from dashboard.read.rows import Range
 from dashboard.read.scope import UNBOUNDED_NS, Scope, format_scope, parse_scope, window_length_ns
-from dashboard.read.typed_range import typed_range
 from dashboard.units import Zone
 from tests.conftest import NOW_NS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from collector.provenance.checkpoint import Checkpoint
 from collector.provenance.event import Event, canonical_rest, event_of
@@ -13,22 +13,11 @@ from collector.provenance.keyring import KeyRing
 from collector.provenance.live.copies import Copy
 from collector.provenance.records import checkpoint_of
 from collector.provenance.verify import Finding
+from dashboard.cli.client import Api
 
 Item = Event | Checkpoint | Outcome
 PAGE_ROWS: Final = 2_000
 _TRACES: Final = 500  # whose copies are read at a time
-
-
-class Api(Protocol):
-    """What answers; `dashboard.cli.client.ApiClient` is one."""
-
-    def get(self, path: str) -> dict[str, Any]:
-        """Return the JSON of one resource."""
-        ...
-
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Send JSON and return JSON."""
-        ...
 
 
 def stored_items(api: Api, page_rows: int = PAGE_ROWS) -> Iterator[Item]:
