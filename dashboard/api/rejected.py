@@ -15,6 +15,7 @@ from collector.core.times import INSTANT_NS_MAX
 from collector.store.connect import Connections
 from collector.write.quarantine import RejectedItem, RejectedItems, Result
 from dashboard.api.caller import audit
+from dashboard.api.context import Services
 from dashboard.read.workers import Workers
 
 # One call ends within seconds; `next` says where the following one goes on.
@@ -67,10 +68,10 @@ class Replays:
     next: str
 
 
-def rejected_router(
-    items: RejectedItems, store: Connections, workers: Workers, clock: Clock
-) -> APIRouter:
+def rejected_router(services: Services) -> APIRouter:
     """Return the routes; one replay runs at a time."""
+    store, clock, context = services.store, services.clock, services.context
+    items = context.rejected or RejectedItems(store, context.protection, context.counters, clock)
     router = APIRouter(prefix="/api/v1/rejected", tags=["rejected"])
     one = Workers(1, "replay")
 
@@ -82,7 +83,7 @@ def rejected_router(
         limit: Annotated[int, Query(gt=0, le=ITEMS_MAX)] = ITEMS_MAX,
     ) -> Rejected:
         """Return what was rejected, with its state, oldest first."""
-        found = await workers.run(
+        found = await services.workers.run(
             lambda: items.find(from_ns=from_ns, reason=reason, after=_place(after), limit=limit)
         )
         return Rejected(found, _next(found, limit))

@@ -18,7 +18,7 @@ from attribution.invest.job import InvestJob
 from collector.core.errors import MillworthError, first_line
 from collector.core.log import get_logger
 from dashboard.api.amounts import StatedAmounts
-from dashboard.api.app import create_api, decision_list, question_workers, reference_of
+from dashboard.api.app import create_api, question_workers
 from dashboard.api.caller import current
 from dashboard.api.context import AppContext
 from dashboard.api.errors import http_error
@@ -99,20 +99,19 @@ def create_app(of: AppContext) -> Dash:
     """Return the application; `.server` is the FastAPI application that uvicorn runs."""
     workers = Workers(of.dashboard.workers, "pages")
     questions = question_workers()
-    reader = of.reader
     sources = Sources.of(of.store, of.attribution)
     context = PageContext(
-        reader=reader,
+        reader=of.reader,
         health=of.health,
         workers=workers,
         config=of.dashboard,
         clock=of.clock,
-        reference=reference_of(of.attribution),
+        reference=of.reference,
         prior_basis=of.attribution.slope.basis,
         compare=sources.analyst.compare,
         questions=questions,
         sources=sources,
-        decisions=decision_list(of),
+        decisions=of.decisions,
         alert_state=of.alert_state,
         alerts=of.alerts,
         judged=InvestJob(of.attribution, of.store).verdicts,

@@ -12,8 +12,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from collector.core.clock import Clock
 from collector.core.times import instant_ns
+from dashboard.api.context import Services
 from dashboard.read.decisions.listing import (
     FILE_ROWS_MAX,
     PAGE_ROWS_MAX,
@@ -104,10 +104,10 @@ class DecisionPage:
     totals: Totals | None  # null where they were not asked for
 
 
-def decisions_router(
-    listing: DecisionList, workers: Workers, clock: Clock, rows_max: int = FILE_ROWS_MAX
-) -> APIRouter:
+def decisions_router(services: Services, rows_max: int = FILE_ROWS_MAX) -> APIRouter:
     """Return the routes; a file has at most `rows_max` rows."""
+    listing = services.context.decisions
+    workers, clock = services.workers, services.clock
     router = APIRouter(prefix="/api/v1", tags=["decisions"])
 
     @router.get("/decisions")

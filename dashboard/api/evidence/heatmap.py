@@ -7,11 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from collector.core.clock import Clock
+from dashboard.api.context import Services
 from dashboard.api.evidence.decisions import FilterQuery
 from dashboard.read.decisions.listing import DecisionList, HeatCell
 from dashboard.read.scope import step_of
-from dashboard.read.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +24,10 @@ class Heatmap:
     cells: list[HeatCell]  # by column, bucket
 
 
-def heatmap_router(listing: DecisionList, workers: Workers, clock: Clock) -> APIRouter:
+def heatmap_router(services: Services) -> APIRouter:
     """Return the route."""
+    listing = services.context.decisions
+    workers, clock = services.questions, services.clock
     router = APIRouter(prefix="/api/v1", tags=["decisions"])
 
     @router.get("/heatmap")

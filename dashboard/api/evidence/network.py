@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 
-from collector.core.clock import Clock
+from dashboard.api.context import Services
 from dashboard.api.vram.questions import Chosen
 from dashboard.read.network.reader import clocks, network
 from dashboard.read.network.rows import ClockPair, Network
-from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
-from dashboard.read.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +20,10 @@ class Clocks:
     clocks: list[ClockPair]
 
 
-def network_router(reader: Reader, workers: Workers, clock: Clock) -> APIRouter:
+def network_router(services: Services) -> APIRouter:
     """Return both routes."""
+    reader = services.context.reader
+    workers, clock = services.workers, services.clock
     router = APIRouter(prefix="/api/v1", tags=["packets"])
 
     @router.get("/network")

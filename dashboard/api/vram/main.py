@@ -18,7 +18,7 @@ from attribution.vram.allocation import Allocation, allocate
 from attribution.vram.document import Document, differences, ranked
 from attribution.vram.job import YEAR_DAYS_MIN, VramJob
 from collector.core.clock import Clock
-from collector.store.connect import Connections
+from dashboard.api.context import Services
 from dashboard.api.vram.questions import Chosen
 from dashboard.read.workers import Workers
 
@@ -54,10 +54,10 @@ class ModelRequest(Chosen):
         return {"allocation": allocate(ranked(told), self.budget_usd, share, self.step_usd)}
 
 
-def vram_router(
-    config: AttributionConfig, store: Connections, workers: Workers, clock: Clock
-) -> APIRouter:
+def vram_router(services: Services) -> APIRouter:
     """Return the routes of the model, its versions and the slope."""
+    config, store = services.context.attribution, services.store
+    workers, clock = services.questions, services.clock
     router = APIRouter(prefix="/api/v1", tags=["vram"])
     vram, slope = VramJob(config, store), SlopeJob(config, store)
     experiments = ExperimentJob(config, store)
