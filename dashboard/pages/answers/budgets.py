@@ -230,7 +230,7 @@ def _line(
         "tick": round(promise.target_ms / longest * 100, 1),
         "budget": of.name,
         "of": scope_words(of),
-        "href": "/decision" + format_scope(_behind(of, promise, scope, to_ns)),
+        "href": "/decisions" + format_scope(_behind(of, promise, scope, to_ns)),
         **_over(promise),
         "n": count(of.decisions),
         "reference": UNKNOWN if known is None else f"{known:,.1f} ms",

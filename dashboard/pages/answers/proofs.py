@@ -96,7 +96,7 @@ def findings_lines(findings: Sequence[VerdictFinding]) -> list[dict[str, object]
             "id": f"{place}",
             "verdict": each.verdict,
             "what": each.reason or each.verdict,
-            "href": f"/decision?{urlencode({'q': each.trace_id})}" if each.trace_id else "",
+            "href": f"/decisions?{urlencode({'q': each.trace_id})}" if each.trace_id else "",
             "numbers": _numbers(each),
             "by": f"{each.producer} {each.epoch}".strip() or UNKNOWN,
             "key": each.kid or "no key",

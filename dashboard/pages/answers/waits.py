@@ -120,7 +120,7 @@ def bursts_lines(bursts: Sequence[Burst], scope: Scope) -> list[dict[str, object
                 "id": f"{each.start_ns} {each.host}",
                 "at": utc_iso(scope.zone.wall_ns(each.start_ns))[11:],
                 "host": each.host or "this host",
-                "href": "/decision" + format_scope(around),
+                "href": "/decisions" + format_scope(around),
                 "lasts": ms(each.end_ns - each.start_ns),
                 "peak": f"{each.peak_ratio * 100:.0f} % of the link",
                 "queue": ms(each.queue_ns),

@@ -109,7 +109,7 @@ def weights_lines(told: Document, scope: Scope) -> list[dict[str, object]]:
             {
                 "id": each["segment"],
                 "segment": each["segment"],
-                "href": "/decision" + format_scope(listed),
+                "href": "/decisions" + format_scope(listed),
                 "floor": f"could be {each['floor_ms']:,.1f} ms",
                 "weight": percent(each["weight"]),
                 "gain": f"{usd(each['gain_usd_per_hour'])} / h",
@@ -195,7 +195,7 @@ def _listed(scope: Scope, dimension: str, name: str) -> str:
     if dimension not in _FILTERS or not name:
         return ""
     kept = replace(scope, filters=(("sort", "lost"),), low_ms=None, high_ms=None)
-    return "/decision" + format_scope(narrowed(kept, dimension, name))
+    return "/decisions" + format_scope(narrowed(kept, dimension, name))
 
 
 def _name(name: str) -> str:

@@ -35,7 +35,7 @@ from dashboard.read.rows import Attribution
 from dashboard.read.scope import parse_scope
 from dashboard.units import UNKNOWN, Zone, ms
 
-PATH = "/decision?id"
+PATH = "/decision"
 TITLE = "Decision"
 IN_MENU = False  # it is reached from the list
 READ = (
@@ -131,8 +131,9 @@ def register(app: Dash, context: PageContext) -> None:
         return Found(show(found, scope.zone), missing(found.detail))
 
     def ahead(query: str | None) -> dict[str, object]:
-        wanted, now_ns = parse_scope(query).decision_id, context.clock.now_ns()
-        read_shared(context.reader, context.shared, wanted, now_ns, AHEAD_S)
+        decision_id, now_ns = parse_scope(query).decision_id, context.clock.now_ns()
+        if decision_id:  # else it is led to the list
+            read_shared(context.reader, context.shared, decision_id, now_ns, AHEAD_S)
         return {}
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
@@ -200,7 +201,7 @@ def show_unknown(decision_id: str) -> dict[str, object]:
         "decision-title.children": "No decision has this id",
         "decision-said.children": [
             f"{decision_id or UNKNOWN} is the id of no decision that is stored. Search ",
-            html.A("the list of decisions", href="/decision"),
+            html.A("the list of decisions", href="/decisions"),
             " for its trace id or outcome key.",
         ],
         "decision-known.data": None,

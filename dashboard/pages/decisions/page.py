@@ -29,7 +29,7 @@ from dashboard.read.decisions.wanted import After, Order, Wanted, parse_after
 from dashboard.read.scope import Scope, format_scope, latency_text, parse_scope
 from dashboard.units import count, utc_iso
 
-PATH = "/decision"
+PATH = "/decisions"
 NAME = "decisions"
 TITLE = "Decisions"
 IN_MENU = True

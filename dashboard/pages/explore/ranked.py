@@ -128,7 +128,7 @@ def failed_line(
                 className="ranked-amount",
             ),
             html.Div(
-                dcc.Link("Decisions", href=f"/decision{format_scope(listing)}",
+                dcc.Link("Decisions", href=f"/decisions{format_scope(listing)}",
                          title="List the decisions of the box that failed"),
                 className="ranked-links",
             ),
@@ -180,7 +180,7 @@ def _item(row: Row, scope: Scope, brush: Brush, seen: tuple[int, int], widest: f
         links = [
             dcc.Link("Only these", href=f"/explore{filtered}",
                      title=f"Narrow the page to {row.title}"),
-            dcc.Link("Decisions", href=f"/decision{listing}",
+            dcc.Link("Decisions", href=f"/decisions{listing}",
                      title=f"List the decisions of {row.title} in the box"),
         ]  # fmt: skip
     return html.Li(

@@ -163,7 +163,7 @@ def _column_href(found: HeatRead, column_ns: int) -> str:
     # An address ends at a whole millisecond.
     to_ns = -(-min(column_ns + step_ns, seen_to_ns) // NS_PER_MS) * NS_PER_MS
     filters = [each for each in found.scope.filters if each[0] != "sort"]
-    return "/decision" + format_scope(
+    return "/decisions" + format_scope(
         replace(
             found.scope,
             window=f"{Decimal(to_ns - from_ns) / NS_PER_S:f}s",

@@ -66,7 +66,7 @@ def closest(hits: Iterable[Hit], wanted: str) -> list[Hit]:
 def named_hits(kind: Kind, names: Sequence[str]) -> list[Hit]:
     """Return a hit for each value of a dimension: its decisions."""
     return [
-        Hit(kind, name, f"decisions of this {kind}", f"/decision?{urlencode([(kind, name)])}", "")
+        Hit(kind, name, f"decisions of this {kind}", f"/decisions?{urlencode([(kind, name)])}", "")
         for name in names
     ]
 

@@ -56,7 +56,7 @@ class NotedReads(SharedReads):
             "?window=24h",
             ["overview-action.data", "overview-path.figure", "overview-latency-value.children"],
         ),
-        ("/decision?id", "?id=d-12", ["decision"]),
+        ("/decision", "?id=d-12", ["decision"]),
     ],
 )
 def test_layout_of_a_page_begins_what_the_page_shows(

@@ -69,7 +69,7 @@ def test_every_alert_name_leads_to_its_page(context: PageContext) -> None:
     assert rows[0]["href"] == lines(context, "")[0]["href"] == "/alerts/episode-1"
     shown = detail.show(context, "episode-1", Zone()).shown
     assert "/decision?id=d-12" in text_of(shown["alert-exemplars.children"])
-    assert "/decision?" in text_of(shown["alert-exemplars-note.children"])
+    assert "/decisions?" in text_of(shown["alert-exemplars-note.children"])
 
 
 def test_open_alert_says_what_it_costs_now(context: PageContext) -> None:

@@ -111,8 +111,10 @@ def test_a_file_that_is_cut_says_so_in_a_header(
     assert len(answer.text.splitlines()) == rows + 1
 
 
-@pytest.mark.parametrize("query", ["", "?region=eu-west&late=1&window=1h"])
-def test_the_guessed_address_of_the_list_leads_to_it(api: Api, query: str) -> None:
-    """/decisions was 404; the question goes with it."""
-    answer = api.send("GET", f"/decisions{query}")
-    assert (answer.status_code, answer.headers["location"]) == (307, f"/decision{query}")
+@pytest.mark.parametrize("query", ["", "?region=eu-west&late=1&window=1h", "?id=&late=1"])
+def test_the_address_of_no_decision_leads_to_the_list(api: Api, query: str) -> None:
+    """The list was there, and links to it were kept; the question goes with it."""
+    answer = api.send("GET", f"/decision{query}")
+    assert (answer.status_code, answer.headers["location"]) == (307, f"/decisions{query}")
+    assert api.send("GET", f"/decisions{query}").status_code == 200
+    assert api.send("GET", "/decision?id=d-1").status_code == 200

@@ -77,7 +77,7 @@ def test_finding_leads_to_its_decision_and_a_hole_to_none() -> None:
         VerdictFinding("missing", "edge", "1", 5, 9, "", "", "", TODAY_NS),
     ]
     first, second = findings_lines(found)
-    assert (first["href"], first["numbers"]) == (f"/decision?q={'ab' * 16}", "no. 4")
+    assert (first["href"], first["numbers"]) == (f"/decisions?q={'ab' * 16}", "no. 4")
     assert (second["href"], second["numbers"], second["what"]) == ("", "no. 5 to 9", "missing")
 
 
