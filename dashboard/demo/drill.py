@@ -19,7 +19,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.errors import CaptureError
-from dashboard.demo.drill_report import Drill, Made, Said, judge
+from dashboard.demo.drill_report import Drill, SentDecision, StoredDecision, judge
 from dashboard.demo.own_service import add_span, own_service, put, rows, scope_of, send
 from dashboard.service.process import Service
 from packet.lab.drill_ends import ids
@@ -83,7 +83,7 @@ def _traffic(
     fault: Impairment,
     decisions: int,
     progress: Callable[[str], None],
-) -> tuple[list[Made], int]:
+) -> tuple[list[SentDecision], int]:
     """Make decisions over the sound path, then with the fault; return when that began, too."""
     fault_ns = 0
     asked: list[list[Any]] = []
@@ -107,7 +107,7 @@ def _traffic(
         server.stdin.close()
         served = {trace_id: times for trace_id, *times in _lines(server)}
         server.wait()
-    return [Made(*each, *served[each[0]]) for each in asked], fault_ns
+    return [SentDecision(*each, *served[each[0]]) for each in asked], fault_ns
 
 
 def _lines(process: subprocess.Popen[bytes]) -> list[list[Any]]:
@@ -116,7 +116,7 @@ def _lines(process: subprocess.Popen[bytes]) -> list[list[Any]]:
         return [json.loads(line) for line in lines]
 
 
-def _send(service: Service, made: Sequence[Made]) -> None:
+def _send(service: Service, made: Sequence[SentDecision]) -> None:
     """Send three spans a decision, as an SDK does: none of them names a port."""
     message = ExportTraceServiceRequest()
     front, pricer = scope_of(message, "drill-front"), scope_of(message, "drill-pricer")
@@ -140,8 +140,8 @@ def _send(service: Service, made: Sequence[Made]) -> None:
 
 
 def _said(
-    service: Service, made: Sequence[Made], progress: Callable[[str], None]
-) -> dict[str, Said]:
+    service: Service, made: Sequence[SentDecision], progress: Callable[[str], None]
+) -> dict[str, StoredDecision]:
     """Wait until every decision is attributed and has its evidence, or nothing moves for long."""
     waiting = threading.Event()
     seen, moved_ns = (-1, -1), service.clock.monotonic_ns()
@@ -156,6 +156,6 @@ def _said(
     for trace_id, method, confidence in rows(service, _LINKED):
         links[trace_id].append((method, confidence))
     return {
-        str(name): Said(tuple(ns), parts.get(str(name), {}), tuple(links[name]))
+        str(name): StoredDecision(tuple(ns), parts.get(str(name), {}), tuple(links[name]))
         for name, ns in attributed
     }

@@ -29,7 +29,7 @@ _LINKED_MIN: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class SentDecision:
     """One decision, as its two ends tell it; Unix ns."""
 
     trace_id: str
@@ -40,7 +40,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StoredDecision:
     """What Millworth has of one decision."""
 
     segments_ns: tuple[int, ...]  # in the order of `SEGMENTS`
@@ -55,7 +55,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class PacketDelay:
     """What the path did to the packets of one decision."""
 
     network_ns: int  # from the first of a message that came to the last of it that left, both ways
@@ -95,7 +95,9 @@ class Drill:
     misses: list[str] = field(default_factory=list)  # what Millworth got wrong
 
 
-def judge(made: Sequence[Made], said: Mapping[str, Said], rows: LogRows, fault_ns: int) -> Drill:
+def judge(
+    made: Sequence[SentDecision], said: Mapping[str, StoredDecision], rows: LogRows, fault_ns: int
+) -> Drill:
     """Compare.
 
     Args:
@@ -136,7 +138,7 @@ def judge(made: Sequence[Made], said: Mapping[str, Said], rows: LogRows, fault_n
     return drill
 
 
-def true_times(made: Sequence[Made], rows: LogRows) -> list[Done]:
+def true_times(made: Sequence[SentDecision], rows: LogRows) -> list[PacketDelay]:
     """Return what the path did to the packets of each decision."""
     heads = [
         (int(row["arrived_ns"]), int(row["length"]), row["head"].tobytes()[: int(row["length"])])
@@ -159,7 +161,7 @@ def true_times(made: Sequence[Made], rows: LogRows) -> list[Done]:
                 network_ns += int(left.max() - arrived.min())
                 overtaken += int((left < np.maximum.accumulate(left)).sum())
         lost = int((own["fate"] == LOST).sum())
-        found.append(Done(network_ns, len(own), lost, overtaken))
+        found.append(PacketDelay(network_ns, len(own), lost, overtaken))
     return found
 
 
@@ -193,7 +195,11 @@ def as_json(drill: Drill) -> dict[str, Any]:
     }
 
 
-def _phase(made: Sequence[Made], said: Mapping[str, Said], done: Mapping[str, Done]) -> Phase:
+def _phase(
+    made: Sequence[SentDecision],
+    said: Mapping[str, StoredDecision],
+    done: Mapping[str, PacketDelay],
+) -> Phase:
     names_of = [each.trace_id for each in made]
     told = [said[name] for name in names_of if name in said]
     true = [done[each.trace_id] for each in made]

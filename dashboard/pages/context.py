@@ -18,7 +18,7 @@ from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S, Clock
 from dashboard.health.items import HealthItem, HealthSource
 from dashboard.pages.ahead import FirstReadings
 from dashboard.pages.sources import Sources
-from dashboard.read.decisions.listing import DecisionList, Offered
+from dashboard.read.decisions.listing import DecisionList, FilterValues
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Attributed, Evidence, Range, Reference, SegmentMeans
 from dashboard.read.workers import SharedReads, Workers
@@ -58,7 +58,7 @@ class Compare(Protocol):
         """Return it; `rest` leaves out of the first what lies in the box of the second."""
 
 
-class Judged(Protocol):
+class GateVerdict(Protocol):
     """A verdict of the funding gate, as `/api/v1/vram/verdicts` has it."""
 
     @property
@@ -121,7 +121,7 @@ class PageContext:
     otlp_url: str = OTLP_URL  # where senders send over HTTP
     # What the last reading of the Overview found, for the next page; `is_empty`: no decision.
     found: dict[str, bool] = field(default_factory=dict)
-    judged: Callable[[], Sequence[Judged]] = tuple  # every verdict, the newest first
+    judged: Callable[[], Sequence[GateVerdict]] = tuple  # every verdict, the newest first
     shared: SharedReads = field(default_factory=SharedReads)  # of viewers of one page
     first: FirstReadings = field(default_factory=FirstReadings)  # of each page
     refusal: Callable[[], str] = lambda: ""  # why whoever asks may change nothing, "" where it may
@@ -136,7 +136,7 @@ class PageContext:
         read = partial(self.reader.scopes, max(0, minute_ns - NS_PER_DAY), to_ns)
         return self.shared.read(("scopes", minute_ns), _CHOICE_S, read)
 
-    def offered(self, seen: Range) -> Offered:
+    def offered(self, seen: Range) -> FilterValues:
         """Return what else the decisions of a range may be filtered by, as of some seconds ago."""
         length_ns, moment_ns = seen.to_ns - seen.from_ns, _moment_ns(seen)
         key = ("offered", seen.to_ns // moment_ns, length_ns)

@@ -47,7 +47,7 @@ _log = get_logger("dashboard")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Reading:
     """What one reading found: a value for each of its outputs, and what is missing of it."""
 
     shown: Mapping[str, object]
@@ -92,7 +92,7 @@ def answering(
     key: str,
     outputs: Sequence[str],
     inputs: Sequence[Input | State],
-    read: Callable[..., Found],
+    read: Callable[..., Reading],
     *,
     tick: str = "",
     is_long: bool = False,
@@ -121,7 +121,7 @@ def answering(
         _question, outputs[0], [each.component_property == "n_intervals" for each in inputs]
     )
 
-    def shared(*asked: object) -> Found:
+    def shared(*asked: object) -> Reading:
         if not keep_s:
             return read(*asked)
         return context.shared.read(question(asked), keep_s, partial(read, *asked))
@@ -189,7 +189,7 @@ def _drawn(value: object) -> str:
     return json.dumps(value, sort_keys=True, default=lambda part: part.to_plotly_json())
 
 
-def _read(key: str, found: Found, kept: object, now_ns: int) -> dict[str, object]:
+def _read(key: str, found: Reading, kept: object, now_ns: int) -> dict[str, object]:
     """Return what was found, but for what is drawn already, and its state."""
     marks = _marks(found.shown)
     old = kept.get("marks") if isinstance(kept, dict) else None

@@ -35,7 +35,7 @@ _ANSWER_S_MAX = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class InjectedDecision:
     """One decision and the delay that it suffered."""
 
     decision_id: str
@@ -87,7 +87,9 @@ class Calibration:
     ) -> None:
         self._path.stop()
 
-    def run(self, rounds: int, on_decision: Callable[[], None] = lambda: None) -> list[Known]:
+    def run(
+        self, rounds: int, on_decision: Callable[[], None] = lambda: None
+    ) -> list[InjectedDecision]:
         """Send one decision through every segment and delay, again and again.
 
         The segments take turns, so that what this machine does meanwhile falls on all alike. With
@@ -110,7 +112,7 @@ class Calibration:
         for delay in self._path.take_delays():
             by_region.setdefault(delay.region, []).append(delay)
         return [
-            Known(
+            InjectedDecision(
                 decision_id,
                 fault.segment,
                 fault.added_ms,
@@ -137,15 +139,17 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Comparison:
     """One decision whose truth is known, and what attribution made of it."""
 
-    known: Known
+    known: InjectedDecision
     recovered: Recovered
     segment_ns: list[int]  # of its critical path, by index into spans.SEGMENTS
 
 
-def judge(known: Sequence[Known], store: Connections, from_ns: int) -> list[Judged]:
+def compare(
+    known: Sequence[InjectedDecision], store: Connections, from_ns: int
+) -> list[Comparison]:
     """Compare what was injected with what is stored.
 
     A decision that is not attributed, or of which no delay is known, is left out.
@@ -167,7 +171,7 @@ def judge(known: Sequence[Known], store: Connections, from_ns: int) -> list[Judg
         segment_ns = [0] * len(ALL_SEGMENTS)
         for at, begun_ns, ended_ns in pieces:
             segment_ns[at] += ended_ns - begun_ns
-        found.append(Judged(each, recovered(segment, each.delays_ns, pieces), segment_ns))
+        found.append(Comparison(each, recovered(segment, each.delays_ns, pieces), segment_ns))
     return found
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from collector.core.times import instant_ns
 from dashboard.api.context import Services
+from dashboard.read.decisions.filter import DecisionFilter, Order, parse_cursor
 from dashboard.read.decisions.listing import (
     FILE_ROWS_MAX,
     PAGE_ROWS_MAX,
@@ -21,7 +22,6 @@ from dashboard.read.decisions.listing import (
     DecisionRow,
     Totals,
 )
-from dashboard.read.decisions.wanted import Order, Wanted, parse_after
 from dashboard.read.rows import Range
 from dashboard.read.scope import latency_bounds_ns, window_length_ns
 from dashboard.read.workers import Workers
@@ -52,12 +52,12 @@ class FilterQuery(BaseModel):
     low_ms: float = Field(default=0, ge=0, lt=1e9, description="Took at least this")
     high_ms: float | None = Field(default=None, ge=0, lt=1e9, description="Took less")
 
-    def wanted(self, now_ns: int) -> Wanted:
+    def wanted(self, now_ns: int) -> DecisionFilter:
         """Return the filter. Raises InputError for a range or a segment that is none."""
         to_ns = instant_ns(self.until, "until") if self.until else now_ns
         from_ns = max(0, to_ns - window_length_ns(self.window))
         low_ns, high_ns = latency_bounds_ns(self.low_ms, self.high_ms)
-        return Wanted(
+        return DecisionFilter(
             Range(from_ns, to_ns, self.action, self.region),
             channel=self.channel,
             service=self.service,
@@ -83,7 +83,7 @@ class FileQuery(FilterQuery):
     @property
     def by(self) -> Order:
         """Return the order. Raises InputError for a place that no page gave."""
-        return Order(self.sort, self.order == "asc", parse_after(self.after))
+        return Order(self.sort, self.order == "asc", parse_cursor(self.after))
 
 
 class PageQuery(FileQuery):

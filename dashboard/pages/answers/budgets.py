@@ -20,7 +20,7 @@ from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_too
 from dashboard.pages.states import (
     SHARED_LONG_S,
     SHARED_S,
-    Found,
+    Reading,
     answering,
     sentence,
     state,
@@ -116,10 +116,10 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> Found:
+    def refresh(query: str | None, _ticks: int | None) -> Reading:
         return read(context, parse_scope(query))
 
-    def refresh_cost(query: str | None) -> Found:
+    def refresh_cost(query: str | None) -> Reading:
         return read_cost(context, parse_scope(query))
 
     search = Input("url", "search")
@@ -142,7 +142,7 @@ def register(app: Dash, context: PageContext) -> None:
     register_scope(app, NAME, TICK, context.clock)
 
 
-def read(context: PageContext, scope: Scope) -> Found:
+def read(context: PageContext, scope: Scope) -> Reading:
     """Read how every budget stands: a value for each of KEPT."""
     now_ns = context.clock.now_ns()
     seen = scope.range_at(now_ns)
@@ -155,7 +155,7 @@ def read(context: PageContext, scope: Scope) -> Found:
         # Of a day, as actions and regions are: a budget is of more than the range of the page.
         day = replace(seen, from_ns=max(0, seen.to_ns - NS_PER_DAY))
         known = context.offered(day).by_dimension
-    return Found(
+    return Reading(
         {
             **scope_view(NAME, scope, actions, regions, seen.to_ns, attributed, known),
             "budgets-said.children": unbroken(said(every, shown)),
@@ -165,14 +165,14 @@ def read(context: PageContext, scope: Scope) -> Found:
     )
 
 
-def read_cost(context: PageContext, scope: Scope) -> Found:
+def read_cost(context: PageContext, scope: Scope) -> Reading:
     """Read what a decision cost: a value for each of COST."""
     seen = scope.range_at(context.clock.now_ns())
     found = context.sources.unit_cost(Selection(seen.from_ns, seen.to_ns))
     partial = ""
     if found.effective is not None and found.covered_ratio < 1:
         partial = f"bills cover {percent(found.covered_ratio)} of the range"
-    return Found(
+    return Reading(
         {
             "budgets-cost.children": cost_facts(found),
         },

@@ -26,7 +26,7 @@ from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_too
 from dashboard.pages.states import (
     SHARED_LONG_S,
     SHARED_S,
-    Found,
+    Reading,
     answering,
     sentence,
     state,
@@ -165,10 +165,10 @@ def _panels() -> list[Component]:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None, broken: str | None) -> Found:
+    def refresh(query: str | None, _ticks: int | None, broken: str | None) -> Reading:
         return read(context, parse_scope(query), broken)
 
-    def refresh_audit(_ticks: int | None) -> Found:
+    def refresh_audit(_ticks: int | None) -> Reading:
         return read_audit(context)
 
     inputs = [
@@ -193,7 +193,7 @@ def register(app: Dash, context: PageContext) -> None:
     register_scope(app, NAME, TICK, context.clock)
 
 
-def read(context: PageContext, scope: Scope, broken: str | None) -> Found:
+def read(context: PageContext, scope: Scope, broken: str | None) -> Reading:
     """Read what the figures rest on: a value for each of PROOF.
 
     `broken` is what the last reading of the audit found, None before the first.
@@ -205,7 +205,7 @@ def read(context: PageContext, scope: Scope, broken: str | None) -> Found:
     items = context.items()
     lost, is_required = lost_of(items), unsigned_is_bad(items)
     shown = len(found.findings)
-    return Found(
+    return Reading(
         {
             **scope_view(NAME, scope, [], [], seen.to_ns, context.attributed(now_ns)),
             "trust-said.children": unbroken(
@@ -226,11 +226,11 @@ def read(context: PageContext, scope: Scope, broken: str | None) -> Found:
     )
 
 
-def read_audit(context: PageContext) -> Found:
+def read_audit(context: PageContext) -> Reading:
     """Check the chain of the audit: a value for each of AUDIT."""
     found, rows = context.sources.audit(ACTS_MAX)
     broken = "" if found.broken_seq is None else f"row {found.broken_seq}, {found.reason}"
-    return Found(
+    return Reading(
         {
             "trust-audit.children": audit_facts(found, context.sources.holds()),
             "trust-acts.rowData": acts_lines(rows),

@@ -31,7 +31,7 @@ from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_too
 from dashboard.pages.states import (
     SHARED_LONG_S,
     SHARED_S,
-    Found,
+    Reading,
     answering,
     sentence,
     state,
@@ -191,10 +191,10 @@ def _less(asked: str) -> list[Component]:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> Found:
+    def refresh(query: str | None, _ticks: int | None) -> Reading:
         return read_frame(context, parse_scope(query))
 
-    def refresh_worth(query: str | None, _ticks: int | None) -> Found:
+    def refresh_worth(query: str | None, _ticks: int | None) -> Reading:
         return read_worth(context, parse_scope(query))
 
     search = Input("url", "search")
@@ -244,13 +244,13 @@ def register(app: Dash, context: PageContext) -> None:
     )
 
 
-def read_frame(context: PageContext, scope: Scope) -> Found:
+def read_frame(context: PageContext, scope: Scope) -> Reading:
     """Read the pickers and the experiments: a value for each of FRAME."""
     now_ns = context.clock.now_ns()
     seen = scope.range_at(now_ns)
     actions, regions = context.scopes(seen.to_ns)
     found = context.sources.experiments.all()
-    return Found(
+    return Reading(
         {
             **scope_view(NAME, scope, actions, regions, seen.to_ns, context.attributed(now_ns)),
             "velocity-experiments.rowData": experiment_lines(found, now_ns, scope.zone),
@@ -259,7 +259,7 @@ def read_frame(context: PageContext, scope: Scope) -> Found:
     )
 
 
-def read_worth(context: PageContext, scope: Scope) -> Found:
+def read_worth(context: PageContext, scope: Scope) -> Reading:
     """Read what latency is worth to the groups: a value for each of WORTH."""
     now_ns = context.clock.now_ns()
     seen = scope.range_at(now_ns)
@@ -270,7 +270,7 @@ def read_worth(context: PageContext, scope: Scope) -> Found:
     except InputError as error:
         if dimension not in DIMENSIONS:
             raise
-        return Found(_unknown(str(error)))
+        return Reading(_unknown(str(error)))
     lineage = told["lineage"]
     is_assumed = not lineage["slope_version"]
     way: Component = unbroken(said(told, is_assumed=is_assumed))
@@ -280,7 +280,7 @@ def read_worth(context: PageContext, scope: Scope) -> Found:
         way = html.Span([unknown, link, "."])
     top = told["groups"][0] if told["groups"] else None
     label = f"What {_shown(top['name'])} would earn more or less" if top else "no group has a value"
-    return Found(
+    return Reading(
         {
             "velocity-said.children": way,
             "velocity-groups.rowData": groups_lines(told, scope, is_assumed=is_assumed),

@@ -18,7 +18,7 @@ from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decision.gaps import evidence_line, missing_line, revisions_line
 from dashboard.pages.overview.heat import RECORDER
 from dashboard.pages.parts import Cell, Component, facts_list, legend, page, panel, scrolled, table
-from dashboard.pages.states import Found, answering, state, state_outputs
+from dashboard.pages.states import Reading, answering, state, state_outputs
 from dashboard.read.decision.detail import Decision, read_shared
 from dashboard.read.decision.link_wording import burst_line, linked_by
 from dashboard.read.decision.outcome_wording import (
@@ -122,13 +122,13 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> Found:
+    def refresh(query: str | None, _ticks: int | None) -> Reading:
         scope = parse_scope(query)
         wanted = scope.decision_id
         found = read(context, wanted)
         if found is None:
-            return Found(show_unknown(wanted))
-        return Found(show(found, scope.zone), missing(found.detail))
+            return Reading(show_unknown(wanted))
+        return Reading(show(found, scope.zone), missing(found.detail))
 
     def ahead(query: str | None) -> dict[str, object]:
         decision_id, now_ns = parse_scope(query).decision_id, context.clock.now_ns()

@@ -23,9 +23,9 @@ from dashboard.pages.decisions.lines import (
 )
 from dashboard.pages.parts import Component, grid, page, panel, zoned
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
-from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
-from dashboard.read.decisions.listing import Offered
-from dashboard.read.decisions.wanted import After, Order, Wanted, parse_after
+from dashboard.pages.states import SHARED_S, Reading, answering, state, state_outputs
+from dashboard.read.decisions.filter import DecisionFilter, Order, PageCursor, parse_cursor
+from dashboard.read.decisions.listing import FilterValues
 from dashboard.read.scope import Scope, format_scope, latency_text, parse_scope
 from dashboard.units import count, utc_iso
 
@@ -118,14 +118,14 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> Found:
-        return Found(read(context, parse_scope(query)))
+    def refresh(query: str | None, _ticks: int | None) -> Reading:
+        return Reading(read(context, parse_scope(query)))
 
-    def refresh_totals(kept: Any) -> Found:  # noqa: ANN401  what a browser kept
+    def refresh_totals(kept: Any) -> Reading:  # noqa: ANN401  what a browser kept
         if not isinstance(kept, dict):
             raise PreventUpdate
         # Of the rows that are shown: the address may be another by now.
-        return Found(read_totals(context, parse_scope(str(kept.get("search", ""))), kept))
+        return Reading(read_totals(context, parse_scope(str(kept.get("search", ""))), kept))
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     answering(app, context, READINGS[0], ROWS, inputs, refresh, tick=TICK, keep_s=SHARED_S, at=PATH)
@@ -152,10 +152,10 @@ def register(app: Dash, context: PageContext) -> None:
     )
 
 
-def wanted_of(scope: Scope, now_ns: int) -> Wanted:
+def wanted_of(scope: Scope, now_ns: int) -> DecisionFilter:
     """Return the filter that a page's address says."""
     low_ns, high_ns = scope.latency_ns
-    return Wanted(
+    return DecisionFilter(
         scope.range_at(now_ns),
         channel=scope.filter("channel"),
         service=scope.filter("service"),
@@ -176,7 +176,7 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
     actions, regions = context.scopes(seen.to_ns)
     offered = context.offered(seen)
     stated = context.decisions.stated(seen)
-    after: After | None = None
+    after: PageCursor | None = None
     if scope.search:
         ids = reader.decision_ids(scope.search)
         known = [facts for facts in map(reader.decision, ids) if facts is not None]
@@ -235,7 +235,7 @@ def order_of(scope: Scope) -> Order:
     if name not in SORTS:
         raise InputError(f"sort={name[:40]!r} is not an order; give one of {', '.join(SORTS)[2:]}")
     sort, ascending, _ = SORTS[name]
-    return Order(sort, ascending, parse_after(scope.filter("after")))
+    return Order(sort, ascending, parse_cursor(scope.filter("after")))
 
 
 def csv_href(scope: Scope) -> str:
@@ -271,7 +271,7 @@ def _bounds(scope: Scope) -> str:
     return f", latency{low}{high}"
 
 
-def _choices(offered: Offered, scope: Scope) -> dict[str, object]:
+def _choices(offered: FilterValues, scope: Scope) -> dict[str, object]:
     named = {
         "channel": ("Any channel", offered.channels),
         "service": ("Any service", offered.services),

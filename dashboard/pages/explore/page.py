@@ -26,7 +26,7 @@ from dashboard.pages.explore.sentence import populations, sentence
 from dashboard.pages.parts import Component, chart, page, panel, table
 from dashboard.pages.scope.chips import choices
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
-from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
+from dashboard.pages.states import SHARED_S, Reading, answering, state, state_outputs
 from dashboard.read.adhoc.sql import engine_error
 from dashboard.read.decisions.brush import (
     Brush,
@@ -34,9 +34,9 @@ from dashboard.read.decisions.brush import (
     parse_brush,
     sides,
 )
+from dashboard.read.decisions.filter import DecisionFilter
 from dashboard.read.decisions.kept import KeptCells
 from dashboard.read.decisions.listing import HeatCell
-from dashboard.read.decisions.wanted import Wanted
 from dashboard.read.rows import Attributed
 from dashboard.read.scope import Scope, format_scope, parse_scope
 from dashboard.units import Zone, counted
@@ -74,7 +74,7 @@ class Question:
     """What an address asks."""
 
     scope: Scope
-    wanted: Wanted
+    wanted: DecisionFilter
     brush: Brush
     against: tuple[int, int] | None  # None: the rest
     now_ns: int
@@ -150,8 +150,8 @@ def register(app: Dash, context: PageContext) -> None:
 
     kept = KeptCells(context.decisions)
 
-    def refresh(query: str | None, _ticks: int | None) -> Found:
-        return Found(heat(context, parse_scope(query), kept))
+    def refresh(query: str | None, _ticks: int | None) -> Reading:
+        return Reading(heat(context, parse_scope(query), kept))
 
     def explain(query: str | None, _retries: int | None) -> dict[str, object]:
         return why(context, parse_scope(query))

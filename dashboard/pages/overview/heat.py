@@ -12,7 +12,7 @@ from dashboard.health.items import HealthItem
 from dashboard.pages.charts.figures import Band, counted_ns, heatmap, quantile_ns, quantile_text
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview.cards import evidence_card, latency_card
-from dashboard.pages.overview.top import Top
+from dashboard.pages.overview.top import TopReading
 from dashboard.pages.parts import Cell as TableCell
 from dashboard.pages.parts import Component, table
 from dashboard.read.rows import Cell, Evidence, Range
@@ -53,7 +53,7 @@ class HeatRead:
     recorder: HealthItem | None
 
 
-def read(context: PageContext, scope: Scope, top: Top) -> HeatRead:
+def read(context: PageContext, scope: Scope, top: TopReading) -> HeatRead:
     """Read the panel over the range of the alerts that were read before it."""
     seen = scope.range_at(top.to_ns)
     drawn_from_ns = drawn_from(seen, top.first_ns)
@@ -72,7 +72,7 @@ def read(context: PageContext, scope: Scope, top: Top) -> HeatRead:
     )
 
 
-def bands(top: Top, seen: Range, drawn_from_ns: int) -> list[Band]:
+def bands(top: TopReading, seen: Range, drawn_from_ns: int) -> list[Band]:
     """Return when alerts fired on what is looked at; those that overlap are one band."""
     found: list[Band] = []
     shown = [

@@ -27,10 +27,10 @@ from dashboard.pages.overview.cards import (
     warned,
 )
 from dashboard.pages.overview.start import Start
-from dashboard.pages.overview.top import Top, from_json, to_json, top_of
+from dashboard.pages.overview.top import TopReading, from_json, to_json, top_of
 from dashboard.pages.parts import Component, chart, grid, kpi, legend, page, panel, zoned
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
-from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
+from dashboard.pages.states import SHARED_S, Reading, answering, state, state_outputs
 from dashboard.read.alerts.listing import AtRisk, alerts_at_risk, with_people
 from dashboard.read.alerts.losses import Loss, losses
 from dashboard.read.alerts.rows import AlertRow
@@ -84,7 +84,7 @@ class MoneyRead:
     contradiction: str  # of what every dollar rests on: outcomes.complete; "" where there is none
 
     @property
-    def top(self) -> Top:
+    def top(self) -> TopReading:
         """Return what the other panels need of it."""
         return top_of(self.alerts[:SHOWN_MAX], self.seen.to_ns, self.revenue.first_ns)
 
@@ -152,11 +152,11 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> Found:
+    def refresh(query: str | None, _ticks: int | None) -> Reading:
         found = read(context, query or "")
-        return Found(show(found, context.prior_basis), missing(found))
+        return Reading(show(found, context.prior_basis), missing(found))
 
-    def refresh_path(kept: Any, pick: Any, query: str | None) -> Found:  # noqa: ANN401  what a browser kept
+    def refresh_path(kept: Any, pick: Any, query: str | None) -> Reading:  # noqa: ANN401  what a browser kept
         if not kept:
             raise PreventUpdate
         picked = pick if isinstance(pick, dict) else {}
@@ -167,12 +167,12 @@ def register(app: Dash, context: PageContext) -> None:
             str(picked.get("id", "")),
             is_pinned=bool(picked.get("pinned")),
         )
-        return Found(path.show(found))
+        return Reading(path.show(found))
 
-    def refresh_heat(kept: Any, query: str | None) -> Found:  # noqa: ANN401  what a browser kept
+    def refresh_heat(kept: Any, query: str | None) -> Reading:  # noqa: ANN401  what a browser kept
         if not kept:
             raise PreventUpdate
-        return Found(heat.show(heat.read(context, parse_scope(query), from_json(kept))))
+        return Reading(heat.show(heat.read(context, parse_scope(query), from_json(kept))))
 
     search, kept = State("url", "search"), Input("overview-top", "data")
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
@@ -313,7 +313,7 @@ def missing(found: MoneyRead) -> str:
 
 
 def _alone(context: PageContext) -> dict[str, object]:
-    return {"overview-top.data": to_json(Top(context.clock.now_ns(), 0, ()))}
+    return {"overview-top.data": to_json(TopReading(context.clock.now_ns(), 0, ()))}
 
 
 def _incidents(alerts: int) -> str:

@@ -11,7 +11,7 @@ from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
 from dashboard.pages.charts.figures import decision_path, worst_segment
 from dashboard.pages.context import PageContext
-from dashboard.pages.overview.top import Incident, Top
+from dashboard.pages.overview.top import Incident, TopReading
 from dashboard.pages.parts import Component, table
 from dashboard.read.alerts.losses import Loss, losses
 from dashboard.read.rows import Range, SegmentMeans
@@ -48,7 +48,12 @@ class PathRead:
 
 
 def read(
-    context: PageContext, scope: Scope, top: Top, picked: str = "", *, is_pinned: bool = False
+    context: PageContext,
+    scope: Scope,
+    top: TopReading,
+    picked: str = "",
+    *,
+    is_pinned: bool = False,
 ) -> PathRead:
     """Read the path of an alert that is pointed at, else of the pickers or the dearest alert."""
     seen = scope.range_at(top.to_ns)

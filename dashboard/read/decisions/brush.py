@@ -9,7 +9,7 @@ from typing import Final
 from attribution.core.selection import Narrowed, Selection
 from collector.core.errors import InputError
 from collector.core.times import INSTANT_NS_MAX, iso_ns
-from dashboard.read.decisions.wanted import Wanted
+from dashboard.read.decisions.filter import DecisionFilter
 from dashboard.read.scope import WINDOW_MAX_NS, latency_bounds_ns, latency_text
 from dashboard.units import Zone, utc_iso
 
@@ -123,7 +123,7 @@ def format_latency(low_ms: float | None, high_ms: float | None) -> str:
 
 
 def sides(
-    wanted: Wanted, brush: Brush, against: tuple[int, int] | None
+    wanted: DecisionFilter, brush: Brush, against: tuple[int, int] | None
 ) -> tuple[Narrowed, Narrowed, bool]:
     """Return what is compared with, what is brushed, and whether the first is without the second.
 

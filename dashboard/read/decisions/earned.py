@@ -18,7 +18,7 @@ Key = tuple[int, str]  # ingress in Unix ns, and id
 
 
 @dataclass(frozen=True, slots=True)
-class EarnedOf:
+class DecisionEarnings:
     """What one decision earned: margin, or revenue where a margin is not known."""
 
     amount: Decimal | None  # null where neither is known
@@ -26,7 +26,9 @@ class EarnedOf:
     currency: str  # its outcomes' own, or where they have several that of the settings
 
 
-def earned_of(rows: Sequence[Row], config: AttributionConfig) -> dict[Key, EarnedOf]:
+def earnings_by_decision(
+    rows: Sequence[Row], config: AttributionConfig
+) -> dict[Key, DecisionEarnings]:
     """Return what the decisions earned that have an outcome, as the cells of their seconds do."""
     own: dict[Key, list[Row]] = {}
     for row in rows:
@@ -48,7 +50,7 @@ def earned_of(rows: Sequence[Row], config: AttributionConfig) -> dict[Key, Earne
                 (earned.revenues, earned.revenue_micros),
             )
             amount = next((int(micros[at]) for known, micros in amounts if known[at]), None)
-        found[key] = EarnedOf(
+        found[key] = DecisionEarnings(
             None if amount is None else Decimal(amount).scaleb(-6),
             at in sold,
             min(currencies[at]) if len(currencies[at]) == 1 else config.currency,

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from collector.core.clock import NS_PER_MINUTE
-from dashboard.read.decisions.listing import DecisionList, HeatCell, Offered
-from dashboard.read.decisions.wanted import Wanted
+from dashboard.read.decisions.filter import DecisionFilter
+from dashboard.read.decisions.listing import DecisionList, FilterValues, HeatCell
 from dashboard.read.rows import Range
 from dashboard.read.scope import step_of
 
@@ -30,7 +30,7 @@ class Heat:
     seen: Range
     step_ns: int
     cells: list[HeatCell]
-    offered: Offered
+    offered: FilterValues
 
 
 class KeptCells:
@@ -38,10 +38,10 @@ class KeptCells:
 
     def __init__(self, listing: DecisionList) -> None:
         self._listing = listing
-        self._kept: OrderedDict[tuple[Wanted, bool], tuple[int, Heat]] = OrderedDict()
+        self._kept: OrderedDict[tuple[DecisionFilter, bool], tuple[int, Heat]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def read(self, wanted: Wanted, now_ns: int, *, is_live: bool) -> Heat:
+    def read(self, wanted: DecisionFilter, now_ns: int, *, is_live: bool) -> Heat:
         """Return the cells of a filter; a live range may end a moment before the one wanted.
 
         Args:

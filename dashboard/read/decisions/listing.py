@@ -16,8 +16,8 @@ from attribution.core.selection import CALIBRATION_ACTION
 from attribution.revenue.priced import STATED, over_priced
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import sql
-from dashboard.read.decisions.earned import EarnedOf, earned_of
-from dashboard.read.decisions.wanted import DOLLAR_SORTS, After, Order, Wanted
+from dashboard.read.decisions.earned import DecisionEarnings, earnings_by_decision
+from dashboard.read.decisions.filter import DOLLAR_SORTS, DecisionFilter, Order, PageCursor
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
 
@@ -87,7 +87,7 @@ class HeatCell:
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class FilterValues:
     """What the decisions of a range may be filtered by."""
 
     channels: list[str]
@@ -123,10 +123,12 @@ class DecisionList:
         self._config = config
         self._reference = reference
 
-    def offered(self, seen: Range) -> Offered:
+    def offered(self, seen: Range) -> FilterValues:
         """Return what may be filtered by."""
         [row] = self._reader.ask("offered", __file__, _range(seen))
-        return Offered(**{name: [text for text in texts if text] for name, texts in row.items()})
+        return FilterValues(
+            **{name: [text for text in texts if text] for name, texts in row.items()}
+        )
 
     def stated(self, seen: Range) -> bool:
         """Return whether some decisions of a range are worth what they state."""
@@ -134,8 +136,8 @@ class DecisionList:
         return bool(row["stated"])
 
     def page(
-        self, wanted: Wanted, order: Order, rows_max: int, *, stated: bool
-    ) -> tuple[list[DecisionRow], After | None]:
+        self, wanted: DecisionFilter, order: Order, rows_max: int, *, stated: bool
+    ) -> tuple[list[DecisionRow], PageCursor | None]:
         """Return one page, and where the next begins: None where there is no more."""
         wanted = wanted.summed
         found = self._keys(wanted, order, rows_max + 1, stated=stated)
@@ -143,10 +145,12 @@ class DecisionList:
         if not rows:
             return [], None
         last = rows[-1]
-        after = After(last["key"], last["ingress_ns"], last["decision_id"]) if more else None
+        after = PageCursor(last["key"], last["ingress_ns"], last["decision_id"]) if more else None
         return self._with_rest(wanted, rows, stated=stated), after
 
-    def all_rows(self, wanted: Wanted, order: Order, rows_max: int) -> Iterator[list[DecisionRow]]:
+    def all_rows(
+        self, wanted: DecisionFilter, order: Order, rows_max: int
+    ) -> Iterator[list[DecisionRow]]:
         """Yield all rows up to a number, some thousands at a time."""
         stated = self.stated(wanted.seen)
         left, after = rows_max, order.after
@@ -161,15 +165,17 @@ class DecisionList:
     def one(self, decision_id: str, ingress_ns: int) -> DecisionRow | None:
         """Return one decision with its dollars, None while its second is not summed."""
         seen = Range(ingress_ns, ingress_ns + 1)
-        rows, _ = self.page(Wanted(seen), Order("latency"), PAGE_ROWS_MAX, stated=self.stated(seen))
+        rows, _ = self.page(
+            DecisionFilter(seen), Order("latency"), PAGE_ROWS_MAX, stated=self.stated(seen)
+        )
         return next((row for row in rows if row.decision_id == decision_id), None)
 
-    def count(self, wanted: Wanted) -> int:
+    def count(self, wanted: DecisionFilter) -> int:
         """Return how many decisions a filter holds."""
         [row] = self._ask("count", self._filtered(wanted))
         return int(row["decisions"])
 
-    def totals(self, wanted: Wanted, *, stated: bool) -> Totals:
+    def totals(self, wanted: DecisionFilter, *, stated: bool) -> Totals:
         """Return how many decisions a filter holds, and what they cost."""
         rows = [row for [row] in self._ask_priced("totals", wanted, {}, stated=stated)]
         sums = {name: sum(row[name] for row in rows) for name in rows[0]}
@@ -185,7 +191,7 @@ class DecisionList:
             },
         )
 
-    def cells(self, wanted: Wanted, step_ns: int, *, stated: bool) -> list[HeatCell]:
+    def cells(self, wanted: DecisionFilter, step_ns: int, *, stated: bool) -> list[HeatCell]:
         """Return what a filter holds by column of time and latency, in that order."""
         parameters = {"step_ns": step_ns, "calibration": CALIBRATION_ACTION}
         sums: dict[tuple[int, int], list[float]] = {}
@@ -206,7 +212,7 @@ class DecisionList:
         ]
 
     def _keys(
-        self, wanted: Wanted, order: Order, rows_max: int, *, stated: bool
+        self, wanted: DecisionFilter, order: Order, rows_max: int, *, stated: bool
     ) -> list[dict[str, Any]]:
         after = order.after
         parameters = {
@@ -231,7 +237,7 @@ class DecisionList:
         return found
 
     def _with_rest(
-        self, wanted: Wanted, rows: Sequence[dict[str, Any]], *, stated: bool
+        self, wanted: DecisionFilter, rows: Sequence[dict[str, Any]], *, stated: bool
     ) -> list[DecisionRow]:
         """Return rows with what is looked up for a page alone: dollars, service, outcome."""
         ids = [row["decision_id"] for row in rows]
@@ -245,7 +251,7 @@ class DecisionList:
         facts = _by_key(self._reader.ask("facts", __file__, between))
         rated = {"currency": self._config.currency, "rate_days": self._config.rate_days_max}
         outcomes = self._reader.ask("earned", __file__, of_page | rated)
-        earned = earned_of(outcomes, self._config)
+        earned = earnings_by_decision(outcomes, self._config)
         found = []
         for row in rows:
             key = row["ingress_ns"], row["decision_id"]
@@ -253,7 +259,7 @@ class DecisionList:
             found.append(_row(row, priced.get(key), fact, earned.get(key)))
         return found
 
-    def _filtered(self, wanted: Wanted) -> dict[str, Any]:
+    def _filtered(self, wanted: DecisionFilter) -> dict[str, Any]:
         seen, reference = wanted.seen, self._reference
         # The engine refuses an empty list of actions, so a name that no action has stands in.
         by_action = reference.by_action_ns or {"": reference.default_ns}
@@ -277,14 +283,14 @@ class DecisionList:
             "instants_ns": [],
         }
 
-    def _priced(self, wanted: Wanted, *, stated: bool) -> dict[str, Any]:
+    def _priced(self, wanted: DecisionFilter, *, stated: bool) -> dict[str, Any]:
         seen = wanted.seen
         book = self._reader.slopes(self._config)
         priced = self._filtered(wanted) | book.parameters(seen.from_ns, seen.to_ns)
         return priced | {"stated": int(stated), "seconds_ns": [], "every": 1}
 
     def _ask_priced(
-        self, name: str, wanted: Wanted, parameters: dict[str, Any], *, stated: bool
+        self, name: str, wanted: DecisionFilter, parameters: dict[str, Any], *, stated: bool
     ) -> Iterator[list[dict[str, Any]]]:
         """Yield the rows of a statement over priced.sql, of one part of the range after the other.
 
@@ -315,7 +321,7 @@ def _seconds(instants_ns: Sequence[int]) -> list[int]:
     return sorted({ns - ns % NS_PER_S for ns in instants_ns})
 
 
-def _parts(wanted: Wanted, order: Order) -> Iterator[Wanted]:
+def _parts(wanted: DecisionFilter, order: Order) -> Iterator[DecisionFilter]:
     """Yield what to look through, until a page is full: of an order by time ever longer parts."""
     seen = wanted.seen
     if order.sort != "time":
@@ -345,7 +351,7 @@ def _row(
     row: dict[str, Any],
     priced: dict[str, Any] | None,
     fact: dict[str, Any],
-    earned: EarnedOf | None,
+    earned: DecisionEarnings | None,
 ) -> DecisionRow:
     known = priced is not None and bool(priced["is_valued"])
     dollars: dict[str, Decimal | None] = {

@@ -20,7 +20,7 @@ from collector.core.errors import InputError
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.pages.ahead import AHEAD_S, FirstReadings
-from dashboard.pages.states import Found, answering
+from dashboard.pages.states import Reading, answering
 from dashboard.read.reader import Reader
 from dashboard.read.workers import SharedReads, Workers
 from dashboard.web.app import create_app
@@ -136,9 +136,9 @@ def test_what_takes_long_is_not_read_anew_for_each_who_opens_its_page(reader: Re
     clock, reads = ManualClock(0), list[str]()
     first, shared, threads = FirstReadings(clock), SharedReads(clock), Workers(3, "test")
 
-    def read(query: str) -> Found:
+    def read(query: str) -> Reading:
         reads.append(query)
-        return Found({})
+        return Reading({})
 
     with page_context(reader, first=first, shared=shared, workers=threads) as context:
         asked = [Input("url", "search")]

@@ -19,7 +19,7 @@ from dashboard.read.decisions.brush import (
     parse_latency,
     sides,
 )
-from dashboard.read.decisions.wanted import Wanted
+from dashboard.read.decisions.filter import DecisionFilter
 from dashboard.read.rows import Range
 from dashboard.read.scope import UNBOUNDED_NS, Scope, format_scope, parse_scope, window_length_ns
 from dashboard.units import Zone
@@ -116,7 +116,7 @@ def test_latencies_that_are_none_are_refused_with_the_forms(text: str) -> None:
 
 def test_the_rest_is_the_scope_without_the_box() -> None:
     """Both sides are narrowed alike; the bounds of the page narrow the box too."""
-    wanted = Wanted(
+    wanted = DecisionFilter(
         Range(10 * NS_PER_S, 20 * NS_PER_S, "offer", "eu"),
         channel="web",
         segment="decision/store",
@@ -132,7 +132,7 @@ def test_the_rest_is_the_scope_without_the_box() -> None:
 
 def test_a_baseline_is_another_range_of_the_same_scope() -> None:
     """All of its decisions, whatever they took: slow ones now against an hour that was well."""
-    wanted = Wanted(Range(10 * NS_PER_S, 20 * NS_PER_S, region="eu"))
+    wanted = DecisionFilter(Range(10 * NS_PER_S, 20 * NS_PER_S, region="eu"))
     before, inside, is_rest = sides(wanted, Brush(low_ms=80.0), (1, NS_PER_S))
     assert not is_rest
     assert (before.of.from_ns, before.of.to_ns, before.of.low_ns) == (1, NS_PER_S, 0)

@@ -12,8 +12,8 @@ import pytest
 from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
+from dashboard.read.decisions.filter import SORTS, DecisionFilter, Order
 from dashboard.read.decisions.listing import DecisionList, DecisionRow
-from dashboard.read.decisions.wanted import SORTS, Order, Wanted
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
 from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed, fail, seed_world
@@ -57,9 +57,9 @@ def many(shared_store: Connections) -> Connections:
 
 def test_filter_holds_what_it_says(own_world: Connections) -> None:
     """Each by itself, and what was slow in a segment."""
-    found, all_ = lists(own_world), Wanted(HOUR)
+    found, all_ = lists(own_world), DecisionFilter(HOUR)
 
-    def held(wanted: Wanted) -> set[str]:
+    def held(wanted: DecisionFilter) -> set[str]:
         rows, _ = found.page(wanted, Order(), 100, stated=False)
         assert found.totals(wanted, stated=False).decisions == len(rows)
         return set(ids(rows))
@@ -67,7 +67,7 @@ def test_filter_holds_what_it_says(own_world: Connections) -> None:
     late = {f"d-{number}" for number in range(10, 15)}
     assert len(held(all_)) == 15
     assert held(replace(all_, late=True)) == late
-    assert held(Wanted(replace(HOUR, region=REGIONS[0]))) == late
+    assert held(DecisionFilter(replace(HOUR, region=REGIONS[0]))) == late
     fail(own_world, "d-3", "d-11")
     assert held(replace(all_, failed=True)) == {"d-3", "d-11"}
     assert held(replace(all_, failed=True, late=True)) == {"d-11"}
@@ -92,7 +92,7 @@ def test_what_is_priced_in_parts_is_what_is_priced_at_once(
     """A month of decisions was more than one statement may hold, and its page said so."""
     in_parts = DecisionList(Reader(many), AttributionConfig(), REFERENCE, priced_max=priced_max)
     at_once = lists(many)
-    for wanted in (Wanted(of), replace(Wanted(of), late=True)):
+    for wanted in (DecisionFilter(of), replace(DecisionFilter(of), late=True)):
         assert in_parts.cells(wanted, 10 * NS_PER_S, stated=False) == at_once.cells(
             wanted, 10 * NS_PER_S, stated=False
         )
@@ -115,7 +115,7 @@ def test_what_is_attributed_is_there_once_its_second_is_summed(store: Connection
     seed.decision(new, 2)
     seed.insert(store.client())
     store.client().command("TRUNCATE TABLE revenue_cells")
-    found, wanted = lists(store), Wanted(HOUR)
+    found, wanted = lists(store), DecisionFilter(HOUR)
 
     def held() -> tuple[list[str], int, int]:
         return (
@@ -143,14 +143,14 @@ def test_pages_and_parts_hold_what_the_sum_does_while_late_ones_are_not_summed(
     store.client().command("TRUNCATE TABLE revenue_cells")
     in_parts = DecisionList(Reader(store), AttributionConfig(), REFERENCE, priced_max=20)
     for found in (lists(store), in_parts):
-        assert found.totals(Wanted(HOUR), stated=True).decisions == 80
+        assert found.totals(DecisionFilter(HOUR), stated=True).decisions == 80
         for sort in SORTS:
             for ascending in (False, True):
                 order, listed = Order(sort, ascending), list[str]()
                 after = order.after
                 while True:
                     rows, after = found.page(
-                        Wanted(HOUR), replace(order, after=after), 10, stated=True
+                        DecisionFilter(HOUR), replace(order, after=after), 10, stated=True
                     )
                     listed += ids(rows)
                     if after is None:
@@ -160,7 +160,7 @@ def test_pages_and_parts_hold_what_the_sum_does_while_late_ones_are_not_summed(
 
 def test_row_has_all_that_a_page_shows(own_world: Connections) -> None:
     """Segment, target, packets, service, and dollars where the store has them."""
-    rows, after = lists(own_world).page(Wanted(HOUR), Order("latency"), 3, stated=False)
+    rows, after = lists(own_world).page(DecisionFilter(HOUR), Order("latency"), 3, stated=False)
     assert ids(rows) == ["d-14", "d-13", "d-12"]
     assert after is not None
     assert (rows[2].packets, rows[1].packets) == (True, False)
@@ -179,7 +179,7 @@ def test_pages_put_together_are_the_whole_order(
     many: Connections, sort: str, *, ascending: bool
 ) -> None:
     """Sorting the newest 200 put 54 ms on top of a window that held 160."""
-    found, wanted, order = lists(many), Wanted(HOUR), Order(sort, ascending)
+    found, wanted, order = lists(many), DecisionFilter(HOUR), Order(sort, ascending)
     whole, none = found.page(wanted, order, 1_000, stated=False)
     assert (len(whole), none) == (215, None)
     paged: list[DecisionRow] = []
@@ -202,7 +202,7 @@ def test_pages_put_together_are_the_whole_order(
 
 def test_sum_is_that_of_its_rows_and_of_its_cells(many: Connections) -> None:
     """Parts of a filter add up to the whole, to the cent."""
-    found, wanted = lists(many), Wanted(HOUR)
+    found, wanted = lists(many), DecisionFilter(HOUR)
     totals = found.totals(wanted, stated=False)
     rows = [row for part in found.all_rows(wanted, Order(), 10_000) for row in part]
     assert len(rows) == totals.decisions == 215
@@ -215,13 +215,13 @@ def test_sum_is_that_of_its_rows_and_of_its_cells(many: Connections) -> None:
     assert high is not None
     assert low <= totals.loss_usd <= high
     parts = [
-        found.totals(Wanted(replace(HOUR, action=action)), stated=False).loss_usd
+        found.totals(DecisionFilter(replace(HOUR, action=action)), stated=False).loss_usd
         for action in ACTIONS
     ]
     assert abs(sum((part for part in parts if part), Decimal(0)) - totals.loss_usd) < Decimal(
         "0.001"
     )
-    nothing = found.totals(Wanted(Range(0, 1)), stated=False)
+    nothing = found.totals(DecisionFilter(Range(0, 1)), stated=False)
     assert (nothing.decisions, nothing.loss_usd) == (0, None)
 
 
@@ -238,7 +238,7 @@ def test_stated_value_is_that_of_each_decision(own_world: Connections) -> None:
         "otel_traces_in"
     ]  # of which a view would make the same decisions without values
     seed.insert(own_world.client())
-    found, wanted = lists(own_world), Wanted(Range(second_ns, second_ns + NS_PER_S))
+    found, wanted = lists(own_world), DecisionFilter(Range(second_ns, second_ns + NS_PER_S))
     offered = found.offered(wanted.seen)
     assert (offered.channels, offered.services) == (["web"], ["edge"])
     assert found.stated(wanted.seen)
@@ -252,6 +252,6 @@ def test_stated_value_is_that_of_each_decision(own_world: Connections) -> None:
 
 def test_failed_decision_lost_all_of_its_value(many: Connections) -> None:
     """However fast it failed."""
-    rows, _ = lists(many).page(Wanted(HOUR), Order("lost"), 1, stated=False)
+    rows, _ = lists(many).page(DecisionFilter(HOUR), Order("lost"), 1, stated=False)
     assert rows[0].loss_usd is not None
     assert rows[0].loss_usd > 0

@@ -17,11 +17,11 @@ DOLLAR_SORTS: Final = ("lost", "value")
 SORTS: Final = (*COLUMN_SORTS, *DOLLAR_SORTS)
 # A run attributes, and then sums: what began earlier nobody waits for.
 SUMMED_WITHIN_NS: Final = 10 * NS_PER_MINUTE
-_AFTER: Final = re.compile(r"(-?\d{1,19})~(\d{1,19})~(.+)", re.DOTALL)
+_CURSOR: Final = re.compile(r"(-?\d{1,19})~(\d{1,19})~(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DecisionFilter:
     """A filter: of each text "" is any; `segment` is one in which a decision was longest."""
 
     seen: Range
@@ -37,7 +37,7 @@ class Wanted:
     summed_ns: int | None = None
 
     @property
-    def summed(self) -> Wanted:
+    def summed(self) -> DecisionFilter:
         """Return the same with that instant fixed, whichever part of the range is read."""
         if self.summed_ns is not None:
             return self
@@ -57,7 +57,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class After:
+class PageCursor:
     """The last of a page: the next goes on behind it."""
 
     key: int
@@ -74,20 +74,20 @@ class Order:
 
     sort: str = "time"
     ascending: bool = False
-    after: After | None = field(default=None)
+    after: PageCursor | None = field(default=None)
 
     def __post_init__(self) -> None:
         if self.sort not in SORTS:
             raise InputError(f"sort {self.sort[:40]!r} is not known; give {', '.join(SORTS)}")
 
 
-def parse_after(text: str) -> After | None:
+def parse_cursor(text: str) -> PageCursor | None:
     """Return where a page begins, None for the first. Raises InputError for what none gave."""
     if not text:
         return None
-    match = _AFTER.fullmatch(text)
+    match = _CURSOR.fullmatch(text)
     if match is None or max(abs(int(match[1])), int(match[2])) >= 2**63:
         raise InputError(
             f"after {text[:60]!r} is not where a page ended; give `next` of the page before"
         )
-    return After(int(match[1]), int(match[2]), match[3])
+    return PageCursor(int(match[1]), int(match[2]), match[3])
