@@ -190,11 +190,11 @@ def _state_router(services: Services) -> APIRouter:
         The first 50 have an `exemplar`.
         """
         now_ns = services.clock.now_ns()
-        seen = asked_range(window, until, now_ns)
-        listed = await workers.run(listed_alerts, reader, seen)
+        view = asked_range(window, until, now_ns)
+        listed = await workers.run(listed_alerts, reader, view)
         rows = listed.alerts[:limit]
-        shown = await workers.run(with_exemplars, reader, rows, seen, reference)
-        return await workers.run(_with_people, listed, shown, state, seen.from_ns, now_ns)
+        shown = await workers.run(with_exemplars, reader, rows, view, reference)
+        return await workers.run(_with_people, listed, shown, state, view.from_ns, now_ns)
 
     @router.get("/health", tags=["health"])
     async def get_health() -> Health:

@@ -46,9 +46,9 @@ def in_browser(
     app.clientside_callback(function, outputs, *inputs, prevent_initial_call=not at_once)
 
 
-def _moment_ns(seen: Range) -> int:
+def _moment_ns(view: Range) -> int:
     """Return by how much a range may be another without that anybody sees it."""
-    return max((seen.to_ns - seen.from_ns) // _OF_A_RANGE, 1)
+    return max((view.to_ns - view.from_ns) // _OF_A_RANGE, 1)
 
 
 class Compare(Protocol):
@@ -136,22 +136,22 @@ class PageContext:
         read = partial(self.reader.scopes, max(0, minute_ns - NS_PER_DAY), to_ns)
         return self.shared.read(("scopes", minute_ns), _CHOICE_S, read)
 
-    def offered(self, seen: Range) -> FilterValues:
+    def offered(self, view: Range) -> FilterValues:
         """Return what else the decisions of a range may be filtered by, as of some seconds ago."""
-        length_ns, moment_ns = seen.to_ns - seen.from_ns, _moment_ns(seen)
-        key = ("offered", seen.to_ns // moment_ns, length_ns)
+        length_ns, moment_ns = view.to_ns - view.from_ns, _moment_ns(view)
+        key = ("offered", view.to_ns // moment_ns, length_ns)
         keep_s = min(moment_ns / NS_PER_S, _CHOICE_S)
-        return self.shared.read(key, keep_s, partial(self.decisions.offered, seen))
+        return self.shared.read(key, keep_s, partial(self.decisions.offered, view))
 
-    def evidence(self, seen: Range) -> Evidence:
+    def evidence(self, view: Range) -> Evidence:
         """Return how far figures rest on packets and on moved clocks, as of a moment ago.
 
         It looks at every span of the range: of a day half a minute ago, of an hour a second.
         """
-        length_ns, moment_ns = seen.to_ns - seen.from_ns, _moment_ns(seen)
-        key = ("evidence", seen.to_ns // moment_ns, length_ns, seen.action, seen.region)
+        length_ns, moment_ns = view.to_ns - view.from_ns, _moment_ns(view)
+        key = ("evidence", view.to_ns // moment_ns, length_ns, view.action, view.region)
         keep_s = min(moment_ns / NS_PER_S, _EVIDENCE_S)
-        return self.shared.read(key, keep_s, partial(self.reader.evidence, seen))
+        return self.shared.read(key, keep_s, partial(self.reader.evidence, view))
 
     def attributed(self, now_ns: int) -> Attributed:
         """Return up to when all that was received is in what a page reads, and what is not.

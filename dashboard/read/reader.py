@@ -77,24 +77,24 @@ class Reader(Statements):
         row = self._rows("scopes", {"from_ns": from_ns, "to_ns": to_ns})[0]
         return [a for a in row["actions"] if a], [r for r in row["regions"] if r]
 
-    def revenue(self, seen: Range) -> Revenue:
+    def revenue(self, view: Range) -> Revenue:
         """Return what decisions were worth and what lateness cost."""
-        return Revenue(**self._rows("revenue", _of(seen))[0], window_ns=seen.to_ns - seen.from_ns)
+        return Revenue(**self._rows("revenue", _of(view))[0], window_ns=view.to_ns - view.from_ns)
 
-    def latency_cells(self, seen: Range, step_ns: int) -> list[Cell]:
+    def latency_cells(self, view: Range, step_ns: int) -> list[Cell]:
         """Return counts by column of time and log2 bucket, in that order.
 
         A `step_ns` of less than a minute reads the decisions, otherwise the rollup by minute.
         """
         name = "latency_cells_recent" if step_ns < NS_PER_MINUTE else "latency_cells_minutes"
-        return [Cell(**row) for row in self._rows(name, {**_of(seen), "step_ns": step_ns})]
+        return [Cell(**row) for row in self._rows(name, {**_of(view), "step_ns": step_ns})]
 
-    def segment_means(self, seen: Range) -> SegmentMeans | None:
+    def segment_means(self, view: Range) -> SegmentMeans | None:
         """Return the mean of each segment over all decisions, None without any."""
-        begin_ns = min(-(-seen.from_ns // NS_PER_MINUTE) * NS_PER_MINUTE, seen.to_ns)
-        end_ns = max(seen.to_ns // NS_PER_MINUTE * NS_PER_MINUTE, begin_ns)
+        begin_ns = min(-(-view.from_ns // NS_PER_MINUTE) * NS_PER_MINUTE, view.to_ns)
+        end_ns = max(view.to_ns // NS_PER_MINUTE * NS_PER_MINUTE, begin_ns)
         whole = {"whole_from_ns": begin_ns, "whole_to_ns": end_ns}
-        rows = self._rows("segment_means", _of(seen) | whole)
+        rows = self._rows("segment_means", _of(view) | whole)
         found = {(row["stage"], row["class"]): row for row in rows}
         decisions = int(found["", ""]["decisions"]) if found else 0
         if not decisions:
@@ -105,22 +105,22 @@ class Reader(Statements):
         )
         return SegmentMeans(decisions, total_ns, segments_ns)
 
-    def reference_means(self, seen: Range, reference: Reference) -> SegmentMeans | None:
+    def reference_means(self, view: Range, reference: Reference) -> SegmentMeans | None:
         """Return the same over the decisions that met their reference latency.
 
         Where more than NORMAL_DECISIONS_MAX decisions would be read, it is of a sample: of slots
         of time that lie all over the range.
         """
-        found = (self.segment_means(each) for each in (seen, replace(seen, action="", region="")))
+        found = (self.segment_means(each) for each in (view, replace(view, action="", region="")))
         decisions, of_all = (means.decisions if means else 0 for means in found)
         # Powers of two, so that the next reading is of the same slots.
         sparing = 1 << (max(0, of_all - 1) // NORMAL_DECISIONS_MAX).bit_length()
         enough = 1 << (max(1, decisions // _CLASS_DECISIONS_MIN).bit_length() - 1)
         one_in = min(sparing, enough)
-        slot_ns = max(1, (seen.to_ns - seen.from_ns) // (_SLOTS_MIN * one_in))
+        slot_ns = max(1, (view.to_ns - view.from_ns) // (_SLOTS_MIN * one_in))
         # The engine refuses an empty list of actions, so a name that no action has stands in.
         by_action = reference.by_action_ns or {"": reference.default_ns}
-        parameters = _of(seen) | {
+        parameters = _of(view) | {
             "reference_actions": list(by_action),
             "reference_ns": list(by_action.values()),
             "default_reference_ns": reference.default_ns,
@@ -133,16 +133,16 @@ class Reader(Statements):
         return SegmentMeans(**row, sample=sample) if row["decisions"] else None
 
     def alerts(
-        self, seen: Range, rows_max: int = ALERTS_MAX, incident_id: str = ""
+        self, view: Range, rows_max: int = ALERTS_MAX, incident_id: str = ""
     ) -> tuple[list[AlertRow], int]:
         """Return open alerts and those that changed in the range, and how many there are.
 
         With an incident they are those of it.
         """
         parameters = {
-            "from_ns": seen.from_ns,
-            "to_ns": seen.to_ns,
-            "lookback_ns": max(0, min(seen.to_ns - ALERT_LOOKBACK_NS, seen.from_ns)),
+            "from_ns": view.from_ns,
+            "to_ns": view.to_ns,
+            "lookback_ns": max(0, min(view.to_ns - ALERT_LOOKBACK_NS, view.from_ns)),
             "rows_max": rows_max,
             "incident_id": incident_id,
         }
@@ -150,9 +150,9 @@ class Reader(Statements):
         found = max((int(row.pop("found")) for row in rows), default=0)
         return [AlertRow(**row) for row in rows], found
 
-    def kept_packets(self, episode_ids: Sequence[str], seen: Range) -> dict[str, KeptPackets]:
+    def kept_packets(self, episode_ids: Sequence[str], view: Range) -> dict[str, KeptPackets]:
         """Return what is known of the packets of alerts, by episode."""
-        lookback_ns = max(0, seen.to_ns - ALERT_LOOKBACK_NS)
+        lookback_ns = max(0, view.to_ns - ALERT_LOOKBACK_NS)
         parameters = {"episode_ids": list(episode_ids), "lookback_ns": lookback_ns}
         rows = self._rows("kept_packets", parameters) if episode_ids else []
         return {row.pop("episode_id"): KeptPackets(**row) for row in rows}
@@ -161,13 +161,13 @@ class Reader(Statements):
         """Return which slope the decisions of an instant are valued by."""
         return read_book(self._store, config)
 
-    def modes(self, seen: Range) -> list[str]:
+    def modes(self, view: Range) -> list[str]:
         """Return the modes of decisions, such as live or canary, sorted; none where none say."""
-        return [str(row["mode"]) for row in self._rows("modes", _of(seen))]
+        return [str(row["mode"]) for row in self._rows("modes", _of(view))]
 
-    def evidence(self, seen: Range) -> Evidence:
+    def evidence(self, view: Range) -> Evidence:
         """Return how far figures rest on packets and on moved clocks."""
-        return Evidence(**self._rows("evidence", _of(seen))[0])
+        return Evidence(**self._rows("evidence", _of(view))[0])
 
     def decision_ids(self, wanted: str) -> list[str]:
         """Return the decisions meant by a decision id, a trace id or an outcome key."""
@@ -328,12 +328,12 @@ class Reader(Statements):
         return self.ask(name, __file__, parameters)
 
 
-def _of(seen: Range) -> dict[str, Any]:
+def _of(view: Range) -> dict[str, Any]:
     return {
-        "from_ns": seen.from_ns,
-        "to_ns": seen.to_ns,
-        "action": seen.action,
-        "region": seen.region,
+        "from_ns": view.from_ns,
+        "to_ns": view.to_ns,
+        "action": view.action,
+        "region": view.region,
     }
 
 

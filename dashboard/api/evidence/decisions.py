@@ -52,7 +52,7 @@ class FilterQuery(BaseModel):
     low_ms: float = Field(default=0, ge=0, lt=1e9, description="Took at least this")
     high_ms: float | None = Field(default=None, ge=0, lt=1e9, description="Took less")
 
-    def wanted(self, now_ns: int) -> DecisionFilter:
+    def criteria(self, now_ns: int) -> DecisionFilter:
         """Return the filter. Raises InputError for a range or a segment that is none."""
         to_ns = instant_ns(self.until, "until") if self.until else now_ns
         from_ns = max(0, to_ns - window_length_ns(self.window))
@@ -111,9 +111,9 @@ def decisions_router(services: Services, rows_max: int = FILE_ROWS_MAX) -> APIRo
     router = APIRouter(prefix="/api/v1", tags=["decisions"])
 
     @router.get("/decisions")
-    async def list_decisions(asked: Annotated[PageQuery, Query()]) -> DecisionPage:
+    async def list_decisions(query: Annotated[PageQuery, Query()]) -> DecisionPage:
         """Return decisions, a page at a time, and what all that the filter holds cost."""
-        return await workers.run(_page, listing, asked, clock.now_ns())
+        return await workers.run(_page, listing, query, clock.now_ns())
 
     @router.get(
         "/decisions.csv",
@@ -125,20 +125,20 @@ def decisions_router(services: Services, rows_max: int = FILE_ROWS_MAX) -> APIRo
             }
         },
     )
-    async def export_decisions(asked: Annotated[FileQuery, Query()]) -> StreamingResponse:
+    async def export_decisions(query: Annotated[FileQuery, Query()]) -> StreamingResponse:
         """Return the same as CSV, up to 100,000 rows.
 
         Where the filter holds more, the header `X-Millworth-Truncated` says how many are in the
         file and how many there are, as `100000 of 250000`; else there is no such header.
         """
-        held, by = asked.wanted(clock.now_ns()), asked.by
-        rows = listing.all_rows(held, by, rows_max)
+        criteria, order = query.criteria(clock.now_ns()), query.by
+        rows = listing.all_rows(criteria, order, rows_max)
         first: list[DecisionRow] = await workers.run(next, rows, [])
         headers = {"content-disposition": 'attachment; filename="decisions.csv"'}
         # From a place on, nobody knows how many are left but by reading them.
-        there_are = 0 if by.after else await workers.run(listing.count, held)
-        if there_are > rows_max:
-            headers[TRUNCATED] = f"{rows_max} of {there_are}"
+        decisions = 0 if order.cursor else await workers.run(listing.count, criteria)
+        if decisions > rows_max:
+            headers[TRUNCATED] = f"{rows_max} of {decisions}"
         return StreamingResponse(
             _lines(first, rows, workers), media_type="text/csv; charset=utf-8", headers=headers
         )
@@ -146,13 +146,13 @@ def decisions_router(services: Services, rows_max: int = FILE_ROWS_MAX) -> APIRo
     return router
 
 
-def _page(listing: DecisionList, asked: PageQuery, now_ns: int) -> DecisionPage:
-    held = asked.wanted(now_ns)
-    stated = listing.stated(held.seen)
-    rows, after = listing.page(held, asked.by, asked.limit, stated=stated)
-    found = listing.totals(held, stated=stated) if asked.totals else None
-    begin, end = held.seen.from_ns, held.seen.to_ns
-    return DecisionPage(begin, end, rows, "" if after is None else str(after), found)
+def _page(listing: DecisionList, query: PageQuery, now_ns: int) -> DecisionPage:
+    criteria = query.criteria(now_ns)
+    stated = listing.stated(criteria.view)
+    rows, cursor = listing.page(criteria, query.by, query.limit, stated=stated)
+    totals = listing.totals(criteria, stated=stated) if query.totals else None
+    begin, end = criteria.view.from_ns, criteria.view.to_ns
+    return DecisionPage(begin, end, rows, "" if cursor is None else str(cursor), totals)
 
 
 async def _lines(

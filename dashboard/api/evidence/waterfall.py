@@ -57,10 +57,10 @@ def waterfall_router(services: Services) -> APIRouter:
 
 
 def _waterfall(reader: Reader, shared: SharedReads, decision_id: str, now_ns: int) -> Waterfall:
-    found = read_shared(reader, shared, decision_id, now_ns)
-    if found is None:
+    read = read_shared(reader, shared, decision_id, now_ns)
+    if read is None:
         raise _unknown(decision_id)
-    detail, sent = found
+    detail, sent = read
     facts = detail.facts
     packets = reader.packets(
         [flow.flow_hash for flow in detail.flows],
@@ -74,14 +74,14 @@ def _span(
     reader: Reader, listing: DecisionList, decision_id: str, span_id: str, trace_id: str
 ) -> ChosenSpan:
     facts = _facts(reader, decision_id)
-    found = read_span(reader, listing, facts, trace_id or facts.trace_id, span_id)
-    if found.sent is None and found.placed is None:
+    span = read_span(reader, listing, facts, trace_id or facts.trace_id, span_id)
+    if span.sent is None and span.placed is None:
         raise HTTPException(
             404,
             f"decision {decision_id[:100]!r} has no span {span_id!r}; GET /api/v1/waterfall "
             "lists the ids of its spans",
         )
-    return found
+    return span
 
 
 def _facts(reader: Reader, decision_id: str) -> DecisionFacts:

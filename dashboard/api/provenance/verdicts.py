@@ -23,8 +23,8 @@ def verdicts_router(services: Services) -> APIRouter:
 
         With `unsigned` a decision without a seal is a finding.
         """
-        seen = asked_range(window, until, clock.now_ns())
-        return await workers.run(_verdicts, reader, seen.from_ns, seen.to_ns, unsigned)
+        view = asked_range(window, until, clock.now_ns())
+        return await workers.run(_verdicts, reader, view.from_ns, view.to_ns, unsigned)
 
     return router
 

@@ -145,21 +145,21 @@ def register(app: Dash, context: PageContext) -> None:
 def read(context: PageContext, scope: Scope) -> Reading:
     """Read how every budget stands: a value for each of KEPT."""
     now_ns = context.clock.now_ns()
-    seen = scope.range_at(now_ns)
-    actions, regions = context.scopes(seen.to_ns)
-    every = context.sources.analyst.budgets(seen.to_ns)
+    view = scope.range_at(now_ns)
+    actions, regions = context.scopes(view.to_ns)
+    every = context.sources.analyst.budgets(view.to_ns)
     shown = [each for each in every if _is_of(each, scope)]
     attributed = context.attributed(now_ns)
     known: dict[str, list[str]] = {}
     if scope.filter("channel"):
         # Of a day, as actions and regions are: a budget is of more than the range of the page.
-        day = replace(seen, from_ns=max(0, seen.to_ns - NS_PER_DAY))
+        day = replace(view, from_ns=max(0, view.to_ns - NS_PER_DAY))
         known = context.offered(day).by_dimension
     return Reading(
         {
-            **scope_view(NAME, scope, actions, regions, seen.to_ns, attributed, known),
+            **scope_view(NAME, scope, actions, regions, view.to_ns, attributed, known),
             "budgets-said.children": unbroken(said(every, shown)),
-            "budgets-list.rowData": lines(shown, scope, seen.to_ns),
+            "budgets-list.rowData": lines(shown, scope, view.to_ns),
             "budgets-set.hidden": bool(every),
         }
     )
@@ -167,8 +167,8 @@ def read(context: PageContext, scope: Scope) -> Reading:
 
 def read_cost(context: PageContext, scope: Scope) -> Reading:
     """Read what a decision cost: a value for each of COST."""
-    seen = scope.range_at(context.clock.now_ns())
-    found = context.sources.unit_cost(Selection(seen.from_ns, seen.to_ns))
+    view = scope.range_at(context.clock.now_ns())
+    found = context.sources.unit_cost(Selection(view.from_ns, view.to_ns))
     partial = ""
     if found.effective is not None and found.covered_ratio < 1:
         partial = f"bills cover {percent(found.covered_ratio)} of the range"

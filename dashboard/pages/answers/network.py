@@ -141,15 +141,15 @@ def register(app: Dash, context: PageContext) -> None:
 def read(context: PageContext, scope: Scope) -> Reading:
     """Read what packets prove: a value for each of READ."""
     now_ns = context.clock.now_ns()
-    seen = scope.range_at(now_ns)
-    actions, regions = context.scopes(seen.to_ns)
-    found = network(context.reader, seen)
+    view = scope.range_at(now_ns)
+    actions, regions = context.scopes(view.to_ns)
+    found = network(context.reader, view)
     recorder = next((item for item in context.items() if item.name == RECORDER), None)
     why_off = "" if recorder is None or recorder.status == "ok" else recorder.detail
     bursts = f"the first {BURSTS_MAX}" if len(found.bursts) == BURSTS_MAX else ""
     return Reading(
         {
-            **scope_view(NAME, scope, actions, regions, seen.to_ns, context.attributed(now_ns)),
+            **scope_view(NAME, scope, actions, regions, view.to_ns, context.attributed(now_ns)),
             "network-said.children": unbroken(said(found, why_off)),
             "network-waits.children": waits_table(found.waited),
             "network-wire.children": wire_facts(found.wire),

@@ -199,15 +199,15 @@ def read(context: PageContext, scope: Scope, broken: str | None) -> Reading:
     `broken` is what the last reading of the audit found, None before the first.
     """
     reader, now_ns = context.reader, context.clock.now_ns()
-    seen = scope.range_at(now_ns)
-    found = context.sources.verdicts.verdicts(seen.from_ns, seen.to_ns)
-    pairs = clocks(reader, seen)
+    view = scope.range_at(now_ns)
+    found = context.sources.verdicts.verdicts(view.from_ns, view.to_ns)
+    pairs = clocks(reader, view)
     items = context.items()
     lost, is_required = lost_of(items), unsigned_is_bad(items)
     shown = len(found.findings)
     return Reading(
         {
-            **scope_view(NAME, scope, [], [], seen.to_ns, context.attributed(now_ns)),
+            **scope_view(NAME, scope, [], [], view.to_ns, context.attributed(now_ns)),
             "trust-said.children": unbroken(
                 said(found, pairs, lost, broken, is_required=is_required)
             ),
@@ -218,7 +218,7 @@ def read(context: PageContext, scope: Scope, broken: str | None) -> Reading:
                 f"the newest {count(FINDINGS_MAX)}" if shown == FINDINGS_MAX else ""
             ),
             "trust-clocks.rowData": clocks_lines(pairs),
-            "trust-clocks-note.children": clock_words(context.evidence(seen)),
+            "trust-clocks-note.children": clock_words(context.evidence(view)),
             "trust-losses.rowData": losses_lines(
                 lost, reader.rejected(max(0, now_ns - NS_PER_DAY))
             ),

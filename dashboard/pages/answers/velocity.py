@@ -247,12 +247,12 @@ def register(app: Dash, context: PageContext) -> None:
 def read_frame(context: PageContext, scope: Scope) -> Reading:
     """Read the pickers and the experiments: a value for each of FRAME."""
     now_ns = context.clock.now_ns()
-    seen = scope.range_at(now_ns)
-    actions, regions = context.scopes(seen.to_ns)
+    view = scope.range_at(now_ns)
+    actions, regions = context.scopes(view.to_ns)
     found = context.sources.experiments.all()
     return Reading(
         {
-            **scope_view(NAME, scope, actions, regions, seen.to_ns, context.attributed(now_ns)),
+            **scope_view(NAME, scope, actions, regions, view.to_ns, context.attributed(now_ns)),
             "velocity-experiments.rowData": experiment_lines(found, now_ns, scope.zone),
             "velocity-gate.children": cards(context.judged()),
         }
@@ -262,9 +262,9 @@ def read_frame(context: PageContext, scope: Scope) -> Reading:
 def read_worth(context: PageContext, scope: Scope) -> Reading:
     """Read what latency is worth to the groups: a value for each of WORTH."""
     now_ns = context.clock.now_ns()
-    seen = scope.range_at(now_ns)
+    view = scope.range_at(now_ns)
     dimension = scope.filter("by") or DIMENSIONS[0]
-    chosen = Selection(seen.from_ns, seen.to_ns, seen.action, seen.region)
+    chosen = Selection(view.from_ns, view.to_ns, view.action, view.region)
     try:
         told = context.sources.vram.made(chosen, dimension, now_ns)
     except InputError as error:

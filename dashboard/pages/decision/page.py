@@ -160,7 +160,7 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
     health = context.items()
     is_young = now_ns - detail.facts.end_ns < _YOUNG_NS
     facts = detail.facts
-    money = context.decisions.one(facts.decision_id, facts.ingress_ns)
+    money = context.decisions.row_of(facts.decision_id, facts.ingress_ns)
     return DecisionRead(
         detail=detail,
         money=money,

@@ -152,7 +152,7 @@ def register(app: Dash, context: PageContext) -> None:
     )
 
 
-def wanted_of(scope: Scope, now_ns: int) -> DecisionFilter:
+def criteria_of(scope: Scope, now_ns: int) -> DecisionFilter:
     """Return the filter that a page's address says."""
     low_ns, high_ns = scope.latency_ns
     return DecisionFilter(
@@ -171,11 +171,11 @@ def wanted_of(scope: Scope, now_ns: int) -> DecisionFilter:
 def read(context: PageContext, scope: Scope) -> dict[str, object]:
     """Read one page of the list: a value for each of ROWS."""
     reader, now_ns = context.reader, context.clock.now_ns()
-    wanted = wanted_of(scope, now_ns)
-    seen = wanted.seen
-    actions, regions = context.scopes(seen.to_ns)
-    offered = context.offered(seen)
-    stated = context.decisions.stated(seen)
+    criteria = criteria_of(scope, now_ns)
+    view = criteria.view
+    actions, regions = context.scopes(view.to_ns)
+    offered = context.offered(view)
+    stated = context.decisions.stated(view)
     after: PageCursor | None = None
     if scope.search:
         ids = reader.decision_ids(scope.search)
@@ -183,9 +183,9 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
         lines = [found_line(facts, scope.zone) for facts in known]
         note = f"{count(len(lines))} found at any time for “{scope.search}”"
     else:
-        rows, after = context.decisions.page(wanted, order_of(scope), ROWS_MAX, stated=stated)
+        rows, after = context.decisions.page(criteria, order_of(scope), ROWS_MAX, stated=stated)
         lines, note = listed_lines(rows, scope.zone), _note(scope, len(rows), is_last=after is None)
-    frozen = replace(scope, until_ns=seen.to_ns)
+    frozen = replace(scope, until_ns=view.to_ns)
     first = PATH + format_scope(scope) if scope.filter("after") else ""
     return {
         **scope_view(
@@ -193,7 +193,7 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
             scope,
             actions,
             regions,
-            seen.to_ns,
+            view.to_ns,
             context.attributed(now_ns),
             offered.by_dimension,
         ),
@@ -205,7 +205,7 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
         "decisions-first.href": first,
         "decisions-csv.href": csv_href(frozen),
         "decisions-read.data": {
-            "to_ns": str(seen.to_ns),
+            "to_ns": str(view.to_ns),
             "search": format_scope(scope),
             "stated": stated,
             "found": bool(scope.search),
@@ -221,8 +221,8 @@ def read_totals(context: PageContext, scope: Scope, kept: Mapping[str, Any]) -> 
         to_ns = int(kept["to_ns"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"not what the list keeps ({error}); reload the page") from error
-    wanted = wanted_of(scope, to_ns)
-    found = context.decisions.totals(wanted, stated=bool(kept.get("stated")))
+    criteria = criteria_of(scope, to_ns)
+    found = context.decisions.totals(criteria, stated=bool(kept.get("stated")))
     return {
         "decisions-totals.children": totals_line(found),
         "decisions-csv.children": csv_words(found.decisions),

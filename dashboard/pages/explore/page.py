@@ -18,7 +18,7 @@ from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError, MillworthError
 from collector.core.log import get_logger
 from dashboard.pages.context import PageContext, in_browser
-from dashboard.pages.decisions.page import wanted_of
+from dashboard.pages.decisions.page import criteria_of
 from dashboard.pages.explore.box import FIELDS, form, late_query, typed_box, without_box
 from dashboard.pages.explore.figure import MODES, amount, heatmap, said
 from dashboard.pages.explore.ranked import failed_line, listed, rows_of_segments, rows_of_values
@@ -74,15 +74,15 @@ class Question:
     """What an address asks."""
 
     scope: Scope
-    wanted: DecisionFilter
+    criteria: DecisionFilter
     brush: Brush
     against: tuple[int, int] | None  # None: the rest
     now_ns: int
 
     @property
-    def seen(self) -> tuple[int, int]:
+    def range_ns(self) -> tuple[int, int]:
         """Return [from, to) of the page."""
-        return self.wanted.seen.from_ns, self.wanted.seen.to_ns
+        return self.criteria.view.from_ns, self.criteria.view.to_ns
 
     @property
     def other(self) -> str:
@@ -210,7 +210,7 @@ def question_of(scope: Scope, now_ns: int) -> Question:
     against = scope.filter("against")
     return Question(
         scope,
-        replace(wanted_of(scope, now_ns), late=False),
+        replace(criteria_of(scope, now_ns), late=False),
         parse_brush(scope.filter("brush"), scope.filter("brush_ms")),
         parse_between("against", against) if against else None,
         now_ns,
@@ -227,33 +227,33 @@ def heat(context: PageContext, scope: Scope, kept: KeptCells) -> dict[str, objec
     except InputError:
         # The panel below says what is wrong with the box; the range is still shown.
         asked = question_of(without_box(scope), now_ns)
-    found = kept.read(asked.wanted, now_ns, is_live=scope.until_ns is None)
-    seen = found.seen
-    actions, regions = context.scopes(seen.to_ns)
+    found = kept.read(asked.criteria, now_ns, is_live=scope.until_ns is None)
+    view = found.view
+    actions, regions = context.scopes(view.to_ns)
     target_ns = context.reference.of(scope.action)
     decisions = counted(sum(cell.decisions for cell in found.cells), "decision")
     zone = scope.zone
     named = found.offered.by_dimension
     attributed = context.attributed(now_ns)
     return {
-        **scope_view(NAME, scope, actions, regions, seen.to_ns, attributed, named),
+        **scope_view(NAME, scope, actions, regions, view.to_ns, attributed, named),
         "explore-add.data": choices(named),
         "explore-heatmap.figure": heatmap(
             found.cells,
             mode,
-            seen,
+            view,
             found.step_ns,
             target_ns,
             asked.brush,
-            zone.axis(seen.to_ns),
+            zone.axis(view.to_ns),
             is_empty=attributed.is_empty,
         ),
         "explore-heat-note.children": ""
         if attributed.is_empty
         else f"{decisions}. Drag a box over what is odd.",
         "explore-heatmap-box.aria-label": (
-            f"Latency of {decisions} from {zone.dated(seen.from_ns, now_ns)}"
-            f" to {zone.dated_at(seen.to_ns, now_ns)}; type a box in the fields below"
+            f"Latency of {decisions} from {zone.dated(view.from_ns, now_ns)}"
+            f" to {zone.dated_at(view.to_ns, now_ns)}; type a box in the fields below"
         ),
         "explore-heatmap-table.children": _largest(found.cells, mode, zone, now_ns),
     }
@@ -279,7 +279,7 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
         except MillworthError:  # the panel above says that it cannot be read
             is_empty = False
         return shown | {"explore-said.children": _guide(is_empty=is_empty), **lists}
-    before, inside, is_rest = sides(asked.wanted, asked.brush, asked.against)
+    before, inside, is_rest = sides(asked.criteria, asked.brush, asked.against)
     try:
         found = context.compare(before, inside, rest=is_rest)
         attributed = context.attributed(now_ns)
@@ -297,7 +297,7 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
 def _found(
     context: PageContext, asked: Question, found: CompareAnswer, attributed: Attributed
 ) -> dict[str, object]:
-    to_ns = asked.seen[1] if asked.brush.to_ns is None else asked.brush.to_ns
+    to_ns = asked.range_ns[1] if asked.brush.to_ns is None else asked.brush.to_ns
     notes: list[Component] = [populations(found, asked.other.capitalize())]
     if found.is_assumed and any(each.usd_per_hour is not None for each in found.segments):
         notes += [" ", html.Span("assumed rate", className="badge", title=context.prior_basis)]
@@ -307,7 +307,7 @@ def _found(
         why_not = "Later decisions of the box are not in it yet."
         said_so = f"attributed to {until} only"
         notes += [" ", html.Span(said_so, className="badge", title=why_not)]
-    places = (asked.scope, asked.brush, asked.seen)
+    places = (asked.scope, asked.brush, asked.range_ns)
     enough = found.before is not None and found.after is not None
     return {
         "explore-said.children": sentence(found, asked.other),

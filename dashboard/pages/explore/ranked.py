@@ -57,7 +57,7 @@ def rows_of_segments(found: CompareAnswer) -> list[Row]:
 
 
 def listed(
-    rows: Sequence[Row], scope: Scope, brush: Brush, seen: tuple[int, int], label: str
+    rows: Sequence[Row], scope: Scope, brush: Brush, range_ns: tuple[int, int], label: str
 ) -> Component:
     """Return the ranked lines; what chance explains is folded away.
 
@@ -65,7 +65,7 @@ def listed(
         rows: in their order.
         scope: of the page, which the links narrow.
         brush: the box, of which the decisions are listed.
-        seen: [from, to) of the page.
+        range_ns: [from, to) of the page.
         label: of the list, for a screen reader.
     """
     widest = max([1e-9, *(max(abs(row.low_ms), abs(row.high_ms)) for row in rows)])
@@ -74,7 +74,7 @@ def listed(
     first, folded = told[:_OPEN_MAX], [*told[_OPEN_MAX:], *rest]
 
     def items(some: Sequence[Row], name: str) -> Component:
-        lines = [_item(row, scope, brush, seen, widest) for row in some]
+        lines = [_item(row, scope, brush, range_ns, widest) for row in some]
         return html.Ol(lines, className="ranked", **{"aria-label": name})
 
     parts: list[Component] = [items(first, label)] if first else []
@@ -89,7 +89,7 @@ def listed(
 
 
 def failed_line(
-    found: CompareAnswer, other: str, scope: Scope, brush: Brush, seen: tuple[int, int]
+    found: CompareAnswer, other: str, scope: Scope, brush: Brush, range_ns: tuple[int, int]
 ) -> list[Component]:
     """Return a ranked line for those that failed, none where nothing did on either side.
 
@@ -98,14 +98,14 @@ def failed_line(
         other: names what is compared with.
         scope: of the page.
         brush: the box.
-        seen: [from, to) of the page.
+        range_ns: [from, to) of the page.
     """
     failures = found.failures
     if failures is None or not (failures.before or failures.after):
         return []
     usd_per_hour = failures.usd_per_hour
     dollars = UNKNOWN if usd_per_hour is None else f"{signed_usd(usd_per_hour)} / h"
-    listing = decisions_scope(scope, brush, seen)
+    listing = decisions_scope(scope, brush, range_ns)
     listing = replace(listing, filters=(*listing.filters, ("failed", "1")))
     shares = (
         f"{share(failures.after, found.decisions_after)} of the box (n {count(failures.after)}), "
@@ -148,10 +148,10 @@ def narrowed(scope: Scope, dimension: str, value: str) -> Scope:
     return replace(scope, filters=(*others, (dimension, value)))
 
 
-def decisions_scope(scope: Scope, brush: Brush, seen: tuple[int, int]) -> Scope:
+def decisions_scope(scope: Scope, brush: Brush, range_ns: tuple[int, int]) -> Scope:
     """Return the scope of the list of the decisions in the box."""
-    from_ns = seen[0] if brush.from_ns is None else brush.from_ns
-    to_ns = seen[1] if brush.to_ns is None else brush.to_ns
+    from_ns = range_ns[0] if brush.from_ns is None else brush.from_ns
+    to_ns = range_ns[1] if brush.to_ns is None else brush.to_ns
     kept = ("channel", "service", "cohort", "segment")
     return replace(
         scope,
@@ -164,7 +164,9 @@ def decisions_scope(scope: Scope, brush: Brush, seen: tuple[int, int]) -> Scope:
     )
 
 
-def _item(row: Row, scope: Scope, brush: Brush, seen: tuple[int, int], widest: float) -> Component:
+def _item(
+    row: Row, scope: Scope, brush: Brush, range_ns: tuple[int, int], widest: float
+) -> Component:
     dollars = UNKNOWN if row.usd_per_hour is None else f"{signed_usd(row.usd_per_hour)} / h"
     of_failures = ""
     if row.failed_usd_per_hour:
@@ -175,7 +177,7 @@ def _item(row: Row, scope: Scope, brush: Brush, seen: tuple[int, int], widest: f
     if row.value:
         filtered = format_scope(narrowed(scope, row.dimension, row.value))
         listing = format_scope(
-            narrowed(decisions_scope(scope, brush, seen), row.dimension, row.value)
+            narrowed(decisions_scope(scope, brush, range_ns), row.dimension, row.value)
         )
         links = [
             dcc.Link("Only these", href=f"/explore{filtered}",

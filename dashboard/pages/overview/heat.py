@@ -42,7 +42,7 @@ class HeatRead:
     """Everything that one reading of the panel found."""
 
     scope: Scope
-    seen: Range
+    view: Range
     target_ns: int
     drawn_from_ns: int
     first_ns: int  # of the decisions of the window, 0 without any
@@ -55,34 +55,34 @@ class HeatRead:
 
 def read(context: PageContext, scope: Scope, top: TopReading) -> HeatRead:
     """Read the panel over the range of the alerts that were read before it."""
-    seen = scope.range_at(top.to_ns)
-    drawn_from_ns = drawn_from(seen, top.first_ns)
+    view = scope.range_at(top.to_ns)
+    drawn_from_ns = drawn_from(view, top.first_ns)
     health = context.items()
     return HeatRead(
         scope=scope,
-        seen=seen,
+        view=view,
         target_ns=context.reference.of(scope.action),
         drawn_from_ns=drawn_from_ns,
         first_ns=top.first_ns,
-        cells=context.reader.latency_cells(seen, step_of(seen.to_ns - drawn_from_ns)),
-        bands=bands(top, seen, drawn_from_ns),
-        evidence=context.evidence(seen),
+        cells=context.reader.latency_cells(view, step_of(view.to_ns - drawn_from_ns)),
+        bands=bands(top, view, drawn_from_ns),
+        evidence=context.evidence(view),
         now_ns=context.clock.now_ns(),
         recorder=next((item for item in health if item.name == RECORDER), None),
     )
 
 
-def bands(top: TopReading, seen: Range, drawn_from_ns: int) -> list[Band]:
+def bands(top: TopReading, view: Range, drawn_from_ns: int) -> list[Band]:
     """Return when alerts fired on what is looked at; those that overlap are one band."""
     found: list[Band] = []
     shown = [
         each
         for each in top.alerts
-        if each.is_band and seen.action in ("", each.action) and seen.region in ("", each.region)
+        if each.is_band and view.action in ("", each.action) and view.region in ("", each.region)
     ]
     for each in sorted(shown, key=lambda alert: alert.since_ns):
         from_ns = max(each.since_ns, drawn_from_ns)
-        to_ns = min(each.until_ns or seen.to_ns, seen.to_ns)
+        to_ns = min(each.until_ns or view.to_ns, view.to_ns)
         if from_ns >= to_ns:
             continue
         if found and from_ns <= found[-1].to_ns:
@@ -105,10 +105,10 @@ def show(found: HeatRead) -> Mapping[str, Any]:
         "overview-evidence-note.children": evidence[1],
         "overview-heatmap.figure": heatmap(
             found.cells,
-            found.seen,
-            step_of(found.seen.to_ns - found.drawn_from_ns),
+            found.view,
+            step_of(found.view.to_ns - found.drawn_from_ns),
             found.target_ns,
-            found.scope.zone.axis(found.seen.to_ns),
+            found.scope.zone.axis(found.view.to_ns),
             drawn_from_ns=found.drawn_from_ns,
             frozen=str(found.scope.until_ns or ""),
             bands=found.bands,
@@ -119,14 +119,14 @@ def show(found: HeatRead) -> Mapping[str, Any]:
     }
 
 
-def drawn_from(seen: Range, first_ns: int) -> int:
+def drawn_from(view: Range, first_ns: int) -> int:
     """Return where the heatmap begins: at the first decision where much of the window is before it.
 
     A service that is up for a minute would show its minute in a fifteenth of the figure.
     """
-    begins_ns = min(first_ns, seen.to_ns - DRAWN_NS_MIN)
-    is_empty = begins_ns - seen.from_ns > (seen.to_ns - seen.from_ns) * EMPTY_SHARE_MAX
-    return begins_ns if first_ns and is_empty else seen.from_ns
+    begins_ns = min(first_ns, view.to_ns - DRAWN_NS_MIN)
+    is_empty = begins_ns - view.from_ns > (view.to_ns - view.from_ns) * EMPTY_SHARE_MAX
+    return begins_ns if first_ns and is_empty else view.from_ns
 
 
 def heat_summary(found: HeatRead) -> str:
@@ -136,8 +136,8 @@ def heat_summary(found: HeatRead) -> str:
     if middle is None or tail is None:
         return "Decision latency: no decision in this window."
     decisions = counted(sum(cell.decisions for cell in cells), "decision")
-    begin = zone.dated(found.seen.from_ns, found.now_ns)
-    end = zone.dated_at(found.seen.to_ns, found.now_ns)
+    begin = zone.dated(found.view.from_ns, found.now_ns)
+    end = zone.dated_at(found.view.to_ns, found.now_ns)
     return (
         f"Decision latency of {decisions} from {begin} to {end}: "
         f"median {quantile_text(middle)}, 99th percentile {quantile_text(tail)}."
@@ -148,7 +148,7 @@ def _heat_note(found: HeatRead) -> str:
     note = "Click a cell to list its decisions."
     if found.bands:
         note += " Bands: alerts fire."
-    if found.drawn_from_ns == found.seen.from_ns:
+    if found.drawn_from_ns == found.view.from_ns:
         return note
     first = found.scope.zone.dated(found.first_ns, found.now_ns)
     return f"{note} None before {first} in this window."
@@ -156,9 +156,9 @@ def _heat_note(found: HeatRead) -> str:
 
 def _column_href(found: HeatRead, column_ns: int) -> str:
     """Return the list of the decisions of a column, as a click on a cell of it does of the cell."""
-    step_ns = step_of(found.seen.to_ns - found.drawn_from_ns)
+    step_ns = step_of(found.view.to_ns - found.drawn_from_ns)
     is_frozen = found.scope.until_ns is not None
-    seen_from_ns, seen_to_ns = counted_ns(found.seen, step_ns, is_frozen=is_frozen)
+    seen_from_ns, seen_to_ns = counted_ns(found.view, step_ns, is_frozen=is_frozen)
     from_ns = max(column_ns, seen_from_ns)
     # An address ends at a whole millisecond.
     to_ns = -(-min(column_ns + step_ns, seen_to_ns) // NS_PER_MS) * NS_PER_MS

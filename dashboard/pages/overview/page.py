@@ -69,7 +69,7 @@ class MoneyRead:
     """What the first reading found: everything in dollars."""
 
     scope: Scope
-    seen: Range
+    view: Range
     now_ns: int
     actions: list[str]
     regions: list[str]
@@ -86,7 +86,7 @@ class MoneyRead:
     @property
     def top(self) -> TopReading:
         """Return what the other panels need of it."""
-        return top_of(self.alerts[:SHOWN_MAX], self.seen.to_ns, self.revenue.first_ns)
+        return top_of(self.alerts[:SHOWN_MAX], self.view.to_ns, self.revenue.first_ns)
 
 
 def layout(query: str, context: PageContext) -> Component:
@@ -225,17 +225,17 @@ def read(context: PageContext, query: str) -> MoneyRead:
     """Read what is at risk; the other panels look at the same time."""
     reader, scope = context.reader, parse_scope(query)
     now_ns = context.clock.now_ns()
-    seen = scope.range_at(now_ns)
-    actions, regions = context.scopes(seen.to_ns)
-    day_from_ns = scope.zone.day_ns(seen.to_ns)
-    today = Range(day_from_ns, seen.to_ns, seen.action, seen.region)
+    view = scope.range_at(now_ns)
+    actions, regions = context.scopes(view.to_ns)
+    day_from_ns = scope.zone.day_ns(view.to_ns)
+    today = Range(day_from_ns, view.to_ns, view.action, view.region)
     health = context.items()
-    revenue = reader.revenue(seen)
-    alerts, at_risk = alerts_at_risk(reader, seen)
+    revenue = reader.revenue(view)
+    alerts, at_risk = alerts_at_risk(reader, view)
     attributed = context.attributed(now_ns)
     return MoneyRead(
         scope=scope,
-        seen=seen,
+        view=view,
         now_ns=now_ns,
         actions=actions,
         regions=regions,
@@ -246,8 +246,8 @@ def read(context: PageContext, query: str) -> MoneyRead:
         attributed=attributed,
         alerts=[
             alert
-            for alert in with_people(alerts, context.alert_state, now_ns, seen.to_ns)
-            if alert.is_of(seen.action, seen.region)
+            for alert in with_people(alerts, context.alert_state, now_ns, view.to_ns)
+            if alert.is_of(view.action, view.region)
             # Of a class that has gone quiet and was well there is nothing to say here.
             and (alert.state != UNKNOWN or alert.is_open_and_silent)
         ],
@@ -264,12 +264,12 @@ def _silence(
 
     Judged at the end of a range, however long that is.
     """
-    seen = scope.range_at(now_ns)
-    is_all = scope.until_ns is None and not (seen.action or seen.region)
+    view = scope.range_at(now_ns)
+    is_all = scope.until_ns is None and not (view.action or view.region)
     last_ns = attributed.newest_ns if is_all else revenue.last_ns
     if not last_ns:
         return "no decision in this window"
-    until_ns = min(attributed.until_ns, seen.to_ns)
+    until_ns = min(attributed.until_ns, view.to_ns)
     if not context.alerts.is_silent(last_ns, until_ns):
         return ""
     return f"no decision since {scope.zone.dated_at(last_ns, now_ns)}"
@@ -277,7 +277,7 @@ def _silence(
 
 def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
     """Return what was read: a value for each of MONEY."""
-    revenue, to_ns, zone = found.revenue, found.seen.to_ns, found.scope.zone
+    revenue, to_ns, zone = found.revenue, found.view.to_ns, found.scope.zone
     past = as_of(zone, found.now_ns, to_ns)
     lost = lost_card(found.lost, (found.day_from_ns, to_ns), zone, prior_basis)
     cards = {

@@ -36,7 +36,7 @@ OUTPUTS = (
 class PathRead:
     """Everything that one reading of the panel found."""
 
-    seen: Range
+    view: Range
     path_of: Range
     of_alert: Incident | None
     why: str  # it is of this alert
@@ -56,14 +56,14 @@ def read(
     is_pinned: bool = False,
 ) -> PathRead:
     """Read the path of an alert that is pointed at, else of the pickers or the dearest alert."""
-    seen = scope.range_at(top.to_ns)
+    view = scope.range_at(top.to_ns)
     alert, why = top.picked(picked), "pinned, click again to let go" if is_pinned else "this row"
     if alert is None:
         alert, why = top.dearest, "following the costliest open alert"
-        alert = None if seen.action or seen.region else alert
-    path_of = path_range(seen, alert)
+        alert = None if view.action or view.region else alert
+    path_of = path_range(view, alert)
     lookback = dataclasses.replace(
-        path_of, from_ns=max(0, seen.to_ns - REFERENCE_WINDOW_NS), to_ns=seen.to_ns
+        path_of, from_ns=max(0, view.to_ns - REFERENCE_WINDOW_NS), to_ns=view.to_ns
     )
     reader = context.reader
     expected = _normal(context, lookback)
@@ -73,7 +73,7 @@ def read(
         expected = _normal(context, lookback)
     newest = dataclasses.replace(path_of, from_ns=max(path_of.from_ns, path_of.to_ns - _MODES_NS))
     return PathRead(
-        seen=seen,
+        view=view,
         path_of=path_of,
         of_alert=alert,
         why=why if alert is not None else "",
@@ -100,15 +100,15 @@ def _normal(context: PageContext, lookback: Range) -> SegmentMeans | None:
     return kept[key]
 
 
-def path_range(seen: Range, alert: Incident | None) -> Range:
+def path_range(view: Range, alert: Incident | None) -> Range:
     """Return which decisions the path shows: those of an alert, else those of the pickers.
 
     An incident of one region would drown in the mean over all of them.
     """
     if alert is None:
-        return seen
-    to_ns = alert.until_ns or seen.to_ns
-    from_ns = min(max(seen.from_ns, alert.from_ns), to_ns)
+        return view
+    to_ns = alert.until_ns or view.to_ns
+    from_ns = min(max(view.from_ns, alert.from_ns), to_ns)
     return Range(from_ns, to_ns, alert.action, alert.region)
 
 
@@ -116,7 +116,7 @@ def show(found: PathRead) -> Mapping[str, Any]:
     """Return a value for each of OUTPUTS."""
     blamed = found.of_alert.blamed if found.of_alert is not None else None
     # What an alert says of its cause is of when it last changed; this is of all since.
-    is_since = found.of_alert is not None and found.path_of.from_ns > found.seen.from_ns
+    is_since = found.of_alert is not None and found.path_of.from_ns > found.view.from_ns
     since = " since its loss began" if is_since else ""
     said = path_summary(found.observed, found.reference, since)
     return {
@@ -182,10 +182,10 @@ def _path_table(observed: SegmentMeans | None, reference: SegmentMeans | None) -
     rows = [
         (
             "/".join(segment),
-            ms(seen, 3),
+            ms(mean_ns, 3),
             UNKNOWN if base is None else ms(base, 3),
-            UNKNOWN if base is None else signed_ms(seen - base),
+            UNKNOWN if base is None else signed_ms(mean_ns - base),
         )
-        for segment, seen, base in zip(SEGMENTS, observed.segments_ns, expected, strict=True)
+        for segment, mean_ns, base in zip(SEGMENTS, observed.segments_ns, expected, strict=True)
     ]
     return table(("Segment", "Observed", "Reference", "Excess"), rows, numeric=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""Pure: which decisions are wanted, in which order, and from where on."""
+"""Pure: a filter of decisions, their order, and where in it a page begins."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CURSOR: Final = re.compile(r"(-?\d{1,19})~(\d{1,19})~(.+)", re.DOTALL)
 class DecisionFilter:
     """A filter: of each text "" is any; `segment` is one in which a decision was longest."""
 
-    seen: Range
+    view: Range
     channel: str = ""
     service: str = ""
     cohort: str = ""
@@ -41,7 +41,7 @@ class DecisionFilter:
         """Return the same with that instant fixed, whichever part of the range is read."""
         if self.summed_ns is not None:
             return self
-        return replace(self, summed_ns=max(self.seen.from_ns, self.seen.to_ns - SUMMED_WITHIN_NS))
+        return replace(self, summed_ns=max(self.view.from_ns, self.view.to_ns - SUMMED_WITHIN_NS))
 
     @property
     def places(self) -> list[int]:
@@ -52,8 +52,8 @@ class DecisionFilter:
         """
         if not self.segment:
             return []
-        found = segments_of(self.segment)
-        return [] if len(found) == len(SEGMENTS) else sorted(place + 1 for place in found)
+        segments = segments_of(self.segment)
+        return [] if len(segments) == len(SEGMENTS) else sorted(place + 1 for place in segments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +70,11 @@ class PageCursor:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order over all that is wanted, and where in it a page begins."""
+    """An order over all that a filter holds, and where in it a page begins."""
 
     sort: str = "time"
     ascending: bool = False
-    after: PageCursor | None = field(default=None)
+    cursor: PageCursor | None = field(default=None)
 
     def __post_init__(self) -> None:
         if self.sort not in SORTS:

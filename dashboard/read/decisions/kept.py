@@ -27,7 +27,7 @@ _KEPT_NS_MAX: Final = NS_PER_MINUTE
 class Heat:
     """What was read of one filter over one range."""
 
-    seen: Range
+    view: Range
     step_ns: int
     cells: list[HeatCell]
     offered: FilterValues
@@ -41,28 +41,28 @@ class KeptCells:
         self._kept: OrderedDict[tuple[DecisionFilter, bool], tuple[int, Heat]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def read(self, wanted: DecisionFilter, now_ns: int, *, is_live: bool) -> Heat:
-        """Return the cells of a filter; a live range may end a moment before the one wanted.
+    def read(self, criteria: DecisionFilter, now_ns: int, *, is_live: bool) -> Heat:
+        """Return the cells of a filter; a live range may end a moment before the one asked for.
 
         Args:
-            wanted: the filter and its range.
+            criteria: the filter and its range.
             now_ns: the time.
             is_live: its range ends now, and is the same question a second later.
         """
-        seen = wanted.seen
-        length_ns = seen.to_ns - seen.from_ns
+        view = criteria.view
+        length_ns = view.to_ns - view.from_ns
         step_ns = step_of(length_ns)
-        asked = replace(seen, from_ns=0, to_ns=length_ns) if is_live else seen
-        key = (replace(wanted, seen=asked), is_live)
+        keyed = replace(view, from_ns=0, to_ns=length_ns) if is_live else view
+        key = (replace(criteria, view=keyed), is_live)
         with self._lock:
             kept = self._kept.get(key)
         if kept is not None and 0 <= now_ns - kept[0] < min(step_ns // _OF_A_COLUMN, _KEPT_NS_MAX):
             return kept[1]
-        cells = self._listing.cells(wanted, step_ns, stated=self._listing.stated(seen))
-        found = Heat(seen, step_ns, cells, self._listing.offered(seen))
+        cells = self._listing.cells(criteria, step_ns, stated=self._listing.stated(view))
+        heat = Heat(view, step_ns, cells, self._listing.offered(view))
         with self._lock:
-            self._kept[key] = (now_ns, found)
+            self._kept[key] = (now_ns, heat)
             self._kept.move_to_end(key)
             while len(self._kept) > _KEPT_MAX:
                 self._kept.popitem(last=False)
-        return found
+        return heat

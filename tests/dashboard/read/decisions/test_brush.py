@@ -49,7 +49,7 @@ def test_a_box_and_the_list_of_it_have_the_same_bounds(low_ns: int, length_ns: i
     assert brush.latency_ns == bounds
     linked = parse_scope(format_scope(Scope(low_ms=brush.low_ms, high_ms=brush.high_ms)))
     assert linked.latency_ns == bounds
-    query = FilterQuery(low_ms=low_ms, high_ms=high_ms).wanted(NOW_NS)
+    query = FilterQuery(low_ms=low_ms, high_ms=high_ms).criteria(NOW_NS)
     assert (query.low_ns, query.high_ns) == bounds
     chosen = Chosen(low_ms=low_ms, high_ms=high_ms).selection(NOW_NS)
     assert (chosen.low_ns, chosen.high_ns) == bounds
@@ -116,13 +116,13 @@ def test_latencies_that_are_none_are_refused_with_the_forms(text: str) -> None:
 
 def test_the_rest_is_the_scope_without_the_box() -> None:
     """Both sides are narrowed alike; the bounds of the page narrow the box too."""
-    wanted = DecisionFilter(
+    criteria = DecisionFilter(
         Range(10 * NS_PER_S, 20 * NS_PER_S, "offer", "eu"),
         channel="web",
         segment="decision/store",
         low_ns=5 * NS_PER_MS,
     )
-    before, inside, is_rest = sides(wanted, Brush(12 * NS_PER_S, 13 * NS_PER_S, 2.0, None), None)
+    before, inside, is_rest = sides(criteria, Brush(12 * NS_PER_S, 13 * NS_PER_S, 2.0, None), None)
     assert is_rest
     assert (before.of.from_ns, before.of.to_ns) == (10 * NS_PER_S, 20 * NS_PER_S)
     assert (inside.of.from_ns, inside.of.to_ns) == (12 * NS_PER_S, 13 * NS_PER_S)
@@ -132,8 +132,8 @@ def test_the_rest_is_the_scope_without_the_box() -> None:
 
 def test_a_baseline_is_another_range_of_the_same_scope() -> None:
     """All of its decisions, whatever they took: slow ones now against an hour that was well."""
-    wanted = DecisionFilter(Range(10 * NS_PER_S, 20 * NS_PER_S, region="eu"))
-    before, inside, is_rest = sides(wanted, Brush(low_ms=80.0), (1, NS_PER_S))
+    criteria = DecisionFilter(Range(10 * NS_PER_S, 20 * NS_PER_S, region="eu"))
+    before, inside, is_rest = sides(criteria, Brush(low_ms=80.0), (1, NS_PER_S))
     assert not is_rest
     assert (before.of.from_ns, before.of.to_ns, before.of.low_ns) == (1, NS_PER_S, 0)
     assert (before.of.region, inside.of.low_ns) == ("eu", 80 * NS_PER_MS)

@@ -72,8 +72,8 @@ def sold(store: Connections) -> Connections:
 def test_each_decision_earned_what_is_counted_to_it(sold: Connections) -> None:
     """A key beside an id once hid the other outcomes, and one order was every decision's."""
     decisions = DecisionList(Reader(sold), AttributionConfig(), Reference(80 * NS_PER_MS, {}))
-    wanted = DecisionFilter(Range(BASE_NS - NS_PER_S, BASE_NS + NS_PER_S))
-    rows, _ = decisions.page(wanted, Order(), 100, stated=False)
+    criteria = DecisionFilter(Range(BASE_NS - NS_PER_S, BASE_NS + NS_PER_S))
+    rows, _ = decisions.page(criteria, Order(), 100, stated=False)
     found = {
         row.decision_id: (
             None if row.earned is None else str(row.earned),
