@@ -73,7 +73,7 @@ def run_drill(fault: Impairment, decisions: int, progress: Callable[[str], None]
                 raise CaptureError("drill: packets cannot be recorded here; see the log above")
             made, fault_ns = _traffic(service, path, fault, decisions, progress)
             _send(service, made)
-            said = _said(service, made, progress)
+            said = _stored_decisions(service, made, progress)
         return judge(made, said, path.log(), fault_ns)
 
 
@@ -116,14 +116,14 @@ def _lines(process: subprocess.Popen[bytes]) -> list[list[Any]]:
         return [json.loads(line) for line in lines]
 
 
-def _send(service: Service, made: Sequence[SentDecision]) -> None:
+def _send(service: Service, sent: Sequence[SentDecision]) -> None:
     """Send three spans a decision, as an SDK does: none of them names a port."""
     message = ExportTraceServiceRequest()
     front, pricer = scope_of(message, "drill-front"), scope_of(message, "drill-pricer")
-    for each in made:
-        number = int(each.trace_id, 16)
+    for decision in sent:
+        number = int(decision.trace_id, 16)
         _, caller_id, callee_id = ids(number)
-        trace_id, root_id = bytes.fromhex(each.trace_id), number.to_bytes(8, "big")
+        trace_id, root_id = bytes.fromhex(decision.trace_id), number.to_bytes(8, "big")
         caller, callee = bytes.fromhex(caller_id), bytes.fromhex(callee_id)
         root = add_span(front, trace_id, root_id, b"", Span.SPAN_KIND_SERVER, "decide")
         call = add_span(front, trace_id, caller, root_id, Span.SPAN_KIND_CLIENT, "GET /price")
@@ -131,26 +131,26 @@ def _send(service: Service, made: Sequence[SentDecision]) -> None:
         put(root.attributes, "decision.action", "drill")
         put(call.attributes, "http.request.method", "GET")
         for span, start_ns, end_ns in (
-            (root, each.start_ns - _EDGE_NS, each.end_ns + _EDGE_NS),
-            (call, each.start_ns, each.end_ns),
-            (answer, each.served_start_ns, each.served_end_ns),
+            (root, decision.start_ns - _EDGE_NS, decision.end_ns + _EDGE_NS),
+            (call, decision.start_ns, decision.end_ns),
+            (answer, decision.served_start_ns, decision.served_end_ns),
         ):
             span.start_time_unix_nano, span.end_time_unix_nano = start_ns, end_ns
     send(service, message)
 
 
-def _said(
-    service: Service, made: Sequence[SentDecision], progress: Callable[[str], None]
+def _stored_decisions(
+    service: Service, sent: Sequence[SentDecision], progress: Callable[[str], None]
 ) -> dict[str, StoredDecision]:
     """Wait until every decision is attributed and has its evidence, or nothing moves for long."""
     waiting = threading.Event()
-    seen, moved_ns = (-1, -1), service.clock.monotonic_ns()
-    while min(seen) < len(made) and service.clock.monotonic_ns() - moved_ns < _STILL_NS:
+    counts, moved_ns = (-1, -1), service.clock.monotonic_ns()
+    while min(counts) < len(sent) and service.clock.monotonic_ns() - moved_ns < _STILL_NS:
         waiting.wait(_CHECK_S)
         attributed, proved = rows(service, _ATTRIBUTED), rows(service, _PROVED)
-        if (len(attributed), len(proved)) != seen:
-            seen, moved_ns = (len(attributed), len(proved)), service.clock.monotonic_ns()
-            progress(f"{seen[0]} of {len(made)} are attributed, {seen[1]} have evidence")
+        if (len(attributed), len(proved)) != counts:
+            counts, moved_ns = (len(attributed), len(proved)), service.clock.monotonic_ns()
+            progress(f"{counts[0]} of {len(sent)} are attributed, {counts[1]} have evidence")
     parts = {str(name): dict(zip(_PARTS, ns, strict=True)) for name, ns in proved}
     links = defaultdict(list)
     for trace_id, method, confidence in rows(service, _LINKED):
