@@ -88,34 +88,34 @@ def show_replays(api: Api, body: dict[str, Any], *, as_json: bool) -> bool:
     replays = list(_replays(api, body))
     dry_run = bool(body["dry_run"])
     if as_json:
-        said = {"dry_run": dry_run, "replays": replays}
-        print_json(said)
+        answer = {"dry_run": dry_run, "replays": replays}
+        print_json(answer)
     else:
         _show_replays(replays, dry_run=dry_run)
-    return any(one["result"] in ("refused", "gone") for one in replays)
+    return any(replay["result"] in ("refused", "gone") for replay in replays)
 
 
 def _items(api: Api, reason: str, from_ns: int) -> Iterator[dict[str, Any]]:
-    after = ""
+    next_place = ""
     while True:
-        query = urlencode({"reason": reason, "from_ns": from_ns, "after": after})
+        query = urlencode({"reason": reason, "from_ns": from_ns, "after": next_place})
         answer = api.get(f"/api/v1/rejected?{query}")
         yield from answer["items"]
-        after = answer["next"]
-        if not after:
+        next_place = answer["next"]
+        if not next_place:
             return
 
 
 def _replays(api: Api, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     with counting("items") as progress:
         task = progress.add_task("", total=None)
-        after = ""
+        next_place = ""
         while True:
-            answer = api.post("/api/v1/rejected/replay", {**body, "after": after})
+            answer = api.post("/api/v1/rejected/replay", {**body, "after": next_place})
             yield from answer["replays"]
             progress.advance(task, len(answer["replays"]))
-            after = answer["next"]
-            if not after:
+            next_place = answer["next"]
+            if not next_place:
                 return
 
 

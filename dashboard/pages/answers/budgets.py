@@ -158,7 +158,7 @@ def read(context: PageContext, scope: Scope) -> Reading:
     return Reading(
         {
             **scope_view(NAME, scope, actions, regions, view.to_ns, attributed, offered),
-            "budgets-said.children": unbroken(said(budgets, in_scope)),
+            "budgets-said.children": unbroken(answer_sentence(budgets, in_scope)),
             "budgets-list.rowData": lines(in_scope, scope, view.to_ns),
             "budgets-set.hidden": bool(budgets),
         }
@@ -180,7 +180,7 @@ def read_cost(context: PageContext, scope: Scope) -> Reading:
     )
 
 
-def said(budgets: Sequence[BudgetStanding], in_scope: Sequence[BudgetStanding]) -> str:
+def answer_sentence(budgets: Sequence[BudgetStanding], in_scope: Sequence[BudgetStanding]) -> str:
     """Return the answer of the page in a sentence."""
     if not budgets:
         return "No latency budget is set: nothing is promised, so nothing can be missed."

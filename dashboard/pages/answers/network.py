@@ -7,11 +7,11 @@ from typing import Any, Final
 from dash import Dash, Input, dcc, html
 
 from dashboard.pages.answers.waits import (
+    answer_sentence,
     bursts_empty,
     bursts_lines,
     missing,
     pairs_lines,
-    said,
     waits_table,
     wire_facts,
 )
@@ -150,7 +150,7 @@ def read(context: PageContext, scope: Scope) -> Reading:
     return Reading(
         {
             **scope_view(NAME, scope, actions, regions, view.to_ns, context.attributed(now_ns)),
-            "network-said.children": unbroken(said(found, why_off)),
+            "network-said.children": unbroken(answer_sentence(found, why_off)),
             "network-waits.children": waits_table(found.waited),
             "network-wire.children": wire_facts(found.wire),
             "network-pairs.rowData": pairs_lines(found.pairs),

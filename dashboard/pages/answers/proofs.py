@@ -24,7 +24,7 @@ _DETAIL_MAX: Final = 200
 _WELL: Final = "synchronised"
 
 
-def said(
+def answer_sentence(
     found: Verdicts,
     clocks: Sequence[ClockPair],
     lost: Sequence[tuple[str, str]],

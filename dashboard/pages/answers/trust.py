@@ -9,6 +9,7 @@ from dash import Dash, Input, dcc, html
 from collector.core.clock import NS_PER_DAY
 from dashboard.pages.answers.proofs import (
     acts_lines,
+    answer_sentence,
     audit_facts,
     clock_words,
     clocks_lines,
@@ -16,7 +17,6 @@ from dashboard.pages.answers.proofs import (
     findings_lines,
     losses_lines,
     lost_of,
-    said,
     unsigned_is_bad,
     withdrawn_words,
 )
@@ -209,7 +209,7 @@ def read(context: PageContext, scope: Scope, broken: str | None) -> Reading:
         {
             **scope_view(NAME, scope, [], [], view.to_ns, context.attributed(now_ns)),
             "trust-said.children": unbroken(
-                said(found, pairs, lost, broken, is_required=is_required)
+                answer_sentence(found, pairs, lost, broken, is_required=is_required)
             ),
             "trust-seals.rowData": counts_lines(found.counts, is_required=is_required),
             "trust-seals-note.children": withdrawn_words(found) or "by when they arrived",

@@ -24,7 +24,7 @@ LESS_MS: Final = (1, 5, 10, 20, 50)  # of the shifts that a model has
 _FILTERS: Final = ("action", "region", "channel", "cohort")
 
 
-def said(told: Document, *, is_assumed: bool) -> str:
+def answer_sentence(told: Document, *, is_assumed: bool) -> str:
     """Return the answer in a sentence: whose next millisecond is worth most, if any stands out."""
     groups = told["groups"]
     if not groups:

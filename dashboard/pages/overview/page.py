@@ -91,7 +91,7 @@ class MoneyRead:
 
 def layout(query: str, context: PageContext) -> Component:
     """Return the page as it stands before the first reading."""
-    cards = (
+    headings = (
         ("overview-now", "Money at risk now"),
         ("overview-lost", "Lost today"),
         ("overview-latency", "Decision p50"),
@@ -111,7 +111,7 @@ def layout(query: str, context: PageContext) -> Component:
         NAME,
         TITLE,
         start.layout(context),
-        html.Div([kpi(*card) for card in cards], className="kpis overview-kpis"),
+        html.Div([kpi(*card) for card in headings], className="kpis overview-kpis"),
         html.Div(
             [
                 panel(
@@ -153,21 +153,21 @@ def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
     def refresh(query: str | None, _ticks: int | None) -> Reading:
-        found = read(context, query or "")
-        return Reading(show(found, context.prior_basis), missing(found))
+        money = read(context, query or "")
+        return Reading(show(money, context.prior_basis), missing(money))
 
     def refresh_path(kept: Any, pick: Any, query: str | None) -> Reading:  # noqa: ANN401  what a browser kept
         if not kept:
             raise PreventUpdate
         picked = pick if isinstance(pick, dict) else {}
-        found = path.read(
+        panel = path.read(
             context,
             parse_scope(query),
             from_json(kept),
             str(picked.get("id", "")),
             is_pinned=bool(picked.get("pinned")),
         )
-        return Reading(path.show(found))
+        return Reading(path.show(panel))
 
     def refresh_heat(kept: Any, query: str | None) -> Reading:  # noqa: ANN401  what a browser kept
         if not kept:
@@ -275,41 +275,41 @@ def _silence(
     return f"no decision since {scope.zone.dated_at(last_ns, now_ns)}"
 
 
-def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
+def show(money: MoneyRead, prior_basis: str) -> dict[str, object]:
     """Return what was read: a value for each of MONEY."""
-    revenue, to_ns, zone = found.revenue, found.view.to_ns, found.scope.zone
-    past = as_of(zone, found.now_ns, to_ns)
-    lost = lost_card(found.lost, (found.day_from_ns, to_ns), zone, prior_basis)
-    cards = {
-        "now": now_card(found.at_risk, found.silence, past),
-        "lost": warned(lost, found.contradiction),
-        "late": late_card(revenue, found.scope.window),
-        "velocity": warned(velocity_card(revenue, found.silence), found.contradiction),
+    revenue, to_ns, zone = money.revenue, money.view.to_ns, money.scope.zone
+    past = as_of(zone, money.now_ns, to_ns)
+    lost = lost_card(money.lost, (money.day_from_ns, to_ns), zone, prior_basis)
+    texts_of = {
+        "now": now_card(money.at_risk, money.silence, past),
+        "lost": warned(lost, money.contradiction),
+        "late": late_card(revenue, money.scope.window),
+        "velocity": warned(velocity_card(revenue, money.silence), money.contradiction),
     }
     return {
-        **scope_view(NAME, found.scope, found.actions, found.regions, to_ns, found.attributed),
+        **scope_view(NAME, money.scope, money.actions, money.regions, to_ns, money.attributed),
         **{
             f"overview-{card}-{part}.children": text
-            for card, texts in cards.items()
+            for card, texts in texts_of.items()
             for part, text in zip(("value", "note"), texts, strict=True)
         },
         "overview-now-title.children": "Money at risk" if past else "Money at risk now",
-        "overview-lost-title.children": lost_title(zone, found.now_ns, found.day_from_ns),
-        "overview-alerts.rowData": alert_lines(found.alerts, zone, found.now_ns, to_ns)[:SHOWN_MAX],
-        "overview-alerts-note.children": _incidents(len(found.alerts)),
-        "overview-top.data": to_json(found.top),
-        **start.show(found.start),
+        "overview-lost-title.children": lost_title(zone, money.now_ns, money.day_from_ns),
+        "overview-alerts.rowData": alert_lines(money.alerts, zone, money.now_ns, to_ns)[:SHOWN_MAX],
+        "overview-alerts-note.children": _incidents(len(money.alerts)),
+        "overview-top.data": to_json(money.top),
+        **start.show(money.start),
     }
 
 
-def missing(found: MoneyRead) -> str:
+def missing(money: MoneyRead) -> str:
     """Return what the sum is without, "" for nothing."""
-    silent = sum(alert.state == UNKNOWN for alert in found.alerts)
+    silent = sum(alert.state == UNKNOWN for alert in money.alerts)
     if not silent:
         return ""
-    said = f"{count(silent)} of {count(len(found.alerts))} alerts cannot be judged"
+    unjudged = f"{count(silent)} of {count(len(money.alerts))} alerts cannot be judged"
     why = "their data stopped, or what lateness costs is unknown"
-    return f"{said}: {why}; the sum is without them"
+    return f"{unjudged}: {why}; the sum is without them"
 
 
 def _alone(context: PageContext) -> dict[str, object]:

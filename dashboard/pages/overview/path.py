@@ -93,10 +93,10 @@ def _normal(context: PageContext, lookback: Range) -> SegmentMeans | None:
     key = (lookback.action, lookback.region, lookback.to_ns // NS_PER_MINUTE)
     kept = context.normal
     if key not in kept:
-        found = context.reader.reference_means(lookback, context.reference)
+        means = context.reader.reference_means(lookback, context.reference)
         while len(kept) >= _KEPT_MAX:
             kept.pop(next(iter(kept)), None)
-        kept[key] = found
+        kept[key] = means
     return kept[key]
 
 
@@ -112,19 +112,19 @@ def path_range(view: Range, alert: Incident | None) -> Range:
     return Range(from_ns, to_ns, alert.action, alert.region)
 
 
-def show(found: PathRead) -> Mapping[str, Any]:
+def show(panel: PathRead) -> Mapping[str, Any]:
     """Return a value for each of OUTPUTS."""
-    blamed = found.of_alert.blamed if found.of_alert is not None else None
+    blamed = panel.of_alert.blamed if panel.of_alert is not None else None
     # What an alert says of its cause is of when it last changed; this is of all since.
-    is_since = found.of_alert is not None and found.path_of.from_ns > found.view.from_ns
+    is_since = panel.of_alert is not None and panel.path_of.from_ns > panel.view.from_ns
     since = " since its loss began" if is_since else ""
-    said = path_summary(found.observed, found.reference, since)
+    summary = path_summary(panel.observed, panel.reference, since)
     return {
-        "overview-path.figure": decision_path(found.observed, found.reference, blamed),
-        "overview-path-box.aria-label": f"Reference decision path. {said}",
-        "overview-path-said.children": said,
-        "overview-path-table.children": _path_table(found.observed, found.reference),
-        "overview-path-note.children": _path_note(found),
+        "overview-path.figure": decision_path(panel.observed, panel.reference, blamed),
+        "overview-path-box.aria-label": f"Reference decision path. {summary}",
+        "overview-path-said.children": summary,
+        "overview-path-table.children": _path_table(panel.observed, panel.reference),
+        "overview-path-note.children": _path_note(panel),
     }
 
 
@@ -145,23 +145,23 @@ def path_summary(
     return text + f"; {'/'.join(SEGMENTS[worst])} is slower by {ms(excess)} than normal."
 
 
-def _path_note(found: PathRead) -> str:
-    of = " · ".join(part for part in (found.path_of.action, found.path_of.region) if part)
-    parts = [of or "all decisions"]
-    if found.why:
-        parts.append(found.why)
-    if found.modes:
-        parts.append("mode " + " and ".join(found.modes))
-    if found.lost is not None and found.lost.is_known:
-        parts.append(_loss_of_each(found.lost))
-    elsewhere = " in any region" if found.reference_of.region != found.path_of.region else ""
-    if found.reference is not None:
-        normal = count(found.reference.decisions)
+def _path_note(panel: PathRead) -> str:
+    class_name = " · ".join(part for part in (panel.path_of.action, panel.path_of.region) if part)
+    parts = [class_name or "all decisions"]
+    if panel.why:
+        parts.append(panel.why)
+    if panel.modes:
+        parts.append("mode " + " and ".join(panel.modes))
+    if panel.lost is not None and panel.lost.is_known:
+        parts.append(_loss_of_each(panel.lost))
+    elsewhere = " in any region" if panel.reference_of.region != panel.path_of.region else ""
+    if panel.reference is not None:
+        normal = count(panel.reference.decisions)
         parts.append(f"grey: normal = mean of {normal} on target in 24 h{elsewhere}")
-        if found.reference.sample is not None:
-            read, of_all = found.reference.sample
+        if panel.reference.sample is not None:
+            read, of_all = panel.reference.sample
             parts.append(f"in a sample of {count(read)} of {count(of_all)} decisions")
-    elif found.observed is not None:
+    elif panel.observed is not None:
         parts.append("no decision met its target: no reference")
     return " · ".join(parts)
 
