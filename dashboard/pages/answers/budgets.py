@@ -125,7 +125,15 @@ def register(app: Dash, context: PageContext) -> None:
     search = Input("url", "search")
     inputs = [search, Input(TICK, "n_intervals")]
     answering(
-        app, context, "budgets-list", KEPT, inputs, refresh, tick=TICK, keep_s=SHARED_S, at=PATH
+        app,
+        context,
+        "budgets-list",
+        KEPT,
+        inputs,
+        refresh,
+        tick=TICK,
+        keep_s=SHARED_S,
+        page_path=PATH,
     )
     # Bills come once a day: the page that is opened asks for them.
     answering(
@@ -137,7 +145,7 @@ def register(app: Dash, context: PageContext) -> None:
         refresh_cost,
         is_long=True,
         keep_s=SHARED_LONG_S,
-        at=PATH,
+        page_path=PATH,
     )
     register_scope(app, NAME, TICK, context.clock)
 

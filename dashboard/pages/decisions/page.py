@@ -128,9 +128,13 @@ def register(app: Dash, context: PageContext) -> None:
         return Reading(read_totals(context, parse_scope(str(kept.get("search", ""))), kept))
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
-    answering(app, context, READINGS[0], ROWS, inputs, refresh, tick=TICK, keep_s=SHARED_S, at=PATH)
+    answering(
+        app, context, READINGS[0], ROWS, inputs, refresh, tick=TICK, keep_s=SHARED_S, page_path=PATH
+    )
     of_rows = [Input("decisions-read", "data")]
-    answering(app, context, READINGS[1], TOTALS, of_rows, refresh_totals, keep_s=SHARED_S, at=PATH)
+    answering(
+        app, context, READINGS[1], TOTALS, of_rows, refresh_totals, keep_s=SHARED_S, page_path=PATH
+    )
     register_scope(app, NAME, TICK, context.clock)
     texts = ("channel", "service", "cohort", "segment")
     controls = [(f"decisions-{name}", "value") for name in texts]

@@ -166,7 +166,15 @@ def register(app: Dash, context: PageContext) -> None:
     search = Input("url", "search")
     timed = [search, Input(TICK, "n_intervals")]
     answering(
-        app, context, "explore-heat", HEAT, timed, refresh, tick=TICK, keep_s=SHARED_S, at=PATH
+        app,
+        context,
+        "explore-heat",
+        HEAT,
+        timed,
+        refresh,
+        tick=TICK,
+        keep_s=SHARED_S,
+        page_path=PATH,
     )
     context.reading(app, WHY, [search, Input("explore-retry", "n_clicks")], explain, is_long=True)
     # In the browser and at once: an answer that comes later would undo what somebody types.

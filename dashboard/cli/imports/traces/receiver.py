@@ -130,8 +130,8 @@ class Receiver:
         return asyncio.run(_post_to(self._service, self._base_url, self._headers, body))
 
     def _answered(self, response: httpx.Response) -> RequestReport:
-        known = response.headers.get(HEADER.decode(), "")
-        if not known.isdecimal():
+        known_spans = response.headers.get(HEADER.decode(), "")
+        if not known_spans.isdecimal():
             raise InputError(
                 f"{self._base_url} does not say what it has already, so it is not a Millworth of "
                 "this version; name its OTLP/HTTP receiver with --url"
@@ -141,7 +141,7 @@ class Receiver:
         except message.DecodeError as error:
             raise InputError(f"{self._base_url} answers what is not OTLP: {error}") from error
         twice = int(response.headers.get(TWICE_HEADER.decode(), "0"))
-        return RequestReport(int(known), twice, partial.rejected_spans, partial.error_message)
+        return RequestReport(int(known_spans), twice, partial.rejected_spans, partial.error_message)
 
     def __enter__(self) -> Self:
         return self
