@@ -193,8 +193,8 @@ def _state_router(services: Services) -> APIRouter:
         view = asked_range(window, until, now_ns)
         listed = await workers.run(listed_alerts, reader, view)
         rows = listed.alerts[:limit]
-        shown = await workers.run(with_exemplars, reader, rows, view, reference)
-        return await workers.run(_with_people, listed, shown, state, view.from_ns, now_ns)
+        with_examples = await workers.run(with_exemplars, reader, rows, view, reference)
+        return await workers.run(_with_people, listed, with_examples, state, view.from_ns, now_ns)
 
     @router.get("/health", tags=["health"])
     async def get_health() -> Health:
@@ -232,14 +232,14 @@ def _probe_router(services: Services) -> APIRouter:
 
 
 def _with_people(
-    listed: Listed, shown: list[AlertRow], state: AlertStore | None, from_ns: int, now_ns: int
+    listed: Listed, rows: list[AlertRow], state: AlertStore | None, from_ns: int, now_ns: int
 ) -> Alerts:
     """Return alerts with what people did about them, where this process has that, and others'."""
     external = [] if state is None else ExternalAlerts(state).seen(from_ns, now_ns)
     return Alerts(
-        with_people(shown, state, now_ns),
+        with_people(rows, state, now_ns),
         listed.total,
-        len(shown) < listed.total,
+        len(rows) < listed.total,
         count_alerts(listed.alerts),
         incident_sums(listed),
         external,

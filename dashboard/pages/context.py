@@ -167,10 +167,12 @@ class PageContext:
             if item.name in _STORED_BY and isinstance(item.value, int | float)
         ]
         stored_ns = now_ns - round(max(waits_s, default=0) * NS_PER_S)
-        found = self.reader.attributed(now_ns)
-        until_ns = min(found.until_ns, stored_ns)
-        is_silent = found.newest_ns > 0 and self.alerts.is_silent(found.newest_ns, until_ns)
-        return replace(found, until_ns=until_ns, is_silent=is_silent)
+        attributed = self.reader.attributed(now_ns)
+        until_ns = min(attributed.until_ns, stored_ns)
+        is_silent = attributed.newest_ns > 0 and self.alerts.is_silent(
+            attributed.newest_ns, until_ns
+        )
+        return replace(attributed, until_ns=until_ns, is_silent=is_silent)
 
     def begin(self, path: str, query: str | None) -> None:
         """Begin to read what a page shows first, for a browser that builds it now."""

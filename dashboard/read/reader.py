@@ -95,12 +95,12 @@ class Reader(Statements):
         end_ns = max(view.to_ns // NS_PER_MINUTE * NS_PER_MINUTE, begin_ns)
         whole = {"whole_from_ns": begin_ns, "whole_to_ns": end_ns}
         rows = self._rows("segment_means", _of(view) | whole)
-        found = {(row["stage"], row["class"]): row for row in rows}
-        decisions = int(found["", ""]["decisions"]) if found else 0
+        by_segment = {(row["stage"], row["class"]): row for row in rows}
+        decisions = int(by_segment["", ""]["decisions"]) if by_segment else 0
         if not decisions:
             return None
         total_ns, *segments_ns = (
-            found[part]["sum_ns"] / decisions if part in found else 0.0
+            by_segment[part]["sum_ns"] / decisions if part in by_segment else 0.0
             for part in (("", ""), *SEGMENTS)
         )
         return SegmentMeans(decisions, total_ns, segments_ns)
@@ -111,8 +111,10 @@ class Reader(Statements):
         Where more than NORMAL_DECISIONS_MAX decisions would be read, it is of a sample: of slots
         of time that lie all over the range.
         """
-        found = (self.segment_means(each) for each in (view, replace(view, action="", region="")))
-        decisions, of_all = (means.decisions if means else 0 for means in found)
+        means_of = (
+            self.segment_means(each) for each in (view, replace(view, action="", region=""))
+        )
+        decisions, of_all = (means.decisions if means else 0 for means in means_of)
         # Powers of two, so that the next reading is of the same slots.
         sparing = 1 << (max(0, of_all - 1) // NORMAL_DECISIONS_MAX).bit_length()
         enough = 1 << (max(1, decisions // _CLASS_DECISIONS_MIN).bit_length() - 1)
@@ -147,8 +149,8 @@ class Reader(Statements):
             "incident_id": incident_id,
         }
         rows = self._rows("alerts", parameters)
-        found = max((int(row.pop("found")) for row in rows), default=0)
-        return [AlertRow(**row) for row in rows], found
+        total = max((int(row.pop("found")) for row in rows), default=0)
+        return [AlertRow(**row) for row in rows], total
 
     def kept_packets(self, episode_ids: Sequence[str], view: Range) -> dict[str, KeptPackets]:
         """Return what is known of the packets of alerts, by episode."""
@@ -169,9 +171,9 @@ class Reader(Statements):
         """Return how far figures rest on packets and on moved clocks."""
         return Evidence(**self._rows("evidence", _of(view))[0])
 
-    def decision_ids(self, wanted: str) -> list[str]:
+    def decision_ids(self, name: str) -> list[str]:
         """Return the decisions meant by a decision id, a trace id or an outcome key."""
-        rows = self._rows("decision_ids", {"id": wanted, "rows_max": FOUND_MAX})
+        rows = self._rows("decision_ids", {"id": name, "rows_max": FOUND_MAX})
         return [str(row["decision_id"]) for row in rows]
 
     def decision(self, decision_id: str) -> DecisionFacts | None:
@@ -181,8 +183,8 @@ class Reader(Statements):
         of its own.
         """
         tried = dict.fromkeys((decision_id, decision_id.strip()))
-        found = (row for one in tried for row in self._rows("decision_facts", {"decision_id": one}))
-        row = next(found, None)
+        rows = (row for one in tried for row in self._rows("decision_facts", {"decision_id": one}))
+        row = next(rows, None)
         if row is None:
             return None
         root = {name: row[name] for name in ("trace_id", "root_span_id")}

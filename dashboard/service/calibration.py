@@ -51,7 +51,7 @@ def scenario(delays_ms: Sequence[float]) -> Scenario:
         for segment in SEGMENTS
         for added_ms in delays_ms
     )
-    own = (
+    of_path = (
         FaultWindow(-_FOREVER_S, _FOREVER_S, REFERENCE_REGION, segment, usual_ms)
         for segment, usual_ms in BASE_MS.items()
     )
@@ -60,7 +60,7 @@ def scenario(delays_ms: Sequence[float]) -> Scenario:
         rate_per_s=1.0,  # the traffic is never started: decisions are asked for one by one
         regions=(*(fault.region for fault in faults), REFERENCE_REGION),
         base_ms={},
-        faults=(*faults, *own),
+        faults=(*faults, *of_path),
         action=CALIBRATION_ACTION,
         is_valued=False,  # no customer asked: they are in no dollar figure
     )
@@ -160,7 +160,7 @@ def compare(
     stored: dict[str, tuple[list[int], list[Any]]] = {
         row[0]: (row[1], row[2]) for row in result.result_rows
     }
-    found = []
+    comparisons = []
     for each in known:
         if each.decision_id not in stored or not each.delays_ns:
             continue
@@ -171,8 +171,8 @@ def compare(
         segment_ns = [0] * len(ALL_SEGMENTS)
         for at, begun_ns, ended_ns in pieces:
             segment_ns[at] += ended_ns - begun_ns
-        found.append(Comparison(each, recovered(segment, each.delays_ns, pieces), segment_ns))
-    return found
+        comparisons.append(Comparison(each, recovered(segment, each.delays_ns, pieces), segment_ns))
+    return comparisons
 
 
 def _filled(bounds: list[int]) -> list[int]:

@@ -84,10 +84,12 @@ def invest_router(services: Services) -> APIRouter:
     @router.post("/tiers")
     async def compare_tiers(request: InvestRequest) -> TierTable:
         """Compare target latencies: what the next millisecond brings and costs."""
-        told = request.file
+        invest_file = request.file
         try:
             return tier_table(
-                [entry.tier() for entry in told.tiers], told.invest.rate, told.invest.years
+                [entry.tier() for entry in invest_file.tiers],
+                invest_file.invest.rate,
+                invest_file.invest.years,
             )
         except ValueError as error:
             raise InputError(f"file: {error}; correct tiers") from error
@@ -170,7 +172,7 @@ def verdicts_of_gate_router(services: Services) -> APIRouter:
     @router.get("/verdicts")
     async def list_verdicts() -> dict[str, Any]:
         """Return every verdict that was kept, the newest first, without its inputs."""
-        found = await workers.run(invest.verdicts)
+        verdicts = await workers.run(invest.verdicts)
         return {
             "verdicts": [
                 {
@@ -183,7 +185,7 @@ def verdicts_of_gate_router(services: Services) -> APIRouter:
                     "is_signed": row.signature is not None,
                     "actor": row.actor,
                 }
-                for row in found
+                for row in verdicts
             ]
         }
 

@@ -24,9 +24,9 @@ LESS_MS: Final = (1, 5, 10, 20, 50)  # of the shifts that a model has
 _FILTERS: Final = ("action", "region", "channel", "cohort")
 
 
-def answer_sentence(told: Document, *, is_assumed: bool) -> str:
+def answer_sentence(model: Document, *, is_assumed: bool) -> str:
     """Return the answer in a sentence: whose next millisecond is worth most, if any stands out."""
-    groups = told["groups"]
+    groups = model["groups"]
     if not groups:
         return (
             "What a millisecond is worth is unknown: no decision of the range has a known value. "
@@ -34,7 +34,7 @@ def answer_sentence(told: Document, *, is_assumed: bool) -> str:
         )
     top = groups[0]
     per_ms = top["marginal_usd_per_ms_hour"]
-    by = str(told["lineage"]["dimension"]).replace("_", " ")
+    by = str(model["lineage"]["dimension"]).replace("_", " ")
     rate = ", by an assumed rate" if is_assumed else ""
     worth = f"is worth {usd(per_ms['median'])} an hour (90 %: {ends(per_ms)}{rate})."
     if len(groups) == 1:

@@ -129,10 +129,10 @@ class SealedStore:
 
     def events(self, after_ns: int, limit: int) -> SealedPage:
         """Return about `limit` decisions that arrived after an instant."""
-        (found,) = self._rows("sealed_next", after_ns=after_ns)
-        if not found["next_ns"]:
+        (following,) = self._rows("sealed_next", after_ns=after_ns)
+        if not following["next_ns"]:
             return SealedPage([], "")
-        until_ns = found["next_ns"] + _WINDOW_NS
+        until_ns = following["next_ns"] + _WINDOW_NS
         rows = self._rows(
             "sealed_spans", after_ns=after_ns, until_ns=until_ns, limit=limit, trace_ids=[]
         )
@@ -173,14 +173,14 @@ class SealedStore:
             unaudited = 0 if next_ns else self._unaudited()
             return RowsPage(0, 0, 0, 0, [], str(next_ns or ""), [], unaudited)
         window = {"from_ns": begin_ns, "to_ns": begin_ns + _WINDOW_NS}
-        told = {"until_ns": now_ns - _SETTLED_NS, "kept_ns": max(kept_ns, 0)}
-        told["ahead_ns"] = now_ns + NS_PER_DAY
+        bounds = {"until_ns": now_ns - _SETTLED_NS, "kept_ns": max(kept_ns, 0)}
+        bounds["ahead_ns"] = now_ns + NS_PER_DAY
         since, out = self._view_times(), self._unsigned_out
         (counts,) = self._rows("stored_counts", **window)
         changed = []
         for table in _TABLES:
             since_ns = since.get(table, 0)
-            rows = self._changed(table, unsigned_out=int(table in out), **told, **window)
+            rows = self._changed(table, unsigned_out=int(table in out), **bounds, **window)
             changed += [
                 ChangedRow(
                     table,
@@ -205,20 +205,20 @@ class SealedStore:
         Who writes to the store by SQL can say of a row that it was, and cannot write the audit. It
         is read once: the settings of this process are in it before anybody asks.
         """
-        asked = {"decisions": self._proof.required, "outcomes": self._proof.outcomes_required}
+        required = {"decisions": self._proof.required, "outcomes": self._proof.outcomes_required}
         names = {"decisions": "required", "outcomes": "outcomes_required"}
         for row in self._held("configured"):
             # Without a seal anybody may have written it.
             with suppress(ValueError, TypeError, KeyError):
                 settings = json.loads(row.detail)["settings"]
                 for table, name in names.items():
-                    asked[table] |= settings[f"provenance.{name}"] == "true"
-        return {table for table, is_asked in asked.items() if is_asked}
+                    required[table] |= settings[f"provenance.{name}"] == "true"
+        return {table for table, is_asked in required.items() if is_asked}
 
     def _unaudited(self) -> int:
         """Return how many outcomes say that they came from files which nobody imported."""
         acts = (_IMPORTED.search(row.detail) for row in self._held("outcomes_imported"))
-        audited = sum(int(found[1]) for found in acts if found)
+        audited = sum(int(match[1]) for match in acts if match)
         (stored,) = self._rows("file_outcomes")
         return max(0, int(stored["outcomes"]) - audited)
 
@@ -240,9 +240,9 @@ class SealedStore:
             to_ns = min(from_ns + look_ns, end_ns)
             if to_ns <= from_ns:
                 return 0, 0
-            (found,) = self._rows("next_stored", from_ns=from_ns, to_ns=to_ns)
-            if found["next_ns"]:
-                return found["next_ns"], 0
+            (row,) = self._rows("next_stored", from_ns=from_ns, to_ns=to_ns)
+            if row["next_ns"]:
+                return row["next_ns"], 0
             from_ns = to_ns
         return 0, from_ns
 
