@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Final
 
 from attribution.core.money import amount
 from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
@@ -13,6 +15,7 @@ from collector.core.times import time_zone
 UNKNOWN = "unknown"
 # From here on a card or a cell has no room for every digit, and nobody asks for it.
 _MANY_USD = 1e8
+_MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>#|!~])")
 
 
 def ms(ns: float, digits: int = 1) -> str:
@@ -187,3 +190,9 @@ def _offset_ns(at: datetime) -> int:
     offset = at.utcoffset()
     assert offset is not None, at
     return round(offset.total_seconds()) * NS_PER_S
+
+
+def markdown_text(text: str) -> str:
+    """Return a text of a sender or a person that Markdown shows as it is, on one line."""
+    line = "".join(char if char.isprintable() else " " for char in text)
+    return _MARKDOWN.sub(r"\\\1", line)

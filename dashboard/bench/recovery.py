@@ -14,7 +14,7 @@ from collector.core.clock import NS_PER_S, SystemClock
 from collector.core.errors import TransientError
 from dashboard.demo.own_service import endpoint, own_service
 from dashboard.reference.launch import ReferencePathError
-from dashboard.service.calibration import Calibration, Judged, Known, judge
+from dashboard.service.calibration import Calibration, Comparison, InjectedDecision, compare
 from dashboard.service.process import Service
 
 DELAYS_MS = (1.0, 5.0, 20.0, 80.0)
@@ -67,7 +67,7 @@ def _run(
     return _figures(known, judged)
 
 
-def _settled(service: Service, known: Sequence[Known], from_ns: int) -> list[Judged]:
+def _settled(service: Service, known: Sequence[InjectedDecision], from_ns: int) -> list[Comparison]:
     """Wait until every decision is attributed with all its spans, and judge."""
     deadline_ns = service.clock.monotonic_ns() + round(DRAIN_S_MAX * NS_PER_S)
     waiting = threading.Event()
@@ -76,13 +76,13 @@ def _settled(service: Service, known: Sequence[Known], from_ns: int) -> list[Jud
     service.collector.flush(DRAIN_S_MAX)
     while True:
         service.attribution.drain(service.clock.now_ns())
-        judged = judge(known, service.store, from_ns)
+        judged = compare(known, service.store, from_ns)
         if len(judged) == len(known) or service.clock.monotonic_ns() > deadline_ns:
             return judged
         waiting.wait(_CHECK_S)
 
 
-def _figures(known: Sequence[Known], judged: Sequence[Judged]) -> dict[str, float]:
+def _figures(known: Sequence[InjectedDecision], judged: Sequence[Comparison]) -> dict[str, float]:
     if not judged:
         raise TransientError("no decision of the calibration was attributed; look at the log")
     whole = summary_of([each.recovered for each in judged])

@@ -144,19 +144,19 @@ def _text(value: object) -> str:
 
 
 def _bounds(field: FieldInfo) -> str:
-    found: list[str] = []
+    bounds: list[str] = []
     for mark in field.metadata:
-        found += [
+        bounds += [
             f"{sign}{_text(getattr(mark, name))}"
             for name, sign in _BOUNDS
             if getattr(mark, name, None) is not None
         ]
         if pattern := getattr(mark, "pattern", None):
-            found += _choices(str(pattern))
+            bounds += _choices(str(pattern))
     kinds: tuple[Any, ...] = get_args(field.annotation)
     if kinds and all(isinstance(kind, str) for kind in kinds):
-        found += [" or ".join(f"`{kind}`" for kind in kinds)]
-    return ", ".join(found)
+        bounds += [" or ".join(f"`{kind}`" for kind in kinds)]
+    return ", ".join(bounds)
 
 
 def _choices(pattern: str) -> list[str]:

@@ -41,7 +41,7 @@ class OffClock:
 
 
 @dataclass(frozen=True, slots=True)
-class Unmoved:
+class UnshiftedClass:
     """Decisions of one class with spans that no shift puts right."""
 
     action: str
@@ -62,7 +62,7 @@ class SenderClocks:
         self._store = store
         self._counters = counters
         self.off: dict[str, list[OffClock]] = {}  # by service, the furthest first
-        self.unmoved: list[Unmoved] = []
+        self.unmoved: list[UnshiftedClass] = []
 
     def run_once(self, now_ns: int) -> int:
         """Look; return how many services are off."""
@@ -83,7 +83,7 @@ class SenderClocks:
             clock = OffClock(str(service), str(host), round(-int(behind_ns) / NS_PER_S, 1))
             found.setdefault(clock.service, []).append(clock)
         rows = reader.query(_UNMOVED, parameters=after).result_rows
-        self.unmoved = [Unmoved(str(a), str(r), int(n), str(e)) for a, r, n, e in rows]
+        self.unmoved = [UnshiftedClass(str(a), str(r), int(n), str(e)) for a, r, n, e in rows]
         for service in sorted(found.keys() - self.off.keys()):
             worst = found[service][0]
             _log.warning(

@@ -102,12 +102,12 @@ class ServiceHealth:
         yield judged("collector.wal_bytes", wal_bytes, "bytes", bad=behind if full else "")
 
     def _sizes(self) -> Iterator[HealthItem]:
-        for service, found in self._service.sizes.found.items():
+        for service, sizes in self._service.sizes.found.items():
             detail = (
-                f"over {BUDGET_BYTES} bytes, the largest has {found.largest:,}: shorten what this "
-                f"service says, as in trace {found.example}"
+                f"over {BUDGET_BYTES} bytes, the largest has {sizes.largest:,}: shorten what this "
+                f"service says, as in trace {sizes.example}"
             )
-            yield judged(f"schema.over_budget.{service}", found.events, "events", warn=detail)
+            yield judged(f"schema.over_budget.{service}", sizes.events, "events", warn=detail)
 
     def contradiction(self) -> str:
         """Return where the outcomes are not complete in what they should be, "" for nowhere.
@@ -140,8 +140,10 @@ class ServiceHealth:
             parts = sum(change.parts for change in to_do.values())
             failed = next((change.failed for change in to_do.values() if change.failed), "")
             status: Status = "warn" if failed else "ok"
-            said = f"{detail}; it failed last: {failed.splitlines()[0][:300]}" if failed else detail
-            yield HealthItem("retention.to_do", parts, "parts", status, said)
+            with_failure = (
+                f"{detail}; it failed last: {failed.splitlines()[0][:300]}" if failed else detail
+            )
+            yield HealthItem("retention.to_do", parts, "parts", status, with_failure)
 
     def _provenance(self) -> Iterator[HealthItem]:
         job = self._service.provenance
@@ -164,9 +166,9 @@ class ServiceHealth:
             yield judged("sums.withdrawn", taken, "events", warn=detail)
 
     def _audit(self) -> Iterator[HealthItem]:
-        found = self._service.audit
-        if found is not None and found.broken_seq is not None:
-            detail = f"row {found.broken_seq}: {found.reason}; millworth verify audit"
+        audit = self._service.audit
+        if audit is not None and audit.broken_seq is not None:
+            detail = f"row {audit.broken_seq}: {audit.reason}; millworth verify audit"
             yield judged("audit", "broken", bad=detail)
 
     def _jobs(self) -> Iterator[HealthItem]:

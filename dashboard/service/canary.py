@@ -13,7 +13,7 @@ from attribution.whatif.recovery import Recovered, Recovery, summary_of
 from collector.core.clock import NS_PER_MINUTE
 from collector.core.counters import Counters
 from collector.store.connect import Connections
-from dashboard.service.calibration import Calibration, Known, judge
+from dashboard.service.calibration import Calibration, InjectedDecision, compare
 
 DELAY_MS = 20.0
 # Of the last ten runs: the canary of one run is seven decisions.
@@ -30,7 +30,7 @@ class Canary:
         self._store = store
         self._counters = counters
         self._calibration: Calibration | None = None
-        self._sent: list[tuple[int, Known]] = []  # with the instant of their run
+        self._sent: list[tuple[int, InjectedDecision]] = []  # with the instant of their run
         self._settled: deque[Recovered] = deque(maxlen=JUDGED_HELD)
         self._young: list[Recovered] = []  # of those that were sent within the last minute
         self.lost = 0  # sent, and not attributed in time
@@ -52,7 +52,7 @@ class Canary:
     def _judge(self, now_ns: int) -> None:
         found = {
             each.known.decision_id: each.recovered
-            for each in judge([known for _, known in self._sent], self._store, self._sent[0][0])
+            for each in compare([known for _, known in self._sent], self._store, self._sent[0][0])
         }
         ended = [known for sent_ns, known in self._sent if now_ns - sent_ns >= LOST_AFTER_NS]
         self._sent = [each for each in self._sent if now_ns - each[0] < LOST_AFTER_NS]

@@ -85,8 +85,8 @@ def _without_user(value: object) -> object:
 
 def _did_you_mean(model: type[BaseModel], location: list[int | str]) -> str | None:
     # One section may be of several kinds, and know the key as that of another kind.
-    beside = [each for each in _fields_beside(model, location) if each != location[-1]]
-    near = difflib.get_close_matches(str(location[-1]), beside, n=1, cutoff=0.5)
+    others = [each for each in _fields_beside(model, location) if each != location[-1]]
+    near = difflib.get_close_matches(str(location[-1]), others, n=1, cutoff=0.5)
     return ".".join(map(str, [*location[:-1], near[0]])) if near else None
 
 

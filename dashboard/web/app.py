@@ -18,7 +18,7 @@ from attribution.invest.job import InvestJob
 from collector.core.errors import MillworthError, first_line
 from collector.core.log import get_logger
 from dashboard.api.amounts import StatedAmounts
-from dashboard.api.app import create_api, decision_list, question_workers, reference_of
+from dashboard.api.app import create_api, question_workers
 from dashboard.api.caller import current
 from dashboard.api.context import AppContext
 from dashboard.api.errors import http_error
@@ -99,20 +99,19 @@ def create_app(of: AppContext) -> Dash:
     """Return the application; `.server` is the FastAPI application that uvicorn runs."""
     workers = Workers(of.dashboard.workers, "pages")
     questions = question_workers()
-    reader = of.reader
     sources = Sources.of(of.store, of.attribution)
     context = PageContext(
-        reader=reader,
+        reader=of.reader,
         health=of.health,
         workers=workers,
         config=of.dashboard,
         clock=of.clock,
-        reference=reference_of(of.attribution),
+        reference=of.reference,
         prior_basis=of.attribution.slope.basis,
         compare=sources.analyst.compare,
         questions=questions,
         sources=sources,
-        decisions=decision_list(of),
+        decisions=of.decisions,
         alert_state=of.alert_state,
         alerts=of.alerts,
         judged=InvestJob(of.attribution, of.store).verdicts,
@@ -317,6 +316,10 @@ def _serve_pages(app: Dash) -> None:
         except UnicodeDecodeError:
             # The browser could not read the address either, and would draw nothing.
             return RedirectResponse(quote(request.url.path), 302)
+        if request.url.path == decision.PATH and not request.query_params.get("id"):
+            # The list was at the address of one decision, and people guess it.
+            query = request.url.query
+            return RedirectResponse(f"{decisions.PATH}?{query}" if query else decisions.PATH, 307)
         return index(request, 200)
 
     async def missing(request: Request, error: Exception) -> Response:
@@ -326,12 +329,6 @@ def _serve_pages(app: Dash) -> None:
             return index(request, 404)
         return await http_error(request, error)
 
-    async def decisions_list(request: Request) -> Response:
-        query = request.url.query
-        return RedirectResponse(f"{decisions.PATH}?{query}" if query else decisions.PATH, 307)
-
-    # The list as people guess its address.
-    app.server.add_api_route("/decisions", decisions_list, methods=["GET"], include_in_schema=False)
     for path in _paths() - {"/"}:
         # An id is whatever somebody wrote into the address.
         served = path.replace("{id}", "{id:path}")
@@ -341,7 +338,7 @@ def _serve_pages(app: Dash) -> None:
 
 def _paths() -> set[str]:
     """Return the paths of the pages; `{id}` at the end of one is any text."""
-    return {module.PATH.partition("?")[0] for module in PAGES}
+    return {module.PATH for module in PAGES}
 
 
 def _show_failure(error: Exception) -> None:

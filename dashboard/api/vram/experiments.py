@@ -9,16 +9,14 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from attribution.core.config import AttributionConfig
 from attribution.experiments.job import HOLDS_S, ExperimentJob, Plan, Report
 from attribution.experiments.rules import TARGETS
 from attribution.sensitivity.registered import Arm, Experiment, with_control
-from collector.core.clock import NS_PER_MS, Clock
+from collector.core.clock import NS_PER_MS
 from collector.core.times import instant_ns
-from collector.store.connect import Connections
 from dashboard.api.caller import caller
+from dashboard.api.context import Services
 from dashboard.read.scope import window_length_ns
-from dashboard.read.workers import Workers
 
 
 class ArmRequest(BaseModel):
@@ -86,10 +84,10 @@ class Registered:
     plan: Plan
 
 
-def experiments_router(
-    config: AttributionConfig, store: Connections, workers: Workers, clock: Clock
-) -> APIRouter:
+def experiments_router(services: Services) -> APIRouter:
     """Return the routes. A change is audited, and services hear of it within a second."""
+    config, store = services.context.attribution, services.store
+    workers, clock = services.workers, services.clock
     router = APIRouter(prefix="/api/v1/experiments", tags=["experiments"])
     job = ExperimentJob(config, store)
 

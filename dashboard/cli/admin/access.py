@@ -80,8 +80,8 @@ def ready(config: ConfigOption = None, url: UrlOption = None) -> None:
 
     What comes later than it should, and makes nothing wait, is said beside `ready`.
     """
-    is_ready, said = readiness(load(config).settings, url)
-    first, *lines = said.splitlines() or ["not ready"]
+    is_ready, state = readiness(load(config).settings, url)
+    first, *lines = state.splitlines() or ["not ready"]
     late = [line for line in lines if ": not ready: " in line]
     sys.stdout.write("\n".join([first, *(late if is_ready else lines)]) + "\n")
     raise typer.Exit(0 if is_ready else 1)

@@ -29,7 +29,6 @@ from dashboard.cli.options import (
 )
 from dashboard.settings.settings import load
 
-_UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 _SHARES = ("class", "stage", "segment")
 _VALUES_SHOWN = 12
 
@@ -94,11 +93,11 @@ def what_if(
         "changes": changes,
         "shares": shares,
     }
-    found = _from_file(file, config, body) if file else _ask("/api/v1/what-if", body, config, url)
+    answer = _from_file(file, config, body) if file else _ask("/api/v1/what-if", body, config, url)
     if as_json:
-        print_json(found)
+        print_json(answer)
     else:
-        _render_what_if(Console(highlight=False), found)
+        _render_what_if(Console(highlight=False), answer)
 
 
 def compare(
@@ -150,12 +149,12 @@ def compare(
     else:
         begin = utc_iso(until_ns - window_length_ns(window)) + "Z"
         before = {**after, "window": before_window or window, "until": before_until or begin}
-    found = _ask("/api/v1/compare", {"before": before, "after": after}, config, url)
+    answer = _ask("/api/v1/compare", {"before": before, "after": after}, config, url)
     if as_json:
-        print_json(found)
+        print_json(answer)
     else:
-        _render_compare(Console(highlight=False), found)
-    raise typer.Exit(1 if found["verdict"] == "different" else 0)
+        _render_compare(Console(highlight=False), answer)
+    raise typer.Exit(1 if answer["verdict"] == "different" else 0)
 
 
 def _chosen(
@@ -174,19 +173,21 @@ def _chosen(
 def _changes(scale: list[str], cut: list[str], floor: list[str], per: str) -> list[dict[str, Any]]:
     if per not in ("call", "decision"):
         raise InputError(f"--per {per!r} is neither call nor decision")
-    found: list[dict[str, Any]] = []
+    changes: list[dict[str, Any]] = []
     for text in scale:
         segment, value = _named("--scale", text)
-        found.append({"segment": segment, "scale": _factor(text, value)})
+        changes.append({"segment": segment, "scale": _factor(text, value)})
     for text in cut:
         segment, value = _named("--cut", text)
-        found.append({"segment": segment, f"cut_ms_per_{per}": milliseconds("--cut", text, value)})
+        changes.append(
+            {"segment": segment, f"cut_ms_per_{per}": milliseconds("--cut", text, value)}
+        )
     for text in floor:
         segment, value = _named("--floor", text)
-        found.append({"segment": segment, "floor_ms": milliseconds("--floor", text, value)})
-    if not found:
+        changes.append({"segment": segment, "floor_ms": milliseconds("--floor", text, value)})
+    if not changes:
         raise InputError("nothing is changed; give --scale store=0.5, --cut store=10ms or --floor")
-    return found
+    return changes
 
 
 def _named(option: str, text: str) -> tuple[str, str]:
@@ -198,8 +199,8 @@ def _named(option: str, text: str) -> tuple[str, str]:
 
 def _factor(text: str, value: str) -> float:
     with suppress(ValueError):
-        if 0 <= (found := float(value)) < math.inf:
-            return found
+        if 0 <= (factor := float(value)) < math.inf:
+            return factor
     raise InputError(f"--scale {text!r}: {value} is no factor; give 0 or more, such as 0.5")
 
 
@@ -228,18 +229,18 @@ def _from_file(file: Path, config: Path | None, body: dict[str, Any]) -> dict[st
     try:
         request = WhatIfRequest(**body)
     except ValidationError as error:
-        wrong = error.errors()[0]
-        at = ".".join(str(each) for each in wrong["loc"])
-        raise InputError(f"{at}: {wrong['input']!r} {complaint(wrong)}") from error
+        fault = error.errors()[0]
+        location = ".".join(str(each) for each in fault["loc"])
+        raise InputError(f"{location}: {fault['input']!r} {complaint(fault)}") from error
     if request != WhatIfRequest(changes=request.changes, shares=request.shares):
         raise InputError("--file replays every decision of the file; leave the other filters away")
-    found = split_trace_file(file, load(config).settings)
-    if found.refused.count:
+    split = split_trace_file(file, load(config).settings)
+    if split.refused.count:
         sys.stderr.write(
-            f"{file}: spans not used: {found.refused.count}; see millworth attribute\n"
+            f"{file}: spans not used: {split.refused.count}; see millworth attribute\n"
         )
     changes = [each.change() for each in request.changes]
-    return dataclasses.asdict(replay_alone(found.done, changes, request.shares))
+    return dataclasses.asdict(replay_alone(split.done, changes, request.shares))
 
 
 def _render_what_if(out: Console, found: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from dash import html
 
-from dashboard.pages.context import Judged
+from dashboard.pages.context import GateVerdict
 from dashboard.pages.parts import Component
 from dashboard.units import percent, shorten, usd, utc_iso
 
@@ -22,7 +22,7 @@ _RESTS: Final = {
 }
 
 
-def cards(found: Sequence[Judged]) -> Component:
+def cards(found: Sequence[GateVerdict]) -> Component:
     """Return a card a verdict, the newest first; without one, how to have one made."""
     if not found:
         return html.P(
@@ -33,7 +33,7 @@ def cards(found: Sequence[Judged]) -> Component:
     return html.Ul([_card(each) for each in found[:CARDS_MAX]], className="gate")
 
 
-def _card(row: Judged) -> Component:
+def _card(row: GateVerdict) -> Component:
     verdict, demand = row.document["verdict"], row.document["demand"]
     basis = str(row.document["evidence"]["basis"])
     mark = "note" if basis in ("estimate", "experiment") else "badge"
@@ -57,7 +57,7 @@ def _card(row: Judged) -> Component:
     )  # fmt: skip
 
 
-def _money(row: Judged, probability: Decimal) -> str:
+def _money(row: GateVerdict, probability: Decimal) -> str:
     """Return the low end of the gain beside the cost; what nobody knows is no zero."""
     if row.gain_low_usd is None or row.cost_usd is None:
         return "What it gains is not known."

@@ -13,9 +13,9 @@ from collector.core.clock import NS_PER_S, Clock
 from collector.core.errors import InputError
 from dashboard.pages.context import in_browser
 from dashboard.pages.scope.chips import chips, way_to_decisions
+from dashboard.pages.scope.typed_range import FORMS, typed_range
 from dashboard.read.rows import Attributed
 from dashboard.read.scope import WINDOWS, Scope, format_scope, parse_scope
-from dashboard.read.typed_range import FORMS, typed_range
 from dashboard.units import span_of_time, utc_iso, without_text
 
 # Dash's components are untyped.

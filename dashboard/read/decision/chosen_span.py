@@ -85,7 +85,7 @@ def read_span(
         logs=[] if sent is None else _logs(reader, trace_id, sent),
         kin=None if placed is None else _kin(reader, facts, placed),
         verdicts=_verdicts(reader, facts),
-        money=listing.one(facts.decision_id, facts.ingress_ns),
+        money=listing.row_of(facts.decision_id, facts.ingress_ns),
     )
 
 

@@ -18,7 +18,7 @@ from dashboard.read.decision.exchange_marks import (
     PacketColumns,
     exchange_marks,
 )
-from dashboard.read.decision.tree import dearest, tree_order
+from dashboard.read.decision.tree import dearest, path_node, tree_order
 from dashboard.read.packet_rows import Packet, SpanEvidence
 from dashboard.read.rows import Attribution, DecisionFacts, PathSpan, SentSpan
 from dashboard.units import count, shorten
@@ -133,7 +133,7 @@ def waterfall(
 ) -> Waterfall:
     """Return one decision as columns; of more than `rows_max` spans those that took longest."""
     facts, spans = detail.facts, dearest(detail.spans, rows_max)
-    ordered = tree_order(_with_missing(spans, detail.missing, sent))
+    ordered = tree_order(_with_missing(spans, detail.missing, sent), path_node)
     rows = {span.span_id: row for row, (_, span) in enumerate(ordered)}
     names, services, kinds = _Words(), _Words(), _Words()
     columns, sections = SpanColumns(), SectionColumns()

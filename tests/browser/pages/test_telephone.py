@@ -34,7 +34,7 @@ PAGES = {
         "#alert-lost-value:has-text('$')",
     ),
     "/explore": ("#explore-heatmap .nsewdrag", "#explore-heat-note:has-text('decisions')"),
-    "/decision": (
+    "/decisions": (
         "#decisions-totals:has-text('lost')",
         "#decisions-list .ag-row:has-text('store')",
     ),

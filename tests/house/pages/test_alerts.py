@@ -44,6 +44,7 @@ from tests.conftest import NOW_NS
 from tests.support.alerts.builders import event
 from tests.support.builders import span, trace_request
 from tests.support.docs.pages import PageShell, blocks, only
+from tests.support.programs import free_port
 from tests.support.service import RunningService
 from tests.support.tree import text
 
@@ -223,14 +224,6 @@ def test_secret_of_the_page_is_usable(tmp_path: Path) -> None:
     assert len(key_of(secret)) >= KEY_BYTES_MIN
 
 
-def free_port() -> int:
-    """Return a port that nothing listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-@pytest.mark.integration
 def status_for_length(port: int, length: str) -> int:
     """Return what is answered to whoever says that so much will come, and sends nothing."""
     with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as connection:
@@ -238,6 +231,7 @@ def status_for_length(port: int, length: str) -> int:
         return int(connection.makefile().readline().split()[1])
 
 
+@pytest.mark.integration
 def test_receiver_of_the_page_takes_a_real_delivery(tmp_path: Path) -> None:
     """A service whose data stopped sends `dead-man`, and the receiver verifies it."""
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -13,10 +13,10 @@ from collector.core.errors import InputError
 from collector.core.http.path import path_part
 from dashboard.cli.ask.alerts.dead import dead_app
 from dashboard.cli.ask.alerts.known import known_lines
-from dashboard.cli.ask.alerts.options import Api, ByOption, actor
+from dashboard.cli.ask.alerts.options import ByOption, actor
 from dashboard.cli.ask.alerts.receivers import try_receivers
 from dashboard.cli.ask.alerts.silences import silence, silences, unsilence
-from dashboard.cli.client import asking
+from dashboard.cli.client import Api, asking
 from dashboard.cli.console import OUT, plain, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption

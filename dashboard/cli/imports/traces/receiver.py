@@ -61,7 +61,7 @@ _DRAIN_S: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class RequestReport:
     """What became of one request."""
 
     known: int  # spans that were there already
@@ -94,7 +94,7 @@ class Receiver:
         self._service = service
         self._never = threading.Event()
 
-    def send(self, body: bytes) -> Answered:
+    def send(self, body: bytes) -> RequestReport:
         """Send one request; as OTLP says, again where the answer asks for it.
 
         Raises:
@@ -129,9 +129,9 @@ class Receiver:
             return self._client.post(_TRACES, content=body)
         return asyncio.run(_post_to(self._service, self._base_url, self._headers, body))
 
-    def _answered(self, response: httpx.Response) -> Answered:
-        known = response.headers.get(HEADER.decode(), "")
-        if not known.isdecimal():
+    def _answered(self, response: httpx.Response) -> RequestReport:
+        known_spans = response.headers.get(HEADER.decode(), "")
+        if not known_spans.isdecimal():
             raise InputError(
                 f"{self._base_url} does not say what it has already, so it is not a Millworth of "
                 "this version; name its OTLP/HTTP receiver with --url"
@@ -141,7 +141,7 @@ class Receiver:
         except message.DecodeError as error:
             raise InputError(f"{self._base_url} answers what is not OTLP: {error}") from error
         twice = int(response.headers.get(TWICE_HEADER.decode(), "0"))
-        return Answered(int(known), twice, partial.rejected_spans, partial.error_message)
+        return RequestReport(int(known_spans), twice, partial.rejected_spans, partial.error_message)
 
     def __enter__(self) -> Self:
         return self

@@ -87,7 +87,7 @@ class CollectorCursor:
         self._is_known = True
 
 
-class Elsewhere:
+class PeerProcesses:
     """What other processes said last, as far as it was read; before that nothing is known."""
 
     def __init__(self, store: Connections) -> None:
