@@ -256,7 +256,7 @@ class CollectorService:
         for writer in self._writers.values():
             writer.stop()
         self._release()
-        _LOG.info("collector_stopped", drained=is_drained, wal_bytes=self._budget.held)
+        _LOG.info("collector_stopped", drained=is_drained, wal_bytes=self._budget.used_bytes)
         return is_drained
 
     def status(self) -> CollectorStatus:
@@ -275,7 +275,7 @@ class CollectorService:
             spans_quarantined=spans.quarantined,
             logs_quarantined=logs.quarantined,
             points_quarantined=points.quarantined,
-            wal_bytes=self._budget.held,
+            wal_bytes=self._budget.used_bytes,
             refused=refused,
         )
 

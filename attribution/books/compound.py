@@ -155,10 +155,10 @@ def _gamma(mean: float, variance: float, quantiles: Floats) -> Floats:
     shape = max(mean**2 / variance, 1.0)
     # The root of a gamma variable has a spread of a half, whatever its shape.
     root = math.sqrt(shape)
-    at = np.linspace(max(root - 4.0, 0.0), root + 4.0, _GRID)
+    roots = np.linspace(max(root - 4.0, 0.0), root + 4.0, _GRID)
     with np.errstate(divide="ignore"):
-        log = (2 * shape - 1) * np.log(at) - at**2
+        log = (2 * shape - 1) * np.log(roots) - roots**2
     density = np.exp(log - log.max())
     below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
-    draws: Floats = np.interp(quantiles * below[-1], below, at) ** 2 * (mean / shape)
+    draws: Floats = np.interp(quantiles * below[-1], below, roots) ** 2 * (mean / shape)
     return draws

@@ -58,11 +58,15 @@ def reconcile(
         counted = row["matched"] + row["unmatched"] + row["ambiguous"]
         ledger: Decimal | None = row["ledger"]
         difference = None if ledger is None else ledger - counted
-        rest = revenue.pop("", Decimal(0))
+        unnamed = revenue.pop("", Decimal(0))
         counts.pop("", None)
         days.append(
             ReconciledDay(
-                **row, difference=difference, nodes=revenue, node_outcomes=counts, in_no_node=rest
+                **row,
+                difference=difference,
+                nodes=revenue,
+                node_outcomes=counts,
+                in_no_node=unnamed,
             )
         )
     return days

@@ -151,8 +151,8 @@ def unit_cost(config: AttributionConfig, store: Connections, window: Selection) 
     inside = sum(each[1] for each in counted.values())
     classes: dict[str, list[Billed]] = {name: [] for name in (*CLASSES[:3], OTHER)}
     for row in by_category:
-        at = _CLASS_OF.get(row.name)
-        classes[OTHER if at is None else CLASSES[at]].append(row)
+        class_code = _CLASS_OF.get(row.name)
+        classes[OTHER if class_code is None else CLASSES[class_code]].append(row)
     # Without any line nothing is known of any class; with some, one without a line cost nothing.
     by_class = {
         name: _sum(row.effective for row in rows) if by_category else None

@@ -165,12 +165,12 @@ def _choose(level: _Level, children: _Children) -> tuple[Ints, Ints, Ints, Ints]
     """
     size = np.bincount(children.owner, minlength=len(level.row))
     begin = np.cumsum(size) - size
-    at = begin + size - 1
+    row = begin + size - 1
     cursor = level.end.copy()
     chosen, owners, froms, tos = [], [], [], []
     open_ = np.flatnonzero(size)
     while len(open_):
-        child = at[open_]
+        child = row[open_]
         fits: Bools = children.end[child] <= cursor[open_]
         owner, child = open_[fits], child[fits]
         chosen.append(child)
@@ -178,8 +178,8 @@ def _choose(level: _Level, children: _Children) -> tuple[Ints, Ints, Ints, Ints]
         froms.append(children.end[child])
         tos.append(cursor[owner])
         cursor[owner] = children.start[child]
-        at[open_] -= 1
-        open_ = open_[at[open_] >= begin[open_]]
+        row[open_] -= 1
+        open_ = open_[row[open_] >= begin[open_]]
     owners.append(np.arange(len(level.row)))
     froms.append(level.start)
     tos.append(cursor)

@@ -73,14 +73,14 @@ def _sort_plain(order: Ints, count: int, start: Ints, end: Ints) -> None:
     """Sort children by end and start, equal ones in place; they lie almost sorted."""
     for position in range(1, count):
         child = order[position]
-        at = position - 1
-        while at >= 0 and (
-            end[order[at]] > end[child]
-            or (end[order[at]] == end[child] and start[order[at]] > start[child])
+        place = position - 1
+        while place >= 0 and (
+            end[order[place]] > end[child]
+            or (end[order[place]] == end[child] and start[order[place]] > start[child])
         ):
-            order[at + 1] = order[at]
-            at -= 1
-        order[at + 1] = child
+            order[place + 1] = order[place]
+            place -= 1
+        order[place + 1] = child
 
 
 _sort = numba.njit(cache=True, nogil=True)(_sort_plain)
@@ -122,12 +122,12 @@ _fit = numba.njit(cache=True, nogil=True)(_fit_plain)
 
 def _keep_plain(block: Ints, sums: Ints, t: int, is_last: bool, segment_ns: Ints) -> None:
     """Collect sums and write whole cache lines: a decision alone would touch sixteen."""
-    at = t % _BLOCK
-    block[:, at] = sums
-    if at == _BLOCK - 1 or is_last:
+    slot = t % _BLOCK
+    block[:, slot] = sums
+    if slot == _BLOCK - 1 or is_last:
         for each in range(_SEGMENTS):
-            for k in range(at + 1):
-                segment_ns[each, t - at + k] = block[each, k]
+            for k in range(slot + 1):
+                segment_ns[each, t - slot + k] = block[each, k]
 
 
 _keep = numba.njit(cache=True, nogil=True)(_keep_plain)

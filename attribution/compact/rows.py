@@ -36,24 +36,24 @@ def best_kernel() -> Kernel:
     return kernel_numba.segments
 
 
-def packed_of(done: Attributed) -> Packed:
+def packed_of(attributed: Attributed) -> Packed:
     """Return what was computed in the compact order."""
-    roots = done.roots
-    split = done.budgets
-    return pack(done.trees, roots, split.bounds_ns, done.span_class, split.sent_stage)
+    roots = attributed.roots
+    split = attributed.budgets
+    return pack(attributed.trees, roots, split.bounds_ns, attributed.span_class, split.sent_stage)
 
 
-def compact_rows(done: Attributed, revisions: Ints, wanted: Bools) -> Table:
+def compact_rows(attributed: Attributed, revisions: Ints, is_wanted: Bools) -> Table:
     """Return rows of `path_columns` of the wanted decisions.
 
     Args:
-        done: what was computed.
+        attributed: what was computed.
         revisions: the revision of each decision.
-        wanted: which decisions to write.
+        is_wanted: which decisions to write.
     """
-    d = done.decisions
-    bounds = done.budgets.bounds_ns
-    packed = packed_of(done)
+    d = attributed.decisions
+    bounds = attributed.budgets.bounds_ns
+    packed = packed_of(attributed)
     trees = packed.trees
     offsets = pa.array(trees.first.astype(np.int32))
 
@@ -69,7 +69,7 @@ def compact_rows(done: Attributed, revisions: Ints, wanted: Bools) -> Table:
             "revision": pa.array(revisions).cast(pa.uint32()),
             **{name: d[name] for name in _IDENTITY},
             "is_error": d["is_error"],
-            "flags": pa.array(done.flags).cast(pa.uint16()),
+            "flags": pa.array(attributed.flags).cast(pa.uint16()),
             "base_ns": pa.array(packed.base_ns).cast(pa.uint64()),
             **{
                 name: pa.array(np.ascontiguousarray(bounds[:, index])).cast(pa.uint64())
@@ -83,42 +83,42 @@ def compact_rows(done: Attributed, revisions: Ints, wanted: Bools) -> Table:
             "duration_ns": lists(trees.duration_ns.astype(np.uint32)),
             "traits": lists(trees.traits),
             "long_ns": _long_lists(trees),
-            **_span_lists(done, packed, lists),
+            **_span_lists(attributed, packed, lists),
         }
-    ).filter(pa.array(wanted))
+    ).filter(pa.array(is_wanted))
 
 
 def _span_lists(
-    done: Attributed, packed: Packed, lists: Callable[[Values], Column]
+    attributed: Attributed, packed: Packed, lists: Callable[[Values], Column]
 ) -> dict[str, Column]:
     """Return what only readers of single spans ask for."""
-    row, trees = packed.row, done.trees
+    row, trees = packed.row, attributed.trees
     above = trees.parent[row]
-    spans = done.spans.take(pa.array(trees.row[row]))
+    spans = attributed.spans.take(pa.array(trees.row[row]))
     marks = (
         ints(spans["kind"])
-        | done.budgets.span_stage[row] << STAGE_SHIFT
-        | done.path.on_path[row].astype(np.int64) << PATH_SHIFT
+        | attributed.budgets.span_stage[row] << STAGE_SHIFT
+        | attributed.path.on_path[row].astype(np.int64) << PATH_SHIFT
     )
     return {
         "span_id": lists(trees.span_id[row]),
         "parent_id": lists(np.where(above < 0, np.uint64(0), trees.span_id[above])),
-        "span_trace": _trace_lists(done, packed, spans["trace_id"]),
+        "span_trace": _trace_lists(attributed, packed, spans["trace_id"]),
         "service_name": lists(spans["service_name"].combine_chunks()),
         "span_name": lists(spans["span_name"].combine_chunks()),
         "marks": lists(marks.astype(np.uint8)),
         "shift_ns": lists(trees.shift_ns[row]),
         "clock_bound_ns": lists(trees.bound_ns[row]),
-        "self_ns": lists(done.path.self_ns[row].astype(np.uint64)),
-        "sections": lists(_section_lists(done, packed.base_ns).take(pa.array(row))),
+        "self_ns": lists(attributed.path.self_ns[row].astype(np.uint64)),
+        "sections": lists(_section_lists(attributed, packed.base_ns).take(pa.array(row))),
     }
 
 
-def _trace_lists(done: Attributed, packed: Packed, traces: Column) -> Column:
+def _trace_lists(attributed: Attributed, packed: Packed, traces: Column) -> Column:
     """Return the traces of the spans of each decision that has one of another trace."""
     first = packed.trees.first
     decision = np.repeat(np.arange(len(packed.trees)), np.diff(first))
-    own_traces = done.decisions["trace_id"].take(pa.array(decision))
+    own_traces = attributed.decisions["trace_id"].take(pa.array(decision))
     is_other = pc.not_equal(traces, own_traces).to_numpy()
     is_mixed = np.bincount(decision[is_other], minlength=len(packed.trees)) > 0
     ends = np.cumsum(np.where(is_mixed, np.diff(first), 0))
@@ -128,13 +128,13 @@ def _trace_lists(done: Attributed, packed: Packed, traces: Column) -> Column:
     )
 
 
-def _section_lists(done: Attributed, base_ns: Ints) -> Column:
+def _section_lists(attributed: Attributed, base_ns: Ints) -> Column:
     """Return the sections of each span, in the order of `Trees`, from the base of its decision."""
-    path, rows = done.path, len(done.trees)
+    path, rows = attributed.path, len(attributed.trees)
     order = np.argsort(path.section_row, kind="stable")
     offsets = np.zeros(rows + 1, np.int64)
     np.cumsum(np.bincount(path.section_row, minlength=rows), out=offsets[1:])
-    from_ns = base_ns[done.trees.decision[path.section_row[order]]]
+    from_ns = base_ns[attributed.trees.decision[path.section_row[order]]]
     pairs = pa.StructArray.from_arrays(
         [
             pa.array(path.section_from_ns[order] - from_ns),
@@ -150,16 +150,18 @@ def trees_from_rows(rows: Table) -> CompactTrees:
     first = _values(rows["parent"].chunk(0).offsets).astype(np.int64)
     base_ns = _values(rows["base_ns"].chunk(0)).view(np.int64)
     bounds = np.empty((5, len(rows)), np.int64)
-    for at, name in enumerate(("ingress_ns", "transform_ns", "decision_ns", "egress_ns", "end_ns")):
-        np.subtract(_values(rows[name].chunk(0)).view(np.int64), base_ns, out=bounds[at])
+    for index, name in enumerate(
+        ("ingress_ns", "transform_ns", "decision_ns", "egress_ns", "end_ns")
+    ):
+        np.subtract(_values(rows[name].chunk(0)).view(np.int64), base_ns, out=bounds[index])
     offset_ns, duration_ns = _spans(rows, "offset_ns"), _spans(rows, "duration_ns")
     long = rows["long_ns"].chunk(0)
     if len(long.values):
         offset_ns, duration_ns = offset_ns.astype(np.int64), duration_ns.astype(np.int64)
         lists = _values(long.offsets)
-        for at in np.flatnonzero(np.diff(lists)).tolist():
-            whole = _values(long.values)[lists[at] : lists[at + 1]].view(np.int64)
-            span_rows = slice(first[at] - first[0], first[at + 1] - first[0])
+        for index in np.flatnonzero(np.diff(lists)).tolist():
+            whole = _values(long.values)[lists[index] : lists[index + 1]].view(np.int64)
+            span_rows = slice(first[index] - first[0], first[index + 1] - first[0])
             offset_ns[span_rows], duration_ns[span_rows] = np.split(whole, 2)
     return CompactTrees(
         first=first - first[0],
@@ -222,7 +224,7 @@ def _long_lists(trees: CompactTrees) -> Column:
     """Return offsets and durations in full of each decision that needs more than 32 bits."""
     ends = np.cumsum(np.where(is_long(trees), 2 * np.diff(trees.first), 0))
     long = np.flatnonzero(np.diff(ends, prepend=0))
-    slices = [slice(trees.first[at], trees.first[at + 1]) for at in long.tolist()]
+    slices = [slice(trees.first[row], trees.first[row + 1]) for row in long.tolist()]
     parts = [part for each in slices for part in (trees.offset_ns[each], trees.duration_ns[each])]
     offsets = np.concatenate([[0], ends]).astype(np.int32)
     values = np.concatenate([np.empty(0, np.uint64), *parts]).astype(np.uint64)

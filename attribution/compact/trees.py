@@ -67,11 +67,11 @@ def pack(
     count = np.bincount(trees.decision, minlength=len(roots))
     first = np.zeros(len(roots) + 1, np.int64)
     np.cumsum(count, out=first[1:])
-    at = np.empty(len(row), np.int64)
-    at[row] = np.arange(len(row))
+    place = np.empty(len(row), np.int64)
+    place[row] = np.arange(len(row))
     above = trees.parent[row]
     begin = first[trees.decision[row]]
-    parent = np.where(above >= 0, at[above] - begin, 0) if len(row) else above
+    parent = np.where(above >= 0, place[above] - begin, 0) if len(row) else above
 
     start_ns = trees.start_ns[row]
     base_ns = roots.ingress_ns.copy()

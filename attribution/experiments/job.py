@@ -183,15 +183,16 @@ class ExperimentJob:
             InputError: it may not begin; what is wrong, and the remedy.
         """
         check(fresh, self.all(), self._config.experiments, now_ns)
-        seen = self._last_day(fresh.targets, now_ns)
+        traffic = self._last_day(fresh.targets, now_ns)
         days = (fresh.to_ns - fresh.from_ns) / NS_PER_DAY
-        needed = seen.needed(variance_ms2(fresh.arms), demands_of(self._config))
+        needed = traffic.needed(variance_ms2(fresh.arms), demands_of(self._config))
         return Plan(
-            decisions_per_day=round(seen.per_day),
+            decisions_per_day=round(traffic.per_day),
             decisions_needed=needed,
-            days_needed=needed / seen.per_day if needed is not None and seen.n else None,
-            at_risk_usd=self._planned_risk(fresh, seen, days, now_ns),
-            basis=f"{seen.basis}; channel and offer type of the targets are not taken into account",
+            days_needed=needed / traffic.per_day if needed is not None and traffic.n else None,
+            at_risk_usd=self._planned_risk(fresh, traffic, days, now_ns),
+            basis=f"{traffic.basis}; channel and offer type of the targets are not taken into "
+            "account",
         )
 
     def propose(self, now_ns: int) -> Proposal:
@@ -243,10 +244,10 @@ class ExperimentJob:
         return *best_cells(self._store, self._config, from_ns, to_ns), to_ns
 
     def _planned_risk(
-        self, fresh: Experiment, seen: Traffic, days: float, now_ns: int
+        self, fresh: Experiment, traffic: Traffic, days: float, now_ns: int
     ) -> Decimal | None:
         high = read_book(self._store, self._config).cautious(now_ns)
-        return seen.cost_usd(fresh.arms, seen.per_day * days, high)
+        return traffic.cost_usd(fresh.arms, traffic.per_day * days, high)
 
     def _measured(self, experiment: Experiment, now_ns: int) -> Measured:
         book = read_book(self._store, self._config)

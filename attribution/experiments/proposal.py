@@ -78,7 +78,7 @@ class Proposal:
 
 
 def propose(
-    seen: Traffic,
+    traffic: Traffic,
     limits: ExperimentLimits,
     demands: Demands,
     *,
@@ -88,7 +88,7 @@ def propose(
     """Return the experiment to register.
 
     Args:
-        seen: the decisions of the last day.
+        traffic: the decisions of the last day.
         limits: of this service.
         demands: what has to hold before a slope is shown.
         days_max: decisions older than that are in no estimate.
@@ -102,15 +102,15 @@ def propose(
     for share in shares:
         delayed = [Arm(f"slow{ms:g}", share, ms) for ms in (longest / 2, longest)]
         arms = with_control(delayed)
-        needed = seen.needed(variance_ms2(arms), demands)
-        is_enough = needed is not None and needed <= seen.per_day * days_max
+        needed = traffic.needed(variance_ms2(arms), demands)
+        is_enough = needed is not None and needed <= traffic.per_day * days_max
         if is_enough:
             break
     days = days_max
     if is_enough and needed is not None:
         # Each weekday as often as the others.
-        days = min(max(-(-int(needed / seen.per_day + 1) // 7) * 7, 7), days_max)
-    cost, risk = (seen.cost_usd(arms, seen.per_day * days, each) for each in per_ns)
+        days = min(max(-(-int(needed / traffic.per_day + 1) // 7) * 7, 7), days_max)
+    cost, risk = (traffic.cost_usd(arms, traffic.per_day * days, each) for each in per_ns)
     budget = currency() if risk is None else f"{max(risk, _CENT)}"
     options = " ".join(
         f"--arm {arm.name}={arm.share * 100:g}%:{arm.delay_ms:g}ms" for arm in arms if arm.delay_ms
@@ -124,23 +124,23 @@ def propose(
         at_risk_usd=risk,
         command=f"millworth vram experiments register slope-1 {options} --budget {budget} "
         f"--lasts {days}d --owner YOU",
-        reason=_reason(seen, needed, days_max, is_enough=is_enough),
+        reason=_reason(traffic, needed, days_max, is_enough=is_enough),
     )
 
 
-def _reason(seen: Traffic, needed: int | None, days_max: int, *, is_enough: bool) -> str:
+def _reason(traffic: Traffic, needed: int | None, days_max: int, *, is_enough: bool) -> str:
     if needed is None:
-        if seen.mean > 0:
+        if traffic.mean > 0:
             return (
                 "no two decisions are of one minute, region, cohort and action: nothing can be "
                 "compared; send coarser cohorts"
             )
-        return f"no decision of {seen.when} earned anything that is known: send outcomes first"
-    source = f"by the {seen.basis}"
+        return f"no decision of {traffic.when} earned anything that is known: send outcomes first"
+    source = f"by the {traffic.basis}"
     if is_enough:
         return source
     # The error falls with the root of the decisions.
-    factor = (needed / max(seen.per_day * days_max, 1.0)) ** 0.5
+    factor = (needed / max(traffic.per_day * days_max, 1.0)) ** 0.5
     return (
         f"{source}; in {days_max} days they are too few: only an effect {factor:.2g} times as "
         "large as the prior's would be seen"

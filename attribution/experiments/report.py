@@ -125,8 +125,8 @@ def measured(
     delay_ms = _floats(minutes, "delay_ms")
     at_risk, unvalued = _at_risk(minutes, values_usd)
     by_minute = np.bincount(minute.reshape(-1), weights=at_risk, minlength=len(each_minute))
-    seen = np.zeros(len(names), np.int64)
-    np.add.at(seen, place, decisions)
+    counts = np.zeros(len(names), np.int64)
+    np.add.at(counts, place, decisions)
     ratio = sample_ratio(experiment.arms, draws.by_arm, unregistered, (draws.newest, draws.undrawn))
     total = sum(ratio.observed)
     return Measured(
@@ -135,9 +135,9 @@ def measured(
                 arm.name,
                 arm.share,
                 arm.delay_ms,
-                int(seen[index]),
+                int(counts[index]),
                 ratio.observed[index] / total if total else None,
-                float(delay_ms[place == index].sum() / seen[index]) if seen[index] else None,
+                float(delay_ms[place == index].sum() / counts[index]) if counts[index] else None,
             )
             for index, arm in enumerate(experiment.arms)
         ),

@@ -94,10 +94,10 @@ def _check_arms(arms: Sequence[Arm], limits: ExperimentLimits) -> None:
     assert abs(sum(arm.share for arm in arms) - 1) < 1e-9, "the control takes the rest"
 
 
-def _overlap(one: Experiment, other: Experiment) -> bool:
+def _overlap(first: Experiment, second: Experiment) -> bool:
     """Return whether a decision may be in both."""
     for name in TARGETS:
-        mine, its = set(one.targets.get(name, ())), set(other.targets.get(name, ()))
+        mine, its = set(first.targets.get(name, ())), set(second.targets.get(name, ()))
         if mine and its and not mine & its:
             return False
     return True

@@ -149,14 +149,14 @@ class Collected:
         """
         (trace_id, span_id, parent_id, name, kind, origin, start_ns, end_ns, attributes, status,
          links, may_be_shared, _, _) = span  # fmt: skip
-        rest = frozenset(attributes.items())
+        pairs = frozenset(attributes.items())
         if not (links or self._rules) and self._looked_at.isdisjoint(attributes):
             trait, decision = self._kinds[kind], 0
-            content = hash((rest, status)) & _LOW_BITS
+            content = hash((pairs, status)) & _LOW_BITS
         else:
             trait, decision = self._stated(span)
             # What a split may depend on has to give one order in every process.
-            text = repr((sorted(rest), status, links))
+            text = repr((sorted(pairs), status, links))
             digest = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
             content = int.from_bytes(digest, "big", signed=True) | ~_LOW_BITS
             if links:
@@ -299,8 +299,8 @@ class Collected:
         is_odd = (digits == 255).any(axis=1)
         pairs = digits[:, 0::2] << 4 | digits[:, 1::2]
         number = np.ascontiguousarray(pairs).view(">u8").astype(np.uint64).reshape(-1)
-        for at in np.flatnonzero(is_odd).tolist():
-            number[at] = self.odd_ids[ids[at]]
+        for row in np.flatnonzero(is_odd).tolist():
+            number[row] = self.odd_ids[ids[row]]
         return number, is_odd
 
 
@@ -341,7 +341,7 @@ def _matches(rule: DecisionMatch, span: FileSpan) -> bool:
     )
 
 
-def texts(codes: Mapping[str, int], wanted: Iterable[int]) -> list[str]:
+def texts(codes: Mapping[str, int], chosen: Iterable[int]) -> list[str]:
     """Return the texts of these numbers."""
     words = list(codes)
-    return [words[each] for each in wanted]
+    return [words[each] for each in chosen]

@@ -150,10 +150,10 @@ class _Reading:
         number = 0
         while frames.peek(1):
             number += 1
-            at = frames.position
+            position = frames.position
             length = length_of(frames)
             if not least <= length <= _FRAME_MAX:
-                raise DecodeError(f"a request of {length} bytes at byte {at} cannot be one")
+                raise DecodeError(f"a request of {length} bytes at byte {position} cannot be one")
             if not length:
                 continue
             self._request = f"request {number}, "
@@ -226,11 +226,11 @@ def _is_delimited(head: bytes) -> bool:
     begin = Bytes(iter([head]))
     try:
         length = begin.varint()
-        at = begin.position
+        position = begin.position
         # Without it a request begins with its first resource, and with it so does what it is of.
-        is_request = head[0] != head[at] == RESOURCE_SPANS
+        is_request = head[0] != head[position] == RESOURCE_SPANS
         begin.take(1)
-        return is_request and begin.varint() + begin.position - at <= length
+        return is_request and begin.varint() + begin.position - position <= length
     except (DecodeError, IndexError):
         return False
 

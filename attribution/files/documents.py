@@ -265,23 +265,23 @@ class Documents:
     def _span(self, span: Json, read: _ReadSpan) -> None:
         self._spans([span], read, "spans", "")
 
-    def _has_type(self, node: _Node, name: str, wanted: str) -> bool:
+    def _has_type(self, node: _Node, name: str, type_name: str) -> bool:
         """Return whether a node is a list or object, as wanted; a list may be absent."""
-        if wanted == "list" and node is None:
+        if type_name == "list" and node is None:
             return False
-        is_right = _is_list(node) if wanted == "list" else _is_object(node)
+        is_right = _is_list(node) if type_name == "list" else _is_object(node)
         if not is_right:
-            self._refuse_type(name, node, wanted)
+            self._refuse_type(name, node, type_name)
         return is_right
 
-    def _refuse_type(self, name: str, node: _Node, wanted: str) -> None:
-        article = "an" if wanted == "object" else "a"
+    def _refuse_type(self, name: str, node: _Node, type_name: str) -> None:
+        article = "an" if type_name == "object" else "a"
         value = (
             ("a list" if node.is_list else "an object")
             if isinstance(node, Pending)
             else value_text(node)
         )
-        self._sink.refuse(f"{name} is {value}, not {article} {wanted}", is_span=False)
+        self._sink.refuse(f"{name} is {value}, not {article} {type_name}", is_span=False)
 
 
 def otlp_name(name: str) -> str:

@@ -139,8 +139,8 @@ class _Sections:
     def between(self, begin: int, end: int) -> list[list[list[int]]]:
         """Return the sections of the spans from one row to another."""
         bounds = self._first[begin : end + 1]
-        at = self._order[bounds[0] : bounds[-1]]
-        both = (self._path.section_from_ns[at], self._path.section_to_ns[at])
+        sections = self._order[bounds[0] : bounds[-1]]
+        both = (self._path.section_from_ns[sections], self._path.section_to_ns[sections])
         pairs = np.stack(both, axis=1).tolist()
         cuts = (bounds - bounds[0]).tolist()
         return [pairs[from_:to] for from_, to in pairwise(cuts)]

@@ -97,18 +97,18 @@ def resources(source: Bytes) -> Iterator[ResourceSpans | DecodeError]:
         DecodeError: the bytes are not a request, from where it says on.
     """
     while source.peek(1):
-        at = source.position
+        position = source.position
         tag = source.varint()
         wire = tag & 7
         if tag == RESOURCE_SPANS:
             length = source.varint()
             if length > _FIELD_MAX:
-                raise DecodeError(f"a resource of {length} bytes at byte {at} is too long")
+                raise DecodeError(f"a resource of {length} bytes at byte {position} is too long")
             body = source.take(length)
             try:
                 resource: ResourceSpans | DecodeError = ResourceSpans.FromString(body)
             except message.DecodeError as error:
-                resource = DecodeError(f"not OTLP traces in Protobuf at byte {at} ({error})")
+                resource = DecodeError(f"not OTLP traces in Protobuf at byte {position} ({error})")
             yield resource
         elif wire == _VARINT and tag >> 3:
             source.varint()
@@ -117,7 +117,7 @@ def resources(source: Bytes) -> Iterator[ResourceSpans | DecodeError]:
         elif wire == _BYTES and tag >> 3:
             source.skip(source.varint())
         else:
-            raise DecodeError(f"not OTLP traces in Protobuf at byte {at}")
+            raise DecodeError(f"not OTLP traces in Protobuf at byte {position}")
 
 
 def state_resource(origin: Origin, resource_spans: ResourceSpans) -> None:

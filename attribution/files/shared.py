@@ -30,10 +30,10 @@ class Keys:
 
     def texts(self, rows: Ints) -> list[str]:
         """Return the ids of these rows as the file spells them, with their leading zeros."""
-        wanted = self.span[rows].tolist()
+        span_ids = self.span[rows].tolist()
         if not self.ranked:
-            return [f"{each:016x}" for each in wanted]
-        return [self.ranked[each - 1].removesuffix(_SERVER_HALF) for each in wanted]
+            return [f"{each:016x}" for each in span_ids]
+        return [self.ranked[each - 1].removesuffix(_SERVER_HALF) for each in span_ids]
 
     def codes(self, ids: Sequence[str]) -> Ids:
         """Return the numbers of these ids, 0 where no span has one."""

@@ -192,8 +192,8 @@ def _content(columns: Columns, keys: Keys, label: Ints, host: Ints, error_ns: In
 def _hosts(columns: Columns, origins: list[Origin]) -> tuple[Ints, list[str]]:
     """Return the code of the machine of each span, and the machines."""
     hosts = sorted({origin.host for origin in origins})
-    at = {host: place for place, host in enumerate(hosts)}
-    host = np.array([at[origin.host] for origin in origins], np.int64)[columns.origin]
+    place_of = {host: place for place, host in enumerate(hosts)}
+    host = np.array([place_of[origin.host] for origin in origins], np.int64)[columns.origin]
     return machine_codes(hosts, host, columns.trace), hosts
 
 
@@ -203,13 +203,13 @@ def _is_root(collected: Collected, columns: Columns) -> Bools:
     if not any(services):
         return np.zeros(len(columns.trait), bool)
     pair = columns.trait.astype(np.int64) * len(collected.origins) + columns.origin
-    distinct, at = np.unique(pair, return_inverse=True)
+    distinct, pair_of_row = np.unique(pair, return_inverse=True)
     names = [origin.service for origin in collected.origins]
     is_root = [
         not services[each // len(names)].isdisjoint(("", names[each % len(names)]))
         for each in distinct.tolist()
     ]
-    return np.array(is_root, bool)[at]
+    return np.array(is_root, bool)[pair_of_row]
 
 
 def _tops(spans: Spans, forest: Forest) -> tuple[Bools, Bools]:
@@ -326,11 +326,11 @@ def _not_first(count: int, first: Ints) -> Ints:
 
 def _ranks(values: list[str], ordered: list[str]) -> Ints:
     """Return the place of each value in the ordered ones."""
-    at = {value: place for place, value in enumerate(ordered)}
-    return np.array([at[value] for value in values], np.int64)
+    place_of = {value: place for place, value in enumerate(ordered)}
+    return np.array([place_of[value] for value in values], np.int64)
 
 
 def _dense(values: Sequence[str]) -> Ints:
     """Return a code of each value that sorts as the values do."""
-    at = {value: place for place, value in enumerate(sorted(set(values)))}
-    return np.array([at[value] for value in values], np.int64)
+    place_of = {value: place for place, value in enumerate(sorted(set(values)))}
+    return np.array([place_of[value] for value in values], np.int64)

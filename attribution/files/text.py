@@ -105,15 +105,15 @@ class Text:
             if not self._more(_WINDOW):
                 return ""
 
-    def take(self, wanted: str) -> None:
+    def take(self, character: str) -> None:
         """Go past one character.
 
         Raises:
             BrokenError: it is another one.
         """
-        if self.peek() != wanted:
+        if self.peek() != character:
             is_end = self._at >= len(self._held)
-            why = "the file ends inside it" if is_end else f"{wanted!r} is missing"
+            why = "the file ends inside it" if is_end else f"{character!r} is missing"
             raise self.broken(f"not JSON: {why}")
         self._at += 1
 
@@ -141,7 +141,7 @@ class Text:
         if self._held[self._at : self._at + 1] not in _OPENINGS:
             self.peek()
         self._start = self._at
-        wanted = _WINDOW
+        size = _WINDOW
         while True:
             try:
                 value, end = _scan(self._held, self._at)
@@ -153,10 +153,10 @@ class Text:
             if end and (end < len(self._held) or self._is_end):
                 self._at = end
                 return value
-            wanted = max(wanted, 2 * (len(self._held) - self._at))
-            if wanted > 2 * _VALUE_MAX:
+            size = max(size, 2 * (len(self._held) - self._at))
+            if size > 2 * _VALUE_MAX:
                 raise self.broken(f"not JSON: one value is longer than {_VALUE_MAX} characters")
-            if not self._more(wanted) and not end:
+            if not self._more(size) and not end:
                 return self._scanned_anyhow()
 
     def _is_cut(self, error: BaseException) -> bool:
@@ -181,14 +181,14 @@ class Text:
         except StopIteration as error:
             raise self.broken(self._reason(int(error.value), "a value is missing")) from error
         except json.JSONDecodeError as error:
-            at = len(self._held) if error.msg.startswith("Unterminated string") else error.pos
-            raise self.broken(self._reason(at, error.msg)) from error
+            position = len(self._held) if error.msg.startswith("Unterminated string") else error.pos
+            raise self.broken(self._reason(position, error.msg)) from error
         return value
 
-    def _reason(self, at: int, why: str) -> str:
-        if at >= len(self._held):
+    def _reason(self, position: int, why: str) -> str:
+        if position >= len(self._held):
             return "not JSON: the file ends inside it"
-        if "\udc80" <= self._held[at] <= "\udcff":
+        if "\udc80" <= self._held[position] <= "\udcff":
             return "not JSON: not UTF-8"
         return f"not JSON: {why.removesuffix(' at')}"
 
@@ -198,14 +198,14 @@ class Text:
         Raises:
             BrokenError: its end cannot be found.
         """
-        text, at = self._held, self._at
-        if text[at : at + 1] == "{":
+        text, begin = self._held, self._at
+        if text[begin : begin + 1] == "{":
             try:
-                value, end = _scan(text, at)
+                value, end = _scan(text, begin)
             except _FAILURES:
                 end = 0
             if end:
-                self._start, self._at = at, end
+                self._start, self._at = begin, end
                 return value
         try:
             return self.value()
@@ -242,8 +242,8 @@ class Text:
             return Pending(self)
         if opening != "{":
             return self.value()
-        look = self._held[self._at : self._at + _LOOK]
-        while "\n" not in look and not _MANY.search(look):
+        window = self._held[self._at : self._at + _LOOK]
+        while "\n" not in window and not _MANY.search(window):
             try:
                 value, end = _scan(self._held, self._at)
             except _FAILURES as error:
@@ -284,7 +284,7 @@ class Text:
                 self._at = self._start = len(self._held)
                 return
 
-    def _more(self, wanted: int) -> bool:
+    def _more(self, size: int) -> bool:
         """Hold at least this many characters from here on; return whether any were added."""
         if self._is_end:
             return False
@@ -292,7 +292,7 @@ class Text:
         self._line += self._held.count("\n", self._line_at, self._at)
         parts = [self._held[self._at :]]
         length = before = len(parts[0])
-        while length < wanted:
+        while length < size:
             chunk = next(self._chunks, None)
             if chunk is None:
                 self._is_end = True

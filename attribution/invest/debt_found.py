@@ -75,14 +75,14 @@ class CacheSeen:
     last_ns: int
 
 
-def old_runtimes(seen: Sequence[RuntimeSeen], now_ns: int) -> list[Item]:
+def old_runtimes(runtimes: Sequence[RuntimeSeen], now_ns: int) -> list[Item]:
     """Return the runtimes in use that their makers no longer repair."""
     newest: dict[str, int] = {}
-    for each in seen:
+    for each in runtimes:
         newest[each.service] = max(newest.get(each.service, 0), each.last_ns)
     today = datetime.fromtimestamp(now_ns // NS_PER_S, UTC).date()
     found = []
-    for each in seen:
+    for each in runtimes:
         # A day after the last of them a service has been moved on.
         if each.last_ns < newest[each.service] - NS_PER_DAY:
             continue
@@ -110,22 +110,22 @@ def old_runtimes(seen: Sequence[RuntimeSeen], now_ns: int) -> list[Item]:
     return _once(found)
 
 
-def unknown_runtimes(seen: Sequence[RuntimeSeen]) -> list[str]:
+def unknown_runtimes(runtimes: Sequence[RuntimeSeen]) -> list[str]:
     """Return the runtimes of which nothing is known, so that silence is not taken for health."""
     return sorted(
         {
             f"{each.service}: {each.runtime or 'process.runtime.name is not sent'} {each.version}"
             .strip()
-            for each in seen
+            for each in runtimes
             if end_of_life(each.runtime, each.version, each.language) is None
         }
     )  # fmt: skip
 
 
-def stale_flags(seen: Sequence[FlagSeen], days_min: int, now_ns: int) -> list[Item]:
+def stale_flags(flags: Sequence[FlagSeen], days_min: int, now_ns: int) -> list[Item]:
     """Return the flags that are still asked for and have given one answer all the time."""
     items = []
-    for each in seen:
+    for each in flags:
         days = (each.last_ns - each.first_ns) / NS_PER_DAY
         is_asked = each.last_ns >= now_ns - NS_PER_DAY
         if len(each.variants) != 1 or not each.variants[0] or days < days_min or not is_asked:
@@ -148,10 +148,10 @@ def stale_flags(seen: Sequence[FlagSeen], days_min: int, now_ns: int) -> list[It
     return items
 
 
-def useless_caches(seen: Sequence[CacheSeen], days_min: int, now_ns: int) -> list[Item]:
+def useless_caches(caches: Sequence[CacheSeen], days_min: int, now_ns: int) -> list[Item]:
     """Return the caches that are written and never read, never hit, or no longer called."""
     items = []
-    for each in seen:
+    for each in caches:
         days = (each.last_ns - each.first_ns) / NS_PER_DAY
         silent = (now_ns - each.last_ns) / NS_PER_DAY
         if silent >= days_min:

@@ -178,7 +178,7 @@ class DebtJob:
 
 def runtimes_seen(observed: Sequence[Observed]) -> list[RuntimeSeen]:
     """Return the runtimes of each service, last seen last."""
-    seen = [
+    runtimes = [
         RuntimeSeen(
             runtime.service,
             runtime.name,
@@ -191,7 +191,7 @@ def runtimes_seen(observed: Sequence[Observed]) -> list[RuntimeSeen]:
         for runtime in observed
     ]
     return sorted(
-        seen,
+        runtimes,
         key=lambda runtime: (runtime.service, runtime.last_ns, runtime.runtime, runtime.version),
     )
 

@@ -166,7 +166,7 @@ def _refusal(evidence: Evidence, demand: Demand) -> str:
     return ""
 
 
-def document(option: Option, evidence: Evidence, demand: Demand, at: str) -> dict[str, Any]:
+def document(option: Option, evidence: Evidence, demand: Demand, judged_at: str) -> dict[str, Any]:
     """Return a verdict with all that it was made of, as it is signed and kept.
 
     Args:
@@ -178,7 +178,7 @@ def document(option: Option, evidence: Evidence, demand: Demand, at: str) -> dic
     verdict = judge(option, evidence, demand)
     return {
         "version": VERSION,
-        "at": at,
+        "at": judged_at,
         "option": {
             "name": option.name,
             "capex_usd": _range(option.capex),

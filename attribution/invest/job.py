@@ -83,7 +83,7 @@ class InvestJob:
         invest_file: InvestFile,
         name: str,
         selection: Selection,
-        at: tuple[int, str],
+        judged_at: tuple[int, str],
         actor: str,
     ) -> StoredVerdict:
         """Rule on one option and keep the verdict.
@@ -96,11 +96,11 @@ class InvestJob:
             actor: who asked.
         """
         option, evidence = self.option(invest_file.chosen(name), invest_file, selection)
-        evidence = self._held_now(evidence, at[0])
-        ruled = document(option, evidence, invest_file.invest.demand(), at[1])
+        evidence = self._held_now(evidence, judged_at[0])
+        ruled = document(option, evidence, invest_file.invest.demand(), judged_at[1])
         verdict = ruled["verdict"]
         row = StoredVerdict(
-            judged_ns=at[0],
+            judged_ns=judged_at[0],
             sha256=digest(ruled),
             option=option.name,
             ruling=verdict["ruling"],
@@ -111,7 +111,7 @@ class InvestJob:
             public_key=None,
             actor=actor,
         )
-        self._write(row, at[0])
+        self._write(row, judged_at[0])
         return row
 
     def sign(self, row: StoredVerdict, signature: str, public_key: str, now_ns: int) -> None:

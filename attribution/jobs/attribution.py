@@ -339,14 +339,14 @@ class AttributionJob:
             The seconds to be summed anew, and the spans of which this was the last window.
         """
         after_ns, until_ns, now_ns = received.after_ns, received.until_ns, run.window.now_ns
-        new, seen = run.progress.spans.new_rows(touched)
+        new, seen_rows = run.progress.spans.new_rows(touched)
         trace_ids = pc.unique(new["trace_id"]).to_pylist()
         bounds = self._reader.trace_bounds(trace_ids, received) if trace_ids else []
         if len(bounds) < len(trace_ids):
             # An insert reaches the index of the traces a moment after their spans.
             indexed = pa.array([each.trace_id for each in bounds], pa.string())
             is_indexed = pc.is_in(new["trace_id"].cast(pa.string()), indexed)
-            seen = seen.without(new.filter(pc.invert(is_indexed)))
+            seen_rows = seen_rows.without(new.filter(pc.invert(is_indexed)))
         late_ns = after_ns - run.window.clock_ahead_ns
         in_time = [each for each in bounds if not is_late(each.first_ns, late_ns)]
         if len(in_time) < len(bounds):
@@ -355,7 +355,7 @@ class AttributionJob:
         for begin, end in in_groups([each.first_ns for each in in_time], APART_NS, TRACES_MAX):
             self._decisions.attribute(in_time[begin:end], received, now_ns, run.report, written)
         run.report.minutes_rewritten += self._minutes.write(written.changed, written.added)
-        return self._in_time(written.seconds | gone, after_ns, until_ns, run.window), seen
+        return self._in_time(written.seconds | gone, after_ns, until_ns, run.window), seen_rows
 
     def _in_time(
         self, seconds: set[int], after_ns: int, until_ns: int, window: RunWindow

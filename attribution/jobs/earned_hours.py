@@ -39,13 +39,13 @@ class EarnedHours:
             return self._reader.earned_in((from_ns, to_ns, to_ns, to_ns), [])
         hours = range(first, end)
         stale = [hour for hour in self._kept if hour in hours][:1]
-        asked = [hour for hour in hours if hour not in self._kept] + stale
+        missing = [hour for hour in hours if hour not in self._kept] + stale
         ends = from_ns, first * NS_PER_HOUR, end * NS_PER_HOUR, to_ns
-        sums = self._reader.earned_in(ends, asked)
-        for hour in asked:
+        sums = self._reader.earned_in(ends, missing)
+        for hour in missing:
             self._kept.pop(hour, None)
             self._kept[hour] = sums.filter(pc.equal(sums["hour"], hour))
-        is_whole = pc.is_in(sums["hour"], value_set=pa.array(asked, sums["hour"].type))
+        is_whole = pc.is_in(sums["hour"], value_set=pa.array(missing, sums["hour"].type))
         parts = [sums.filter(pc.invert(is_whole)), *(self._kept[hour] for hour in hours)]
         for hour in list(self._kept)[: max(len(self._kept) - _HOURS_MAX, 0)]:
             del self._kept[hour]

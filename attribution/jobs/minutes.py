@@ -144,8 +144,8 @@ def _summed(tables: Iterable[Table]) -> dict[int, Table]:
         codes = {key: code for code, key in enumerate(dict.fromkeys(keys))}
         code = np.array([codes[key] for key in keys], np.int64)
         part = np.arange(len(_PARTS))[:, None]
-        at = pa.table({"at": (code * _PLACES + part * _BUCKETS + bucket).ravel()})
-        each = at.append_column("ns", pa.array(values.ravel()))
+        places = pa.table({"at": (code * _PLACES + part * _BUCKETS + bucket).ravel()})
+        each = places.append_column("ns", pa.array(values.ravel()))
         sums = each.group_by("at", use_threads=False).aggregate([("ns", "count"), ("ns", "sum")])
         code, place = np.divmod(ints(sums["at"]), _PLACES)
         minutes, actions, regions = zip(*codes, strict=True) if codes else ((), (), ())

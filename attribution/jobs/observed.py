@@ -120,7 +120,10 @@ def read_observed(store: Connections, from_ns: int, to_ns: int) -> dict[str, lis
     rows = list(client.query(_SUMMED, parameters={**window, "partial": partial}).named_results())
     for part_from_ns, part_to_ns, received_from_ns, received_to_ns in (
         (from_ns, to_ns, cursor_ns, FOREVER_NS),
-        *((max(at, from_ns), min(at + NS_PER_HOUR, to_ns), 0, cursor_ns) for at in partial),
+        *(
+            (max(hour_ns, from_ns), min(hour_ns + NS_PER_HOUR, to_ns), 0, cursor_ns)
+            for hour_ns in partial
+        ),
     ):
         parameters = {
             "from_ns": part_from_ns,

@@ -74,12 +74,12 @@ class _Groups:
             table[name].combine_chunks().dictionary_encode() for name in ("action", "region")
         )
         actions, regions = action.dictionary.to_pylist(), region.dictionary.to_pylist()
-        pairs, at = np.unique(
+        pairs, code = np.unique(
             ints(action.indices) * len(regions) + ints(region.indices), return_inverse=True
         )
         names = [divmod(pair, len(regions)) for pair in pairs.tolist()]
         codes = [self._code((actions[each[0]], regions[each[1]])) for each in names]
-        return np.array(codes, np.int64)[at]
+        return np.array(codes, np.int64)[code]
 
     def _code(self, pair: tuple[str, str]) -> int:
         if pair not in self._codes:
@@ -263,21 +263,21 @@ class CellWriter:
         channels = dict(zip(pairs, candidates["channel"].to_pylist(), strict=True))
         keys = candidates["outcome_key"].to_pylist()
         named = [(*pair, key) for pair, key in zip(pairs, keys, strict=True)]
-        around = min(seconds_ns) - AROUND_NS, max(seconds_ns) + AROUND_NS
+        window_ns = min(seconds_ns) - AROUND_NS, max(seconds_ns) + AROUND_NS
         # Hours before, one of the same id may have begun: it keeps what is counted to it.
         others = {
             match[:2]: str(kept.said[0])
             for match, kept in kept_matches.items()
-            if kept.said is not None and not around[0] <= match.ingress_ns < around[1]
+            if kept.said is not None and not window_ns[0] <= match.ingress_ns < window_ns[1]
         }
         channels |= others
         named += [(*pair, "") for pair in others]
         matched = match_outcomes(_named(table), sorted(named))
         placed = [None if each is None else (*each, channels[each]) for each in matched]
         matches.note(seconds_ns, fields_of_matches(table, placed), kept_matches)
-        at = {key: index for index, key in enumerate(_pairs(decisions))}
+        index_by_pair = {key: index for index, key in enumerate(_pairs(decisions))}
         ends_ns = ints(decisions["ingress_ns"]) + ints(decisions["horizon_ns"])
-        places = [NONE if each is None else at.get(each, NONE) for each in matched]
+        places = [NONE if each is None else index_by_pair.get(each, NONE) for each in matched]
         return _outcomes(table, np.array(places, np.int64), ends_ns)
 
     def _window(self, cells: Cells, from_ns: int, to_ns: int, groups: _Groups) -> EarnedInCells:
@@ -387,9 +387,9 @@ def _changed(rows: Table, cells: Cells, stored: Table, stored_cells: Cells) -> T
     count = int(max(cells.group.max(initial=0), stored_cells.group.max(initial=0))) + 1
     stored_key = stored_cells.second_ns // NS_PER_S * count + stored_cells.group
     order = np.argsort(stored_key)
-    at = lookup(stored_key[order], cells.second_ns // NS_PER_S * count + cells.group)
-    twins = stored.take(pa.array(order[at] if len(order) else at, mask=at < 0))
-    is_same = pa.array(at >= 0)
+    row = lookup(stored_key[order], cells.second_ns // NS_PER_S * count + cells.group)
+    twins = stored.take(pa.array(order[row] if len(order) else row, mask=row < 0))
+    is_same = pa.array(row >= 0)
     for name in set(rows.column_names) - set(_KEY):
         is_same = pc.and_(is_same, pc.fill_null(pc.equal(rows[name], twins[name]), False))
     return rows.filter(pc.invert(is_same))

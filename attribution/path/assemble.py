@@ -111,13 +111,13 @@ def by_depth(parent: Ints) -> tuple[Ints, ...]:
 
 def _sorted(members: Members, spans: Spans) -> Members:
     order = np.lexsort((spans.span_id[members.row], spans.start_ns[members.row], members.decision))
-    at = np.empty(len(order), np.int64)
-    at[order] = np.arange(len(order))
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
     parent = members.parent[order]
     return Members(
         row=members.row[order],
         decision=members.decision[order],
-        parent=np.where(parent >= 0, at[parent], NONE) if len(order) else parent,
+        parent=np.where(parent >= 0, place[parent], NONE) if len(order) else parent,
         is_hung=members.is_hung[order],
         is_linked=members.is_linked[order],
         is_inner=members.is_inner[order],
@@ -196,11 +196,11 @@ def _share_address(spans: Spans, host: Ints, other: Ints) -> Bools:
     makes no difference.
     """
     size = int(spans.host.max(initial=0)) + 1
-    pair, at = np.unique(host * size + other, return_inverse=True)
+    pair, pair_of_span = np.unique(host * size + other, return_inverse=True)
     none: frozenset[str] = frozenset()
     get = spans.addresses.get
     shared = [
         not get(each // size, none).isdisjoint(get(each % size, none)) for each in pair.tolist()
     ]
-    is_shared: Bools = np.array(shared, bool)[at]
+    is_shared: Bools = np.array(shared, bool)[pair_of_span]
     return is_shared

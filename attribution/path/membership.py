@@ -103,12 +103,12 @@ def find_members(spans: Spans, roots: Roots, links: Links, forest: Forest | None
     owner[lost] = _adopter(spans, roots, present, row[top[lost]])
 
     keep = np.flatnonzero(owner >= 0)
-    at = np.full(n, NONE, np.int64)
-    at[keep] = np.arange(len(keep))
+    place = np.full(n, NONE, np.int64)
+    place[keep] = np.arange(len(keep))
     parent = forest.parent[keep]
     is_hung = ~is_root[keep] & ((parent < 0) | (owner[parent] != owner[keep]))
-    hook = at[root_at[owner[keep]]]
-    local = np.where(is_root[keep], NONE, np.where(is_hung, hook, at[parent]))
+    hook = place[root_at[owner[keep]]]
+    local = np.where(is_root[keep], NONE, np.where(is_hung, hook, place[parent]))
     is_linked = is_linked[keep] & is_hung & (joined[keep] >= 0)
     flags = _flags(spans, roots, forest, owner, keep, is_hung, is_linked)
     flags[root_at < 0] |= Flag.ROOT_MISSING
@@ -122,7 +122,7 @@ def find_members(spans: Spans, roots: Roots, links: Links, forest: Forest | None
     return Members(
         row=row[np.append(keep, inner)],
         decision=np.append(owner[keep], outer),
-        parent=np.append(local, at[forest.parent[inner]]),
+        parent=np.append(local, place[forest.parent[inner]]),
         is_hung=np.append(is_hung, np.zeros(len(inner), bool)),
         is_linked=np.append(is_linked, np.zeros(len(inner), bool)),
         is_inner=is_inner,
@@ -173,10 +173,10 @@ def _distinct(spans: Spans, roots: Roots | None) -> tuple[Ints, Bools]:
     is_clash = np.zeros(int(first.sum()), bool)
     content = spans.content[order]
     is_clash[group[content != content[first][group]]] = True
-    at = np.flatnonzero(is_clash[group])
-    if len(at):
-        clashing = spans.take(order[at])
-        order[at] = order[at][_by_content(clashing, group[at], _is_of_root(clashing, roots))]
+    rows = np.flatnonzero(is_clash[group])
+    if len(rows):
+        clashing = spans.take(order[rows])
+        order[rows] = order[rows][_by_content(clashing, group[rows], _is_of_root(clashing, roots))]
     return order[first], is_clash
 
 
@@ -208,24 +208,26 @@ def _cut_cycles(parent: Ints, start_ns: Ints) -> tuple[Ints, Bools]:
     unreached = np.flatnonzero(reached < 0)
     if len(unreached) == 0:
         return parent, is_cut
-    parent, seen = parent.copy(), set[int]()
+    parent, visited = parent.copy(), set[int]()
     for begin in unreached.tolist():
         trail: dict[int, None] = {}
         node = begin
-        while node >= 0 and node not in seen:
-            seen.add(node)
+        while node >= 0 and node not in visited:
+            visited.add(node)
             trail[node] = None
             node = int(parent[node])
         if node in trail:
             walked = list(trail)
             cycle = walked[walked.index(node) :]
-            cut = min(cycle, key=lambda at: (int(start_ns[at]), at))
+            cut = min(
+                cycle, key=lambda node_of_cycle: (int(start_ns[node_of_cycle]), node_of_cycle)
+            )
             parent[cut], is_cut[cut] = NONE, True
     return parent, is_cut
 
 
 def _ancestors(parent: Ints, is_start: Ints) -> Bools:
-    """Mark every proper ancestor of the spans `of`."""
+    """Mark every proper ancestor of some spans."""
     above = np.zeros(len(parent), bool)
     step = parent[is_start]
     while len(step := np.unique(step[step >= 0])):
@@ -251,12 +253,12 @@ def _seeds(
     same_trace = spans.trace[forest.row] == roots.trace[seed]
     seed[above & same_trace] = NONE
 
-    at = np.full(len(spans), NONE, np.int64)
-    at[forest.row] = np.arange(len(forest.row))
+    place = np.full(len(spans), NONE, np.int64)
+    place[forest.row] = np.arange(len(forest.row))
     is_linked = np.zeros(len(forest.row), bool)
     target = forest.find(links.trace, links.span_id)
-    for link in np.lexsort((target, at[links.row])).tolist():
-        source, to = int(at[links.row[link]]), int(target[link])
+    for link in np.lexsort((target, place[links.row])).tolist():
+        source, to = int(place[links.row[link]]), int(target[link])
         if source >= 0 and to >= 0 and owner[source] < 0 and seed[source] < 0 and owner[to] >= 0:
             start_ns = int(spans.start_ns[forest.row[source]])
             if abs(start_ns - int(roots.ingress_ns[owner[to]])) <= NAMED_NS_MAX:
@@ -274,10 +276,10 @@ def _by_id(spans: Spans, roots: Roots, row: Ints) -> Ints:
     ingress_ns, least_ns = roots.ingress_ns[order], start_ns - NAMED_NS_MAX
     times = np.unique(np.concatenate([ingress_ns, least_ns]))
     keys = roots.decision[order] * len(times) + np.searchsorted(times, ingress_ns)
-    wanted = code * len(times) + np.searchsorted(times, least_ns)
-    at = np.minimum(np.searchsorted(keys, wanted), len(order) - 1)
-    is_near = (keys[at] >= wanted) & (ingress_ns[at] <= start_ns + NAMED_NS_MAX)
-    seed[named] = np.where(is_near & (roots.decision[order[at]] == code), order[at], NONE)
+    key = code * len(times) + np.searchsorted(times, least_ns)
+    place = np.minimum(np.searchsorted(keys, key), len(order) - 1)
+    is_near = (keys[place] >= key) & (ingress_ns[place] <= start_ns + NAMED_NS_MAX)
+    seed[named] = np.where(is_near & (roots.decision[order[place]] == code), order[place], NONE)
     return seed
 
 
@@ -296,8 +298,8 @@ def _adopter(spans: Spans, roots: Roots, present: Ints, row: Ints) -> Ints:
     # Ranks make (trace, time) one sortable number without losing a nanosecond.
     times = np.unique(np.concatenate([start_ns, spans.start_ns[row]]))
     keys = trace * len(times) + np.searchsorted(times, start_ns)
-    wanted = span_trace * len(times) + np.searchsorted(times, spans.start_ns[row])
-    last = np.searchsorted(keys, wanted, side="right") - 1
+    key = span_trace * len(times) + np.searchsorted(times, spans.start_ns[row])
+    last = np.searchsorted(keys, key, side="right") - 1
     first = np.minimum(np.searchsorted(trace, span_trace), len(order) - 1)
     running = _last_that_ends_after(roots.end_ns[order], last, spans.start_ns[row])
     following = np.minimum(np.maximum(last + 1, first), len(order) - 1)
@@ -318,11 +320,11 @@ def _last_that_ends_after(end_ns: Ints, upto: Ints, after_ns: Ints) -> Ints:
         step, ends = 2 ** (len(latest) - 1), latest[-1].copy()
         ends[step:] = np.maximum(ends[step:], latest[-1][:-step])
         latest.append(ends)
-    at = upto.copy()
+    place = upto.copy()
     for power in range(len(latest) - 1, -1, -1):
-        is_over = (at >= 0) & (latest[power][np.maximum(at, 0)] <= after_ns)
-        at[is_over] = np.maximum(at[is_over] - 2**power, NONE)
-    return at
+        is_over = (place >= 0) & (latest[power][np.maximum(place, 0)] <= after_ns)
+        place[is_over] = np.maximum(place[is_over] - 2**power, NONE)
+    return place
 
 
 def _flags(

@@ -99,17 +99,17 @@ def missing_spans(
     by_id = {each.span_id: each for each in sent}
     answered = {each.parent_span_id for each in spans if each.span_kind in _ANSWERS}
     gaps = []
-    seen = set[str]()
+    noted = set[str]()
     if facts.is_root_missing:
-        seen.add(facts.root_span_id)
+        noted.add(facts.root_span_id)
         gaps.append(_gap(facts.root_span_id, "root", "", facts))
     for span in spans:
         as_sent = by_id.get(span.span_id)
         state = as_sent.trace_state if as_sent else ""
         above = as_sent.parent_span_id if as_sent else ""
         is_orphan = bool(above) and above not in by_id and span.span_id != facts.root_span_id
-        if is_orphan and above not in seen:
-            seen.add(above)
+        if is_orphan and above not in noted:
+            noted.add(above)
             gaps.append(_gap(above, "parent", state, facts))
         if span.clock_bound_ns is not None and span.clock_bound_ns > span.duration_ns:
             detail = f"{span.duration_ns} ns long, its clock known to {span.clock_bound_ns} ns"

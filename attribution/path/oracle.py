@@ -81,16 +81,16 @@ def plain_path(
         if not on_path:
             waiting += [(child_id, -start, -end, False) for end, start, child_id in fitted]
             continue
-        at = end
+        instant_ns = end
         own_segments: list[tuple[int, int]] = []
         for minus_to, minus_from, child_id in sorted(fitted):
-            if -minus_to <= at:
-                own_segments.append((-minus_to, at))
-                at = -minus_from
+            if -minus_to <= instant_ns:
+                own_segments.append((-minus_to, instant_ns))
+                instant_ns = -minus_from
                 waiting.append((child_id, -minus_from, -minus_to, True))
             else:
                 waiting.append((child_id, -minus_from, -minus_to, False))
-        own_segments.append((start, at))
+        own_segments.append((start, instant_ns))
         sections[span_id] = sorted(pair for pair in own_segments if pair[1] > pair[0])
         self_ns[span_id] = sum(to - from_ for from_, to in own_segments)
     return PlainPath(shift, self_ns, sections)

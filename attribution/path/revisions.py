@@ -74,31 +74,31 @@ def revision_rows(
         spans_before: ids of the spans by decision, where they were looked up.
         spans_after: the same, as just assembled.
     """
-    at = np.flatnonzero(revisions.is_revised)
-    after, before = rows.take(pa.array(at)), revisions.before.take(pa.array(at))
+    revised = np.flatnonzero(revisions.is_revised)
+    now, before = rows.take(pa.array(revised)), revisions.before.take(pa.array(revised))
     keys: list[DecisionKey] = list(
-        zip(after["ingress_ns"].to_pylist(), after["decision_id"].to_pylist(), strict=True)
+        zip(now["ingress_ns"].to_pylist(), now["decision_id"].to_pylist(), strict=True)
     )
     sets = [(spans_before.get(key, set()), spans_after.get(key, set())) for key in keys]
     return pa.table(
         {
-            "ingress_ns": after["ingress_ns"],
-            "decision_id": after["decision_id"],
-            "revision": pa.array(revisions.revision[at]).cast(pa.uint32()),
-            "action": after["action"],
-            "region": after["region"],
-            "changes": _changes(after, before),
+            "ingress_ns": now["ingress_ns"],
+            "decision_id": now["decision_id"],
+            "revision": pa.array(revisions.revision[revised]).cast(pa.uint32()),
+            "action": now["action"],
+            "region": now["region"],
+            "changes": _changes(now, before),
             "spans_added": pa.array([sorted(new - old) for old, new in sets], _TEXTS),
             "spans_removed": pa.array([sorted(old - new) for old, new in sets], _TEXTS),
         }
     )
 
 
-def _changes(after: Table, before: Table) -> Column:
+def _changes(now: Table, before: Table) -> Column:
     """Return by row a list of the columns that differ, with both values as texts."""
     row, column, old, new = [], [], [], []
     for place, name in enumerate(RESULT_COLUMNS):
-        ours, theirs = _text(after[name]), _text(before[name])
+        ours, theirs = _text(now[name]), _text(before[name])
         differs = np.flatnonzero(pc.not_equal(ours, theirs).to_numpy(zero_copy_only=False))
         row.append(differs)
         column.append(np.full(len(differs), place))
@@ -114,7 +114,7 @@ def _changes(after: Table, before: Table) -> Column:
         ],
         fields=list(_CHANGE),
     )
-    ends = np.searchsorted(rows[order], np.arange(len(after) + 1))
+    ends = np.searchsorted(rows[order], np.arange(len(now) + 1))
     return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), values)
 
 

@@ -39,20 +39,20 @@ def attribute(decisions: Table, spans: Table, config: AttributionConfig) -> Attr
     return attribute_columns(Inputs(decisions, spans, roots, columns, links, labels), config)
 
 
-def attribution_rows(done: Attributed) -> Table:
+def attribution_rows(attributed: Attributed) -> Table:
     """Return rows of `attributions` without `revision` and `computed_ns`."""
-    d = done.decisions
-    span_count = np.bincount(done.trees.decision, minlength=len(d))
-    bits, code = np.unique(done.flags, return_inverse=True)
+    d = attributed.decisions
+    span_count = np.bincount(attributed.trees.decision, minlength=len(d))
+    bits, code = np.unique(attributed.flags, return_inverse=True)
     names = pa.array([flag_names(each) for each in bits.tolist()], pa.list_(pa.string()))
     return pa.table(
         {
             "ingress_ns": d["ingress_ns"].cast(pa.uint64()),
             "decision_id": d["decision_id"],
             **{name: d[name] for name in ("trace_id", "action", "region", "channel", "cohort")},
-            "total_ns": pa.array(done.budgets.total_ns).cast(pa.uint64()),
+            "total_ns": pa.array(attributed.budgets.total_ns).cast(pa.uint64()),
             **{
-                name: pa.array(done.budgets.segment_ns[:, index]).cast(pa.uint64())
+                name: pa.array(attributed.budgets.segment_ns[:, index]).cast(pa.uint64())
                 for index, name in enumerate(SEGMENT_COLUMNS)
             },
             "span_count": pa.array(span_count).cast(pa.uint32()),

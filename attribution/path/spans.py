@@ -89,12 +89,12 @@ class Roots:
         return len(self.trace)
 
 
-def lookup(keys: Ints, wanted: Ints) -> Ints:
-    """Return where each of `wanted` is in the sorted `keys`, NONE where it is not."""
+def lookup(keys: Ints, values: Ints) -> Ints:
+    """Return where each of `values` is in the sorted `keys`, NONE where it is not."""
     if len(keys) == 0:
-        return np.full(len(wanted), NONE, np.int64)
-    at = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
-    return np.where(keys[at] == wanted, at, NONE)
+        return np.full(len(values), NONE, np.int64)
+    place = np.minimum(np.searchsorted(keys, values), len(keys) - 1)
+    return np.where(keys[place] == values, place, NONE)
 
 
 def machine_codes(hosts: Sequence[str], host: Ints, trace: Ints) -> Ints:

@@ -115,7 +115,7 @@ class Cells:
         """Return these cells, in this order."""
         return Cells(*(getattr(self, each.name)[rows] for each in fields(self)))
 
-    def beside(self, other: Cells) -> Cells:
+    def joined_with(self, other: Cells) -> Cells:
         """Return the cells of both, unsorted."""
         return Cells(
             *(
@@ -254,13 +254,13 @@ def replace_seconds(stored: Cells, fresh: Cells, seconds_ns: Ints) -> Cells:
     is_touched = np.isin(stored.second_ns, seconds_ns)
     blank = Cells(*(np.zeros_like(getattr(stored, each.name)) for each in fields(Cells)))
     blank = replace(blank, second_ns=stored.second_ns, group=stored.group)
-    both = fresh.beside(stored.take(np.flatnonzero(~is_touched)))
-    both = both.beside(blank.take(np.flatnonzero(is_touched)))
-    order = np.lexsort((np.arange(len(both)), both.group, both.second_ns))
-    second_ns, group = both.second_ns[order], both.group[order]
+    cells = fresh.joined_with(stored.take(np.flatnonzero(~is_touched)))
+    cells = cells.joined_with(blank.take(np.flatnonzero(is_touched)))
+    order = np.lexsort((np.arange(len(cells)), cells.group, cells.second_ns))
+    second_ns, group = cells.second_ns[order], cells.group[order]
     first = np.ones(len(order), bool)
     first[1:] = (second_ns[1:] != second_ns[:-1]) | (group[1:] != group[:-1])
-    return both.take(order[first])
+    return cells.take(order[first])
 
 
 def value_cells(cells: Cells, window: EarnedInCells) -> Values:

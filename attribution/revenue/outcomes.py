@@ -83,10 +83,10 @@ def earned_by_decision(outcomes: Outcomes, decisions: int) -> Earned:
         """Return of which decisions an amount is known, and its sum."""
         signed = np.where(o.is_refund, -np.abs(micros), micros)
         sums, rough_sums = _sums(o.decision, signed, in_time & is_known, decisions)
-        after, after_rough = _sums(o.decision, signed, late & is_known, decisions)
-        is_less = np.where(_is_held(after_rough), after, after_rough) < 0
-        total = np.where(sold, sums + np.where(is_less, after, 0), 0)
-        is_held = ~sold | _is_held(rough_sums + np.where(is_less, after_rough, 0.0))
+        late_sums, late_rough = _sums(o.decision, signed, late & is_known, decisions)
+        is_less = np.where(_is_held(late_rough), late_sums, late_rough) < 0
+        total = np.where(sold, sums + np.where(is_less, late_sums, 0), 0)
+        is_held = ~sold | _is_held(rough_sums + np.where(is_less, late_rough, 0.0))
         is_missing = has(is_earning & ~is_known & (in_time | o.is_refund))
         is_whole = converted & ~is_missing & is_held & (np.abs(total) <= SUM_MAX)
         return is_whole.astype(np.int64), np.where(is_whole, total, 0)
@@ -103,11 +103,11 @@ def earned_by_decision(outcomes: Outcomes, decisions: int) -> Earned:
     )
 
 
-def _sums(at: Ints, values: Ints, rows: Bools, count: int) -> tuple[Ints, Floats]:
+def _sums(decision: Ints, values: Ints, rows: Bools, count: int) -> tuple[Ints, Floats]:
     """Return sums modulo 2^64, and as floats, which say whether those are the sums."""
     exact = np.zeros(count, np.int64)
-    np.add.at(exact, at[rows], values[rows])
-    rough = np.bincount(at[rows], weights=values[rows], minlength=count)
+    np.add.at(exact, decision[rows], values[rows])
+    rough = np.bincount(decision[rows], weights=values[rows], minlength=count)
     return exact, rough.astype(np.float64)  # of no rows it counts instead
 
 

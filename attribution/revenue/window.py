@@ -34,11 +34,11 @@ def earned_in_window(
         leaving: ... and what they earned, cells x columns.
         window_ns: length of the window.
     """
-    at = np.concatenate([leaving_second_ns + window_ns, cells.second_ns])
+    instants = np.concatenate([leaving_second_ns + window_ns, cells.second_ns])
     group = np.concatenate([leaving_group, cells.group])
     change = halves(np.concatenate([-leaving, cells.earned.matrix()]))
-    is_cell = np.arange(len(at)) >= len(leaving)
-    order = np.lexsort((is_cell, at, group))
+    is_cell = np.arange(len(instants)) >= len(leaving)
+    order = np.lexsort((is_cell, instants, group))
     running = np.cumsum(change[order], axis=0)
     sorted_group = group[order]
     first = np.searchsorted(sorted_group, sorted_group)

@@ -164,11 +164,11 @@ def read_slope_cells(
 
 
 def _read_sums(
-    store: Connections, asked: dict[str, object], pieces: Sequence[tuple[int, int]]
+    store: Connections, parameters: dict[str, object], pieces: Sequence[tuple[int, int]]
 ) -> tuple[dict[str, npt.NDArray[np.generic]], dict[str, npt.NDArray[np.object_]]]:
     """Return the columns of numbers, and those of texts, of `sql/slope_cells.sql`."""
     tables = [
-        store.client().query_arrow(_SQL, parameters={**asked, "from_ns": begin, "to_ns": end})
+        store.client().query_arrow(_SQL, parameters={**parameters, "from_ns": begin, "to_ns": end})
         for begin, end in pieces
     ]
     texts = (*_CELL, "arm")
@@ -210,36 +210,36 @@ class _Drawn(NamedTuple):
 
 
 def _read_drawn(
-    store: Connections, asked: dict[str, object], from_ns: int, to_ns: int
+    store: Connections, parameters: dict[str, object], from_ns: int, to_ns: int
 ) -> list[_Drawn]:
     """Return what the draws of the window are of, read a part of it at a time."""
     drawn: list[_Drawn] = []
     for begin_ns, end_ns in parts_of(store, from_ns, to_ns):
         window = {"from_ns": begin_ns, "to_ns": end_ns, "again_max": AGAIN_MAX}
-        answer = store.client().query(_DRAWS_AGAIN, parameters={**asked, **window})
+        answer = store.client().query(_DRAWS_AGAIN, parameters={**parameters, **window})
         drawn += [_Drawn(*row) for row in answer.result_rows]
     return drawn
 
 
 def _read_classes(
-    store: Connections, asked: dict[str, object], from_ns: int, to_ns: int, draws: int
+    store: Connections, parameters: dict[str, object], from_ns: int, to_ns: int, draws: int
 ) -> list[ClassDraws]:
     """Return of what classes the draws of the window are, of about _CLASS_DRAWS of them."""
     class_draws: list[ClassDraws] = []
     if not draws:
         return class_draws
-    asked = {**asked, "one_in": max(draws // _CLASS_DRAWS, 1)}
+    parameters = {**parameters, "one_in": max(draws // _CLASS_DRAWS, 1)}
     for begin_ns, end_ns in parts_of(store, from_ns, to_ns):
         answer = store.client().query(
-            _CLASSES, parameters={**asked, "from_ns": begin_ns, "to_ns": end_ns}
+            _CLASSES, parameters={**parameters, "from_ns": begin_ns, "to_ns": end_ns}
         )
         class_draws += [ClassDraws(*row) for row in answer.result_rows]
     return class_draws
 
 
-def _read_unsure(store: Connections, asked: dict[str, object]) -> int:
+def _read_unsure(store: Connections, parameters: dict[str, object]) -> int:
     """Return of how many sales of the window nobody knows the arm."""
-    ((unsure,),) = store.client().query(_UNSURE, parameters=asked).result_rows
+    ((unsure,),) = store.client().query(_UNSURE, parameters=parameters).result_rows
     return int(unsure)
 
 

@@ -154,8 +154,8 @@ def drawn_arms(experiments: Sequence[Experiment]) -> DrawnArms:
 
 def with_control(delayed: Sequence[Arm]) -> tuple[Arm, ...]:
     """Return the arms and the control, which takes the rest."""
-    rest = 1 - sum(arm.share for arm in delayed)
-    return (*delayed, Arm(CONTROL, rest, 0.0)) if rest > 0 else tuple(delayed)
+    control_share = 1 - sum(arm.share for arm in delayed)
+    return (*delayed, Arm(CONTROL, control_share, 0.0)) if control_share > 0 else tuple(delayed)
 
 
 def variance_ms2(arms: Sequence[Arm]) -> float:

@@ -252,8 +252,13 @@ class SlopeBook:
 
         The first is that of the begin of the range, and said to be in force since ever.
         """
-        changes = [at for at in self._instants.tolist() if from_ns < at < to_ns]
-        return [(at, self.slope(at or from_ns)) for at in (0, *sorted(set(changes)))]
+        changes = [
+            instant_ns for instant_ns in self._instants.tolist() if from_ns < instant_ns < to_ns
+        ]
+        return [
+            (instant_ns, self.slope(instant_ns or from_ns))
+            for instant_ns in (0, *sorted(set(changes)))
+        ]
 
     def parameters(self, from_ns: int, to_ns: int) -> dict[str, object]:
         """Return the parameters of the statements that say what decisions of a range lost.
@@ -263,7 +268,9 @@ class SlopeBook:
         begin_ns = from_ns - from_ns % NS_PER_S
         steps = self.steps(begin_ns, to_ns)
         return {
-            "slope_unknown": [int(self._is_unknown(at or begin_ns)) for at, _ in steps],
+            "slope_unknown": [
+                int(self._is_unknown(instant_ns or begin_ns)) for instant_ns, _ in steps
+            ],
             "slope_since_ns": [since_ns for since_ns, _ in steps],
             "slope_median": [slope.median for _, slope in steps],
             "slope_low": [slope.low for _, slope in steps],

@@ -98,25 +98,25 @@ def allocate(
     given = [0] * len(ranking)
     weights = [Fraction(str(three(each.low_usd_per_ms))) for each in ranking]
     queue = [
-        (-weight, each.kind != OWNED, at)
-        for at, (each, weight) in enumerate(zip(ranking, weights, strict=True))
+        (-weight, each.kind != OWNED, index)
+        for index, (each, weight) in enumerate(zip(ranking, weights, strict=True))
         if weight > 0
     ]
     heapq.heapify(queue)
     for size in sizes if queue else ():
-        _, is_paid, at = queue[0]
-        counts[at] += 1
-        given[at] += size
-        heapq.heapreplace(queue, (-weights[at] / (counts[at] + 1), is_paid, at))
+        _, is_paid, index = queue[0]
+        counts[index] += 1
+        given[index] += size
+        heapq.heapreplace(queue, (-weights[index] / (counts[index] + 1), is_paid, index))
     allocated = Decimal(sum(given)) / 100
-    rest = budget_usd - reserve - allocated
+    rest_usd = budget_usd - reserve - allocated
     return Allocation(
         budget_usd=budget_usd.quantize(_CENT),
         reserve_share=reserve_share,
         reserve_usd=reserve,
         allocated_usd=allocated.quantize(_CENT),
-        unallocated_usd=rest.quantize(_CENT),
-        reason="" if queue or not rest else "no group brings more than nothing at its low end",
+        unallocated_usd=rest_usd.quantize(_CENT),
+        reason="" if queue or not rest_usd else "no group brings more than nothing at its low end",
         step_usd=(Decimal(max(sizes, default=0)) / 100).quantize(_CENT),
         shares=[
             Share(each.name, each.kind, (Decimal(usd) / 100).quantize(_CENT), steps)
@@ -138,5 +138,5 @@ def _steps(cents: int, step_usd: Decimal | None) -> list[int]:
     if cents > step * STEPS_MAX:
         least = (Decimal(cents) / 100 / STEPS_MAX).quantize(_CENT, ROUND_CEILING)
         raise InputError(f"step {step_usd}: makes over {STEPS_MAX} steps; take {least} or more")
-    whole, rest = divmod(cents, step)
-    return [step] * whole + [rest] * (rest > 0)
+    whole, rest_cents = divmod(cents, step)
+    return [step] * whole + [rest_cents] * (rest_cents > 0)

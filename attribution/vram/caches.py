@@ -74,22 +74,22 @@ class CacheSpread:
     verdict: str
 
 
-def spread(cache: str, asked: CacheDecisions, target: float) -> CacheSpread:
+def spread(cache: str, decisions: CacheDecisions, target: float) -> CacheSpread:
     """Return how a cache's misses and the spread of latency go together.
 
     Args:
         cache: its name.
-        asked: at least one decision.
+        decisions: at least one decision.
         target: share of decisions without a miss that the last figure is for.
     """
-    is_missed = asked.misses > 0
-    ms = asked.total_ns / NS_PER_MS
-    lookups, hits = int((asked.hits + asked.misses).sum()), int(asked.hits.sum())
+    is_missed = decisions.misses > 0
+    ms = decisions.total_ns / NS_PER_MS
+    lookups, hits = int((decisions.hits + decisions.misses).sum()), int(decisions.hits.sum())
     low, high = wilson(hits, lookups)
     missed = int(is_missed.sum())
     is_enough = min(missed, len(ms) - missed) >= DECISIONS_MIN
-    adds = _added(asked.group, ms, is_missed) if is_enough else None
-    at_target = _at_target(asked.group, ms, is_missed, target) if is_enough else None
+    adds = _added(decisions.group, ms, is_missed) if is_enough else None
+    at_target = _at_target(decisions.group, ms, is_missed, target) if is_enough else None
     tail = ms >= np.quantile(ms, TAIL)
     return CacheSpread(
         cache=cache,
@@ -99,13 +99,13 @@ def spread(cache: str, asked: CacheDecisions, target: float) -> CacheSpread:
         hit_ratio_low=low,
         hit_ratio_high=high,
         decisions_missed=missed,
-        hit=latencies_of(asked.total_ns[~is_missed]),
-        missed=latencies_of(asked.total_ns[is_missed]),
+        hit=latencies_of(decisions.total_ns[~is_missed]),
+        missed=latencies_of(decisions.total_ns[is_missed]),
         sd_ms=float(ms.std()),
         miss_adds_ms=None if adds is None else adds[0],
         miss_adds_low_ms=None if adds is None else adds[0] - adds[1],
         miss_adds_high_ms=None if adds is None else adds[0] + adds[1],
-        explained_ratio=_explained(asked.group, ms, is_missed) if is_enough else None,
+        explained_ratio=_explained(decisions.group, ms, is_missed) if is_enough else None,
         tail_missed_ratio=float(is_missed[tail].mean()) if is_enough else None,
         at_target=at_target,
         verdict=_verdict(adds),
@@ -125,8 +125,8 @@ def _added(group: Ints, ms: Floats, is_missed: Bools) -> tuple[float, float] | N
         change += n * float(missed.mean() - hit.mean())
         first, second = float(missed.var(ddof=1)), float(hit.var(ddof=1))
         # A few misses seldom hold what is slow now and then, and seem steady: both are not.
-        both = ((n - 1) * first + (m - 1) * second) / (n + m - 2)
-        variance += n * n * (max(first, both) / n + max(second, both) / m)
+        pooled_variance = ((n - 1) * first + (m - 1) * second) / (n + m - 2)
+        variance += n * n * (max(first, pooled_variance) / n + max(second, pooled_variance) / m)
     if compared < DECISIONS_MIN:
         return None
     return change / compared, Z95 * math.sqrt(variance) / compared
@@ -134,14 +134,14 @@ def _added(group: Ints, ms: Floats, is_missed: Bools) -> tuple[float, float] | N
 
 def _explained(group: Ints, ms: Floats, is_missed: Bools) -> float:
     """Return the share of the variance within groups that lies between hits and misses."""
-    whole = rest = 0.0
+    whole = within = 0.0
     for code in np.unique(group).tolist():
         is_own = group == code
         whole += float(((ms[is_own] - ms[is_own].mean()) ** 2).sum())
         for part in (ms[is_own & is_missed], ms[is_own & ~is_missed]):
             if len(part):
-                rest += float(((part - part.mean()) ** 2).sum())
-    return 1.0 - rest / whole if whole else 0.0
+                within += float(((part - part.mean()) ** 2).sum())
+    return 1.0 - within / whole if whole else 0.0
 
 
 def _at_target(group: Ints, ms: Floats, is_missed: Bools, target: float) -> AtTarget:
@@ -168,8 +168,8 @@ def _at_target(group: Ints, ms: Floats, is_missed: Bools, target: float) -> AtTa
     reached = np.cumsum(weight[order])
 
     def quantile(share: float) -> float:
-        at = min(int(np.searchsorted(reached, share * reached[-1])), len(ms) - 1)
-        return float(ms[order][at])
+        index = min(int(np.searchsorted(reached, share * reached[-1])), len(ms) - 1)
+        return float(ms[order][index])
 
     now = float(ms.var())
     return AtTarget(

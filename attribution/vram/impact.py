@@ -76,8 +76,8 @@ class ImpactJob:
         spreads = []
         for name in sorted(set(names.tolist())):
             rows = np.flatnonzero(names == name)
-            asked = CacheDecisions(group[rows], total_ns[rows], hits[rows], misses[rows])
-            spreads.append(spread(name, asked, target))
+            decisions = CacheDecisions(group[rows], total_ns[rows], hits[rows], misses[rows])
+            spreads.append(spread(name, decisions, target))
         spreads.sort(
             key=lambda cache_spread: (-(cache_spread.explained_ratio or 0.0), cache_spread.cache)
         )

@@ -209,10 +209,10 @@ class VramJob:
         """Return trees of a sample of the decisions, more of those of small groups."""
         every = max(1, math.ceil(count / SAMPLE_MAX))
         rows = self._reader.selected_trees(selection, every, by=dimension)
-        seen, own = Counter(rows[dimension].to_pylist()), Counter[str]()
+        counts, own = Counter(rows[dimension].to_pylist()), Counter[str]()
         for each in values:
             own[each.name] += each.decisions
-        thin = {name: own[name] for name in own if seen[name] < min(own[name], _OF_GROUP_MIN)}
+        thin = {name: own[name] for name in own if counts[name] < min(own[name], _OF_GROUP_MIN)}
         names = sorted(thin, key=lambda name: (thin[name], name))[:_THIN_MAX]
         if not names:
             return rows

@@ -153,8 +153,8 @@ def _difference(pairs: Sequence[tuple[Sums, Sums]]) -> Difference | None:
         change += n * (total / n - other / m)
         first, second = _variance(n, total, squares), _variance(m, other, other_squares)
         # A side of few decisions, none of which sold, does not vary: both together do.
-        both = ((n - 1) * first + (m - 1) * second) / (n + m - 2)
-        variance += n * n * (max(first, both) / n + max(second, both) / m)
+        pooled_variance = ((n - 1) * first + (m - 1) * second) / (n + m - 2)
+        variance += n * n * (max(first, pooled_variance) / n + max(second, pooled_variance) / m)
     if compared < COMPARED_MIN:
         return None
     half = Z95 * math.sqrt(variance) / compared

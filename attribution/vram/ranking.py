@@ -224,8 +224,8 @@ def segment_weights(
         a_year: there are days enough to speak of one.
     """
     own_ns = kernel.split(trees).segment_ns
-    taken = [at for at in range(len(SEGMENTS)) if own_ns[at].any()]
-    floors = {at: int(np.quantile(own_ns[at], FLOOR_QUANTILE)) for at in taken}
+    taken = [segment for segment in range(len(SEGMENTS)) if own_ns[segment].any()]
+    floors = {segment: int(np.quantile(own_ns[segment], FLOOR_QUANTILE)) for segment in taken}
     replay = Replay(trees)
     before_ns = replay.latencies([])
 
@@ -252,16 +252,16 @@ def segment_weights(
     whole, time = sum(shares), float(spent.sum())
     weights = [
         Weight(
-            segment="/".join(SEGMENTS[at]),
+            segment="/".join(SEGMENTS[segment]),
             weight=share / whole if whole else 0.0,
             gain_usd_per_hour=share * SECONDS_AN_HOUR,
             gain_low_usd_per_hour=float(gain_usd.min()) * SECONDS_AN_HOUR,
             gain_high_usd_per_hour=float(gain_usd.max()) * SECONDS_AN_HOUR,
             gain_usd_per_year=share * S_PER_YEAR if a_year else None,
-            time_share=float(spent[at]) / time if time else 0.0,
-            floor_ms=floors[at] / NS_PER_MS,
+            time_share=float(spent[segment]) / time if time else 0.0,
+            floor_ms=floors[segment] / NS_PER_MS,
         )
-        for at, share, gain_usd in zip(taken, shares, gains, strict=True)
+        for segment, share, gain_usd in zip(taken, shares, gains, strict=True)
     ]
     return sorted(weights, key=lambda weight: (-weight.gain_usd_per_hour, weight.segment))
 
@@ -291,8 +291,8 @@ class _Gain:
         """Return the gain where each tree takes so much less."""
         if not len(self._now):
             return 0.0
-        after = self._sums(self._over_ns - saved_ns[self._rows])
-        return float((self._now * (after / self._before - 1)).sum())
+        sums_after = self._sums(self._over_ns - saved_ns[self._rows])
+        return float((self._now * (sums_after / self._before - 1)).sum())
 
     def _sums(self, over_ns: Ints) -> Floats:
         if not len(over_ns):

@@ -156,7 +156,7 @@ def acceptable_tail(
         clipped=float((ns > latencies.high_ns).mean()),
         step=steps[best],
         next_step=steps[best + 1] if best < STEPS else None,
-        steps=[steps[at] for at in dict.fromkeys(stated)],
+        steps=[steps[index] for index in dict.fromkeys(stated)],
     )
 
 

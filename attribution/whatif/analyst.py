@@ -92,8 +92,8 @@ class Analyst:
             slope = book.signed(selection.to_ns)
         else:
             slope = book.slope(selection.to_ns)
-        done = what_if(trees, changes, worth, slope, by)
-        return what_if_answer(count, done, counted_s, changes, bases, (basis, version), refusal)
+        result = what_if(trees, changes, worth, slope, by)
+        return what_if_answer(count, result, counted_s, changes, bases, (basis, version), refusal)
 
     def compare(self, before: Narrowed, after: Narrowed, *, rest: bool = False) -> CompareAnswer:
         """Return where two populations differ, and what that costs.
@@ -131,10 +131,10 @@ class Analyst:
         price: Floats = np.maximum(earned, 0.0) / MICROS_PER_USD * beta
         price[np.bincount(second.group, minlength=len(names)) == 0] = math.nan
         comparison = compare(first, second, price.tolist())
-        both = _sides(tables, groups)
+        both_sides = _sides(tables, groups)
         return compare_answer(
-            (comparison, carriers(*both, dimensions)),
-            both,
+            (comparison, carriers(*both_sides, dimensions)),
+            both_sides,
             counted_s,
             (every[0], every[1]),
             book.basis(after.of.to_ns, self._config.slope.basis),
@@ -183,12 +183,12 @@ class Analyst:
         return np.array(values, np.float64), bases, spread_s(groups)
 
 
-def replay_alone(done: Attributed | None, changes: Sequence[Change], by: str) -> WhatIfAnswer:
+def replay_alone(attributed: Attributed | None, changes: Sequence[Change], by: str) -> WhatIfAnswer:
     """Replay decisions that are in no store, such as those of a file: without dollars."""
     trees, count = no_trees(), 0
-    if done is not None:
-        count = len(done.roots)
-        trees = packed_of(done).trees
+    if attributed is not None:
+        count = len(attributed.roots)
+        trees = packed_of(attributed).trees
     none = Worth(np.full(count, math.nan), np.zeros(count, np.int64), np.zeros(count, np.bool_))
     done_again = what_if(trees, changes, none, Slope(0.0, 0.0, 0.0), by)
     return what_if_answer(count, done_again, spread_s([]), changes, [], ("", None))

@@ -195,7 +195,7 @@ def latencies_of(total_ns: Ints) -> Latencies | None:
 
 def what_if_answer(
     decisions: int,
-    done: WhatIf,
+    result: WhatIf,
     counted_s: float,
     changes: Sequence[Change],
     bases: list[str],
@@ -206,40 +206,41 @@ def what_if_answer(
 
     Args:
         decisions: that the question is about.
-        done: the replay of a sample of them.
+        result: the replay of a sample of them.
         counted_s: over how many seconds all of them are spread.
         changes: that were replayed.
         bases: what the values rest on.
         slope: in words, and its version.
         refusal: why what lateness costs is unknown, "" where it is not.
     """
-    replayed = len(done.before_ns)
+    replayed = len(result.before_ns)
     scale = Decimal(decisions) / Decimal(replayed) if replayed else Decimal(0)
-    is_valued = replayed > done.dollars.unvalued and not refusal
+    is_valued = replayed > result.dollars.unvalued and not refusal
     no_money = "" if is_valued else refusal or "no decision of the window has a known value"
     money = None
     if is_valued:
         median, low, high = (
-            _usd(each, scale) for each in (done.dollars.median, done.dollars.low, done.dollars.high)
+            _usd(each, scale)
+            for each in (result.dollars.median, result.dollars.low, result.dollars.high)
         )
         money = Money(
             usd=median,
             low_usd=low,
             high_usd=high,
-            usd_per_hour=_per_hour(done.dollars.median * scale / MICROS_PER_USD, counted_s),
+            usd_per_hour=_per_hour(result.dollars.median * scale / MICROS_PER_USD, counted_s),
             bases=bases,
             slope=slope[0],
             slope_version=slope[1],
-            unvalued=round(done.dollars.unvalued * scale),
+            unvalued=round(result.dollars.unvalued * scale),
         )
-    saved_ns = int((done.before_ns - done.after_ns).sum())
-    shares_usd = _shares_usd(done, scale, money)
+    saved_ns = int((result.before_ns - result.after_ns).sum())
+    shares_usd = _shares_usd(result, scale, money)
     return WhatIfAnswer(
         changes=[each.text() for each in changes],
         decisions=decisions,
         replayed=replayed,
-        before=latencies_of(done.before_ns),
-        after=latencies_of(done.after_ns),
+        before=latencies_of(result.before_ns),
+        after=latencies_of(result.after_ns),
         saved_ns=saved_ns,
         saved_ms_mean=saved_ns / replayed / NS_PER_MS if replayed else None,
         money=money,
@@ -251,9 +252,9 @@ def what_if_answer(
                 saved_ms_mean=each.saved_ns / replayed / NS_PER_MS if replayed else 0.0,
                 usd=usd,
             )
-            for each, usd in zip(done.shares, shares_usd, strict=True)
+            for each, usd in zip(result.shares, shares_usd, strict=True)
         ],
-        shares_method="every order" if done.is_exact else "400 drawn orders",
+        shares_method="every order" if result.is_exact else "400 drawn orders",
     )
 
 
@@ -385,12 +386,12 @@ def _usd(micros: int, scale: Decimal) -> Decimal:
     return (Decimal(micros) * scale / MICROS_PER_USD).quantize(_CENT)
 
 
-def _shares_usd(done: WhatIf, scale: Decimal, money: Money | None) -> list[Decimal | None]:
+def _shares_usd(result: WhatIf, scale: Decimal, money: Money | None) -> list[Decimal | None]:
     """Return the dollars of the parts, which sum to those of the whole to the cent."""
     if money is None:
-        return [None] * len(done.shares)
+        return [None] * len(result.shares)
     to_cents = Fraction(scale) * 100 / MICROS_PER_USD
-    exact = [each.saved_micros * to_cents for each in done.shares]
+    exact = [each.saved_micros * to_cents for each in result.shares]
     return [cents * _CENT for cents in whole(exact, int(money.usd / _CENT))]
 
 

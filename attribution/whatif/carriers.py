@@ -209,8 +209,8 @@ def _sums(latency_ns: Ints, mean_ns: float, code: Ints, size: int) -> _Sums:
     )
 
 
-def _mean(sums: _Sums, at: int, mean_ns: float) -> float | None:
-    return float(sums.first[at] / sums.count[at] + mean_ns) if sums.count[at] else None
+def _mean(sums: _Sums, code: int, mean_ns: float) -> float | None:
+    return float(sums.first[code] / sums.count[code] + mean_ns) if sums.count[code] else None
 
 
 def _variance_after(after: _Sums, share: Floats) -> Floats:

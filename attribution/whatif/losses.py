@@ -202,7 +202,7 @@ def chance(count: int, total: int, share: float) -> float:
     """Return the two-sided chance that so many of some are it, where each is by a share."""
     if not 0 < share < 1:
         return float(count == round(total * share))
-    at = np.arange(1, total + 1)
-    steps = np.log((total - at + 1) / at) + math.log(share) - math.log1p(-share)
+    counts = np.arange(1, total + 1)
+    steps = np.log((total - counts + 1) / counts) + math.log(share) - math.log1p(-share)
     likely = np.exp(total * math.log1p(-share) + np.concatenate([[0.0], np.cumsum(steps)]))
     return float(min(1.0, 2 * min(likely[: count + 1].sum(), likely[count:].sum())))

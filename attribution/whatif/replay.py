@@ -108,20 +108,20 @@ class Replay:
         decisions = self._own_ns.shape[1] if by_decision else 1
         ratio, call_ns = np.ones((len(SEGMENTS), decisions)), np.zeros(len(SEGMENTS), np.int64)
         for change in changes:
-            at = sorted(change.segments)
-            ratio[at] *= change.scale
-            call_ns[at] += change.call_ns
+            segments = sorted(change.segments)
+            ratio[segments] *= change.scale
+            call_ns[segments] += change.call_ns
             if change.decision_ns or change.floor_ns is not None:
-                ratio[at] *= _shrunk(self._own_ns[at].sum(axis=0), change)
+                ratio[segments] *= _shrunk(self._own_ns[segments].sum(axis=0), change)
         return ratio, call_ns
 
 
 def _shrunk(own_ns: Ints, change: Change) -> Floats:
     """Return the factor that brings this time of each decision down as the change says."""
-    wanted = np.maximum(own_ns - change.decision_ns, 0)
+    shrunk_ns = np.maximum(own_ns - change.decision_ns, 0)
     if change.floor_ns is not None:
-        wanted = np.minimum(wanted, change.floor_ns)
-    factor: Floats = np.where(own_ns > 0, wanted / np.maximum(own_ns, 1), 1.0)
+        shrunk_ns = np.minimum(shrunk_ns, change.floor_ns)
+    factor: Floats = np.where(own_ns > 0, shrunk_ns / np.maximum(own_ns, 1), 1.0)
     return factor
 
 
@@ -131,8 +131,8 @@ def _without(gap_ns: Ints, gap_span: Ints, cut_ns: Ints) -> Ints:
     is_first = np.ones(len(gap_span), bool)
     is_first[1:] = gap_span[1:] != gap_span[:-1]
     begin = np.flatnonzero(is_first)
-    at = np.cumsum(is_first) - 1
-    upto = total - (total[begin] - gap_ns[begin])[at]  # sums within each span
+    group = np.cumsum(is_first) - 1
+    upto = total - (total[begin] - gap_ns[begin])[group]  # sums within each span
     left = np.maximum(upto - cut_ns, 0)
     shifted = np.concatenate([[0], left[:-1]]) if len(left) else left
     less: Ints = left - np.where(is_first, 0, shifted)

@@ -124,19 +124,23 @@ def _fit(trees: CompactTrees) -> _Fitted:
     )
     depth = np.where(is_root, 0, NONE)
     waits = trees.traits >> BLOCKING_SHIFT > 0
-    level, at = 0, row[is_root]
+    level, row_of_level = 0, row[is_root]
     # Parents ascend in a decision: the children of a level are found among the rest in one look.
-    rest = row[~is_root]
-    while len(at) and len(rest):
-        is_next = depth[parent[rest]] == level
-        child, rest = rest[is_next], rest[~is_next]
+    others = row[~is_root]
+    while len(row_of_level) and len(others):
+        is_next = depth[parent[others]] == level
+        child, others = others[is_next], others[~is_next]
         above = parent[child]
         from_ns = np.maximum(sent[child], start[above])
         to_ns = np.minimum(end[child], end[above])
         inside = (to_ns > from_ns) | ((to_ns == from_ns) & (length[child] == 0))
         keep: Bools = inside & waits[child]
-        at = child[keep]
-        start[at], end[at], depth[at] = from_ns[keep], to_ns[keep], level + 1
+        row_of_level = child[keep]
+        start[row_of_level], end[row_of_level], depth[row_of_level] = (
+            from_ns[keep],
+            to_ns[keep],
+            level + 1,
+        )
         level += 1
     return _Fitted(parent, depth, decision, start, end)
 

@@ -81,7 +81,9 @@ def whole(shares: Sequence[Fraction], total: int) -> list[int]:
     """Round shares so that they sum to the total: the largest remainders go up."""
     floors = [math.floor(each) for each in shares]
     left = total - sum(floors)
-    by_remainder = sorted(range(len(shares)), key=lambda at: (floors[at] - shares[at], at))
-    for at in by_remainder[:left]:
-        floors[at] += 1
+    by_remainder = sorted(
+        range(len(shares)), key=lambda index: (floors[index] - shares[index], index)
+    )
+    for index in by_remainder[:left]:
+        floors[index] += 1
     return floors

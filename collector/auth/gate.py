@@ -213,7 +213,7 @@ class Gate:
         """
         if not self._tokens:
             return self._anybody
-        sender = self.known(listener, authorization)
+        sender = self.sender(listener, authorization)
         self.require(listener, sender, scope)
         self.spend(listener, sender)
         return sender
@@ -236,7 +236,7 @@ class Gate:
                 if not per_request:
                     allowance.take(size, now_ns)
 
-    def known(self, listener: str, authorization: str | None) -> Sender:
+    def sender(self, listener: str, authorization: str | None) -> Sender:
         """Return whose token an Authorization header has. Raises UnauthenticatedError."""
         presented = presented_token(authorization) if authorization else None
         if presented is None:

@@ -41,7 +41,7 @@ class Pattern:
     stamps: _Places  # of times as varints, which take nine bytes
     stamps_ns: npt.NDArray[np.int64]
 
-    def made(self, number: int, later_ns: int) -> bytes:
+    def request(self, number: int, later_ns: int) -> bytes:
         """Return the request with other trace ids and every time so much later.
 
         Args:
@@ -127,13 +127,13 @@ def _pattern(
         records = request.resource_logs[0].scope_logs[0].log_records
         times = {record.time_unix_nano for record in records}
     body = request.SerializeToString()
-    at, at_ns = _found(body, ((ns.to_bytes(8, "little"), ns) for ns in sorted(times)))
+    places, at_ns = _found(body, ((ns.to_bytes(8, "little"), ns) for ns in sorted(times)))
     stamp, stamp_ns = _found(body, ((_nine_byte_varint(ns), ns) for ns in sorted(stamps)))
     return Pattern(
         body=body,
         ids=_found(body, [(half, 0)])[0],
         id_texts=_found(body, [(half.hex().encode(), 0)])[0],
-        times=at,
+        times=places,
         times_ns=at_ns + later_ns,
         stamps=stamp,
         stamps_ns=stamp_ns + later_ns,

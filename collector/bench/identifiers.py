@@ -176,9 +176,9 @@ def changed(rules: Identifiers, kind: Kind, seed: int, count: int) -> int:
     for _ in range(count // _BATCH):
         request = _request([kind.value(source) for _ in range(_BATCH)])
         body = request.SerializeToString()
-        after = rules.rewrite(Signal.LOGS, body, _NOW_NS)
-        if after != body:
-            left = ExportLogsServiceRequest.FromString(after)
+        rewritten = rules.rewrite(Signal.LOGS, body, _NOW_NS)
+        if rewritten != body:
+            left = ExportLogsServiceRequest.FromString(rewritten)
             changes += sum(a != b for a, b in zip(_values(request), _values(left), strict=True))
     return changes
 

@@ -151,11 +151,16 @@ def latency(endpoint: str, decisions: int) -> dict[str, float]:
     for name, kind in (("bare", _bare), ("", _ours), ("otel_", _otel)):
         with kind(endpoint) as decide:
             times_ms = sorted(_decisions_ms(decide, decisions))
-        percentiles[name] = {at: times_ms[int(len(times_ms) * at / 100)] for at in (50, 99)}
+        percentiles[name] = {
+            percentile: times_ms[int(len(times_ms) * percentile / 100)] for percentile in (50, 99)
+        }
     bare = percentiles.pop("bare")
-    figures = {f"bare_p{at}_ms": value for at, value in bare.items()}
+    figures = {f"bare_p{percentile}_ms": value for percentile, value in bare.items()}
     for name, measured in percentiles.items():
-        figures |= {f"{name}p{at}_added_ms": value - bare[at] for at, value in measured.items()}
+        figures |= {
+            f"{name}p{percentile}_added_ms": value - bare[percentile]
+            for percentile, value in measured.items()
+        }
     return figures
 
 

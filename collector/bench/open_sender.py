@@ -129,11 +129,13 @@ def _send(
             spans, outcomes = patterns[index % _PATTERNS]
             request_number, later_ns = number(), clock.now_ns() - made_ns
             answers.append(
-                pool.submit(poster.post, "/v1/traces", spans.made(request_number, later_ns), due_ns)
+                pool.submit(
+                    poster.post, "/v1/traces", spans.request(request_number, later_ns), due_ns
+                )
             )
             answers.append(
                 pool.submit(
-                    poster.post, "/v1/logs", outcomes.made(request_number, later_ns), due_ns
+                    poster.post, "/v1/logs", outcomes.request(request_number, later_ns), due_ns
                 )
             )
         times_ms = sorted(answer.result() for answer in answers)

@@ -83,11 +83,11 @@ def read_load(path: Path) -> list[bytes]:
     """Read what `write_load` wrote."""
     content = path.read_bytes()
     requests = []
-    at = 0
-    while at < len(content):
-        end = at + 4 + int.from_bytes(content[at : at + 4], "little")
-        requests.append(content[at + 4 : end])
-        at = end
+    offset = 0
+    while offset < len(content):
+        end = offset + 4 + int.from_bytes(content[offset : offset + 4], "little")
+        requests.append(content[offset + 4 : end])
+        offset = end
     return requests
 
 

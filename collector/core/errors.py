@@ -38,7 +38,7 @@ class MillworthError(Exception):
     """Any error of ours. The message names the value, what was expected and the remedy."""
 
 
-def said(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return what an error says, without the address of a request to the server of a store.
 
     The settings in it come before why the server does not answer, and are longer than a line.
@@ -48,7 +48,7 @@ def said(error: Exception) -> str:
 
 def first_line(error: Exception, most: int = 300) -> str:
     """Return what an error says in at most so many characters, enough for a log line."""
-    return (said(error).splitlines() or [repr(error)])[0][:most]
+    return (error_text(error).splitlines() or [repr(error)])[0][:most]
 
 
 class TransientError(MillworthError):

@@ -180,7 +180,7 @@ def _parquet(name: str, content: bytes, columns: Collection[str]) -> Records:
     if process.returncode != 0:
         raise InputError(f"{name}: not Parquet that can be read; write it again")
     names, *rows = process.stdout.splitlines()
-    wanted = [column for column in json.loads(names) if not columns or column in columns]
-    records = (dict(zip(wanted, json.loads(row), strict=True)) for row in rows)
+    chosen = [column for column in json.loads(names) if not columns or column in columns]
+    records = (dict(zip(chosen, json.loads(row), strict=True)) for row in rows)
     numbered = ((f"{name}: row {number}", record) for number, record in enumerate(records, start=1))
     return Records("parquet", tuple(json.loads(names)), numbered)

@@ -58,23 +58,23 @@ def _write(content: bytes, columns: Collection[str], out: BinaryIO) -> None:
     names = list(schema.names)
     if len(set(names)) < len(names):
         raise _RefusedError("two columns have one name; rename one")
-    wanted = [column for column in names if not columns or column in columns]
-    texts = [(column, _text_of(column, schema.field(column).type)) for column in wanted]
-    _bound(file, set(wanted))
+    chosen = [column for column in names if not columns or column in columns]
+    texts = [(column, _text_of(column, schema.field(column).type)) for column in chosen]
+    _bound(file, set(chosen))
     out.write(json.dumps(names).encode() + b"\n")
-    for batch in file.iter_batches(_ROWS_PER_BATCH, columns=wanted):
+    for batch in file.iter_batches(_ROWS_PER_BATCH, columns=chosen):
         values = [text(batch.column(column)) for column, text in texts]
         for row in zip(*values, strict=True):
             out.write(json.dumps(row).encode() + b"\n")
 
 
-def _bound(file: pq.ParquetFile, wanted: set[str]) -> None:
+def _bound(file: pq.ParquetFile, chosen: set[str]) -> None:
     metadata = file.metadata
     size = sum(
         metadata.row_group(group).column(column).total_uncompressed_size
         for group in range(metadata.num_row_groups)
         for column in range(metadata.num_columns)
-        if metadata.row_group(group).column(column).path_in_schema in wanted
+        if metadata.row_group(group).column(column).path_in_schema in chosen
     )
     if size > _PLAIN_BYTES_MAX:
         raise _RefusedError(f"its columns are {size} bytes when unpacked; split the file")

@@ -79,10 +79,10 @@ class Cipher:
         if not content.startswith(MAGIC):
             return content
         key = self._key(content)
-        at = len(_head(key))
-        salt = content[at : at + _SALT_BYTES]
-        body = at + _SALT_BYTES + _NONCE_BYTES
-        nonce = content[at + _SALT_BYTES : body]
+        offset = len(_head(key))
+        salt = content[offset : offset + _SALT_BYTES]
+        body = offset + _SALT_BYTES + _NONCE_BYTES
+        nonce = content[offset + _SALT_BYTES : body]
         try:
             return _aead(key.secret, salt).decrypt(nonce, content[body:], content[:body] + place)
         except (InvalidTag, ValueError) as error:
@@ -143,7 +143,7 @@ def plain_segment(
         return segment, scanned.frames, torn_bytes
     parts: list[bytes] = []
     frames: list[Frame] = []
-    at = 0
+    offset = 0
     for frame in scanned.frames:
         part = segment[frame.start : frame.end]
         body = frame.body - frame.start
@@ -156,10 +156,12 @@ def plain_segment(
             else:
                 part = encode_frame(request, frame.received_ns, frame.items)
                 body = len(part) - len(request) - TRAILER_BYTES
-        placed = replace(frame, start=at, body=at + body, end=at + len(part), is_intact=is_intact)
+        placed = replace(
+            frame, start=offset, body=offset + body, end=offset + len(part), is_intact=is_intact
+        )
         frames.append(placed)
         parts.append(part)
-        at += len(part)
+        offset += len(part)
     return b"".join(parts), tuple(frames), torn_bytes
 
 

@@ -264,8 +264,8 @@ def _has_rows(store: Connections) -> bool:
     client = store.client()
     answer = client.query(_TABLES_THERE, parameters={"names": list(_TOKEN_TABLES)})
     tables = [row[0] for row in answer.result_rows]  # none in a store without schema
-    look = " UNION ALL ".join(f"(SELECT 1 FROM {table} LIMIT 1)" for table in tables)  # noqa: S608 - names of ours
-    return bool(tables) and bool(client.query(look).result_rows)
+    query = " UNION ALL ".join(f"(SELECT 1 FROM {table} LIMIT 1)" for table in tables)  # noqa: S608 - names of ours
+    return bool(tables) and bool(client.query(query).result_rows)
 
 
 def _configured(config: IdentifiersConfig | EncryptionConfig, section: str) -> tuple[Key, ...]:

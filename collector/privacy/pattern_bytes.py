@@ -63,10 +63,10 @@ def may_hold_sign(body: bytes, *, email: bool, url: bool) -> bool:
     if not (email or url):
         return False
     for count, match in enumerate(_HOST.finditer(body)):
-        at = match.start()
-        if email and _ADDRESS.match(body, at):
+        offset = match.start()
+        if email and _ADDRESS.match(body, offset):
             return True
-        if count >= _SIGNS_MAX or (url and _is_behind_user(body, at)):
+        if count >= _SIGNS_MAX or (url and _is_behind_user(body, offset)):
             return True
     return _IDN.search(body) is not None
 
@@ -98,17 +98,17 @@ def may_hold_encoded_sign(body: bytes) -> bool:
 def may_hold_card(body: bytes) -> bool:
     """Return whether a card number may be in there: its digits, from where one may begin."""
     marks = body.translate(_DIGITISH)
-    at, looks = marks.find(_RUN_MIN), 0
-    while at >= 0:
-        end = marks.find(b"\x00", at)
-        run = body[at : end if end >= 0 else len(body)]
+    offset, count = marks.find(_RUN_MIN), 0
+    while offset >= 0:
+        end = marks.find(b"\x00", offset)
+        run = body[offset : end if end >= 0 else len(body)]
         # Most runs are the decimal stamps of decisions, which begin as no card does.
         is_stamp = run[0] in _NO_START and run[1] in _NO_START and run.isdigit()
         if not is_stamp and len(run.translate(None, b" -.")) >= _DIGITS_MIN:
-            looks += 1
-            if looks >= _CARDS_MAX or len(run) > _RUN_BYTES_MAX or _holds_card(run):
+            count += 1
+            if count >= _CARDS_MAX or len(run) > _RUN_BYTES_MAX or _holds_card(run):
                 return True
-        at = marks.find(_RUN_MIN, end) if end >= 0 else -1
+        offset = marks.find(_RUN_MIN, end) if end >= 0 else -1
     return False
 
 
@@ -136,9 +136,9 @@ _NETWORK: Final = re.compile(
 )
 
 
-def _is_behind_user(body: bytes, at: int) -> bool:
-    scheme = body.rfind(b"://", max(0, at - _USERINFO_BYTES_MAX), at)
-    return scheme >= 0 and _BREAK.search(body, scheme + 3, at) is None
+def _is_behind_user(body: bytes, offset: int) -> bool:
+    scheme = body.rfind(b"://", max(0, offset - _USERINFO_BYTES_MAX), offset)
+    return scheme >= 0 and _BREAK.search(body, scheme + 3, offset) is None
 
 
 def _holds_card(run: bytes) -> bool:

@@ -159,8 +159,8 @@ def _address_spans(text: str, sign: re.Pattern[str]) -> Iterator[tuple[int, int]
 
 def _without(text: str, spans: Iterable[tuple[int, int]], token: Replace) -> str:
     parts: list[str] = []
-    at = 0
+    offset = 0
     for start, end in spans:
-        parts += (text[at:start], token(text[start:end]))
-        at = end
-    return "".join((*parts, text[at:])) if parts else text
+        parts += (text[offset:start], token(text[start:end]))
+        offset = end
+    return "".join((*parts, text[offset:])) if parts else text

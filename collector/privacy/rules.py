@@ -251,12 +251,12 @@ class Rules:
             return action
 
     def _find(self, name: str) -> Action | None:
-        action = self._said(name) or self._said(self._other_name.get(name, ""))
+        action = self._spelled_action(name) or self._spelled_action(self._other_name.get(name, ""))
         if action is Action.TOKENISE and name in self.joined:
             return Action.HASH
         return None if action is Action.KEEP else action
 
-    def _said(self, spelling: str) -> Action | None:
+    def _spelled_action(self, spelling: str) -> Action | None:
         name = spelling.lower()
         if name in self._untouched:
             return None

@@ -97,10 +97,10 @@ class Chain:
 
     def conflict(self, checkpoint: Checkpoint) -> str:
         """Return what a signed checkpoint contradicts among those that are here, "" for nothing."""
-        first, after = checkpoint.first_seq, checkpoint.last_seq + 1
-        if any(first < each.next and each.first < after for each in self.covered):
+        first, next_seq = checkpoint.first_seq, checkpoint.last_seq + 1
+        if any(first < each.next and each.first < next_seq for each in self.covered):
             return "another one is over the same events"
-        if after > self.closed or (checkpoint.closing and after < self.proven):
+        if next_seq > self.closed or (checkpoint.closing and next_seq < self.proven):
             return "another one says where the chain ended"
         return ""
 
@@ -110,23 +110,23 @@ class Chain:
         Checkpoints come in any order: each is held against the one before it and the one behind
         it, whichever of the two is here.
         """
-        covered, first, after = self.covered, checkpoint.first_seq, checkpoint.last_seq + 1
-        at = bisect_right(covered, first, key=lambda run: run.first)
-        before = covered[at - 1] if at else None
-        behind = covered[at] if at < len(covered) else None
+        covered, first, next_seq = self.covered, checkpoint.first_seq, checkpoint.last_seq + 1
+        index = bisect_right(covered, first, key=lambda run: run.first)
+        before = covered[index - 1] if index else None
+        behind = covered[index] if index < len(covered) else None
         fits = first > 0 or checkpoint.prev_root == NO_ROOT
         if before is not None and before.next == first:
             fits = before.root == checkpoint.prev_root
-            before.next, before.root = after, checkpoint.root
+            before.next, before.root = next_seq, checkpoint.root
         else:
-            before = Covering(first, after, checkpoint.prev_root, checkpoint.root)
-            covered.insert(at, before)
-        if behind is not None and behind.first == after:
+            before = Covering(first, next_seq, checkpoint.prev_root, checkpoint.root)
+            covered.insert(index, before)
+        if behind is not None and behind.first == next_seq:
             fits = fits and behind.prev_root == checkpoint.root
             before.next, before.root = behind.next, behind.root
             covered.remove(behind)
         if checkpoint.closing:
-            self.closed = after
+            self.closed = next_seq
         return fits
 
     def uncovered_holes(self, start: int) -> Iterator[tuple[int, int]]:
@@ -139,7 +139,7 @@ class Chain:
                 yield start, each.first - 1
             start = max(start, each.next)
 
-    def held(self, first: int, last: int) -> int:
+    def event_count(self, first: int, last: int) -> int:
         """Return how many of these numbers have an event."""
         return sum(max(0, min(run.next, last + 1) - max(run.first, first)) for run in self.runs)
 
@@ -179,25 +179,25 @@ class Chain:
         if due < end:
             yield due, end - 1
 
-    def beside(self, first: int, last: int) -> tuple[Event, Event] | None:
+    def neighbours(self, first: int, last: int) -> tuple[Event, Event] | None:
         """Return the events before and behind a hole, None where one of the two is not here."""
-        at = bisect_right(self.runs, last, key=lambda run: run.first)
-        if not 0 < at < len(self.runs) or self.runs[at - 1].next > first:
+        index = bisect_right(self.runs, last, key=lambda run: run.first)
+        if not 0 < index < len(self.runs) or self.runs[index - 1].next > first:
             return None
-        return self.runs[at - 1].closing, self.runs[at].opening
+        return self.runs[index - 1].closing, self.runs[index].opening
 
     def close_oldest(self) -> bool:
         """Give the oldest hole up, where it was written as missing; return whether it was.
 
         An event that still comes for it is taken for a replay: that errs on the safe side.
         """
-        before, after = self.runs[:2]
+        before, following = self.runs[:2]
         hole = self.gaps.get(before.next)
         if hole is None or not hole.is_told:
             return False
-        for first in [first for first in self.gaps if before.next <= first < after.first]:
+        for first in [first for first in self.gaps if before.next <= first < following.first]:
             del self.gaps[first]
-        before.next, before.tag, before.closing = after.next, after.tag, after.closing
+        before.next, before.tag, before.closing = following.next, following.tag, following.closing
         del self.runs[1]
         return True
 

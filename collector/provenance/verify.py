@@ -229,8 +229,8 @@ class Verifier:
             first_here = chain.runs[0].first if chain.runs else chain.proven
             gone: list[Finding] = []
             for first, last in chain.holes(0 if self._whole else first_here, chain.proven):
-                beside = chain.beside(first, last)
-                to = gone if beside and self._kept.may_lack(*beside) else self._findings
+                neighbours = chain.neighbours(first, last)
+                to = gone if neighbours and self._kept.may_lack(*neighbours) else self._findings
                 self._name(Verdict.MISSING, (producer, epoch, first, last), "it is not here", to=to)
             lapsed += gone
             start = 0 if self._whole or not chain.covered else chain.covered[0].first
@@ -295,13 +295,13 @@ class Verifier:
         if seq < 0:
             self._name_event(Verdict.TAMPERED, event, line, "its number is none")
             return
-        at = bisect_right(runs, seq, key=lambda run: run.first)
-        before = runs[at - 1] if at else None
-        after = runs[at] if at < len(runs) else None
+        index = bisect_right(runs, seq, key=lambda run: run.first)
+        before = runs[index - 1] if index else None
+        following = runs[index] if index < len(runs) else None
         if before is not None and seq < before.next:
             self._name_event(Verdict.REPLAYED, event, line, "its number was here before")
             return
-        if after is not None:
+        if following is not None:
             self._name_late(event, line)
         if before is not None and before.next == seq:
             self._link(before.tag, event.prev, event, line)
@@ -311,11 +311,11 @@ class Verifier:
             if seq == 0:
                 self._link(NO_TAG, event.prev, event, line)
             run = Run(event, line, seq + 1, event.tag, event)
-            runs.insert(at, run)
-        if after is not None and run.next == after.first:
-            self._link(run.tag, after.opening.prev, after.opening, after.line)
-            run.next, run.tag, run.closing = after.next, after.tag, after.closing
-            runs.remove(after)
+            runs.insert(index, run)
+        if following is not None and run.next == following.first:
+            self._link(run.tag, following.opening.prev, following.opening, following.line)
+            run.next, run.tag, run.closing = following.next, following.tag, following.closing
+            runs.remove(following)
 
     def _link(self, tag: str, prev: str, event: Event, line: int) -> None:
         """Both seals hold: only whoever has the key can have written another predecessor."""
@@ -343,7 +343,7 @@ class Verifier:
         """Name the events that stand behind the end of their chain."""
         first, last = chain.closed, chain.runs[-1].next - 1
         where = (checkpoint.producer, checkpoint.epoch, first, last)
-        count = chain.held(first, last)
+        count = chain.event_count(first, last)
         self._name(Verdict.TAMPERED, where, "its chain was closed before it", count)
 
     def _name_late(self, event: Event, line: int) -> None:
@@ -375,7 +375,7 @@ class Verifier:
         """Note what is wrong with a signed checkpoint, for the events of its run that are here."""
         first, last = checkpoint.first_seq, checkpoint.last_seq
         where = (checkpoint.producer, checkpoint.epoch, first, last)
-        count = self._chain(checkpoint.producer, checkpoint.epoch).held(first, last)
+        count = self._chain(checkpoint.producer, checkpoint.epoch).event_count(first, last)
         self._name(verdict, where, reason, count)
 
     def _name(

@@ -95,8 +95,10 @@ class ImportDeduplicator:
             known, twice = self._keep_new(request)
             if not any(True for _ in _spans(request)):
                 return Taken(ExportTraceServiceResponse(), known, twice)
-            rest = request.SerializeToString() if known or twice else given
-            receipt = self._intake.receive(Signal.TRACES, rest, transport, is_gone, is_live=False)
+            body_left = request.SerializeToString() if known or twice else given
+            receipt = self._intake.receive(
+                Signal.TRACES, body_left, transport, is_gone, is_live=False
+            )
             receipt.synced.result()
         return Taken(receipt.answer, known, twice)
 
@@ -181,10 +183,10 @@ def _spans(request: ExportTraceServiceRequest) -> Iterator[Span]:
 
 
 def _drop_empty(request: ExportTraceServiceRequest) -> None:
-    for at in reversed(range(len(request.resource_spans))):
-        scopes = request.resource_spans[at].scope_spans
+    for index in reversed(range(len(request.resource_spans))):
+        scopes = request.resource_spans[index].scope_spans
         for inner in reversed(range(len(scopes))):
             if not scopes[inner].spans:
                 del scopes[inner]
         if not scopes:
-            del request.resource_spans[at]
+            del request.resource_spans[index]

@@ -25,7 +25,7 @@ from collector.otlp.limits import Limits
 from collector.privacy.guard import Protection
 from collector.privacy.redact import OTHER, Changes
 from collector.privacy.rules import IdentifiersConfig
-from collector.receive.plain_spans import PlainLook
+from collector.receive.plain_spans import PlainSpanScanner
 from collector.wal.frames import NO_DIGEST
 from collector.wal.log import Budget, Log
 from collector.wal.receipts import Receipt, logged
@@ -61,7 +61,7 @@ class Intake:
         self._clock = clock
         self._protection = protection or Protection(IdentifiersConfig(enabled=False))
         names = limits_at(0, 0, attributes).stamp_names
-        self._plain = PlainLook(self._protection.has_rule, names) if is_native else None
+        self._plain = PlainSpanScanner(self._protection.has_rule, names) if is_native else None
         self._lock = threading.Lock()
         self._acknowledged = dict.fromkeys(Signal, 0)
         self._refused = 0
@@ -130,7 +130,7 @@ class Intake:
         """Return a request of spans as it goes to the log where one look at its bytes is enough."""
         if self._plain is None or signal is not Signal.TRACES:
             return None
-        plain = self._plain.look(request, limits)
+        plain = self._plain.scan(request, limits)
         if plain is None or (
             self._protection.may_hold_pattern(request)
             if plain.doubtful is None

@@ -42,8 +42,8 @@ class PlainSpans:
     doubtful: tuple[tuple[str, bool], ...] | None
 
 
-class PlainLook:
-    """Looks at requests with the compiled module, which is there.
+class PlainSpanScanner:
+    """Scans requests with the compiled module, which is there.
 
     Args:
         has_rule: whether a rule on personal data applies to an attribute, by its name.
@@ -63,17 +63,17 @@ class PlainLook:
         self._names = Names({})
         self._lock = threading.Lock()
 
-    def look(self, body: bytes, limits: Limits) -> PlainSpans | None:
+    def scan(self, body: bytes, limits: Limits) -> PlainSpans | None:
         """Return what a plain request has; None where nobody can say that it is one."""
         for _ in range(2):  # once more where names were new
             scan = native.check(body, self._names, limits.earliest_ns, limits.latest_ns)
             if scan is None:
                 return None
             if not scan.unknown:
-                at = scan.first_trace
+                offset = scan.first_trace
                 return PlainSpans(
                     spans=scan.spans,
-                    trace_id=body[at : at + TRACE_ID_BYTES].hex(),
+                    trace_id=body[offset : offset + TRACE_ID_BYTES].hex(),
                     doubtful=_doubtful(body, scan),
                 )
             self._learn(body[begin:end] for begin, end in scan.unknown)

@@ -151,8 +151,8 @@ def _apply(
     changed = []
     expected = _expected(client, config, holds)
     for table in _tables(client, cluster):
-        wanted = expected[table.name].in_force
-        if table.ttl == wanted or (not sooner and is_sooner(wanted, table.ttl)):
+        in_force = expected[table.name].in_force
+        if table.ttl == in_force or (not sooner and is_sooner(in_force, table.ttl)):
             continue
         begin_change(client, table.name, expected[table.name].sql, cluster)
         changed.append(table.name)

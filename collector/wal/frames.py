@@ -119,17 +119,17 @@ def scan(segment: bytes) -> Scan:
     and reading resumes where the next one begins.
     """
     frames = []
-    at = 0
-    while at < len(segment):
-        frame = _intact_frame(segment, at)
+    offset = 0
+    while offset < len(segment):
+        frame = _intact_frame(segment, offset)
         if frame is None:
-            end = _end_of_damage(segment, at)
+            end = _end_of_damage(segment, offset)
             if end is None:
                 break
-            frame = Frame(at, at, end, 0, 0, is_intact=False)
+            frame = Frame(offset, offset, end, 0, 0, is_intact=False)
         frames.append(frame)
-        at = frame.end
-    return Scan(tuple(frames), at)
+        offset = frame.end
+    return Scan(tuple(frames), offset)
 
 
 def has_digest(segment: bytes) -> bool:
@@ -157,15 +157,15 @@ def request_start(segment: bytes) -> int:
 
 
 def _after_length(segment: bytes) -> int:
-    at = 0
-    while at < len(segment) and segment[at] > 0x7F:
-        at += 1
-    return at + 1
+    offset = 0
+    while offset < len(segment) and segment[offset] > 0x7F:
+        offset += 1
+    return offset + 1
 
 
-def _bounds(segment: bytes, at: int) -> tuple[int, int] | None:
-    """Return where body and frame begin and end by the length at `at`, None if that cannot be."""
-    bounds = _length(segment, at)
+def _bounds(segment: bytes, offset: int) -> tuple[int, int] | None:
+    """Return where body and frame begin and end by the length there, None if that cannot be."""
+    bounds = _length(segment, offset)
     if bounds is None or bounds[1] - bounds[0] < TRAILER_BYTES or bounds[1] > len(segment):
         return None
     return bounds
@@ -175,10 +175,10 @@ def _received_ns(trailer: bytes) -> int:
     return int.from_bytes(trailer[2:10], "little")
 
 
-def _length(segment: bytes, at: int) -> tuple[int, int] | None:
+def _length(segment: bytes, offset: int) -> tuple[int, int] | None:
     """Return the same, wherever the segment ends; None where no length is there."""
     length = shift = 0
-    body = at
+    body = offset
     while True:
         if body >= len(segment) or shift > 28:
             return None
@@ -191,8 +191,8 @@ def _length(segment: bytes, at: int) -> tuple[int, int] | None:
     return body, body + length
 
 
-def _intact_frame(segment: bytes, at: int) -> Frame | None:
-    bounds = _bounds(segment, at)
+def _intact_frame(segment: bytes, offset: int) -> Frame | None:
+    bounds = _bounds(segment, offset)
     if bounds is None:
         return None
     body, end = bounds
@@ -205,7 +205,7 @@ def _intact_frame(segment: bytes, at: int) -> Frame | None:
     )
     request = body + _DIGEST_FIELD_BYTES if has_field else body
     return Frame(
-        start=at,
+        start=offset,
         body=request,
         end=end,
         received_ns=_received_ns(trailer),
@@ -215,13 +215,13 @@ def _intact_frame(segment: bytes, at: int) -> Frame | None:
     )
 
 
-def _end_of_damage(segment: bytes, at: int) -> int | None:
-    """Return where a damaged frame ends, None where no frame ends after `at`."""
+def _end_of_damage(segment: bytes, offset: int) -> int | None:
+    """Return where a damaged frame ends, None where no frame ends after `offset`."""
     ends = []
-    trailer = _TRAILER.search(segment, at)
+    trailer = _TRAILER.search(segment, offset)
     if trailer is not None:
         ends.append(trailer.end())
-    bounds = _bounds(segment, at)
+    bounds = _bounds(segment, offset)
     # Its length is believed where another frame, or the end of the segment, follows.
     if bounds is not None:
         end = bounds[1]

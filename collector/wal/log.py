@@ -47,12 +47,12 @@ class Budget:
         self._gauge = gauge
         self._drain_rate = DrainRate(clock)
         self._lock = threading.Lock()
-        self._held = 0
+        self._used_bytes = 0
 
     @property
-    def held(self) -> int:
+    def used_bytes(self) -> int:
         """Return the bytes acknowledged, or about to be, and not yet in the store."""
-        return self._held
+        return self._used_bytes
 
     def reserve(self, count: int) -> None:
         """Take `count` bytes.
@@ -67,10 +67,10 @@ class Budget:
                 "send smaller batches, or raise collector.wal_bytes_max"
             )
         with self._lock:
-            if self._held + count > self._bytes_max:
+            if self._used_bytes + count > self._bytes_max:
                 raise LogFullError(
-                    f"the write-ahead log holds {self._held} of {self._bytes_max} bytes; the store "
-                    "is behind: retry later"
+                    f"the write-ahead log holds {self._used_bytes} of {self._bytes_max} bytes; the "
+                    "store is behind: retry later"
                 )
             self._add(count)
 
@@ -93,13 +93,13 @@ class Budget:
     def retry_seconds(self) -> int:
         """Return after how long a sender is welcome: when a tenth will be free, at this rate."""
         with self._lock:
-            return self._drain_rate.seconds_for(self._held - self._bytes_max * 9 // 10)
+            return self._drain_rate.seconds_for(self._used_bytes - self._bytes_max * 9 // 10)
 
     def _add(self, count: int) -> None:
-        if self._held == 0:
+        if self._used_bytes == 0:
             self._drain_rate.begin()
-        self._held += count
-        self._gauge.set(self._held)
+        self._used_bytes += count
+        self._gauge.set(self._used_bytes)
 
 
 @dataclass(slots=True)
@@ -297,14 +297,14 @@ class Log:
 
     def _write(self, entries: list[_Entry]) -> None:
         """Write and sync, a segment's worth at a time; answer each group as it is synced."""
-        at = 0
-        while at < len(entries):
+        index = 0
+        while index < len(entries):
             group: list[_Entry] = []
             size = self._segment.size if self._segment else 0
-            while at < len(entries) and (not group or size < self._segment_bytes_max):
-                group.append(entries[at])
-                size += entries[at].size
-                at += 1
+            while index < len(entries) and (not group or size < self._segment_bytes_max):
+                group.append(entries[index])
+                size += entries[index].size
+                index += 1
             self._write_group(group)
             if size >= self._segment_bytes_max:
                 self._seal()

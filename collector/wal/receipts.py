@@ -196,13 +196,13 @@ class Receipts:
     def _load(self, path: Path) -> set[int]:
         """Read a file; return when each of its segments was begun, by which they are known."""
         content = path.read_bytes() if path.exists() else b""
-        saved, at = set[int](), 0
+        saved, offset = set[int](), 0
         for end, created_ns, digests in _blocks(content):
             self._earlier.update(digests)
             saved.add(created_ns)
-            at = end
-        if at < len(content):
-            os.truncate(path, at)
+            offset = end
+        if offset < len(content):
+            os.truncate(path, offset)
         return saved
 
     def _recover(self, segments: Sequence[Path]) -> None:
@@ -245,12 +245,12 @@ def logged() -> Future[None]:
 
 def _blocks(content: bytes) -> Iterator[tuple[int, int, list[bytes]]]:
     """Yield where each whole block ends, when its segment was begun, and its digests."""
-    at = 0
-    while at + _HEAD.size <= len(content):
-        crc, created_ns, count = _HEAD.unpack_from(content, at)
-        end = at + _HEAD.size + count * DIGEST_BYTES
-        if end > len(content) or zlib.crc32(memoryview(content)[at + _CRC_BYTES : end]) != crc:
+    offset = 0
+    while offset + _HEAD.size <= len(content):
+        crc, created_ns, count = _HEAD.unpack_from(content, offset)
+        end = offset + _HEAD.size + count * DIGEST_BYTES
+        if end > len(content) or zlib.crc32(memoryview(content)[offset + _CRC_BYTES : end]) != crc:
             return
-        starts = range(at + _HEAD.size, end, DIGEST_BYTES)
+        starts = range(offset + _HEAD.size, end, DIGEST_BYTES)
         yield end, created_ns, [content[start : start + DIGEST_BYTES] for start in starts]
-        at = end
+        offset = end

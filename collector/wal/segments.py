@@ -29,11 +29,11 @@ def write_all(descriptor: int, parts: Sequence[bytes]) -> None:
         OSError: the disk is full or broken; some of it may have been written.
     """
     left = [memoryview(part) for part in parts if part]
-    at = 0
-    while at < len(left):
-        written = os.writev(descriptor, left[at : at + _PARTS_MAX])
-        while at < len(left) and written >= len(left[at]):
-            written -= len(left[at])
-            at += 1
+    index = 0
+    while index < len(left):
+        written = os.writev(descriptor, left[index : index + _PARTS_MAX])
+        while index < len(left) and written >= len(left[index]):
+            written -= len(left[index])
+            index += 1
         if written:
-            left[at] = left[at][written:]
+            left[index] = left[index][written:]

@@ -16,15 +16,15 @@ from collector.write.reading import ReadBlocks, read_logs, read_spans
 BlockReader: TypeAlias = Callable[[Client, bytes, Sequence[Frame]], ReadBlocks]
 
 
-def block_readers(wanted: WantedSpans) -> Mapping[Signal, BlockReader]:
+def block_readers(wanted_spans: WantedSpans) -> Mapping[Signal, BlockReader]:
     """Return the readers by signal; metrics have none.
 
     Args:
-        wanted: which spans the views of decisions are asked about.
+        wanted_spans: which spans the views of decisions are asked about.
     """
 
     def spans(client: Client, content: bytes, frames: Sequence[Frame]) -> ReadBlocks:
-        return read_spans(content, frames, wanted.now(client))
+        return read_spans(content, frames, wanted_spans.now(client))
 
     def logs(_: Client, content: bytes, frames: Sequence[Frame]) -> ReadBlocks:
         return read_logs(content, frames)

@@ -55,7 +55,7 @@ class EventSizes:
         self._clock = clock
         self._after_ns = 0
         self._stretch_ns: int | None = None  # of arrival, that a run looks at; None for all
-        self.found: dict[str, Oversize] = {}
+        self.oversized: dict[str, Oversize] = {}
 
     def run_once(self, now_ns: int) -> int:
         """Measure what came since, or the newest of it; return how many were over the budget."""
@@ -83,14 +83,14 @@ class EventSizes:
         return sum(int(row[2]) for row in rows.result_rows)
 
     def _note(self, service: str, over: int, largest: int, example: str) -> None:
-        if service not in self.found:
-            if len(self.found) >= SERVICES_MAX:
+        if service not in self.oversized:
+            if len(self.oversized) >= SERVICES_MAX:
                 service = OTHERS
             else:
                 _LOG.warning(
                     "decision_event_over_budget", service=service, bytes=largest, trace_id=example
                 )
-        oversize = self.found.setdefault(service, Oversize())
+        oversize = self.oversized.setdefault(service, Oversize())
         oversize.events += over
         if largest > oversize.largest:
             oversize.largest, oversize.example = largest, example

@@ -32,7 +32,7 @@ class Insert:
 
 
 # The inserts, or the numbers of the requests that the module leaves to upb.
-Made: TypeAlias = tuple[Sequence[Insert], Sequence[int]]
+BlockInserts: TypeAlias = tuple[Sequence[Insert], Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +74,15 @@ def as_protobuf(signal: Signal, content: bytes, frames: Sequence[Frame]) -> byte
     return b"".join(parts)
 
 
-def read_spans(content: bytes, frames: Sequence[Frame], wanted: SpanSelection) -> ReadBlocks:
+def read_spans(content: bytes, frames: Sequence[Frame], selection: SpanSelection) -> ReadBlocks:
     """Return frames of spans as blocks.
 
     Raises:
         OverflowError: the rows take more than a block may.
     """
 
-    def make(content: bytes, places: Iterable[Place]) -> Made:
-        blocks = make_blocks(content, places, wanted)
+    def make(content: bytes, places: Iterable[Place]) -> BlockInserts:
+        blocks = make_blocks(content, places, selection)
         if not isinstance(blocks, SpanBlocks):
             return (), blocks
         inserts = (
@@ -103,7 +103,7 @@ def read_logs(content: bytes, frames: Sequence[Frame]) -> ReadBlocks:
         OverflowError: the rows take more than a block may.
     """
 
-    def make(content: bytes, places: Iterable[Place]) -> Made:
+    def make(content: bytes, places: Iterable[Place]) -> BlockInserts:
         block = make_log_block(content, places)
         if not isinstance(block, LogBlock):
             return (), block
@@ -116,7 +116,7 @@ def _read(
     signal: Signal,
     content: bytes,
     frames: Sequence[Frame],
-    make: Callable[[bytes, Iterable[Place]], Made],
+    make: Callable[[bytes, Iterable[Place]], BlockInserts],
 ) -> ReadBlocks:
     """Return frames as blocks; a request that the module leaves to upb is made anew for it."""
     refused: list[tuple[Frame, str]] = []

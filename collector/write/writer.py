@@ -183,7 +183,7 @@ class StoreWriter:
 
         The same of the same files, whatever a crash has put behind their last frame.
         """
-        parts, frames, at, held_bytes = list[bytes](), list[Frame](), 0, 0
+        parts, frames, offset, held_bytes = list[bytes](), list[Frame](), 0, 0
         for path in batch.segments:
             try:
                 content = self._retries.persist(path.read_bytes)
@@ -195,10 +195,10 @@ class StoreWriter:
             content, plain, torn_bytes = self._protection.plain_segment(self._signal, content)
             if torn_bytes:
                 _LOG.warning("log_tail_torn", segment=path.name, bytes=torn_bytes)
-            frames += [frame.moved(at) for frame in plain] if at else plain
+            frames += [frame.moved(offset) for frame in plain] if offset else plain
             end = plain[-1].end if plain else 0
             parts.append(content[:end])
-            at += end
+            offset += end
         return b"".join(parts), frames, held_bytes
 
     def _store_batch(self, batch: Batch) -> None:

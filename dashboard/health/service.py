@@ -102,7 +102,7 @@ class ServiceHealth:
         yield judged("collector.wal_bytes", wal_bytes, "bytes", bad=behind if full else "")
 
     def _sizes(self) -> Iterator[HealthItem]:
-        for service, sizes in self._service.sizes.found.items():
+        for service, sizes in self._service.sizes.oversized.items():
             detail = (
                 f"over {BUDGET_BYTES} bytes, the largest has {sizes.largest:,}: shorten what this "
                 f"service says, as in trace {sizes.example}"

@@ -137,7 +137,7 @@ class AccessGuard:
                 return sender
             if scope["path"] in _OPEN:
                 raise UnauthenticatedError("nobody has signed in yet")
-        sender = self._gate.known(LISTENER, authorization[0] if authorization else None)
+        sender = self._gate.sender(LISTENER, authorization[0] if authorization else None)
         # No page can make a browser send this by itself, so there is nothing to guard against.
         scope[_BY_BEARER] = authorization[0].lower().startswith("bearer ")
         return sender

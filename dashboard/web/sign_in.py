@@ -89,7 +89,7 @@ def serve_sign_in(app: FastAPI) -> None:
         told = await _form(request)
         wanted = local_path(told.get("next", ""))
         try:
-            sender = sessions.gate.known(LISTENER, f"Bearer {told.get('token', '').strip()}")
+            sender = sessions.gate.sender(LISTENER, f"Bearer {told.get('token', '').strip()}")
             sessions.gate.spend(LISTENER, sender)
         except UnauthenticatedError as error:
             return _refused(str(error), wanted, HTTPStatus.UNAUTHORIZED)

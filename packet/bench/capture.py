@@ -70,7 +70,7 @@ def _figures(runs: Sequence[Mapping[str, _Round]]) -> dict[str, float]:
         return median(more)
 
     cpu = median(run["recorder"].cpu_share for run in runs)
-    both = [run[mode] for run in runs for mode in ("recorder", "analysis", "everything")]
+    rounds = [run[mode] for run in runs for mode in ("recorder", "analysis", "everything")]
     return {
         "added_p50_us": added("p50_us", "everything"),
         "added_p50_us_recorder_alone": added("p50_us", "recorder"),
@@ -83,9 +83,9 @@ def _figures(runs: Sequence[Mapping[str, _Round]]) -> dict[str, float]:
         "search_cpu_share": median(
             run["everything"].cpu_share - run["analysis"].cpu_share for run in runs
         ),
-        "lost": sum(round_.lost for round_ in both),
-        "unfound": sum(round_.unfound for round_ in both),
-        "packets_per_s": median(round_.packets_per_s for round_ in both),
+        "lost": sum(round_.lost for round_ in rounds),
+        "unfound": sum(round_.unfound for round_ in rounds),
+        "packets_per_s": median(round_.packets_per_s for round_ in rounds),
     }
 
 

@@ -119,8 +119,8 @@ def _child_seconds(command: Sequence[str]) -> float:
         )
     except FileNotFoundError as error:
         raise InputError("bench packets: tshark is not installed; apt install tshark") from error
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    usage_after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage_after.ru_utime + usage_after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def _quiet() -> dict[str, str]:

@@ -44,7 +44,7 @@ class ContextMemory:
         self._held_bytes = 0
         self._held_bytes_max = config.memory_mib * 1024 * 1024 // _MEMORY_SHARE
         self._left_out = 0
-        self.found = 0
+        self.context_count = 0
 
     def drain(self) -> None:
         """Take every retired block; what is more than can be searched is let go, and counted."""
@@ -62,7 +62,7 @@ class ContextMemory:
             return
         rows = find_contexts(parse_blocks(waiting))
         if len(rows):
-            self.found += len(naming(rows))
+            self.context_count += len(naming(rows))
             self._held.append(rows)
             self._held_bytes += rows.nbytes
         while self._held_bytes > self._held_bytes_max:

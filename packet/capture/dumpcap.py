@@ -102,7 +102,7 @@ class DumpcapRecorder:
         deadline_ns = recorder._clock.monotonic_ns() + round(_START_SECONDS_MAX * NS_PER_S)
         while not recorder._files():
             if process.poll() is not None or recorder._clock.monotonic_ns() > deadline_ns:
-                message = recorder._said()
+                message = recorder._stderr_text()
                 recorder.stop()
                 raise CaptureError(
                     f"packet.engine dumpcap: it did not start on {config.interface}: {message}; "
@@ -157,7 +157,7 @@ class DumpcapRecorder:
             self._forget()
             files = self._files()
             self._complete = {path: self._completed(path) for path in files[:-1]}
-            newest = _held(files[-1]) if files else _FileExtent(0, None)
+            newest = _read_extent(files[-1]) if files else _FileExtent(0, None)
             files_held = [*self._complete.values(), newest]
             oldest_ns = next((each.oldest_ns for each in files_held if each.packets), None)
             # Files are numbered from 1: where that one is gone, what it held is, too.
@@ -202,7 +202,7 @@ class DumpcapRecorder:
     def _check(self) -> None:
         if self._process.poll() is not None:
             raise CaptureError(
-                f"dumpcap has ended (exit {self._process.returncode}): {self._said()}"
+                f"dumpcap has ended (exit {self._process.returncode}): {self._stderr_text()}"
             )
 
     def _listen(self) -> None:
@@ -213,7 +213,7 @@ class DumpcapRecorder:
             for line in lines:
                 self._last_words = line.decode(errors="replace").strip() or self._last_words
 
-    def _said(self) -> str:
+    def _stderr_text(self) -> str:
         """Return dumpcap's last words, once it has ended."""
         if self._process.poll() is None:
             return "no file came"
@@ -242,7 +242,7 @@ class DumpcapRecorder:
         extent_before = self._complete.get(path)
         if extent_before is not None:
             return extent_before
-        extent = _held(path)
+        extent = _read_extent(path)
         self._seen += extent.packets
         self._drops = max(self._drops, _interface_drops(path))
         return extent
@@ -296,7 +296,7 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def _held(path: Path) -> _FileExtent:
+def _read_extent(path: Path) -> _FileExtent:
     frames = _read(path)
     return _FileExtent(len(frames), int(frames.ts_ns.min()) if len(frames) else None)
 
@@ -313,22 +313,22 @@ def _read(path: Path) -> Frames:
 def _interface_drops(path: Path) -> int:
     """Return what the kernel had dropped since the start, when a file was complete."""
     try:
-        data, at, drops = path.read_bytes(), 0, 0
+        data, offset, drops = path.read_bytes(), 0, 0
     except FileNotFoundError:
         return 0
-    while at + 12 <= len(data):
-        kind, length = struct.unpack_from("=II", data, at)
-        if length < 12 or at + length > len(data):
+    while offset + 12 <= len(data):
+        kind, length = struct.unpack_from("=II", data, offset)
+        if length < 12 or offset + length > len(data):
             break
-        option_at = at + 20  # behind interface and time
-        while kind == _STATISTICS_BLOCK and option_at + 4 <= at + length - 4:
+        option_at = offset + 20  # behind interface and time
+        while kind == _STATISTICS_BLOCK and option_at + 4 <= offset + length - 4:
             code, size = struct.unpack_from("=HH", data, option_at)
             if code == _INTERFACE_DROPS and size == 8:
                 drops = int(np.frombuffer(data, "=u8", 1, option_at + 4)[0])
             if code == 0:
                 break
             option_at += 4 + (size + 3) // 4 * 4
-        at += length
+        offset += length
     return drops
 
 

@@ -189,9 +189,9 @@ def _sampled(sample: KernelSample) -> list[Instruction]:
 def _endpoint(port: int, words_at: Sequence[int], prefix: int) -> list[Instruction]:
     """Mix an address, whose first words came to `prefix`, and a port into A."""
     program = [Instruction(_LD_IMM, prefix), Instruction(_ST, _MIXED)]
-    for at in words_at:
+    for word in words_at:
         program += [
-            Instruction(_LD_ABS_W, at),
+            Instruction(_LD_ABS_W, word),
             Instruction(_LDX_MEM, _MIXED),
             Instruction(_XOR_X),
             *_multiplied(MIX_1),
@@ -255,11 +255,11 @@ def _outgoing_only() -> list[Instruction]:
 
 def _port_checks(ports: Sequence[int], exclude_ports: Sequence[int]) -> list[Instruction]:
     checks = []
-    for wanted, target in ((exclude_ports, "drop"), (ports, "keep")):
+    for port_set, target in ((exclude_ports, "drop"), (ports, "keep")):
         for end in (_SOURCE, _DESTINATION):
-            if wanted:
+            if port_set:
                 checks.append(Instruction(_LD_MEM, end))
-            checks += [Instruction(_JEQ, port, target, "") for port in sorted(set(wanted))]
+            checks += [Instruction(_JEQ, port, target, "") for port in sorted(set(port_set))]
     if ports:
         # A jump that is not conditional reaches further than 255 instructions.
         checks.append(Instruction(_JA, 0, "drop"))

@@ -74,13 +74,15 @@ class MappedRing:
     def drain(self) -> Iterator[tuple[int, int, bytes]]:
         """Yield packets, place of the first, and a copy of every retired block; give it back."""
         while True:
-            at = self._next * BLOCK_BYTES
-            status, packets, first_at, used = _BLOCK.unpack_from(self._map, at + _BLOCK_STATUS_AT)
+            offset = self._next * BLOCK_BYTES
+            status, packets, first_at, used = _BLOCK.unpack_from(
+                self._map, offset + _BLOCK_STATUS_AT
+            )
             if not status & _TP_STATUS_USER:
                 return
             if packets:
-                yield packets, first_at, bytes(self._view[at : at + used])
-            struct.pack_into("=I", self._map, at + _BLOCK_STATUS_AT, 0)
+                yield packets, first_at, bytes(self._view[offset : offset + used])
+            struct.pack_into("=I", self._map, offset + _BLOCK_STATUS_AT, 0)
             self._next = (self._next + 1) % self._block_count
 
     def reseed(self, epoch: int) -> None:

@@ -111,8 +111,8 @@ class RecorderProcess:
             selection: which packets.
             trace_ids: only contexts of these traces; None for any.
         """
-        wanted = None if trace_ids is None else sorted(trace_ids)
-        request = {"contexts": {"selection": _as_json(selection), "trace_ids": wanted}}
+        chosen_ids = None if trace_ids is None else sorted(trace_ids)
+        request = {"contexts": {"selection": _as_json(selection), "trace_ids": chosen_ids}}
         answer, _ = self._ask(request, _ANSWER_SECONDS_MAX)
         return np.frombuffer(bytes.fromhex(answer["contexts"]), CONTEXT)
 
@@ -202,8 +202,10 @@ class _Service:
             seconds = self._watch.seconds(request["seconds"]["after_ns"])
             self._reply({"seconds": [asdict(second) for second in seconds]})
         elif "contexts" in request:
-            wanted = request["contexts"]
-            rows = self._select(_selection(wanted["selection"]), wanted["trace_ids"])
+            chosen_contexts = request["contexts"]
+            rows = self._select(
+                _selection(chosen_contexts["selection"]), chosen_contexts["trace_ids"]
+            )
             self._reply({"contexts": rows.hex()})
         else:
             if "pull" in request:
@@ -259,11 +261,11 @@ class _Service:
         for batch in _batches(self._ring.blocks(selection.from_ns, selection.to_ns)):
             frames = parse_blocks(batch)
             decoded = decode(frames, deep=False)
-            wanted = decoded.rows[selection.of(decoded.columns)]
+            rows = decoded.rows[selection.of(decoded.columns)]
             if answered > _ANSWER_BYTES_MAX:
-                self._refused += len(wanted)
-            elif len(wanted):
-                chosen = frames.take(wanted)
+                self._refused += len(rows)
+            elif len(rows):
+                chosen = frames.take(rows)
                 answered += chosen.data.nbytes
                 self._reply({"frames": len(chosen), "bytes": chosen.data.nbytes}, chosen)
             # The search may take longer than the kernel's ring lasts.
@@ -279,7 +281,7 @@ class _Service:
             since_ns=self._ring.since_ns,
             refused=self._refused,
             uncounted=self._watch.late,
-            contexts=self._contexts.found if self._contexts else 0,
+            contexts=self._contexts.context_count if self._contexts else 0,
             unsearched=self._contexts.count_unsearched() if self._contexts else 0,
         )
 

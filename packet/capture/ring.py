@@ -165,6 +165,6 @@ def drop_privileges() -> None:
         )
 
 
-def _stamp_ns(block: bytes, at: int) -> int:
-    seconds, nanoseconds = _STAMP.unpack_from(block, at)
+def _stamp_ns(block: bytes, offset: int) -> int:
+    seconds, nanoseconds = _STAMP.unpack_from(block, offset)
     return int(seconds * NS_PER_S + nanoseconds)

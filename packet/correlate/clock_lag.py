@@ -59,11 +59,11 @@ def _agreed(voter: I64, offsets: I64, bin_ns: int, voters: int) -> I64 | None:
     ballots = np.unique(np.stack([np.r_[place, place + 1], np.r_[voter, voter]]), axis=1)
     votes = np.bincount(ballots[0])
     most = int(np.argmax(votes))
-    rest = votes.copy()
-    rest[max(most - 2, 0) : most + 3] = 0
+    remaining = votes.copy()
+    remaining[max(most - 2, 0) : most + 3] = 0
     agreed = np.sort(offsets[(place == most) | (place == most - 1)])
     if len(agreed) > _OFFSETS_MAX * votes[most]:
         return None
-    if votes[most] < AGREED * voters or votes[most] < _LEAD * rest.max():
+    if votes[most] < AGREED * voters or votes[most] < _LEAD * remaining.max():
         return None
     return agreed

@@ -40,7 +40,7 @@ class Coverage:
             if span.start_ns >= since_ns:
                 self._windows[span.trace_id, span.span_id].add(window_of(span))
 
-    def found(self, links: Iterable[SpanFlow], tears: Mapping[int, Sequence[int]]) -> None:
+    def add_exchanges(self, links: Iterable[SpanFlow], tears: Mapping[int, Sequence[int]]) -> None:
         """Note the exchanges of spans, found among all packets of their connections.
 
         Args:
@@ -128,15 +128,15 @@ def tears_of(packets: PacketColumns, client_ports: AbstractSet[int]) -> dict[int
         begins = _since(here.tcp_seq, first)
         order = np.argsort(begins, kind="stable")
         ends = np.maximum.accumulate((begins + here.payload_bytes)[order])
-        for at in np.flatnonzero(begins[order][1:] > ends[:-1]).tolist():
-            before_ns, after_ns = (int(here.ts_ns[order[place]]) for place in (at, at + 1))
+        for gap in np.flatnonzero(begins[order][1:] > ends[:-1]).tolist():
+            before_ns, after_ns = (int(here.ts_ns[order[place]]) for place in (gap, gap + 1))
             acked = _since(back.tcp_ack, first)
-            is_torn = (back.ts_ns > before_ns) & (back.ts_ns < after_ns) & (acked > ends[at])
+            is_torn = (back.ts_ns > before_ns) & (back.ts_ns < after_ns) & (acked > ends[gap])
             times = tears[int(here.flow_hash[0])]
             if is_torn.any():
                 is_request = int(here.src_port[0]) in client_ports
                 times.append(int(back.ts_ns[is_torn].min()) if is_request else before_ns)
-            if not is_torn.any() or acked[is_torn].max() < begins[order[at + 1]]:
+            if not is_torn.any() or acked[is_torn].max() < begins[order[gap + 1]]:
                 times.append(after_ns)  # all of it, or what was not acknowledged
     return tears
 

@@ -46,7 +46,7 @@ class Exchanges:
         """Return when each ended."""
         return self.ts_ns[self.starts[1:] - 1]
 
-    def seen(self, begin: int, end: int, until_ns: int) -> tuple[int, int, int | None]:
+    def totals(self, begin: int, end: int, until_ns: int) -> tuple[int, int, int | None]:
         """Return packets, the last one's stamp and the wire time of exchanges [begin, end).
 
         What came after `until_ns` is in none of them, but for the first packet.

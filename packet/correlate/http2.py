@@ -47,17 +47,19 @@ def bare_segments(data: U8, begins: I64, ends: I64) -> tuple[Mask, Mask]:
         ends: where it ends; all of it is there.
     """
     is_bare, is_reset = np.zeros(len(begins), np.bool_), np.zeros(len(begins), np.bool_)
-    rows, at = np.arange(len(begins)), begins.copy()
+    rows, offsets = np.arange(len(begins)), begins.copy()
     long = np.flatnonzero(ends - begins >= _PREFACE_BYTES)
     if len(long):
         words = np.stack([data[begins[long] + place] for place in range(4)], axis=1)
-        at[long[(words == np.frombuffer(PREFACE_WORD, np.uint8)).all(axis=1)]] += _PREFACE_BYTES
+        offsets[long[(words == np.frombuffer(PREFACE_WORD, np.uint8)).all(axis=1)]] += (
+            _PREFACE_BYTES
+        )
     for _ in range(_FRAMES_MAX):
-        fits = ends[rows] - at[rows] >= _HEADER_BYTES
+        fits = ends[rows] - offsets[rows] >= _HEADER_BYTES
         rows = rows[fits]
         if not len(rows):
             break
-        head = np.stack([data[at[rows] + place] for place in range(_HEADER_BYTES)], axis=1)
+        head = np.stack([data[offsets[rows] + place] for place in range(_HEADER_BYTES)], axis=1)
         head = head.astype(np.int64)
         length, kind = head[:, 0] << 16 | head[:, 1] << 8 | head[:, 2], head[:, 3]
         stream = head[:, 5] << 24 | head[:, 6] << 16 | head[:, 7] << 8 | head[:, 8]
@@ -65,28 +67,28 @@ def bare_segments(data: U8, begins: I64, ends: I64) -> tuple[Mask, Mask]:
         valid = (length >= least) & (length <= greatest) & (length % multiple == 0)
         valid &= stream < 1 << 31
         valid &= ~(_OF_CONNECTION[kind] & (stream != 0)) & ~(_OF_STREAM[kind] & (stream == 0))
-        after = at[rows] + _HEADER_BYTES + length
-        valid &= after <= ends[rows]
+        frame_end = offsets[rows] + _HEADER_BYTES + length
+        valid &= frame_end <= ends[rows]
         is_reset[rows] |= valid & (kind == _RST_STREAM)
-        at[rows] = after
-        is_bare[rows[valid & (after == ends[rows])]] = True
-        rows = rows[valid & (after < ends[rows])]
+        offsets[rows] = frame_end
+        is_bare[rows[valid & (frame_end == ends[rows])]] = True
+        rows = rows[valid & (frame_end < ends[rows])]
     return is_bare, is_bare & is_reset
 
 
-def frame_kind(data: bytes, begin: int, at: int) -> int | None:
+def frame_kind(data: bytes, begin: int, offset: int) -> int | None:
     """Return the type of the frame that a byte of a segment lies in, None for the head of one.
 
     Args:
         data: the captured bytes.
         begin: where the segment begins in them, with a frame.
-        at: the byte.
+        offset: the byte.
     """
     if data.startswith(PREFACE_WORD, begin):
         begin += _PREFACE_BYTES
-    while begin + _HEADER_BYTES <= at:
+    while begin + _HEADER_BYTES <= offset:
         end = begin + _HEADER_BYTES + int.from_bytes(data[begin : begin + 3], "big")
-        if at < end:
+        if offset < end:
             return data[begin + 3]
         begin = end
     return None

@@ -55,6 +55,6 @@ def within_windows(
         if pair in windows:
             begins, ends = np.array(merge(windows[pair]), np.int64).T
             ts_ns = columns.ts_ns[rows].astype(np.int64)
-            at = np.searchsorted(begins, ts_ns, side="right") - 1
-            inside[rows] = (at >= 0) & (ts_ns <= ends[at])
+            window = np.searchsorted(begins, ts_ns, side="right") - 1
+            inside[rows] = (window >= 0) & (ts_ns <= ends[window])
     return inside

@@ -275,7 +275,7 @@ def _link(
     claim: Claim, alternatives: int, traffic: Traffic, claimants: Counter[Claimed]
 ) -> SpanFlow:
     exchanges = traffic.exchanges(claim.flow_hash, claim.client_port)
-    packets, to_ns, wire_ns = exchanges.seen(claim.begin, claim.end, claim.until_ns)
+    packets, to_ns, wire_ns = exchanges.totals(claim.begin, claim.end, claim.until_ns)
     rivals = max(claimants[each] for each in claimed_by(claim))
     # Of several connections that fit in time one was used; who said so on two has asked twice.
     confidence = claim.confidence / (1 if claim.is_said else rivals * alternatives)

@@ -219,8 +219,8 @@ def of_traces(rows: ContextRows, trace_ids: Collection[str]) -> Mask:
     """Return which contexts are of the given traces."""
     # An imported trace may have an id of another form: no request can have carried it.
     carried = [trace_id for trace_id in trace_ids if _TRACE_ID.fullmatch(trace_id)]
-    wanted = np.frombuffer(bytes.fromhex("".join(carried)), "V16")
-    mask: Mask = np.isin(np.ascontiguousarray(rows["trace_id"]).view("V16").ravel(), wanted)
+    ids = np.frombuffer(bytes.fromhex("".join(carried)), "V16")
+    mask: Mask = np.isin(np.ascontiguousarray(rows["trace_id"]).view("V16").ravel(), ids)
     return mask
 
 
@@ -261,19 +261,19 @@ def _spelled(data: bytes) -> _Hits:
 def _packed(data: bytes, buffer: U8) -> _Hits:
     """Return the literals of HPACK, in Huffman's code and plain."""
     plain = _of_matches(list(_PLAIN.finditer(data)), HPACK)
-    at = np.array([match.start() - 1 for match in _PACKED.finditer(data)], np.int64)
-    at = at[at >= 0]
-    heads = buffer[at]
+    offsets = np.array([match.start() - 1 for match in _PACKED.finditer(data)], np.int64)
+    offsets = offsets[offsets >= 0]
+    heads = buffer[offsets]
     length = (heads & 0x7F).astype(np.int64)
     may = (heads & _HUFFMAN != 0) & (length >= _PACKED_MIN) & (length <= _PACKED_MAX)
-    may &= at + 1 + length <= len(buffer)
-    at, length = at[may], length[may]
-    text, is_value = _unpacked(buffer, at + 1, length)
-    at, length, text = at[is_value], length[is_value], text[is_value]
+    may &= offsets + 1 + length <= len(buffer)
+    offsets, length = offsets[may], length[may]
+    text, is_value = _unpacked(buffer, offsets + 1, length)
+    offsets, length, text = offsets[is_value], length[is_value], text[is_value]
     trace_id, span_id = _nibbles(text[:, 3:35]), _nibbles(text[:, 36:52])
     return _Hits(
-        np.concatenate([plain.at, at]),
-        np.concatenate([plain.ends, at + 1 + length]),
+        np.concatenate([plain.at, offsets]),
+        np.concatenate([plain.ends, offsets + 1 + length]),
         np.concatenate([plain.trace_id, trace_id]),
         np.concatenate([plain.span_id, span_id]),
         HPACK,
@@ -326,32 +326,32 @@ def _of_matches(matches: list[re.Match[bytes]], method: str) -> _Hits:
     )
 
 
-def _owners(at: I64, hit_ends: I64, begins: I64, ends: I64) -> I64:
+def _owners(offsets: I64, hit_ends: I64, begins: I64, ends: I64) -> I64:
     """Return whose payload each hit lies in, as a place in `begins`, -1 for nobody's."""
     if not len(begins):
-        return np.full(len(at), -1, np.int64)
-    owner = np.searchsorted(begins, at, side="right") - 1
+        return np.full(len(offsets), -1, np.int64)
+    owner = np.searchsorted(begins, offsets, side="right") - 1
     owner[(owner >= 0) & (hit_ends > ends[owner])] = -1
     return owner
 
 
-def _in_headers(data: bytes, at: I64, begins: I64, owners: I64) -> Mask:
+def _in_headers(data: bytes, offsets: I64, begins: I64, owners: I64) -> Mask:
     """Return which hits lie before the end of the headers of their request."""
     return np.array(
         [
             owner >= 0 and data.find(_END_OF_HEADERS, int(begins[owner]), hit) < 0
-            for hit, owner in zip(at.tolist(), owners.tolist(), strict=True)
+            for hit, owner in zip(offsets.tolist(), owners.tolist(), strict=True)
         ],
         np.bool_,
     )
 
 
-def _in_header_frames(data: bytes, at: I64, begins: I64, owners: I64) -> Mask:
+def _in_header_frames(data: bytes, offsets: I64, begins: I64, owners: I64) -> Mask:
     """Return which hits lie in a frame of headers: a message may say the same of another span."""
     return np.array(
         [
             owner >= 0 and frame_kind(data, int(begins[owner]), hit) in HEADER_FRAMES
-            for hit, owner in zip(at.tolist(), owners.tolist(), strict=True)
+            for hit, owner in zip(offsets.tolist(), owners.tolist(), strict=True)
         ],
         np.bool_,
     )

@@ -177,14 +177,14 @@ class _Flow:
         acks = np.flatnonzero(~self.asked & ((self.flags & np.uint16(ACK)) != 0))
         sent = np.flatnonzero(self.asked & (self.payload > 0))
         for row in sent.tolist():
-            after = acks[acks > row]
+            later = acks[acks > row]
             # An acknowledgement of a segment that was sent twice is of nobody knows which (Karn).
-            if not len(after) or int(self.ts_ns[row]) in again:
+            if not len(later) or int(self.ts_ns[row]) in again:
                 continue
             end = int(packets.tcp_seq[row]) + int(self.payload[row])
-            behind = (packets.tcp_ack[after].astype(np.int64) - end) % 2**32 < 2**31
+            behind = (packets.tcp_ack[later].astype(np.int64) - end) % 2**32 < 2**31
             if behind.any():
-                samples.append(int(self.ts_ns[after[np.argmax(behind)]] - self.ts_ns[row]))
+                samples.append(int(self.ts_ns[later[np.argmax(behind)]] - self.ts_ns[row]))
         return min(samples, default=None)
 
 

@@ -168,7 +168,7 @@ def _decode_deep(
             missed[reason] += 1
             continue
         packets.append(fields)
-        heads.append(transport.data[transport.at : transport.at + _TCP_BYTES_MAX])
+        heads.append(transport.data[transport.position : transport.position + _TCP_BYTES_MAX])
         taken.append(row)
         cut.append(bool(reason) or not transport.is_whole)
     taken_rows = np.array(taken, np.int64)
@@ -178,11 +178,11 @@ def _decode_deep(
 
 def _fields(transport: Transport) -> tuple[tuple[int, ...], str]:
     """Return the fields in the order of `_deep_columns`, and why not all of them are true."""
-    head = transport.data[transport.at : transport.at + TCP_BYTES]
+    head = transport.data[transport.position : transport.position + TCP_BYTES]
     is_tcp = transport.protocol == PROTOCOL_TCP
     whole = head.ljust(TCP_BYTES, b"\x00")
     header = (whole[12] >> 4) * 4 if is_tcp else UDP_BYTES
-    payload = transport.end - transport.at - header
+    payload = transport.end - transport.position - header
     reason = ""
     if len(head) < (ANALYSED_BYTES if is_tcp else UDP_BYTES):
         reason = TRUNCATED
@@ -215,8 +215,10 @@ def _sack_of(heads: list[bytes], protocol: U8) -> U32:
     sizes = np.array([len(head) for head in heads], np.int64)
     ends = np.cumsum(sizes)
     whole = np.flatnonzero((protocol == PROTOCOL_TCP) & (sizes >= TCP_BYTES))
-    at = (ends - sizes)[whole]
-    rows, edges = sack_edges(data, at, (data[at + 12] >> 4).astype(np.int64) * 4, ends[whole])
+    offsets = (ends - sizes)[whole]
+    rows, edges = sack_edges(
+        data, offsets, (data[offsets + 12] >> 4).astype(np.int64) * 4, ends[whole]
+    )
     sack[whole[rows]] = edges
     return sack
 

@@ -130,8 +130,8 @@ def parse_pcap(data: bytes) -> Frames:
     """
     parser = PcapParser(data[:PCAP_HEADER_BYTES])
     buffer = np.frombuffer(data, np.uint8)
-    frames, at = parser.parse(data, buffer, PCAP_HEADER_BYTES, len(data))
-    return replace(frames, unread_bytes=len(data) - at)
+    frames, offset = parser.parse(data, buffer, PCAP_HEADER_BYTES, len(data))
+    return replace(frames, unread_bytes=len(data) - offset)
 
 
 class PcapParser:
@@ -164,19 +164,23 @@ class PcapParser:
             raise DecodeError(f"pcap: says link type {link_type:#x}, which has reserved bits set")
         self.link_type = link_type & 0xFFFF
 
-    def parse(self, data: Searchable, buffer: U8, at: int, bytes_max: int) -> tuple[Frames, int]:
-        """Return the frames of the whole records from `at` on, and where the next one begins.
+    def parse(
+        self, data: Searchable, buffer: U8, offset: int, bytes_max: int
+    ) -> tuple[Frames, int]:
+        """Return the frames of the whole records from `offset` on, and where the next one begins.
 
         Args:
             data: the file, or a part of it.
             buffer: the same bytes.
-            at: where a record begins.
+            offset: where a record begins.
             bytes_max: read about so many, and at least one record.
         """
         head = self._form.head_bytes
-        starts = record_starts(data, buffer, at, min(at + bytes_max, buffer.size), self._form)
+        starts = record_starts(
+            data, buffer, offset, min(offset + bytes_max, buffer.size), self._form
+        )
         if not len(starts):
-            return frames_of([], self.link_type), at
+            return frames_of([], self.link_type), offset
         fields = np.ascontiguousarray(sliding_window_view(buffer, _PCAP_RECORD)[starts])
         words = fields.view(f"{self._form.order}u4").astype(np.int64)
         captured = words[:, 2]
@@ -184,7 +188,7 @@ class PcapParser:
         # A record longer than any frame is a length that lies, and what follows it is noise.
         bad = np.flatnonzero((captured > RECORD_BYTES_MAX) | (ends > buffer.size))
         count = int(bad[0]) if len(bad) else len(starts)
-        at = int(starts[count]) if count < len(starts) else int(ends[-1])
+        offset = int(starts[count]) if count < len(starts) else int(ends[-1])
         words, starts = words[:count], starts[:count]
         frames = Frames(
             buffer,
@@ -195,7 +199,7 @@ class PcapParser:
             words[:, 3].astype(np.uint32),
             self.link_type,
         )
-        return frames, at
+        return frames, offset
 
 
 def parse_blocks(blocks: Sequence[bytes]) -> Frames:
@@ -206,11 +210,13 @@ def parse_blocks(blocks: Sequence[bytes]) -> Frames:
     rows: list[tuple[int, int, int, int]] = []
     base = 0
     for block in blocks:
-        count, at = _BLOCK_COUNTS.unpack_from(block, _BLOCK_COUNTS_AT)
+        count, offset = _BLOCK_COUNTS.unpack_from(block, _BLOCK_COUNTS_AT)
         for _ in range(count):
-            step, sec, nsec, captured, wire_bytes, _, mac, _ = _RING_RECORD.unpack_from(block, at)
-            rows.append((base + at + mac, captured, sec * NS_PER_S + nsec, wire_bytes))
-            at += step
+            step, sec, nsec, captured, wire_bytes, _, mac, _ = _RING_RECORD.unpack_from(
+                block, offset
+            )
+            rows.append((base + offset + mac, captured, sec * NS_PER_S + nsec, wire_bytes))
+            offset += step
         base += len(block)
     return _frames(np.frombuffer(b"".join(blocks), np.uint8), rows, LINK_ETHERNET, 0)
 

@@ -63,9 +63,9 @@ def _windows_at_the_end(data: U8, starts: I64, width: int) -> U8:
     return rows
 
 
-def u16(data: U8, at: I64) -> U16:
+def u16(data: U8, offsets: I64) -> U16:
     """Return two bytes from each place, which must lie within the buffer."""
-    value: U16 = (data[at].astype(np.uint16) << np.uint16(8)) | data[at + 1]
+    value: U16 = (data[offsets].astype(np.uint16) << np.uint16(8)) | data[offsets + 1]
     return value
 
 
@@ -83,11 +83,11 @@ def network_starts(frames: Frames) -> tuple[I64, U16, Mask]:
         return _family(frames.data, starts, ends)
     protocol_at, header, hardware_at = _COOKED[frames.link_type]
     is_read = starts + header <= ends
-    at = np.where(is_read, starts, 0)
-    if not len(at) or frames.data.size < header:
+    offsets = np.where(is_read, starts, 0)
+    if not len(offsets) or frames.data.size < header:
         return starts, np.zeros(len(starts), np.uint16), np.zeros(len(starts), np.bool_)
-    kinds = u16(frames.data, at + protocol_at)
-    kinds[u16(frames.data, at + hardware_at) == _HARDWARE_GRE] = 0
+    kinds = u16(frames.data, offsets + protocol_at)
+    kinds[u16(frames.data, offsets + hardware_at) == _HARDWARE_GRE] = 0
     return starts + header, kinds, is_read
 
 
@@ -143,39 +143,39 @@ class Extensions:
     is_routed: Mask  # one of them says through which addresses the packet goes
 
 
-def skip_extensions(data: U8, at: I64, protocol: U8, ends: I64) -> Extensions:
+def skip_extensions(data: U8, offsets: I64, protocol: U8, ends: I64) -> Extensions:
     """Return what follows the extension headers of IPv6 packets. Source: RFC 8200."""
-    at, protocol = at.copy(), protocol.copy()
-    is_read, is_routed = np.ones(len(at), np.bool_), np.zeros(len(at), np.bool_)
+    offsets, protocol = offsets.copy(), protocol.copy()
+    is_read, is_routed = np.ones(len(offsets), np.bool_), np.zeros(len(offsets), np.bool_)
     for _ in range(_EXTENSIONS_MAX):
         rows = np.flatnonzero(np.isin(protocol, _EXTENSIONS) & is_read)
         if not len(rows):
             break
-        is_read[rows] = at[rows] + 2 <= ends[rows]
+        is_read[rows] = offsets[rows] + 2 <= ends[rows]
         rows = rows[is_read[rows]]
-        size = data[at[rows] + 1].astype(np.int64)
+        size = data[offsets[rows] + 1].astype(np.int64)
         is_auth = protocol[rows] == _AUTHENTICATION
         is_routed[rows] |= protocol[rows] == ROUTING
-        protocol[rows] = data[at[rows]]
-        at[rows] += np.where(is_auth, (size + 2) * 4, (size + 1) * 8)
+        protocol[rows] = data[offsets[rows]]
+        offsets[rows] += np.where(is_auth, (size + 2) * 4, (size + 1) * 8)
     is_read &= ~np.isin(protocol, _EXTENSIONS)
-    return Extensions(at, protocol, is_read, is_routed)
+    return Extensions(offsets, protocol, is_read, is_routed)
 
 
 _IPV4_BYTES, _IPV4_OPTIONS_MAX = 20, 40
 
 
-def may_be_routed(data: U8, at: I64, header: I64) -> Mask:
+def may_be_routed(data: U8, offsets: I64, header: I64) -> Mask:
     """Return which IPv4 packets may have a source route among their options.
 
     Args:
         data: the buffer.
-        at: where each IPv4 header begins.
+        offsets: where each IPv4 header begins.
         header: how long it is, in bytes.
     """
-    mask = np.zeros(len(at), np.bool_)
+    mask = np.zeros(len(offsets), np.bool_)
     long = np.flatnonzero(header > _IPV4_BYTES)
-    options = windows(data, at[long] + _IPV4_BYTES, _IPV4_OPTIONS_MAX)
+    options = windows(data, offsets[long] + _IPV4_BYTES, _IPV4_OPTIONS_MAX)
     is_mine = np.arange(_IPV4_OPTIONS_MAX) < (header[long] - _IPV4_BYTES)[:, None]
     mask[long] = (np.isin(options, ROUTE_OPTIONS) & is_mine).any(axis=1)
     return mask
@@ -187,19 +187,19 @@ TIMESTAMP_ALONE: Final = 0x0101080A
 _OPTIONS_MAX: Final = 40
 
 
-def sack_edges(data: U8, at: I64, header: I64, ends: I64) -> tuple[I64, U32]:
+def sack_edges(data: U8, offsets: I64, header: I64, ends: I64) -> tuple[I64, U32]:
     """Return the rows that have SACK blocks, and the edges of each. Source: RFC 2018.
 
     Args:
         data: the buffer.
-        at: where each TCP header begins.
+        offsets: where each TCP header begins.
         header: how long it is, in bytes.
         ends: of what was captured.
     """
     optional = np.flatnonzero(header > 20)
     sack = np.zeros((len(optional), SACK_EDGES), np.uint32)
-    place = at[optional] + 20
-    limit = np.minimum(at[optional] + header[optional], ends[optional])
+    place = offsets[optional] + 20
+    limit = np.minimum(offsets[optional] + header[optional], ends[optional])
     left = np.arange(len(optional))
     for _ in range(_OPTIONS_MAX):
         left = left[place[left] < limit[left]]

@@ -40,27 +40,27 @@ def _family(number: int) -> Step:
     return ip if number in FAMILIES_V4 else ipv6 if number in FAMILIES_V6 else NOT_IP
 
 
-def _null(walk: FrameCursor) -> Step:
+def _null(cursor: FrameCursor) -> Step:
     """BSD loopback: an address family in the byte order of the host that captured."""
-    if walk.u16(0) == 0xFF03:
+    if cursor.u16(0) == 0xFF03:
         return ppp
-    number = walk.u32(0)
+    number = cursor.u32(0)
     if number > 0xFFFF:
         number = int.from_bytes(number.to_bytes(4, "big"), "little")
     following = _family(number) if number <= 1500 else by_ethertype(number)
-    return walk.skip(4, following)
+    return cursor.skip(4, following)
 
 
 def _after(count: int, following: Step) -> Callable[[FrameCursor], Step]:
-    return lambda walk: walk.skip(count, following)
+    return lambda cursor: cursor.skip(count, following)
 
 
 def _cooked(hardware_at: int, protocol_at: int, header: int) -> Callable[[FrameCursor], Step]:
     """Linux's cooked capture, version 1 or 2, which differ in the order of their fields."""
 
-    def read(walk: FrameCursor) -> Step:
-        hardware, protocol = walk.u16(hardware_at), walk.u16(protocol_at)
-        walk.at += header
+    def read(cursor: FrameCursor) -> Step:
+        hardware, protocol = cursor.u16(hardware_at), cursor.u16(protocol_at)
+        cursor.position += header
         if hardware == 778:  # ARPHRD_IPGRE
             return gre if protocol not in (0x0800, 0x86DD) else by_ethertype(protocol)
         if protocol == 4:
@@ -70,111 +70,111 @@ def _cooked(hardware_at: int, protocol_at: int, header: int) -> Callable[[FrameC
     return read
 
 
-def _frame_relay(walk: FrameCursor) -> Step:
+def _frame_relay(cursor: FrameCursor) -> Step:
     """Q.922 address of two to four bytes, then RFC 2427, or an EtherType as Cisco has it."""
     size = 1
-    while not walk.byte(size - 1) & 1:
+    while not cursor.byte(size - 1) & 1:
         size += 1
-    if walk.byte(size) == 3:
-        size += 1 if walk.byte(size + 1) else 2
-        return walk.skip(size, nlpid)
-    kind = walk.u16(size)
-    return walk.skip(size + 2, by_ethertype(kind) if kind > 1500 else NOT_IP)
+    if cursor.byte(size) == 3:
+        size += 1 if cursor.byte(size + 1) else 2
+        return cursor.skip(size, nlpid)
+    kind = cursor.u16(size)
+    return cursor.skip(size + 2, by_ethertype(kind) if kind > 1500 else NOT_IP)
 
 
-def _cisco_hdlc(walk: FrameCursor) -> Step:
-    kind = walk.u16(2)
-    return walk.skip(4, by_ethertype(kind) if kind > 1500 else NOT_IP)
+def _cisco_hdlc(cursor: FrameCursor) -> Step:
+    kind = cursor.u16(2)
+    return cursor.skip(4, by_ethertype(kind) if kind > 1500 else NOT_IP)
 
 
-def _ppp_hdlc(walk: FrameCursor) -> Step:
-    return _cisco_hdlc if walk.byte(0) in (0x0F, 0x8F) else ppp
+def _ppp_hdlc(cursor: FrameCursor) -> Step:
+    return _cisco_hdlc if cursor.byte(0) in (0x0F, 0x8F) else ppp
 
 
-def _token_ring(walk: FrameCursor) -> Step:
-    routed = walk.byte(14) & 0x1F if walk.byte(8) & 0x80 else 0
-    return walk.skip(14 + routed, llc)
+def _token_ring(cursor: FrameCursor) -> Step:
+    routed = cursor.byte(14) & 0x1F if cursor.byte(8) & 0x80 else 0
+    return cursor.skip(14 + routed, llc)
 
 
-def _atm(walk: FrameCursor) -> Step:
-    return llc if walk.u16(0) in (0xAAAA, 0xFEFE) else ip
+def _atm(cursor: FrameCursor) -> Step:
+    return llc if cursor.u16(0) in (0xAAAA, 0xFEFE) else ip
 
 
-def _sun_atm(walk: FrameCursor) -> Step:
-    return walk.skip(4, llc) if walk.byte(0) & 15 == 2 else NOT_IP
+def _sun_atm(cursor: FrameCursor) -> Step:
+    return cursor.skip(4, llc) if cursor.byte(0) & 15 == 2 else NOT_IP
 
 
-def _ip_over_fc(walk: FrameCursor) -> Step:
-    return walk.skip(16, llc)
+def _ip_over_fc(cursor: FrameCursor) -> Step:
+    return cursor.skip(16, llc)
 
 
-def _per_packet(walk: FrameCursor) -> Step:
-    size, link_type = struct.unpack_from("<HI", walk.data, walk.at + 2)
-    return walk.skip(size, LINKS.get(link_type, NOT_IP) if size >= 8 else NOT_IP)
+def _per_packet(cursor: FrameCursor) -> Step:
+    size, link_type = struct.unpack_from("<HI", cursor.data, cursor.position + 2)
+    return cursor.skip(size, LINKS.get(link_type, NOT_IP) if size >= 8 else NOT_IP)
 
 
-def _per_interface(walk: FrameCursor) -> Step:
+def _per_interface(cursor: FrameCursor) -> Step:
     """Apple's pktap: a header that states its length, and the link type of what follows."""
-    size, kind, link_type = struct.unpack_from("<III", walk.data, walk.at)
-    return walk.skip(size, LINKS.get(link_type, NOT_IP) if size >= 12 and kind == 1 else NOT_IP)
+    size, kind, link_type = struct.unpack_from("<III", cursor.data, cursor.position)
+    return cursor.skip(size, LINKS.get(link_type, NOT_IP) if size >= 12 and kind == 1 else NOT_IP)
 
 
-def _juniper(walk: FrameCursor) -> Step:
+def _juniper(cursor: FrameCursor) -> Step:
     """Juniper's header of an Ethernet frame, with its extensions."""
-    if walk.u32(0) >> 8 != 0x4D4743:
+    if cursor.u32(0) >> 8 != 0x4D4743:
         return NOT_IP
-    flags = walk.byte(3)
-    size = 4 + (2 + walk.u16(4) if flags & 0x80 else 0)
-    return walk.skip(size, ethernet) if not flags & 2 else NOT_IP
+    flags = cursor.byte(3)
+    size = 4 + (2 + cursor.u16(4) if flags & 0x80 else 0)
+    return cursor.skip(size, ethernet) if not flags & 2 else NOT_IP
 
 
-def _firewall(walk: FrameCursor) -> Step:
+def _firewall(cursor: FrameCursor) -> Step:
     """OpenBSD's pflog."""
-    size, family = walk.byte(0), walk.byte(1)
-    return walk.skip((size + 3) // 4 * 4, _family(family))
+    size, family = cursor.byte(0), cursor.byte(1)
+    return cursor.skip((size + 3) // 4 * 4, _family(family))
 
 
-def _encapsulated(walk: FrameCursor) -> Step:
+def _encapsulated(cursor: FrameCursor) -> Step:
     """OpenBSD's enc: address family in host order, SPI, flags."""
-    number = walk.u32(0)
+    number = cursor.u32(0)
     if number > 0xFFFF:
         number = int.from_bytes(number.to_bytes(4, "big"), "little")
-    return walk.skip(12, _family(number))
+    return cursor.skip(12, _family(number))
 
 
-def _netfilter(walk: FrameCursor) -> Step:
+def _netfilter(cursor: FrameCursor) -> Step:
     """Linux's NFLOG: attributes, one of which is the packet."""
-    family = walk.byte(0)
-    walk.at += 4
-    while walk.at < len(walk.data):
-        size, kind = struct.unpack_from("<HH", walk.data, walk.at)
+    family = cursor.byte(0)
+    cursor.position += 4
+    while cursor.position < len(cursor.data):
+        size, kind = struct.unpack_from("<HH", cursor.data, cursor.position)
         if size < 4:
             return TRUNCATED
         if kind & 0x7FFF == 9:
-            return walk.skip(4, _family(family))
-        walk.at += (size + 3) // 4 * 4
+            return cursor.skip(4, _family(family))
+        cursor.position += (size + 3) // 4 * 4
     return NOT_IP
 
 
 def _arcnet(offset_bytes: int) -> Callable[[FrameCursor], Step]:
     """ARCNET, as BSD captures it, or Linux with two bytes of offset. Source: RFC 1201, 1051."""
 
-    def read(walk: FrameCursor) -> Step:
-        kind = walk.byte(2 + offset_bytes)
+    def read(cursor: FrameCursor) -> Step:
+        kind = cursor.byte(2 + offset_bytes)
         if kind == 240:
-            return walk.skip(3 + offset_bytes, ip)
-        return walk.skip(6 + offset_bytes, ip) if kind == 212 else NOT_IP
+            return cursor.skip(3 + offset_bytes, ip)
+        return cursor.skip(6 + offset_bytes, ip) if kind == 212 else NOT_IP
 
     return read
 
 
-def _infiniband(walk: FrameCursor) -> Step:
-    kind = walk.u16(40)
-    return walk.skip(44, by_ethertype(kind))
+def _infiniband(cursor: FrameCursor) -> Step:
+    kind = cursor.u16(40)
+    return cursor.skip(44, by_ethertype(kind))
 
 
-def _solaris(walk: FrameCursor) -> Step:
-    return walk.skip(24, _family(walk.byte(1)))
+def _solaris(cursor: FrameCursor) -> Step:
+    return cursor.skip(24, _family(cursor.byte(1)))
 
 
 LINKS: Final[Mapping[int, Step]] = {
@@ -236,15 +236,15 @@ def find_transport(
         fragments: what earlier frames left of datagrams; without it a fragment is a reason.
     """
     step: Step = LINKS.get(link_type, UNKNOWN_LINK)
-    walk = FrameCursor(frame, wire_bytes, fragments, PROTOCOLS, TUNNELS)
+    cursor = FrameCursor(frame, wire_bytes, fragments, PROTOCOLS, TUNNELS)
     try:
         for _ in range(_LAYERS_MAX):
             if isinstance(step, str):
                 break
-            step = step(walk)
+            step = step(cursor)
         else:
-            return walk.found or MALFORMED
+            return cursor.found or MALFORMED
     except (IndexError, struct.error):
         step = TRUNCATED
     assert isinstance(step, str)
-    return walk.found or step
+    return cursor.found or step

@@ -39,46 +39,46 @@ class RecordForm:
     fraction_max: int  # of the second part of the time: one second
 
 
-def record_starts(data: Searchable, buffer: U8, at: int, end: int, form: RecordForm) -> I64:
-    """Return where the records from `at` on begin, those whose head lies within `end`.
+def record_starts(data: Searchable, buffer: U8, offset: int, end: int, form: RecordForm) -> I64:
+    """Return where the records from `offset` on begin, those whose head lies within `end`.
 
     The last one may reach beyond, or have a length that lies; any before it was followed.
 
     Args:
         data: the file.
         buffer: the same bytes.
-        at: where a record begins.
+        offset: where a record begins.
         end: look no further.
         form: of the file.
     """
-    lanes = min((end - at) // _LANE_BYTES_MIN, _LANES_MAX)
+    lanes = min((end - offset) // _LANE_BYTES_MIN, _LANES_MAX)
     if lanes >= _LANES_MIN:
-        entries = _entries(data, at, end, int(lanes), form)
+        entries = _entries(data, offset, end, int(lanes), form)
         if len(entries) >= _LANES_MIN:
             starts = _in_step(buffer, np.array(entries, np.int64), end, form)
             if starts is not None:
                 return starts
-    return _one_by_one(data, at, end, form)
+    return _one_by_one(data, offset, end, form)
 
 
-def _one_by_one(data: Searchable, at: int, end: int, form: RecordForm) -> I64:
+def _one_by_one(data: Searchable, offset: int, end: int, form: RecordForm) -> I64:
     length_of = struct.Struct(f"{form.order}I").unpack_from
     head, last = form.head_bytes, end - form.head_bytes
     starts: list[int] = []
-    while at <= last:
-        starts.append(at)
-        at += head + length_of(data, at + 8)[0]
+    while offset <= last:
+        starts.append(offset)
+        offset += head + length_of(data, offset + 8)[0]
     return np.array(starts, np.int64)
 
 
-def _entries(data: Searchable, at: int, end: int, lanes: int, form: RecordForm) -> list[int]:
+def _entries(data: Searchable, offset: int, end: int, lanes: int, form: RecordForm) -> list[int]:
     """Return places that look like records, the first of which is one."""
     # The upper half of the seconds is the same for eighteen hours.
     big = form.order == ">"
-    half = bytes(data[at : at + 2] if big else data[at + 2 : at + 4])
-    entries = [at]
+    half = bytes(data[offset : offset + 2] if big else data[offset + 2 : offset + 4])
+    entries = [offset]
     for lane in range(1, lanes):
-        near = at + (end - at) * lane // lanes
+        near = offset + (end - offset) * lane // lanes
         for _ in range(_TRIES_MAX):
             position = data.find(half, near, end)
             if position < 0:
@@ -91,19 +91,19 @@ def _entries(data: Searchable, at: int, end: int, lanes: int, form: RecordForm) 
     return entries
 
 
-def _looks_like_record(data: Searchable, at: int, end: int, form: RecordForm) -> bool:
+def _looks_like_record(data: Searchable, offset: int, end: int, form: RecordForm) -> bool:
     fields = struct.Struct(f"{form.order}IIII").unpack_from
     first_s = None
     for _ in range(_HOPS):
-        if at + form.head_bytes > end:
+        if offset + form.head_bytes > end:
             return True
-        seconds, fraction, captured, on_wire = fields(data, at)
+        seconds, fraction, captured, on_wire = fields(data, offset)
         if fraction >= form.fraction_max or captured > min(on_wire, RECORD_BYTES_MAX):
             return False
         if first_s is not None and seconds >> 16 != first_s >> 16:
             return False
         first_s = seconds
-        at += form.head_bytes + captured
+        offset += form.head_bytes + captured
     return True
 
 
@@ -115,19 +115,19 @@ def _in_step(buffer: U8, entries: I64, end: int, form: RecordForm) -> I64 | None
     )
     head, last = form.head_bytes, end - form.head_bytes
     until = np.append(entries[1:], last + 1)
-    at = entries.copy()
+    offsets = entries.copy()
     steps: list[I64] = []
-    while (at < until).any():
+    while (offsets < until).any():
         for _ in range(_STEPS_UNCHECKED):
-            steps.append(at)
+            steps.append(offsets)
             # Behind the end every place is the same; it is not among the starts.
-            inside = np.minimum(at, last)
-            at = np.where(at > last, at, inside + head + words[inside + 8])
+            inside = np.minimum(offsets, last)
+            offsets = np.where(offsets > last, offsets, inside + head + words[inside + 8])
     walked = np.stack(steps, axis=1)
     is_mine = walked < until[:, None]
     # Where each lane first leaves its part must be where the next one begins.
     left = is_mine.sum(axis=1)
-    beyond = np.where(left < walked.shape[1], _at(walked, left), at)
+    beyond = np.where(left < walked.shape[1], _at(walked, left), offsets)
     if (beyond[:-1] != entries[1:]).any():
         return None
     starts: I64 = walked[is_mine]

@@ -22,20 +22,20 @@ def last_stop_v4(options: bytes) -> bytes | None:
     Args:
         options: what an IPv4 header has behind its first 20 bytes.
     """
-    at = 0
-    while at + 2 <= len(options) and options[at] != _END:
-        if options[at] == _NO_OPERATION:
-            at += 1
+    offset = 0
+    while offset + 2 <= len(options) and options[offset] != _END:
+        if options[offset] == _NO_OPERATION:
+            offset += 1
             continue
-        kind, size = options[at], options[at + 1]
-        if size < 2 or at + size > len(options):
+        kind, size = options[offset], options[offset + 1]
+        if size < 2 or offset + size > len(options):
             return None
         if kind in ROUTE_OPTIONS:
-            pointer = options[at + 2] if size > 2 else 0
+            pointer = options[offset + 2] if size > 2 else 0
             # Three bytes and whole addresses: what is of another length states no way.
             is_left = _ROUTE_FIRST <= pointer <= size - 3 and pointer % 4 == 0 and size % 4 == 3
-            return options[at + size - 4 : at + size] if is_left else None
-        at += size
+            return options[offset + size - 4 : offset + size] if is_left else None
+        offset += size
     return None
 
 

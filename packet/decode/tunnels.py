@@ -25,130 +25,132 @@ from packet.decode.layers import (
 from packet.decode.wireless import wireless, wireless_swapped
 
 
-def gre(walk: FrameCursor) -> Step:
+def gre(cursor: FrameCursor) -> Step:
     """Read GRE, of version 0 or PPTP's 1. Source: RFC 2784, 2890, 2637."""
-    flags, kind = walk.u16(0), walk.u16(2)
+    flags, kind = cursor.u16(0), cursor.u16(2)
     header = 4 + 4 * bool(flags & 0xC000) + 4 * bool(flags & 0x2000) + 4 * bool(flags & 0x1000)
     if flags & 7 == 1:
         header += 4 * bool(flags & 0x80)
-    walk.at += header
+    cursor.position += header
     if kind == 0x6400:  # MikroTik's EoIP
         return ethernet
     if kind == 0x88BE:  # ERSPAN: type II has a sequence number in GRE and a header of its own
-        return walk.skip(8 if flags & 0x1000 else 0, ethernet)
+        return cursor.skip(8 if flags & 0x1000 else 0, ethernet)
     if kind == 0x22EB:  # ERSPAN type III
-        return walk.skip(20 if walk.byte(11) & 1 else 12, ethernet)
+        return cursor.skip(20 if cursor.byte(11) & 1 else 12, ethernet)
     if kind == 0x883E:  # WCCP, whose version 2 puts four bytes before IP
-        return ip if walk.byte(0) >> 4 == 4 else walk.skip(4, ip)
+        return ip if cursor.byte(0) >> 4 == 4 else cursor.skip(4, ip)
     if 0x8200 <= kind <= 0x8350 or kind == 0x9000:  # Aruba's access points
         return wireless
     following = by_ethertype(kind) if kind > LENGTH_MAX else NOT_TCP_UDP
     return following if following != NOT_IP else NOT_TCP_UDP
 
 
-def _vxlan(walk: FrameCursor) -> Step:
-    return walk.skip(8, ethernet)
+def _vxlan(cursor: FrameCursor) -> Step:
+    return cursor.skip(8, ethernet)
 
 
-def _vxlan_gpe(walk: FrameCursor) -> Step:
-    kind = walk.byte(3)
-    return walk.skip(8, {1: ip, 2: ip, 3: ethernet, 4: nsh, 5: mpls}.get(kind, NOT_TCP_UDP))
+def _vxlan_gpe(cursor: FrameCursor) -> Step:
+    kind = cursor.byte(3)
+    return cursor.skip(8, {1: ip, 2: ip, 3: ethernet, 4: nsh, 5: mpls}.get(kind, NOT_TCP_UDP))
 
 
-def _geneve(walk: FrameCursor) -> Step:
-    words, kind = walk.byte(0) & 0x3F, walk.u16(2)
-    return walk.skip(8 + words * 4, by_ethertype(kind) if kind > LENGTH_MAX else NOT_TCP_UDP)
+def _geneve(cursor: FrameCursor) -> Step:
+    words, kind = cursor.byte(0) & 0x3F, cursor.u16(2)
+    return cursor.skip(8 + words * 4, by_ethertype(kind) if kind > LENGTH_MAX else NOT_TCP_UDP)
 
 
-def _gtp(walk: FrameCursor) -> Step:
+def _gtp(cursor: FrameCursor) -> Step:
     """Read GTP-U with its extension headers. Source: 3GPP TS 29.281."""
-    flags, kind = walk.byte(0), walk.byte(1)
+    flags, kind = cursor.byte(0), cursor.byte(1)
     if kind != 0xFF:
         return NOT_TCP_UDP
     if flags >> 5 == 0:  # GTP version 0
-        return walk.skip(20, ip)
+        return cursor.skip(20, ip)
     # GTP' carries records of charges, version 2 only signals, and others there are none.
     if flags >> 5 != 1 or not flags & 0x10:
         return NOT_TCP_UDP
-    walk.at += 8
+    cursor.position += 8
     if flags & 7:
-        following = walk.byte(3) if flags & 4 else 0
-        walk.at += 4
+        following = cursor.byte(3) if flags & 4 else 0
+        cursor.position += 4
         while following:
-            words = walk.byte(0)
+            words = cursor.byte(0)
             if not words:
                 return MALFORMED
-            following = walk.byte(words * 4 - 1)
-            walk.at += words * 4
+            following = cursor.byte(words * 4 - 1)
+            cursor.position += words * 4
     return ip
 
 
-def _teredo(walk: FrameCursor) -> Step:
+def _teredo(cursor: FrameCursor) -> Step:
     """Read Teredo's optional authentication and origin. Source: RFC 4380."""
-    if walk.u16(0) == 1:
-        walk.at += 13 + walk.byte(2) + walk.byte(3)
-    if walk.u16(0) == 0:
-        walk.at += 8
-    return ipv6 if walk.byte(0) >> 4 == 6 else NOT_TCP_UDP
+    if cursor.u16(0) == 1:
+        cursor.position += 13 + cursor.byte(2) + cursor.byte(3)
+    if cursor.u16(0) == 0:
+        cursor.position += 8
+    return ipv6 if cursor.byte(0) >> 4 == 6 else NOT_TCP_UDP
 
 
-def _l2tp(walk: FrameCursor) -> Step:
+def _l2tp(cursor: FrameCursor) -> Step:
     """Read a data message of L2TP version 2. Source: RFC 2661."""
-    flags = walk.u16(0)
+    flags = cursor.u16(0)
     if flags & 0x8000 or flags & 15 != 2:
         return NOT_TCP_UDP
     header = 6 + 2 * bool(flags & 0x4000) + 4 * bool(flags & 0x0800)
     if flags & 0x0200:
-        header += 2 + walk.u16(header)
-    return walk.skip(header, ppp)
+        header += 2 + cursor.u16(header)
+    return cursor.skip(header, ppp)
 
 
-def _lisp(walk: FrameCursor) -> Step:
-    return walk.skip(8, ip)
+def _lisp(cursor: FrameCursor) -> Step:
+    return cursor.skip(8, ip)
 
 
-def _ayiya(walk: FrameCursor) -> Step:
-    words, kind = (walk.byte(0) >> 4), walk.byte(3)
-    signature = walk.byte(1) >> 4
+def _ayiya(cursor: FrameCursor) -> Step:
+    words, kind = (cursor.byte(0) >> 4), cursor.byte(3)
+    signature = cursor.byte(1) >> 4
     header = 8 + (1 << words) + signature * 4
-    return walk.skip(header, {4: ip, 41: ip}.get(kind, NOT_TCP_UDP))
+    return cursor.skip(header, {4: ip, 41: ip}.get(kind, NOT_TCP_UDP))
 
 
-def _capwap(walk: FrameCursor) -> Step:
+def _capwap(cursor: FrameCursor) -> Step:
     """Read a data packet that is neither encrypted nor a fragment. Source: RFC 5415."""
-    bits = walk.u32(0)
+    bits = cursor.u32(0)
     if bits >> 24 & 15 or bits & 0x80:
         return NOT_TCP_UDP
     native, binding = bits & 0x100, bits >> 9 & 31
-    walk.at += (bits >> 19 & 31) * 4
+    cursor.position += (bits >> 19 & 31) * 4
     if not native:
         return ethernet
     # Cisco's controllers swap the two bytes of frame control, and are most of those there are.
     return wireless_swapped if binding == 1 else NOT_TCP_UDP
 
 
-def _tzsp(walk: FrameCursor) -> Step:
-    kind = walk.u16(2)
-    walk.at += 4
-    while (tag := walk.byte(0)) != 1:
-        walk.at += 1 if tag == 0 else 2 + walk.byte(1)
-    return walk.skip(1, ethernet if kind == 1 else NOT_TCP_UDP)
+def _tzsp(cursor: FrameCursor) -> Step:
+    kind = cursor.u16(2)
+    cursor.position += 4
+    while (tag := cursor.byte(0)) != 1:
+        cursor.position += 1 if tag == 0 else 2 + cursor.byte(1)
+    return cursor.skip(1, ethernet if kind == 1 else NOT_TCP_UDP)
 
 
-def _etherip(walk: FrameCursor) -> Step:
-    return walk.skip(2, ethernet)
+def _etherip(cursor: FrameCursor) -> Step:
+    return cursor.skip(2, ethernet)
 
 
-def _compressed(walk: FrameCursor) -> Step:
+def _compressed(cursor: FrameCursor) -> Step:
     """Read IPComp whose payload is deflated. Source: RFC 3173, RFC 2394."""
-    following = walk.byte(0)
+    following = cursor.byte(0)
     try:
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
-        plain = inflater.decompress(walk.data[walk.at + 4 : walk.end], _INFLATED_BYTES_MAX)
+        plain = inflater.decompress(
+            cursor.data[cursor.position + 4 : cursor.end], _INFLATED_BYTES_MAX
+        )
     except zlib.error:
         return NOT_TCP_UDP
-    walk.data, walk.at, walk.end = plain, 0, len(plain)
-    return by_protocol(walk, following)
+    cursor.data, cursor.position, cursor.end = plain, 0, len(plain)
+    return by_protocol(cursor, following)
 
 
 _INFLATED_BYTES_MAX: Final = 0xFFFF  # no IP packet is longer

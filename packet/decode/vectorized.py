@@ -70,8 +70,8 @@ def read_fast(frames: Frames, deep: bool, partial: bool, is_joining: bool) -> Fa
         is_joining: leave fragments to the walk too.
     """
     ends = frames.offsets + frames.lengths
-    at, kinds, is_read = network_starts(frames)
-    head = windows(frames.data, np.where(is_read, at, frames.offsets), _HEAD)
+    offsets, kinds, is_read = network_starts(frames)
+    head = windows(frames.data, np.where(is_read, offsets, frames.offsets), _HEAD)
     halves, words = head.view(">u2"), head.view(">u4")
     is_v4 = kinds == ETHERTYPE_IPV4
     first = head[:, 0]
@@ -80,19 +80,19 @@ def read_fast(frames: Frames, deep: bool, partial: bool, is_joining: bool) -> Fa
     reported = frames.offsets + np.maximum(frames.wire_bytes.astype(np.int64), frames.lengths)
     stated = np.where(is_v4, halves[:, 1], halves[:, 2]).astype(np.int64)
     # Segmentation offload leaves the length zero where a packet exceeds 64 KiB.
-    until = np.where(stated == 0, reported, at + stated + np.where(is_v4, 0, _IPV6))
+    until = np.where(stated == 0, reported, offsets + stated + np.where(is_v4, 0, _IPV6))
     until = np.minimum(until, reported)
     src, dst = _addresses(words, is_v4)
-    transport_at = at + np.where(is_v4, (first & 15).astype(np.int64) * 4, _IPV6)
+    transport_at = offsets + np.where(is_v4, (first & 15).astype(np.int64) * 4, _IPV6)
 
     is_plain = is_v4 & (first == 0x45) & ((halves[:, 3] & np.uint16(0x3FFF)) == 0)
-    is_plain &= is_transport(protocol) & (at + _IPV4 + TCP_BYTES <= ends) & is_read
-    is_plain &= until >= at + _IPV4 + PORT_BYTES  # else it is no packet: the rest is judged
+    is_plain &= is_transport(protocol) & (offsets + _IPV4 + TCP_BYTES <= ends) & is_read
+    is_plain &= until >= offsets + _IPV4 + PORT_BYTES  # else it is no packet: the rest is judged
     reasons = np.zeros(len(frames), np.uint8)
-    rest = np.flatnonzero(~is_plain)
-    if len(rest):
-        network = _Network(at, kinds, is_read, until, transport_at, protocol)
-        _read_rest(frames, rest, head, ends, network, reasons, deep, is_joining)
+    others = np.flatnonzero(~is_plain)
+    if len(others):
+        network = _Network(offsets, kinds, is_read, until, transport_at, protocol)
+        _read_rest(frames, others, head, ends, network, reasons, deep, is_joining)
     is_tcp = protocol == PROTOCOL_TCP
     header = np.where(is_tcp, (head[:, 32] >> 4).astype(np.int64) * 4, UDP_BYTES)
     payload = until - transport_at - header
@@ -106,7 +106,7 @@ def read_fast(frames: Frames, deep: bool, partial: bool, is_joining: bool) -> Fa
     may_sack = (reasons == 0) & is_tcp & (is_partial == 0) & (header > TCP_BYTES)
     # Of plain IPv4 the first options are in `head`, and are mostly a timestamp alone.
     timestamped = is_plain & (words[:, 10] == TIMESTAMP_ALONE) & (header == 32)
-    may_sack &= ~(timestamped & (at + _HEAD <= ends))
+    may_sack &= ~(timestamped & (offsets + _HEAD <= ends))
     sack = _sack(frames, transport_at, header, ends, may_sack)
     src_port, dst_port = halves[:, 10].astype(np.uint16), halves[:, 11].astype(np.uint16)
     columns = PacketColumns(
@@ -197,13 +197,13 @@ def _reasons(
     routed: Mask,
     is_joining: bool,
 ) -> U8:
-    """Return a code a row of `rest`; the first condition that holds names it."""
-    at, kinds, protocol = network.at[rest], network.kinds[rest], network.protocol[rest]
-    captured = ends[rest] - at
+    """Return a code a row of these; the first condition that holds names it."""
+    offsets, kinds, protocol = network.at[rest], network.kinds[rest], network.protocol[rest]
+    captured = ends[rest] - offsets
     is_v4, is_v6 = kinds == ETHERTYPE_IPV4, kinds == ETHERTYPE_IPV6
     version, place = head[:, 0] >> 4, head.view(">u2")[:, 3] & np.uint16(0x3FFF)
-    header = network.transport_at[rest] - at
-    stated = network.until[rest] - at
+    header = network.transport_at[rest] - offsets
+    stated = network.until[rest] - offsets
     conditions: list[tuple[Mask, str]] = [
         (~network.is_read[rest], TRUNCATED),
         (is_deep(kinds), UNREAD),
@@ -245,9 +245,9 @@ def _judge(frames: Frames, head: U8, ends: I64, places: _Places, reasons: U8, de
     return partial
 
 
-def _sack(frames: Frames, at: I64, header: I64, ends: I64, may_sack: Mask) -> U32:
+def _sack(frames: Frames, offsets: I64, header: I64, ends: I64, may_sack: Mask) -> U32:
     sack = np.zeros((len(frames), SACK_EDGES), np.uint32)
-    rows, edges = sack_edges(frames.data, at, np.where(may_sack, header, 0), ends)
+    rows, edges = sack_edges(frames.data, offsets, np.where(may_sack, header, 0), ends)
     sack[rows] = edges
     return sack
 

@@ -89,18 +89,18 @@ def _carried(frames: Frames, rows: I64) -> _Carried:
         frames.link_type,
     )
     ends = outer.offsets + outer.lengths
-    at, kinds, is_read = network_starts(outer)
-    head = windows(frames.data, np.where(is_read, at, outer.offsets), _IPV6)
+    offsets, kinds, is_read = network_starts(outer)
+    head = windows(frames.data, np.where(is_read, offsets, outer.offsets), _IPV6)
     halves = head.view(">u2").astype(np.int64)
     is_v4 = (kinds == ETHERTYPE_IPV4) & (head[:, 0] == 0x45) & ((halves[:, 3] & 0x3FFF) == 0)
     is_v6 = (kinds == ETHERTYPE_IPV6) & (head[:, 0] >> 4 == 6)
     size = np.where(is_v4, _IPV4, _IPV6)
     stated = np.where(is_v4, halves[:, 1], halves[:, 2])
-    until = at + stated + np.where(is_v4, 0, _IPV6)
+    until = offsets + stated + np.where(is_v4, 0, _IPV6)
     protocol = np.where(is_v4, head[:, 9], head[:, 6])
     reported = outer.offsets + np.maximum(outer.wire_bytes.astype(np.int64), outer.lengths)
     until = np.minimum(until, reported)
-    behind = at + size
+    behind = offsets + size
     is_whole = (
         is_read & (is_v4 | is_v6) & (stated != 0) & (behind + _HEAD <= np.minimum(ends, until))
     )
@@ -122,19 +122,19 @@ def _behind(
     frames: Frames, rows: I64, behind: I64, until: I64, chosen: Mask, protocol: int
 ) -> _Carried:
     """Return what UDP or GRE carry of the chosen frames; `behind` is where those begin."""
-    rows, at, until = rows[chosen], behind[chosen], until[chosen]
-    head = windows(frames.data, at, _HEAD)
+    rows, offsets, until = rows[chosen], behind[chosen], until[chosen]
+    head = windows(frames.data, offsets, _HEAD)
     halves = head.view(">u2").astype(np.int64)
     if protocol == _GRE:
         flags, kinds = halves[:, 0], halves[:, 1]
         size = 4 + 4 * ((flags & 0xC000) != 0) + 4 * ((flags & 0x2000) != 0)
         size += 4 * ((flags & 0x1000) != 0)
-        return _Carried(rows, at + size, until, np.where(flags & 7 == 0, kinds, 0))
+        return _Carried(rows, offsets + size, until, np.where(flags & 7 == 0, kinds, 0))
     length = halves[:, 2]
-    until = np.where(length >= UDP_BYTES, np.minimum(until, at + length), until)
+    until = np.where(length >= UDP_BYTES, np.minimum(until, offsets + length), until)
     low, high = halves[:, :2].min(axis=1), halves[:, :2].max(axis=1)
     port = np.where(np.isin(low, _TUNNEL_PORTS), low, high)
     is_geneve, is_vxlan = port == GENEVE_PORT, np.isin(port, VXLAN_PORTS)
     size = UDP_BYTES + 8 + np.where(is_geneve, (head[:, 8] & 0x3F).astype(np.int64) * 4, 0)
     kinds = np.where(is_geneve, halves[:, 5], np.where(is_vxlan, _ETHERTYPE_ETHERNET, 0))
-    return _Carried(rows, at + size, until, kinds)
+    return _Carried(rows, offsets + size, until, kinds)

@@ -47,10 +47,12 @@ def analysed_blocks(
 def _narrowed(
     block: PacketBlock, analysis: TcpAnalysis, chosen: Chosen
 ) -> tuple[PacketBlock, TcpAnalysis]:
-    wanted = chosen.among(block.columns)
+    is_chosen = chosen.among(block.columns)
     return (
-        PacketBlock(block.columns.take(wanted), block.numbers[wanted], block.is_partial[wanted]),
-        TcpAnalysis(*(getattr(analysis, each.name)[wanted] for each in fields(analysis))),
+        PacketBlock(
+            block.columns.take(is_chosen), block.numbers[is_chosen], block.is_partial[is_chosen]
+        ),
+        TcpAnalysis(*(getattr(analysis, each.name)[is_chosen] for each in fields(analysis))),
     )
 
 

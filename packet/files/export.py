@@ -55,14 +55,14 @@ class ExportReader:
         """
         carried = self._carried(name)
         packets, hosts, is_named = self._packets(name, carried)
-        wanted = np.flatnonzero(is_named | _within(packets, carried))
-        if not len(wanted):
+        rows = np.flatnonzero(is_named | _within(packets, carried))
+        if not len(rows):
             raise NotFoundError(
                 f"{name[:80]}: no packets were kept for it; expected the id of an alert's episode, "
                 "a trigger, a decision or a trace whose packets are in the table packets"
             )
-        chosen = [hosts[row] for row in wanted.tolist()]
-        packets = packets.take(wanted)
+        chosen = [hosts[row] for row in rows.tolist()]
+        packets = packets.take(rows)
         return pcapng(packets, chosen, self._on_wire(packets), f"packets of {name}")
 
     def rebuilt(self, name: str) -> list[Rebuilt]:

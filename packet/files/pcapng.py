@@ -78,8 +78,8 @@ def parse_pcapng(data: bytes) -> list[FrameGroup]:
         DecodeError: `data` does not begin with a section header of either byte order.
     """
     parser = PcapngParser(data[:SECTION_HEAD_BYTES])
-    groups, at = parser.parse(data, np.frombuffer(data, np.uint8), 0, len(data))
-    unread = len(data) - at
+    groups, offset = parser.parse(data, np.frombuffer(data, np.uint8), 0, len(data))
+    unread = len(data) - offset
     return [FrameGroup(replace(each.frames, unread_bytes=unread), each.numbers) for each in groups]
 
 
@@ -110,20 +110,20 @@ class PcapngParser:
         self._count = 0  # frames so far
 
     def parse(
-        self, data: Searchable, buffer: U8, at: int, blocks_max: int
+        self, data: Searchable, buffer: U8, offset: int, blocks_max: int
     ) -> tuple[list[FrameGroup], int]:
-        """Return the frames of the whole blocks from `at` on, and where the next one begins.
+        """Return the frames of the whole blocks from `offset` on, and where the next one begins.
 
         Args:
             data: the file, or a part of it.
             buffer: the same bytes.
-            at: where a block begins.
+            offset: where a block begins.
             blocks_max: read no more than so many.
         """
         packet_runs: list[tuple[_Packets, int]] = []
         stop = False
         while not stop and blocks_max > 0:
-            run, end, stop = self._run(data, buffer.size, at, blocks_max)
+            run, end, stop = self._run(data, buffer.size, offset, blocks_max)
             packets, is_whole = self._packets(buffer, run)
             packet_runs += [(each, self._count) for each in packets]
             self._count += sum(len(each.places) for each in packets)
@@ -131,12 +131,14 @@ class PcapngParser:
                 read = sum(len(each.places) for each in packets)
                 return _groups(buffer, packet_runs), int(run.starts[read])
             blocks_max -= len(run.starts) + 1
-            at = end
+            offset = end
             if not stop:
-                at, stop = self._describe(data, at)
-        return _groups(buffer, packet_runs), at
+                offset, stop = self._describe(data, offset)
+        return _groups(buffer, packet_runs), offset
 
-    def _run(self, data: Searchable, size: int, at: int, blocks_max: int) -> tuple[_Run, int, bool]:
+    def _run(
+        self, data: Searchable, size: int, offset: int, blocks_max: int
+    ) -> tuple[_Run, int, bool]:
         """Return packet blocks up to one that is none, where that begins, and whether to stop."""
         head_of = struct.Struct(f"{self._order}II").unpack_from
         starts: list[int] = []
@@ -144,41 +146,41 @@ class PcapngParser:
         kinds: list[int] = []
         stop = True
         for _ in range(blocks_max):
-            if at + _BLOCK_BYTES_MIN > size:
+            if offset + _BLOCK_BYTES_MIN > size:
                 break
-            kind, length = head_of(data, at)
+            kind, length = head_of(data, offset)
             if kind in (_SECTION, _INTERFACE):
                 stop = False
                 break
-            if length < _BLOCK_BYTES_MIN or length % 4 or at + length > size:
+            if length < _BLOCK_BYTES_MIN or length % 4 or offset + length > size:
                 break
             if kind in (_PACKET, _OLD_PACKET, _SIMPLE_PACKET):
-                starts.append(at)
+                starts.append(offset)
                 lengths.append(length)
                 kinds.append(kind)
-            at += length
-        return _Run(*(np.array(each, np.int64) for each in (starts, lengths, kinds))), at, stop
+            offset += length
+        return _Run(*(np.array(each, np.int64) for each in (starts, lengths, kinds))), offset, stop
 
-    def _describe(self, data: Searchable, at: int) -> tuple[int, bool]:
+    def _describe(self, data: Searchable, offset: int) -> tuple[int, bool]:
         """Read a section or interface block; return where it ends, and whether it is cut off."""
-        if bytes(data[at : at + 4]) == SECTION_MAGIC:
-            magic = bytes(data[at + 8 : at + 12])
+        if bytes(data[offset : offset + 4]) == SECTION_MAGIC:
+            magic = bytes(data[offset + 8 : offset + 12])
             if magic not in _BYTE_ORDERS:
-                return at, True
+                return offset, True
             order, interfaces = _BYTE_ORDERS[magic], list[_Interface]()
         else:
             order, interfaces = self._order, list(self._interfaces)
-        kind, length = struct.unpack_from(f"{order}II", data, at)
+        kind, length = struct.unpack_from(f"{order}II", data, offset)
         head = _SECTION_BYTES_MIN - 4 if kind == _SECTION else _BLOCK_BYTES_MIN + 4
-        if length < head + 4 or length % 4 or at + length > len(data):
-            return at, True
-        options = _options(data, at + head, at + length - 4, order)
+        if length < head + 4 or length % 4 or offset + length > len(data):
+            return offset, True
+        options = _options(data, offset + head, offset + length - 4, order)
         if options is None:
-            return at, True
+            return offset, True
         if kind == _INTERFACE:
-            interfaces.append(_interface(data, at + 8, options, order))
+            interfaces.append(_interface(data, offset + 8, options, order))
         self._order, self._interfaces = order, interfaces
-        return at + length, False
+        return offset + length, False
 
     def _packets(self, buffer: U8, run: _Run) -> tuple[list[_Packets], bool]:
         """Return the packets of a run by interface, up to the first block that lies."""
@@ -238,18 +240,20 @@ def _nanoseconds(ticks: U64, interface: _Interface) -> U64:
     return shifted
 
 
-def _options(data: Searchable, at: int, end: int, order: str) -> list[tuple[int, int, int]] | None:
+def _options(
+    data: Searchable, offset: int, end: int, order: str
+) -> list[tuple[int, int, int]] | None:
     """Return code, place and length of each option; None where one reaches behind its block."""
     options = []
-    while at + 4 <= end:
-        code, length = struct.unpack_from(f"{order}HH", data, at)
+    while offset + 4 <= end:
+        code, length = struct.unpack_from(f"{order}HH", data, offset)
         if code == _END_OF_OPTIONS:
             break
-        at += 4
-        if at + length > end:
+        offset += 4
+        if offset + length > end:
             return None
-        options.append((code, at, length))
-        at += (length + 3) // 4 * 4
+        options.append((code, offset, length))
+        offset += (length + 3) // 4 * 4
     return options
 
 
@@ -258,12 +262,12 @@ def _interface(
 ) -> _Interface:
     link_type, _, snap_bytes = struct.unpack_from(f"{order}HHI", data, start)
     ticks_per_s, offset_s = 10**_MICROSECONDS, 0
-    for code, at, length in options:
+    for code, offset, length in options:
         if code == _TIME_RESOLUTION and length == 1:
-            power = data[at] & 0x7F
-            ticks_per_s = (2 if data[at] & 0x80 else 10) ** power
+            power = data[offset] & 0x7F
+            ticks_per_s = (2 if data[offset] & 0x80 else 10) ** power
         elif code == _TIME_OFFSET and length == 8:
-            (offset_s,) = struct.unpack_from(f"{order}q", data, at)
+            (offset_s,) = struct.unpack_from(f"{order}q", data, offset)
     return _Interface(link_type, snap_bytes, ticks_per_s, offset_s)
 
 

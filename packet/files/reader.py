@@ -120,15 +120,15 @@ class _Records:
         self.begin = 0 if self._pcapng else PCAP_HEADER_BYTES
         self._count = 0
 
-    def parse(self, data: Searchable, buffer: U8, at: int) -> tuple[list[FrameGroup], int]:
-        """Return some of the frames from `at` on, and where the next one begins."""
+    def parse(self, data: Searchable, buffer: U8, offset: int) -> tuple[list[FrameGroup], int]:
+        """Return some of the frames from `offset` on, and where the next one begins."""
         if self._pcapng is not None:
-            return self._pcapng.parse(data, buffer, at, self._part_bytes // _FRAME_BYTES_MIN)
+            return self._pcapng.parse(data, buffer, offset, self._part_bytes // _FRAME_BYTES_MIN)
         assert self._pcap is not None
-        frames, at = self._pcap.parse(data, buffer, at, self._part_bytes)
+        frames, offset = self._pcap.parse(data, buffer, offset, self._part_bytes)
         numbers = np.arange(self._count + 1, self._count + len(frames) + 1)
         self._count += len(frames)
-        return [FrameGroup(frames, numbers)], at
+        return [FrameGroup(frames, numbers)], offset
 
 
 def _mapped(
@@ -139,17 +139,17 @@ def _mapped(
     records = _Records(head, part_bytes)
     with _map(file) as data:
         buffer = np.frombuffer(data, np.uint8)
-        at = records.begin
+        offset = records.begin
         while True:
-            groups, end = records.parse(data, buffer, at)
-            if end == at:
+            groups, end = records.parse(data, buffer, offset)
+            if end == offset:
                 break
-            at = end
+            offset = end
             yield groups
-            progress(at)
+            progress(offset)
             del groups  # they hold the buffer
-            _let_go(data, at)
-        report.unread_bytes = len(data) - at
+            _let_go(data, offset)
+        report.unread_bytes = len(data) - offset
         del buffer
 
 
@@ -186,14 +186,14 @@ def _compressed(
             if records is None:
                 records = _Records(data[:PCAP_HEADER_BYTES], part_bytes)
                 data = data[records.begin :] if records.begin else data
-            buffer, at = np.frombuffer(data, np.uint8), 0
+            buffer, offset = np.frombuffer(data, np.uint8), 0
             while True:
-                groups, end = records.parse(data, buffer, at)
-                if end == at:
+                groups, end = records.parse(data, buffer, offset)
+                if end == offset:
                     break
-                at = end
+                offset = end
                 yield groups
-            left = data[at:]
+            left = data[offset:]
             progress(file.tell())
             if not part or is_broken or len(left) > 2 * _INFLATED_A_PART:
                 break

@@ -26,14 +26,14 @@ class Chosen:
 
     def among(self, columns: PacketColumns) -> Mask:
         """Return which packets are asked for."""
-        wanted = (columns.ts_ns >= np.uint64(self.from_ns)) & (
+        is_chosen = (columns.ts_ns >= np.uint64(self.from_ns)) & (
             columns.ts_ns <= np.uint64(self.to_ns)
         )
         if self.port is not None:
-            wanted &= (columns.src_port == self.port) | (columns.dst_port == self.port)
+            is_chosen &= (columns.src_port == self.port) | (columns.dst_port == self.port)
         if self.host is not None:
-            wanted &= self._holds(columns.src) | self._holds(columns.dst)
-        mask: Mask = wanted
+            is_chosen &= self._holds(columns.src) | self._holds(columns.dst)
+        mask: Mask = is_chosen
         return mask
 
     def _holds(self, addresses: U32) -> Mask:

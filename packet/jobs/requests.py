@@ -105,38 +105,38 @@ class CaptureJob:
         """
         stats = recorder.stats()
         self._drops.note(now_ns, stats.packets, stats.kernel_drops)
-        looks = list(self._looks(stats.since_ns, until_ns, now_ns))
-        spans_of = self._spans_of(looks, recorder)
-        for look in looks:
-            self._choose(look, spans_of, tally)
-        open_requests = [look for look in looks if look.range_ns is not None]
+        scans = list(self._scans(stats.since_ns, until_ns, now_ns))
+        spans_of = self._spans_of(scans, recorder)
+        for scan in scans:
+            self._choose(scan, spans_of, tally)
+        open_requests = [scan for scan in scans if scan.range_ns is not None]
         if open_requests:
             # Around them: a clock that is off has its packets there.
             selection = Selection(
-                min(look.range_ns[0] for look in open_requests if look.range_ns) - LAG_MAX_NS,
+                min(scan.range_ns[0] for scan in open_requests if scan.range_ns) - LAG_MAX_NS,
                 min(
-                    max(look.range_ns[1] for look in open_requests if look.range_ns) + LAG_MAX_NS,
+                    max(scan.range_ns[1] for scan in open_requests if scan.range_ns) + LAG_MAX_NS,
                     now_ns,
                 ),
-                frozenset(pair for look in open_requests for pair in look.pairs),
+                frozenset(pair for scan in open_requests for pair in scan.pairs),
             )
             packets = tally.pulled(recorder, selection)
-            after = recorder.stats()
-            answer = self._held(open_requests, packets, after.since_ns, tally)
-            for look in open_requests:
-                look.capture.cut_packets += after.refused - stats.refused
-                self._keep_one(look, answer, tally)
-        for look in looks:
-            look.capture.received_ns = until_ns
-            tally.open_requests += not look.is_last
-        self._closing += [look.request for look in looks if look.is_last]
+            stats_after = recorder.stats()
+            answer = self._recorder_answer(open_requests, packets, stats_after.since_ns, tally)
+            for scan in open_requests:
+                scan.capture.cut_packets += stats_after.refused - stats.refused
+                self._keep_one(scan, answer, tally)
+        for scan in scans:
+            scan.capture.received_ns = until_ns
+            tally.open_requests += not scan.is_last
+        self._closing += [scan.request for scan in scans if scan.is_last]
 
     def keep_nothing(self, until_ns: int, now_ns: int) -> None:
         """Close the requests that are due while no recorder answers."""
-        looks = self._looks(now_ns, until_ns, now_ns)
-        self._closing = [look.request for look in looks if look.is_last]
+        scans = self._scans(now_ns, until_ns, now_ns)
+        self._closing = [scan.request for scan in scans if scan.is_last]
 
-    def _looks(self, since_ns: int, until_ns: int, now_ns: int) -> Iterator[_RequestScan]:
+    def _scans(self, since_ns: int, until_ns: int, now_ns: int) -> Iterator[_RequestScan]:
         """Yield the requests that are open, with the traces that are new to them."""
         if self._began_ns is None:
             self._began_ns = min(since_ns, now_ns)
@@ -154,42 +154,42 @@ class CaptureJob:
             yield _RequestScan(request, capture, traces, is_last, until)
 
     def _spans_of(
-        self, looks: Sequence[_RequestScan], recorder: Recorder
+        self, scans: Sequence[_RequestScan], recorder: Recorder
     ) -> dict[str, list[SpanEndpoints]]:
         """Return the spans of every trace that any of the requests is about."""
         spans_by_trace: dict[str, list[SpanEndpoints]] = defaultdict(list)
-        traces = list(dict.fromkeys(trace for look in looks for trace in look.traces))
+        traces = list(dict.fromkeys(trace for scan in scans for trace in scan.traces))
         if traces:
-            from_ns = min(look.request.from_ns for look in looks) - REACH_NS
-            to_ns = max(look.request.to_ns for look in looks) + REACH_NS
+            from_ns = min(scan.request.from_ns for scan in scans) - REACH_NS
+            to_ns = max(scan.request.to_ns for scan in scans) + REACH_NS
             spans = self._reader.spans(max(from_ns, 0), to_ns, trace_ids=traces, portless=True)
             for span in on_the_wire(recorder, spans):
                 spans_by_trace[span.trace_id].append(span)
         return spans_by_trace
 
     def _choose(
-        self, look: _RequestScan, spans_of: Mapping[str, Sequence[SpanEndpoints]], tally: Tally
+        self, scan: _RequestScan, spans_of: Mapping[str, Sequence[SpanEndpoints]], tally: Tally
     ) -> None:
         """Settle on the connections of a request, and the time of them."""
-        request, capture = look.request, look.capture
-        spans = [span for trace in look.traces for span in spans_of.get(trace, ())]
+        request, capture = scan.request, scan.capture
+        spans = [span for trace in scan.traces for span in spans_of.get(trace, ())]
         if request.port_pairs:
             spans += self._reader.spans(
                 request.from_ns, request.to_ns, port_pairs=request.port_pairs
             )
-        look.by_rank = [*request.port_pairs, *_pairs_by_rank(spans, look.traces)]
-        new = [pair for pair in dict.fromkeys(look.by_rank) if pair not in capture.pairs]
+        scan.by_rank = [*request.port_pairs, *_pairs_by_rank(spans, scan.traces)]
+        new = [pair for pair in dict.fromkeys(scan.by_rank) if pair not in capture.pairs]
         room = max(self._config.capture_flows_max - len(capture.pairs), 0)
         capture.refused_flows += len(new[room:])
         tally.refused_flows += len(new[room:])
         capture.pairs.update(new[:room])
-        look.spans = [span for span in spans if span.port_pair in capture.pairs]
-        look.pairs = {span.port_pair for span in look.spans} | set(request.port_pairs)
-        times = [window_of(span) for span in look.spans]
+        scan.spans = [span for span in spans if span.port_pair in capture.pairs]
+        scan.pairs = {span.port_pair for span in scan.spans} | set(request.port_pairs)
+        times = [window_of(span) for span in scan.spans]
         if request.port_pairs:
-            times.append((request.from_ns, look.until_ns))
+            times.append((request.from_ns, scan.until_ns))
         if times:
-            look.range_ns = min(begin for begin, _ in times), max(end for _, end in times)
+            scan.range_ns = min(begin for begin, _ in times), max(end for _, end in times)
 
     def close(self, now_ns: int) -> None:
         """Write the results of requests that are over, once their packets are linked."""
@@ -197,14 +197,16 @@ class CaptureJob:
         for request in closing:
             capture = self._captures.get(request.trigger_id)
             if capture is not None:
-                self._writer.reconstruction(self._judged(request, capture, now_ns), now_ns)
+                self._writer.reconstruction(self._reconstruction(request, capture, now_ns), now_ns)
 
     def forget(self) -> None:
         """Begin anew with every request: what a run that failed had kept may be nowhere."""
         self._captures.clear()
         self._closing.clear()
 
-    def _judged(self, request: CaptureRequest, capture: _Capture, now_ns: int) -> ReconstructionRow:
+    def _reconstruction(
+        self, request: CaptureRequest, capture: _Capture, now_ns: int
+    ) -> ReconstructionRow:
         traces, total = self._traces(request, 0, now_ns)
         spans = self._spans(request, traces)
         touched = {span.trace_id for span in spans} | set(traces)
@@ -260,14 +262,14 @@ class CaptureJob:
             )
         return spans
 
-    def _held(
-        self, looks: Sequence[_RequestScan], packets: PacketColumns, since_ns: int, tally: Tally
+    def _recorder_answer(
+        self, scans: Sequence[_RequestScan], packets: PacketColumns, since_ns: int, tally: Tally
     ) -> _RecorderAnswer:
         """Find, once for all looks, what is of which span, and what is missing.
 
         Among all packets of the connections, not among those of a span's own time alone.
         """
-        spans = list({_key(span): span for look in looks for span in look.spans}.values())
+        spans = list({_key(span): span for scan in scans for span in scan.spans}.values())
         contexts = as_contexts(tally.contexts[-1])
         links = link(spans, packets, contexts)
         if any(row.method.endswith(LAGGED) for row in links):
@@ -287,27 +289,27 @@ class CaptureJob:
         tears = tears_of(packets, {span.client_port for span in spans})
         return _RecorderAnswer(packets, since_ns, by_key, tears, edges_of(packets))
 
-    def _keep_one(self, look: _RequestScan, answer: _RecorderAnswer, tally: Tally) -> None:
+    def _keep_one(self, scan: _RequestScan, answer: _RecorderAnswer, tally: Tally) -> None:
         pairs = port_pairs(answer.packets.src_port, answer.packets.dst_port)
-        packets = answer.packets.take(np.isin(pairs, np.array(sorted(look.pairs), np.uint32)))
-        links = [row for span in look.spans for row in answer.links.get(_key(span), ())]
-        coverage, elsewhere = look.capture.coverage, moved(look.spans, links)
-        coverage.found(links, answer.tears)
-        coverage.add(look.spans, answer.since_ns)
+        packets = answer.packets.take(np.isin(pairs, np.array(sorted(scan.pairs), np.uint32)))
+        links = [row for span in scan.spans for row in answer.links.get(_key(span), ())]
+        coverage, elsewhere = scan.capture.coverage, moved(scan.spans, links)
+        coverage.add_exchanges(links, answer.tears)
+        coverage.add(scan.spans, answer.since_ns)
         # Where their begin is known by what was seen of it alone, there may have been more before.
         coverage.add(elsewhere, answer.since_ns + WINDOW_MARGIN_NS)
-        kept = within_windows(packets, [*look.spans, *elsewhere])
-        if look.request.port_pairs:
-            kept |= _named(packets, look.request)
+        kept = within_windows(packets, [*scan.spans, *elsewhere])
+        if scan.request.port_pairs:
+            kept |= _named(packets, scan.request)
         coverage.unproven = int(np.isin(answer.edges, packets.ts_ns[kept]).sum())
         packets = packets.take(kept)
         # What an earlier look kept is kept, paid for and linked.
-        fresh = packets.take(~np.isin(packet_names(packets), look.capture.packets))
-        fresh = self._paid(fresh, look.capture, look.by_rank)
+        fresh = packets.take(~np.isin(packet_names(packets), scan.capture.packets))
+        fresh = self._paid(fresh, scan.capture, scan.by_rank)
         if len(fresh):
             tally.captured += len(fresh)
-            self._keeper.keep(fresh, Tier.DUMPED, look.request.trigger_id)
-            look.capture.packets = np.union1d(look.capture.packets, packet_names(fresh))
+            self._keeper.keep(fresh, Tier.DUMPED, scan.request.trigger_id)
+            scan.capture.packets = np.union1d(scan.capture.packets, packet_names(fresh))
             tally.ranges.append((int(fresh.ts_ns.min()), int(fresh.ts_ns.max())))
 
     def _paid(

@@ -252,20 +252,22 @@ class _Extents:
 
     def are_near(self, row: FlowSpan) -> bool:
         """Return whether a known stretch may be one with what was seen of its connection."""
-        at = np.searchsorted(self.hashes, np.uint64(row.flow_hash))
-        first_ns, last_ns = int(self.first_ns[at]), int(self.last_ns[at])
+        row_index = np.searchsorted(self.hashes, np.uint64(row.flow_hash))
+        first_ns, last_ns = int(self.first_ns[row_index]), int(self.last_ns[row_index])
         return row.last_ns + IDLE_NS >= first_ns and row.first_ns <= last_ns + IDLE_NS
 
     def include(self, row: FlowSpan) -> None:
         """Reach to both ends of a known stretch."""
-        at = np.searchsorted(self.hashes, np.uint64(row.flow_hash))
-        self.first_ns[at] = min(int(self.first_ns[at]), row.first_ns)
-        self.last_ns[at] = max(int(self.last_ns[at]), row.last_ns)
+        row_index = np.searchsorted(self.hashes, np.uint64(row.flow_hash))
+        self.first_ns[row_index] = min(int(self.first_ns[row_index]), row.first_ns)
+        self.last_ns[row_index] = max(int(self.last_ns[row_index]), row.last_ns)
 
     def hold(self, packets: PacketColumns) -> Mask:
         """Return which packets, all of these connections, lie in the time of their own."""
-        at = np.searchsorted(self.hashes, packets.flow_hash)
-        is_inside: Mask = (packets.ts_ns >= self.first_ns[at]) & (packets.ts_ns <= self.last_ns[at])
+        row_index = np.searchsorted(self.hashes, packets.flow_hash)
+        is_inside: Mask = (packets.ts_ns >= self.first_ns[row_index]) & (
+            packets.ts_ns <= self.last_ns[row_index]
+        )
         return is_inside
 
 

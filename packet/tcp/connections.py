@@ -159,8 +159,8 @@ class WireFlow:
 
     def as_json(self) -> dict[str, Any]:
         """Return one object, flat but for the two directions."""
-        both = (self.from_client, self.from_server)
-        totals = [sum(counts) for counts in zip(*(each.events for each in both), strict=True)]
+        directions = (self.from_client, self.from_server)
+        totals = [sum(counts) for counts in zip(*(each.events for each in directions), strict=True)]
         return {
             "flow_hash": self.flow_hash,
             "connection": self.connection,
@@ -172,8 +172,8 @@ class WireFlow:
             "server_address": self.server[0],
             "server_port": self.server[1],
             "protocol": self.protocol,
-            "packets": sum(each.packets for each in both),
-            "wire_bytes": sum(each.wire_bytes for each in both),
+            "packets": sum(each.packets for each in directions),
+            "wire_bytes": sum(each.wire_bytes for each in directions),
             "handshake_rtt_ns": self.handshake_rtt_ns,
             **dict(zip(EVENTS, totals, strict=True)),
             "from_client": self.from_client.as_json(),

@@ -229,20 +229,20 @@ class _Sent:
         return result
 
     def _bases(self, keys: U64, first: I64, opened: Mask) -> tuple[Mask, I64]:
-        at = np.minimum(np.searchsorted(self._keys, keys), max(len(self._keys) - 1, 0))
-        is_known = self._keys[at] == keys if len(self._keys) else np.zeros(len(keys), np.bool_)
+        place = np.minimum(np.searchsorted(self._keys, keys), max(len(self._keys) - 1, 0))
+        is_known = self._keys[place] == keys if len(self._keys) else np.zeros(len(keys), np.bool_)
         is_known = is_known & ~opened
         base = first.copy()
-        base[is_known] = self._ends[at[is_known]].astype(np.int64)
+        base[is_known] = self._ends[place[is_known]].astype(np.int64)
         return is_known, base
 
     def _note(self, keys: U64, ends: I64) -> None:
-        rest = ~np.isin(self._keys, keys)
+        others = ~np.isin(self._keys, keys)
         # Too many to know: those of this second are the ones that will be asked for.
-        if int(rest.sum()) + len(keys) > _DIRECTIONS_MAX:
-            rest[:] = False
-        all_keys = np.concatenate([self._keys[rest], keys])
-        all_ends = np.concatenate([self._ends[rest], ends.astype(np.uint64)])
+        if int(others.sum()) + len(keys) > _DIRECTIONS_MAX:
+            others[:] = False
+        all_keys = np.concatenate([self._keys[others], keys])
+        all_ends = np.concatenate([self._ends[others], ends.astype(np.uint64)])
         order = np.argsort(all_keys)
         self._keys, self._ends = all_keys[order], all_ends[order]
 

@@ -54,8 +54,8 @@ class BlockAnalysis:
         """Return what each packet of the next block is."""
         spanning = self._spans.hold(columns)
         result = analyse_packets(columns, is_partial | spanning)
-        wanted = spanning & ~is_partial & (columns.protocol == PROTOCOL_TCP)
-        flows = order_by_flow(columns, np.flatnonzero(wanted))
+        is_chosen = spanning & ~is_partial & (columns.protocol == PROTOCOL_TCP)
+        flows = order_by_flow(columns, np.flatnonzero(is_chosen))
         for start, end in zip(flows.starts.tolist(), flows.ends.tolist(), strict=True):
             rows = flows.rows[start:end]
             first = int(rows[0])

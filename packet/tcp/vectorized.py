@@ -196,10 +196,10 @@ def _answered(packets: _Packets, flows: Flows, clean: Mask) -> tuple[I64, I64]:
     sends = sends[np.argsort(_compact(lane[sends]), kind="stable")]
     key = _key(lane[sends], p.next[sends])
     wanted_lane = lane[acking] ^ 1
-    at = np.searchsorted(key, _key(wanted_lane, p.ack[acking]))
-    is_found = at < len(key)
-    acking, at, wanted_lane = acking[is_found], at[is_found], wanted_lane[is_found]
-    segment = sends[at]
+    place = np.searchsorted(key, _key(wanted_lane, p.ack[acking]))
+    is_found = place < len(key)
+    acking, place, wanted_lane = acking[is_found], place[is_found], wanted_lane[is_found]
+    segment = sends[place]
     covers = (lane[segment] == wanted_lane) & (segment < acking)
     covers &= p.ack[acking] > p.seq[segment]
     return acking[covers], segment[covers]

@@ -237,12 +237,12 @@ def outage(
     sender.start()
     try:
         watch.wait(plan.warm_s, "store there")
-        before = watch.look()
+        before = watch.sample()
         store.take_away()
         if not store.cut.wait(_SEND_S_MAX):
             raise StoreUnavailableError("no insert came in which the store could go away")
         watch.wait(plan.away_s, "store away")
-        away = watch.look()
+        away = watch.sample()
         store.bring_back()
         drained_s = watch.until_stored(away.status)
     finally:
@@ -327,7 +327,7 @@ class _Watch:
         self._clock = SystemClock()
         self._never = threading.Event()
 
-    def look(self) -> _Sample:
+    def sample(self) -> _Sample:
         """Return how things stand."""
         return _Sample(self._clock.monotonic_ns(), self._service.status(), rss_mib())
 
@@ -336,7 +336,7 @@ class _Watch:
         end_ns = self._clock.monotonic_ns() + round(seconds * NS_PER_S)
         while (left_s := (end_ns - self._clock.monotonic_ns()) / NS_PER_S) > 0:
             self._never.wait(min(left_s, _SAY_S))
-            self._say(f"{what}, {max(0.0, left_s - _SAY_S):.0f} s to go")
+            self._report(f"{what}, {max(0.0, left_s - _SAY_S):.0f} s to go")
 
     def until_stored(self, behind: CollectorStatus) -> float:
         """Return after how long everything is stored that was acknowledged by then."""
@@ -350,12 +350,12 @@ class _Watch:
                 raise StoreUnavailableError(f"not stored after {_DRAIN_S_MAX:.0f} s")
             if now_ns - said_ns > _SAY_S * NS_PER_S:
                 said_ns = now_ns
-                self._say("store back")
+                self._report("store back")
             self._never.wait(_LOOK_S)
 
-    def _say(self, what: str) -> None:
-        look = self.look()
+    def _report(self, what: str) -> None:
+        sample = self.sample()
         self._progress(
-            f"{what}: {look.status.spans_acked} spans acknowledged, log "
-            f"{look.status.wal_bytes // MIB} MiB, memory {look.rss_mib:.0f} MiB"
+            f"{what}: {sample.status.spans_acked} spans acknowledged, log "
+            f"{sample.status.wal_bytes // MIB} MiB, memory {sample.rss_mib:.0f} MiB"
         )

@@ -51,26 +51,26 @@ Mutation = Callable[[random.Random, bytes], bytes]
 def take_apart(body: bytes) -> list[Field] | None:
     """Return the fields of a message, None where the bytes are none."""
     fields = []
-    at = 0
-    while at < len(body):
-        tag, at = _read_varint(body, at)
+    offset = 0
+    while offset < len(body):
+        tag, offset = _read_varint(body, offset)
         number, wire = tag >> 3, tag & 7
-        if at < 0 or number == 0:
+        if offset < 0 or number == 0:
             return None
         value: int | bytes | list[Field]
         if wire == VARINT:
-            value, at = _read_varint(body, at)
+            value, offset = _read_varint(body, offset)
         elif wire in (FIXED64, FIXED32):
             size = 8 if wire == FIXED64 else 4
-            value, at = int.from_bytes(body[at : at + size], "little"), at + size
+            value, offset = int.from_bytes(body[offset : offset + size], "little"), offset + size
         elif wire == LENGTH:
-            length, at = _read_varint(body, at)
-            if at < 0:
+            length, offset = _read_varint(body, offset)
+            if offset < 0:
                 return None
-            value, at = body[at : at + length], at + length
+            value, offset = body[offset : offset + length], offset + length
         else:
             return None
-        if at < 0 or at > len(body):
+        if offset < 0 or offset > len(body):
             return None
         if isinstance(value, bytes) and len(value) > 1:
             value = take_apart(value) or value
@@ -149,8 +149,8 @@ def break_text(draw: random.Random, body: bytes) -> bytes:
     """Put bytes that are no UTF-8 into text, or change the length of an id."""
     fields, chosen = _choose(draw, body, lambda field: isinstance(field.value, bytes))
     text = chosen.value if isinstance(chosen.value, bytes) else b""
-    at = draw.randint(0, len(text))
-    chosen.value = text[:at] + draw.choice(_BAD_TEXT) + text[at:]
+    index = draw.randint(0, len(text))
+    chosen.value = text[:index] + draw.choice(_BAD_TEXT) + text[index:]
     return put_together(fields)
 
 
@@ -162,8 +162,8 @@ def repeat_field(draw: random.Random, body: bytes) -> bytes:
     # Of bytes, because a field that holds itself would have no end.
     value = put_together(other.value) if isinstance(other.value, list) else other.value
     copy = Field(draw.choice((chosen.number, draw.randint(1, 15))), other.wire, value)
-    at = siblings.index(chosen)
-    siblings[at:at] = [copy] * draw.choice((1, 1, 1, 50))
+    index = siblings.index(chosen)
+    siblings[index:index] = [copy] * draw.choice((1, 1, 1, 50))
     return put_together(fields)
 
 
@@ -215,9 +215,9 @@ def deep_value(depth: int) -> bytes:
 
 def break_json(draw: random.Random, body: bytes) -> bytes:
     """Replace a part of the text by something that JSON, or UTF-8, does not have there."""
-    at = draw.randrange(len(body))
+    index = draw.randrange(len(body))
     bad = (b"\xff", b"\xed\xa0\x80", b"\\ud800", b"NaN", b"1e999", b"-", b"\x00", b"}", b"[", b'"')
-    return body[:at] + draw.choice(bad) + body[at + draw.randint(0, 3) :]
+    return body[:index] + draw.choice(bad) + body[index + draw.randint(0, 3) :]
 
 
 def change_json(draw: random.Random, body: bytes) -> bytes:
@@ -263,16 +263,16 @@ JSON_MUTATIONS: Sequence[tuple[str, Mutation]] = (
 )
 
 
-def _read_varint(body: bytes, at: int) -> tuple[int, int]:
+def _read_varint(body: bytes, offset: int) -> tuple[int, int]:
     """Return a varint and where it ends, which is -1 where there is none."""
     value = 0
     for index in range(_VARINT_BYTES_MAX):
-        if at + index >= len(body):
+        if offset + index >= len(body):
             break
-        byte = body[at + index]
+        byte = body[offset + index]
         value |= (byte & 0x7F) << (7 * index)
         if byte < 0x80:
-            return value, at + index + 1
+            return value, offset + index + 1
     return 0, -1
 
 
@@ -305,12 +305,12 @@ def _siblings(fields: list[Field], chosen: Field) -> list[Field]:
 
 
 def _choose(
-    draw: random.Random, body: bytes, wanted: Callable[[Field], bool] = lambda _: True
+    draw: random.Random, body: bytes, is_wanted: Callable[[Field], bool] = lambda _: True
 ) -> tuple[list[Field], Field]:
     """Take a request apart, and draw one of the fields that are wanted."""
     fields = take_apart(body)
     assert fields, "a mutation begins with a good request"
-    return fields, draw.choice([field for field in _walk(fields) if wanted(field)])
+    return fields, draw.choice([field for field in _walk(fields) if is_wanted(field)])
 
 
 def _json_holders(node: object) -> list[tuple[Any, Any]]:

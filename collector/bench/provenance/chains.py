@@ -109,41 +109,47 @@ def bit_flip(dice: random.Random, events: list[Event]) -> Attack:
 def duplicate(dice: random.Random, events: list[Event]) -> Attack:
     """Put a copy of an event somewhere behind it."""
     seq = dice.randrange(len(events))
-    at = dice.randrange(seq + 1, len(events) + 1)
-    return Attack([*events[:at], events[seq], *events[at:]], Verdict.REPLAYED, seq, seq, at)
+    index = dice.randrange(seq + 1, len(events) + 1)
+    return Attack(
+        [*events[:index], events[seq], *events[index:]], Verdict.REPLAYED, seq, seq, index
+    )
 
 
 def drop(dice: random.Random, events: list[Event]) -> Attack:
     """Leave one event out."""
-    at = dice.randrange(len(events))
-    return Attack([*events[:at], *events[at + 1 :]], Verdict.MISSING, at, at, None)
+    index = dice.randrange(len(events))
+    return Attack([*events[:index], *events[index + 1 :]], Verdict.MISSING, index, index, None)
 
 
 def adjacent_reorder(dice: random.Random, events: list[Event]) -> Attack:
     """Swap two neighbours."""
-    at = dice.randrange(len(events) - 1)
-    swapped = [*events[:at], events[at + 1], events[at], *events[at + 2 :]]
-    return Attack(swapped, Verdict.REORDERED, at, at, at + 1)
+    index = dice.randrange(len(events) - 1)
+    swapped = [*events[:index], events[index + 1], events[index], *events[index + 2 :]]
+    return Attack(swapped, Verdict.REORDERED, index, index, index + 1)
 
 
 def tail_cut(dice: random.Random, events: list[Event]) -> Attack:
     """Leave out the last events; their checkpoints are kept where nobody could reach them."""
-    at = dice.randrange(len(events))
-    return Attack(events[:at], Verdict.MISSING, at, len(events) - 1, None)
+    index = dice.randrange(len(events))
+    return Attack(events[:index], Verdict.MISSING, index, len(events) - 1, None)
 
 
 def tag_flip(dice: random.Random, events: list[Event]) -> Attack:
     """Flip one bit of a tag."""
-    at = dice.randrange(len(events))
-    changed = events[at]._replace(tag=_hex_flipped(dice, events[at].tag))
-    return Attack([*events[:at], changed, *events[at + 1 :]], Verdict.TAMPERED, at, at, at)
+    index = dice.randrange(len(events))
+    changed = events[index]._replace(tag=_hex_flipped(dice, events[index].tag))
+    return Attack(
+        [*events[:index], changed, *events[index + 1 :]], Verdict.TAMPERED, index, index, index
+    )
 
 
 def prev_flip(dice: random.Random, events: list[Event]) -> Attack:
     """Flip one bit of what an event says of its predecessor."""
-    at = dice.randrange(len(events))
-    changed = events[at]._replace(prev=_hex_flipped(dice, events[at].prev))
-    return Attack([*events[:at], changed, *events[at + 1 :]], Verdict.TAMPERED, at, at, at)
+    index = dice.randrange(len(events))
+    changed = events[index]._replace(prev=_hex_flipped(dice, events[index].prev))
+    return Attack(
+        [*events[:index], changed, *events[index + 1 :]], Verdict.TAMPERED, index, index, index
+    )
 
 
 ATTACKS: Final[dict[str, Callable[[random.Random, list[Event]], Attack]]] = {
@@ -184,8 +190,8 @@ def signed_fields(dice: random.Random, start_ns: int) -> tuple[str, ...]:
 
 
 def _flipped(dice: random.Random, text: str) -> str:
-    at = dice.randrange(len(text))
-    return text[:at] + chr(ord(text[at]) ^ 1 << dice.randrange(7)) + text[at + 1 :]
+    index = dice.randrange(len(text))
+    return text[:index] + chr(ord(text[index]) ^ 1 << dice.randrange(7)) + text[index + 1 :]
 
 
 def _hex_flipped(dice: random.Random, digits: str) -> str:

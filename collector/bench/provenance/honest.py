@@ -64,7 +64,7 @@ def _sealed(dice: random.Random, count: int) -> Iterator[list[Item]]:
     signers = [Checkpointer(sealer, "audit", signer(PRIVATE)) for sealer in sealers]
     sealed = [0] * _PRODUCERS
     while any(left):
-        number = dice.choice([index for index, rest in enumerate(left) if rest])
+        number = dice.choice([index for index, remaining in enumerate(left) if remaining])
         sealer, checkpointer = sealers[number], signers[number]
         if dice.random() < 0.01:
             sealer.rotate(dice.choice(MACS))

@@ -85,8 +85,8 @@ def is_named(attack: Attack, findings: dict[int, Finding], holes: Sequence[Missi
         return (attack.first_seq, attack.last_seq) in spans
     finding = findings.get(-1 if attack.line is None else attack.line)
     # One that came late is told, and is ok: transport may do that.
-    wanted = Verdict.OK if attack.verdict is Verdict.REORDERED else attack.verdict
-    return finding is not None and finding.verdict is wanted
+    expected = Verdict.OK if attack.verdict is Verdict.REORDERED else attack.verdict
+    return finding is not None and finding.verdict is expected
 
 
 def forms(events: Iterable[Event]) -> list[bytes]:

@@ -87,7 +87,7 @@ class SpanBlocks:
 
 
 def make_blocks(
-    content: bytes, places: Iterable[tuple[int, int, int]], wanted: SpanSelection
+    content: bytes, places: Iterable[tuple[int, int, int]], selection: SpanSelection
 ) -> SpanBlocks | Sequence[int]:
     """Return the blocks of requests, or the numbers of those that the official parser has to see.
 
@@ -97,7 +97,7 @@ def make_blocks(
     Args:
         content: where the requests are.
         places: begin and end of each, and when it came.
-        wanted: which spans are in `decisions` too.
+        selection: which spans are in `decisions` too.
 
     Raises:
         OverflowError: the rows take more than 256 MiB.
@@ -105,7 +105,7 @@ def make_blocks(
     """
     numbers = numbers_of(places)
     spans, span_rows, traces, skeletons, decisions, decision_rows, unreadable = _native.block(
-        content, numbers, wanted.keys, wanted.rules, wanted.own
+        content, numbers, selection.keys, selection.rules, selection.own
     )
     if unreadable:
         return sorted(set(unreadable))

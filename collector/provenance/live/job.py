@@ -314,7 +314,7 @@ class ProvenanceJob:
         replays = [
             n for n, finding in findings.events.items() if finding.verdict is Verdict.REPLAYED
         ]
-        held: set[Place] = set()
+        equal_places: set[Place] = set()
         for begin in range(0, len(replays), _COPIES):
             part = replays[begin : begin + _COPIES]
             traces, spans = (sorted({events[line].fields[n] for line in part}) for n in _IDS)
@@ -323,12 +323,12 @@ class ProvenanceJob:
                 numbers = self._sealed.query(
                     "held_numbers", trace_ids=traces, span_ids=spans
                 ).to_pylist()
-                held |= {(*number.values(),) for number in numbers}
+                equal_places |= {(*number.values(),) for number in numbers}
             for line in part:
                 event = events[line]
                 place = event.producer, event.epoch, event.seq, event.received_ns
-                if place in held:
-                    held.remove(place)
+                if place in equal_places:
+                    equal_places.remove(place)
                     del findings.events[line]
                 elif equal.get(place):
                     finding = findings.events[line]

@@ -41,10 +41,12 @@ class LateArrivals:
         parameters["from_ns"] += -parameters["from_ns"] % NS_PER_MINUTE
         rows = client.query(_MINUTES, parameters=parameters).result_rows
         counts = {int(minute): int(items) for minute, items in rows}
-        seen = self._seen = {minute: self._seen.get(minute, 0) for minute in counts}
-        for first, last in _runs([minute for minute in counts if counts[minute] > seen[minute]]):
+        counts_before = self._seen = {minute: self._seen.get(minute, 0) for minute in counts}
+        for first, last in _runs(
+            [minute for minute in counts if counts[minute] > counts_before[minute]]
+        ):
             yield first * NS_PER_MINUTE - 1, (last + 1) * NS_PER_MINUTE - 1
-            seen.update((m, counts[m]) for m in range(first, last + 1))
+            counts_before.update((m, counts[m]) for m in range(first, last + 1))
         self._seen = counts
         self._looked_ns = now_ns
 

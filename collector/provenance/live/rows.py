@@ -38,9 +38,9 @@ def merged(events: Any, outcomes: Any, macs: Mapping[str, MacKey]) -> Any:  # no
     events = events.append_column("outcome_id", none)
     if not len(outcomes):
         return events
-    at = outcomes.column_names.index("form")
+    column_index = outcomes.column_names.index("form")
     forms = pa.array(bound_forms(outcomes, macs), events.schema.field("form").type)
-    outcomes = outcomes.set_column(at, "form", forms)
+    outcomes = outcomes.set_column(column_index, "form", forms)
     outcomes = outcomes.select(events.column_names).cast(events.schema)
     order = [(name, "ascending") for name in ("received_ns", "producer", "epoch", "seq")]
     return pa.concat_tables([events, outcomes]).sort_by(order)

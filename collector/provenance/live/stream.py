@@ -111,7 +111,7 @@ class Stream:
             self._prove(chain)
         self._touched |= touched - forged
         self._holed |= touched - forged
-        findings = self._said()
+        findings = self._batch_findings()
         for key in touched - forged:
             for run in self._chains[key].runs:
                 run.line = NO_LINE
@@ -199,7 +199,7 @@ class Stream:
     def _is_empty(self, key: ChainKey) -> bool:
         return not (self._chains[key].runs or self._chains[key].checkpoints)
 
-    def _said(self) -> BatchFindings:
+    def _batch_findings(self) -> BatchFindings:
         findings, late = self._verifier.drain()
         judged = BatchFindings()
         for finding in late:

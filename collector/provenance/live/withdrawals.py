@@ -218,13 +218,13 @@ class Withdrawals:
 
     def _with_contents(self, copies: Sequence[CopyVerdict]) -> dict[str, Any]:
         """Return the spans with what was sent of those whose seals hold, among all their copies."""
-        wanted = {each[:3] for each in copies}
+        places = {each[:3] for each in copies}
         traces = sorted({each.trace_id for each in copies})
         contents: dict[tuple[str, str, int], str] = {}
         for event, _, content in self._sealed.genuine(traces):
             trace_id, span_id = event.fields[TRACE_ID_INDEX : TRACE_ID_INDEX + 2]
             place = trace_id, span_id, event.received_ns
-            if place in wanted:  # of copies of one instant any, but one and the same each time
+            if place in places:  # of copies of one instant any, but one and the same each time
                 contents[place] = min(str(content), contents.get(place, str(content)))
         return {**_spans(copies), "contents": sorted(contents.values())}
 

@@ -34,7 +34,7 @@ def note_views(store: Connections, views: Sequence[Migration], now_ns: int) -> N
         now_ns: the time of this start.
     """
     client = store.client()
-    noted = _said(client, store.audit_seal)
+    noted = _read_noted(client, store.audit_seal)
     applied = {str(name): int(since_ns) for name, since_ns in client.query(_APPLIED).result_rows}
     times = {}
     for view in views:
@@ -60,7 +60,7 @@ def view_times(
 
     With a seal only what its key sealed counts.
     """
-    noted = _said(client, seal)
+    noted = _read_noted(client, seal)
     return {
         view.name: noted[view.name][1]
         for view in views
@@ -68,7 +68,7 @@ def view_times(
     }
 
 
-def _said(client: Client, seal: AuditSeal | None) -> dict[str, list[Any]]:
+def _read_noted(client: Client, seal: AuditSeal | None) -> dict[str, list[Any]]:
     """Return digest and time by view, as the last row that holds has them."""
     for row in reversed(acts_that_hold(client, _ACTION, seal)):
         # Without a seal anybody may have written it.

@@ -203,7 +203,7 @@ def _send_late(port: int) -> None:
     spans, _ = decision_patterns(77, 1, SystemClock().now_ns())
     line = http.client.HTTPConnection("127.0.0.1", port)
     for number in range(LATE):
-        body = spans.made((99 << 40) + number, -(number + 1) * LATE_DAYS * NS_PER_DAY // LATE)
+        body = spans.request((99 << 40) + number, -(number + 1) * LATE_DAYS * NS_PER_DAY // LATE)
         line.request("POST", "/v1/traces", body, {"content-type": "application/x-protobuf"})
         answer = line.getresponse()
         answer.read()

@@ -121,7 +121,7 @@ def _fill_pool(pool: Connections, wal_dir: Path) -> None:
     spans, outcomes = decision_patterns(1, _PER_REQUEST, clock.now_ns() - NS_PER_MINUTE)
     for number in range(POOL // _PER_REQUEST):
         for path, pattern in (("/v1/traces", spans), ("/v1/logs", outcomes)):
-            body = pattern.made(number, number * NS_PER_S)
+            body = pattern.request(number, number * NS_PER_S)
             line.request("POST", path, body, {"content-type": "application/x-protobuf"})
             answer = line.getresponse()
             answer.read()

@@ -12,7 +12,7 @@ import json
 import re
 from decimal import Decimal
 
-from collector.core.errors import InputError, said
+from collector.core.errors import InputError, error_text
 from dashboard.read.adhoc.tree import ANSWERED, Tree
 from dashboard.read.rows import Answer
 
@@ -106,7 +106,7 @@ def parse_failure(error: Exception) -> str:
 
 def engine_error(error: Exception) -> str:
     """Return what the engine says in one line, without its code numbers."""
-    text = " ".join(said(error).split())
+    text = " ".join(error_text(error).split())
     text = re.sub(r"^(?:Code: \d+\. )?(?:DB::Exception: )*(?:\w+: (?=Cannot execute))?", "", text)
     text = re.sub(r"Code: \d+\. DB::Exception: ", "", text)
     text = re.sub(r"\. Expected one of:.*", "", text)

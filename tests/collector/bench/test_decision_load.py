@@ -22,7 +22,7 @@ def _spans(body: bytes) -> list[Span]:
 def test_request_that_is_made_again_is_of_other_decisions_at_another_time() -> None:
     """A time or an id that was left behind would be refused, or be a retry."""
     pattern, _ = decision_patterns(3, 16, NOW_NS)
-    before, after = _spans(pattern.made(1, 0)), _spans(pattern.made(2, _LATER_NS))
+    before, after = _spans(pattern.request(1, 0)), _spans(pattern.request(2, _LATER_NS))
 
     assert max(each.end_time_unix_nano for each in before) == NOW_NS
     assert len(after) == 16 * 8
@@ -42,14 +42,14 @@ def test_service_takes_every_span_and_every_outcome() -> None:
     spans, outcomes = decision_patterns(3, 16, NOW_NS)
     limits = limits_at(NOW_NS + _LATER_NS, 30, AttributesConfig())
 
-    assert check(Signal.TRACES, spans.made(2, _LATER_NS), limits).accepted == 128
-    assert check(Signal.LOGS, outcomes.made(2, _LATER_NS), limits).accepted == 4
+    assert check(Signal.TRACES, spans.request(2, _LATER_NS), limits).accepted == 128
+    assert check(Signal.LOGS, outcomes.request(2, _LATER_NS), limits).accepted == 4
 
 
 def test_outcomes_are_of_the_decisions_of_their_request() -> None:
     """An outcome of nobody would be no work for those who look for its decision."""
     spans, outcomes = decision_patterns(3, 16, NOW_NS)
-    group = ExportLogsServiceRequest.FromString(outcomes.made(9, _LATER_NS)).resource_logs[0]
+    group = ExportLogsServiceRequest.FromString(outcomes.request(9, _LATER_NS)).resource_logs[0]
     named = {
         pair.value.string_value
         for record in group.scope_logs[0].log_records
@@ -57,4 +57,4 @@ def test_outcomes_are_of_the_decisions_of_their_request() -> None:
         if pair.key == "decision.id"
     }
     assert len(named) == 4
-    assert named <= {each.trace_id.hex() for each in _spans(spans.made(9, _LATER_NS))}
+    assert named <= {each.trace_id.hex() for each in _spans(spans.request(9, _LATER_NS))}

@@ -195,7 +195,7 @@ def test_events_over_the_budget_are_counted_by_service(store: Connections) -> No
     }
     bytes_of_large = event_bytes(said.items())
     assert bytes_of_large > 600
-    assert {name: (o.events, o.largest, o.example) for name, o in sizes.found.items()} == {
+    assert {name: (o.events, o.largest, o.example) for name, o in sizes.oversized.items()} == {
         "shop": (3, bytes_of_large, large.trace_id.hex())
     }
     value = counters.registry.get_sample_value
@@ -251,8 +251,8 @@ def test_names_of_services_are_bounded(store: Connections) -> None:
         stored_ns = NOW_NS + 10 * (half + 1)
         store_request(store, request, received_ns=stored_ns - 1)
         sizes.run_once(stored_ns)
-    assert len(sizes.found) == SERVICES_MAX + 1
-    assert sizes.found[OTHERS].events == 1
+    assert len(sizes.oversized) == SERVICES_MAX + 1
+    assert sizes.oversized[OTHERS].events == 1
 
 
 def test_what_a_service_may_state_is_what_the_registry_has() -> None:

@@ -127,7 +127,7 @@ def test_log_that_dies_answers_those_who_wait_and_writes_on(
     assert log.worker.deaths == 1
     assert [b"kept" in segment.read_bytes() for segment in sealed] == [True]
     assert sorted(tmp_path.iterdir()) == sealed
-    assert budget.held == sealed[0].stat().st_size
+    assert budget.used_bytes == sealed[0].stat().st_size
 
 
 def test_writer_that_dies_stores_the_segment_once(

@@ -20,7 +20,7 @@ from collector.otlp.check import Signal, check, limits_at
 from collector.privacy.pseudonyms import Tokeniser
 from collector.privacy.redact import Identifiers
 from collector.privacy.rules import IdentifiersConfig
-from collector.receive.plain_spans import PlainLook, PlainSpans
+from collector.receive.plain_spans import PlainSpans, PlainSpanScanner
 from tests.conftest import NOW_NS
 from tests.support.builders import key_values, span, trace_request
 from tests.support.collector.golden import whole_spans
@@ -55,14 +55,14 @@ SETS = st.dictionaries(
 
 
 @pytest.fixture(scope="module")
-def plain_look() -> PlainLook:
+def scanner() -> PlainSpanScanner:
     """Return one look for all tests: it learns names."""
-    return PlainLook(RULES.has_rule, LIMITS.stamp_names)
+    return PlainSpanScanner(RULES.has_rule, LIMITS.stamp_names)
 
 
-def hold_to_the_other_way(look: PlainLook, body: bytes) -> PlainSpans | None:
+def hold_to_the_other_way(scanner: PlainSpanScanner, body: bytes) -> PlainSpans | None:
     """Look; what is taken for plain has to come out of the other way as it went in."""
-    plain_spans = look.look(body, LIMITS)
+    plain_spans = scanner.scan(body, LIMITS)
     if plain_spans is None or (
         RULES.may_hold_pattern(body)
         if plain_spans.doubtful is None
@@ -80,7 +80,7 @@ def hold_to_the_other_way(look: PlainLook, body: bytes) -> PlainSpans | None:
 
 @given(st.lists(whole_spans(SETS | ATTRIBUTES) | odd_spans(), min_size=1, max_size=3), SETS)
 def test_what_is_plain_is_what_the_other_way_leaves_alone(
-    plain_look: PlainLook, spans: list[Span], resource: dict[str, object]
+    scanner: PlainSpanScanner, spans: list[Span], resource: dict[str, object]
 ) -> None:
     """A wrong yes would store what a rule forbids, or what the sender should have been told."""
     for number, one in enumerate(spans, 1):
@@ -88,7 +88,7 @@ def test_what_is_plain_is_what_the_other_way_leaves_alone(
         one.span_id = one.span_id or number.to_bytes(8)
     body = trace_request(*spans, resource=resource).SerializeToString()
 
-    hold_to_the_other_way(plain_look, body)
+    hold_to_the_other_way(scanner, body)
 
 
 CARDS = ["4111111111111111", "4111.1111.1111.1111", "5500 0000 0000 0004", "3400-000000-00009",
@@ -102,15 +102,15 @@ CARDS = ["4111111111111111", "4111.1111.1111.1111", "5500 0000 0000 0004", "3400
         max_size=6,
     ).map("".join)
 )
-def test_no_card_is_overlooked(plain_look: PlainLook, text: str) -> None:
+def test_no_card_is_overlooked(scanner: PlainSpanScanner, text: str) -> None:
     """Whatever stands around it: what the patterns replace is never plain."""
-    hold_to_the_other_way(plain_look, request_of({"note": text}))
+    hold_to_the_other_way(scanner, request_of({"note": text}))
 
 
 @pytest.mark.parametrize("number", [4_111_111_111_111_111, 4_111_111_111_111_111.0])
-def test_number_is_no_card(plain_look: PlainLook, number: float) -> None:
+def test_number_is_no_card(scanner: PlainSpanScanner, number: float) -> None:
     """A number is never text."""
-    assert hold_to_the_other_way(plain_look, request_of({"n": number})) is not None
+    assert hold_to_the_other_way(scanner, request_of({"n": number})) is not None
 
 
 @pytest.mark.parametrize(
@@ -119,51 +119,51 @@ def test_number_is_no_card(plain_look: PlainLook, number: float) -> None:
      "Bearer mwt_0123456789abcdef", "authorization=Basic dXNlcjpwYXNzd29yZA==",
      "got eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmN", "of anna@münchen.de"],
 )  # fmt: skip
-def test_every_pattern_is_seen(plain_look: PlainLook, text: str) -> None:
+def test_every_pattern_is_seen(scanner: PlainSpanScanner, text: str) -> None:
     """What the patterns know and the module does not would be stored as it is."""
     assert RULES.rewrite(Signal.TRACES, request_of({"note": text}), NOW_NS) != request_of(
         {"note": text}
     )
-    assert hold_to_the_other_way(plain_look, request_of({"note": text})) is None
+    assert hold_to_the_other_way(scanner, request_of({"note": text})) is None
 
 
 @pytest.mark.parametrize(
     "text", ["Users#show", "a;b=c", "Mozilla/5.0 (X11; Linux x86_64)", "color: #fff"]
 )
-def test_hash_and_semicolon_alone_are_no_doubt(plain_look: PlainLook, text: str) -> None:
+def test_hash_and_semicolon_alone_are_no_doubt(scanner: PlainSpanScanner, text: str) -> None:
     """Names of code and of browsers have them in nearly every span."""
-    found = plain_look.look(request_of({"note": text}), LIMITS)
+    found = scanner.scan(request_of({"note": text}), LIMITS)
 
     assert found is not None
     assert found.doubtful == ()
 
 
 @pytest.mark.parametrize("text", ["ab12345678901234", "1795605322981007976", "550e8400-e29b-41d4"])
-def test_ids_and_instants_are_no_cards(plain_look: PlainLook, text: str) -> None:
+def test_ids_and_instants_are_no_cards(scanner: PlainSpanScanner, text: str) -> None:
     """They stand in every span; to look for a card in each request costs as much as the rest."""
-    found = plain_look.look(request_of({"note": text}), LIMITS)
+    found = scanner.scan(request_of({"note": text}), LIMITS)
 
     assert found is not None
     assert found.doubtful == ()
 
 
 @pytest.mark.parametrize("has_decisions", [False, True])
-def test_what_an_sdk_sends_is_plain(plain_look: PlainLook, has_decisions: bool) -> None:
+def test_what_an_sdk_sends_is_plain(scanner: PlainSpanScanner, has_decisions: bool) -> None:
     """Otherwise nothing is gained."""
     for body in make_requests(3, 64, 640, NOW_NS, decisions=has_decisions):
-        found = hold_to_the_other_way(plain_look, body)
+        found = hold_to_the_other_way(scanner, body)
         assert found is not None
         assert (found.spans, found.doubtful) == (64, ())
 
 
-def test_no_mutant_is_taken_for_what_it_is_not(plain_look: PlainLook) -> None:
+def test_no_mutant_is_taken_for_what_it_is_not(scanner: PlainSpanScanner) -> None:
     """4,000 requests that were changed on the wire, a length that lies among them."""
     draw = Random(7)
     sources = list(make_requests(5, 8, 64, NOW_NS, decisions=True))
     plain = 0
     for number in range(4_000):
         _, mutation = MUTATIONS[number % len(MUTATIONS)]
-        plain += hold_to_the_other_way(plain_look, mutation(draw, draw.choice(sources))) is not None
+        plain += hold_to_the_other_way(scanner, mutation(draw, draw.choice(sources))) is not None
     assert 0 < plain < 2_000
 
 
@@ -172,7 +172,7 @@ def flipped(body: bytes, at: int, bit: int) -> bytes:
     return body[:at] + bytes([body[at] ^ 1 << bit]) + body[at + 1 :]
 
 
-def test_no_flipped_bit_is_overlooked(plain_look: PlainLook) -> None:
+def test_no_flipped_bit_is_overlooked(scanner: PlainSpanScanner) -> None:
     """Every bit of a request with a value of each kind: the two ways agree on all of them."""
     body = trace_request(
         span(
@@ -183,11 +183,11 @@ def test_no_flipped_bit_is_overlooked(plain_look: PlainLook) -> None:
         ),
         resource={"service.name": "shop"},
     ).SerializeToString()
-    assert hold_to_the_other_way(plain_look, body) is not None
+    assert hold_to_the_other_way(scanner, body) is not None
 
     for index in range(len(body)):
         for bit in range(8):
-            hold_to_the_other_way(plain_look, flipped(body, index, bit))
+            hold_to_the_other_way(scanner, flipped(body, index, bit))
 
 
 def request_of(
@@ -250,21 +250,23 @@ TAIL_OF_NOBODY = b"\xfa\x3e\x01x"  # field 1007
         ),
     ],
 )
-def test_what_has_something_to_it_goes_the_other_way(plain_look: PlainLook, body: bytes) -> None:
+def test_what_has_something_to_it_goes_the_other_way(
+    scanner: PlainSpanScanner, body: bytes
+) -> None:
     """The other way says what, to the sender."""
-    assert plain_look.look(body, LIMITS) is None
+    assert scanner.scan(body, LIMITS) is None
 
 
 def test_own_names_of_stamps_go_the_other_way() -> None:
     """Of two names of one stage the first counts, and the module does not look back."""
     limits = limits_at(NOW_NS, 30, AttributesConfig(map={"decision.ts.egress": "shop.out"}))
-    look = PlainLook(RULES.has_rule, limits.stamp_names)
+    scanner = PlainSpanScanner(RULES.has_rule, limits.stamp_names)
 
-    assert look.look(request_of({"shop.out": NOW_NS}), limits) is None
-    assert look.look(request_of({"decision.ts.ingress": NOW_NS}), limits) is not None
+    assert scanner.scan(request_of({"shop.out": NOW_NS}), limits) is None
+    assert scanner.scan(request_of({"decision.ts.ingress": NOW_NS}), limits) is not None
 
 
-def test_an_events_stamp_is_not_its_spans(plain_look: PlainLook) -> None:
+def test_an_events_stamp_is_not_its_spans(scanner: PlainSpanScanner) -> None:
     """It would hide one that is out of order."""
     names = {"decision.ts.decision": NOW_NS}
     event = Span.Event(time_unix_nano=1, name="e", attributes=key_values(names))
@@ -272,20 +274,20 @@ def test_an_events_stamp_is_not_its_spans(plain_look: PlainLook) -> None:
     def with_event(one: Span) -> None:
         one.events.append(event)
 
-    assert plain_look.look(request_of(STAMPED, with_event), LIMITS) is None
+    assert scanner.scan(request_of(STAMPED, with_event), LIMITS) is None
 
 
 def test_names_that_senders_make_up_fill_nothing() -> None:
     """Ten thousand names, in requests of ten: each is judged, and the table stays as large."""
-    look = PlainLook(RULES.has_rule, LIMITS.stamp_names)
+    scanner = PlainSpanScanner(RULES.has_rule, LIMITS.stamp_names)
     taken = 0
     for number in range(1_000):
         made_up: Mapping[str, object] = {f"n{number}.{each}": 1 for each in range(10)}
-        taken += look.look(request_of(made_up), LIMITS) is not None
+        taken += scanner.scan(request_of(made_up), LIMITS) is not None
     assert taken > 950  # those that find no place go the other way
 
 
-def test_garbage_is_no_request(plain_look: PlainLook) -> None:
+def test_garbage_is_no_request(scanner: PlainSpanScanner) -> None:
     """Bytes at random, of every length up to a few hundred."""
     draw = Random(1)
     for size in range(400):
@@ -293,10 +295,10 @@ def test_garbage_is_no_request(plain_look: PlainLook) -> None:
         try:
             check(Signal.TRACES, body, LIMITS)
         except DecodeError:
-            assert plain_look.look(body, LIMITS) is None
+            assert scanner.scan(body, LIMITS) is None
 
 
-def test_url_query_is_looked_at_wherever_it_stands(plain_look: PlainLook) -> None:
+def test_url_query_is_looked_at_wherever_it_stands(scanner: PlainSpanScanner) -> None:
     """A query has no question mark of its own by which one would know it."""
     secret, plain = {"url.query": "token=abc"}, {"url.query": "page=2"}
 
@@ -304,29 +306,31 @@ def test_url_query_is_looked_at_wherever_it_stands(plain_look: PlainLook) -> Non
         event = Span.Event(time_unix_nano=1, name="e", attributes=key_values(secret))
         one.events.append(event)
 
-    assert hold_to_the_other_way(plain_look, request_of(plain)) is not None
-    assert hold_to_the_other_way(plain_look, request_of(secret)) is None
-    assert hold_to_the_other_way(plain_look, request_of(plain, on_event)) is None
+    assert hold_to_the_other_way(scanner, request_of(plain)) is not None
+    assert hold_to_the_other_way(scanner, request_of(secret)) is None
+    assert hold_to_the_other_way(scanner, request_of(plain, on_event)) is None
 
 
-def test_more_doubtful_texts_than_are_listed_are_not_forgotten(plain_look: PlainLook) -> None:
+def test_more_doubtful_texts_than_are_listed_are_not_forgotten(
+    scanner: PlainSpanScanner,
+) -> None:
     """The last of them may be the one that matters."""
     spans = [span(attributes={"url.full": f"https://a.example/?page={n}"}) for n in range(80)]
     harmless = trace_request(*spans).SerializeToString()
     spans[79].attributes[0].value.string_value = "https://a.example/?token=abc"
-    found = plain_look.look(harmless, LIMITS)
+    found = scanner.scan(harmless, LIMITS)
 
     assert found is not None
     assert found.doubtful is None
-    assert hold_to_the_other_way(plain_look, harmless) is not None
-    assert hold_to_the_other_way(plain_look, trace_request(*spans).SerializeToString()) is None
+    assert hold_to_the_other_way(scanner, harmless) is not None
+    assert hold_to_the_other_way(scanner, trace_request(*spans).SerializeToString()) is None
 
 
-def test_a_large_request_is_plain_as_well(plain_look: PlainLook) -> None:
+def test_a_large_request_is_plain_as_well(scanner: PlainSpanScanner) -> None:
     """Of 8,192 spans one always has an id of digits alone; the request was walked for it."""
     (body,) = make_requests(3, 8192, 8192, NOW_NS)
 
-    assert hold_to_the_other_way(plain_look, body) is not None
+    assert hold_to_the_other_way(scanner, body) is not None
 
 
 NESTED = {
@@ -337,41 +341,41 @@ NESTED = {
 }
 
 
-def test_values_that_nest_are_plain_as_well(plain_look: PlainLook) -> None:
+def test_values_that_nest_are_plain_as_well(scanner: PlainSpanScanner) -> None:
     """Java's agent sends the command line of its process with every request."""
     body = trace_request(span(attributes=NESTED), resource=NESTED).SerializeToString()
 
-    assert hold_to_the_other_way(plain_look, body) is not None
+    assert hold_to_the_other_way(scanner, body) is not None
 
 
 @pytest.mark.parametrize(
     "value",
     [["x", "4111111111111111"], {"a": ["a@b.example"]}, [[b"a@b.example"]], {"a@b.example": 1}],
 )
-def test_what_is_inside_a_value_is_looked_at(plain_look: PlainLook, value: object) -> None:
+def test_what_is_inside_a_value_is_looked_at(scanner: PlainSpanScanner, value: object) -> None:
     """The rules apply to texts and names at any depth."""
-    assert hold_to_the_other_way(plain_look, request_of({"v": value})) is None
+    assert hold_to_the_other_way(scanner, request_of({"v": value})) is None
 
 
-def test_query_in_a_list_is_a_query_behind_pairs_too(plain_look: PlainLook) -> None:
+def test_query_in_a_list_is_a_query_behind_pairs_too(scanner: PlainSpanScanner) -> None:
     """The name that counts is that of the attribute, not the last one that was read."""
-    assert hold_to_the_other_way(plain_look, request_of({"url.query": ["page=2"]})) is not None
-    assert hold_to_the_other_way(plain_look, request_of({"url.query": ["token=abc"]})) is None
+    assert hold_to_the_other_way(scanner, request_of({"url.query": ["page=2"]})) is not None
+    assert hold_to_the_other_way(scanner, request_of({"url.query": ["token=abc"]})) is None
     behind = request_of({"url.query": [{"a": 1}, "token=abc"]})
-    assert hold_to_the_other_way(plain_look, behind) is None
+    assert hold_to_the_other_way(scanner, behind) is None
 
 
-def test_stamp_inside_a_value_is_none(plain_look: PlainLook) -> None:
+def test_stamp_inside_a_value_is_none(scanner: PlainSpanScanner) -> None:
     """A list under a stamp's name is no stamp, nor is what is in a list."""
     inside = {"decision.ts.ingress": [1], "m": {"decision.ts.egress": 1}}
 
-    assert hold_to_the_other_way(plain_look, request_of(inside)) is not None
+    assert hold_to_the_other_way(scanner, request_of(inside)) is not None
 
 
 @given(st.integers(0, 80), st.sampled_from(["+491701234567", "eyJhbGci.a.b", "earer x", "hori"]))
-def test_pattern_is_seen_at_every_place(plain_look: PlainLook, before: int, text: str) -> None:
+def test_pattern_is_seen_at_every_place(scanner: PlainSpanScanner, before: int, text: str) -> None:
     """The module looks at sixteen bytes at once, and a pattern lies across two such windows."""
-    found = plain_look.look(request_of({"note": "-" * before + text}), LIMITS)
+    found = scanner.scan(request_of({"note": "-" * before + text}), LIMITS)
 
     assert found is not None
     assert found.doubtful == (("-" * before + text, False),)

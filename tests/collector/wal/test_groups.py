@@ -27,7 +27,7 @@ def segments(tmp_path: Path, clock: ManualClock) -> Iterator[Segments]:
     (tmp_path / "wal").mkdir()
     made = Segments(tmp_path / "wal", clock)
     yield made
-    assert made.budget.held == 0
+    assert made.budget.used_bytes == 0
     assert not list((tmp_path / "wal").iterdir())
 
 

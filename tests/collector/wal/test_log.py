@@ -134,7 +134,7 @@ def test_failed_sync_answers_nobody_and_leaves_nothing(
 
     assert [requests_in(segment) for segment in sealed] == [[b"kept"]]
     assert sorted(tmp_path.iterdir()) == sealed
-    assert budget.held == sealed[0].stat().st_size
+    assert budget.used_bytes == sealed[0].stat().st_size
 
 
 def test_log_that_could_not_be_written_finds_out_by_itself_when_it_can(
@@ -232,10 +232,10 @@ def test_segments_of_an_earlier_run_are_found_as_they_are(
     log.close()
     torn = sealed[0].with_name(sealed[0].name.replace("-000001-", "-000002-"))
     torn.write_bytes(sealed[0].read_bytes() + encode_frame(b"half", NOW_NS, 1)[:-3])
-    held = budget.held
+    held = budget.used_bytes
 
     assert make_log().recover() == [sealed[0], torn]
-    assert budget.held == held + sealed[0].stat().st_size + torn.stat().st_size
+    assert budget.used_bytes == held + sealed[0].stat().st_size + torn.stat().st_size
 
 
 def test_log_of_an_earlier_run_holds_jobs_back_from_its_first_request(

@@ -101,7 +101,7 @@ def segments(
     """Yield segments in the test's directory, by both readers; none may be left at the end."""
     made = Segments(tmp_path, clock, is_native=request.param)
     yield made
-    assert made.budget.held == 0
+    assert made.budget.used_bytes == 0
     assert not list(tmp_path.iterdir())
 
 

@@ -58,6 +58,6 @@ def test_those_who_were_not_let_in_are_counted(clock: ManualClock) -> None:
     gate = Gate(tokens, counters, clock)
     for listener, header in (("http", None), ("grpc", "Bearer x"), ("grpc", "Bearer x")):
         with pytest.raises(UnauthenticatedError):
-            gate.known(listener, header)
+            gate.sender(listener, header)
     (item,) = access_items(counters, gate, clock.now_ns())
     assert (item.name, item.value) == ("access.denied", 3)

@@ -206,7 +206,7 @@ def test_what_is_asked_from_inside_is_held_to_the_table(server: FastAPI) -> None
     gate = Gate(load_tokens(AccessConfig(tokens=TOKENS)), Counters(), SystemClock())
 
     async def ask(name: str) -> list[int]:
-        note_caller(gate.known("dashboard", f"Bearer mwt_{name}"), gate)
+        note_caller(gate.sender("dashboard", f"Bearer mwt_{name}"), gate)
         return await statuses(server, "", [("POST", "/api/v1/silences")])
 
     assert asyncio.run(ask("viewer")) == [403]

@@ -296,7 +296,7 @@ def test_there_is_room_for_so_many_sessions(clock: ManualClock) -> None:
     """Signing in again and again does not fill the memory; the oldest is asked again."""
     gate = Gate(load_tokens(AccessConfig(tokens=TOKENS)), Counters(), clock)
     sessions, scope = Sessions(gate, clock, 12), {"type": "http", "scheme": "http", "headers": []}
-    sender = gate.known("dashboard", "Bearer mwt_anna")
+    sender = gate.sender("dashboard", "Bearer mwt_anna")
     first = sessions.open(sender, scope).partition(";")[0]
     last = [sessions.open(sender, scope) for _ in range(SESSIONS_MAX)][-1].partition(";")[0]
     found = [

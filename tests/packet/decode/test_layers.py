@@ -331,7 +331,7 @@ def test_fragments_of_a_datagram_do_not_complete_another() -> None:
 def test_no_bytes_make_the_walk_raise(link_type: int, frame: bytes, wire_bytes: int) -> None:
     """A hostile frame ends in a header that lies within it, or in a reason."""
     found = find_transport(frame, wire_bytes, link_type, Fragments())
-    assert isinstance(found, str) or found.at + 4 <= len(found.data)
+    assert isinstance(found, str) or found.position + 4 <= len(found.data)
 
 
 @settings(max_examples=examples(100))

@@ -98,7 +98,7 @@ def test_it_is_what_the_walk_would_have_found(
         return
     found = find_transport(kept, wire_bytes, 1)
     assert isinstance(found, Transport)
-    head = found.data[found.at : found.at + TCP_BYTES]
+    head = found.data[found.position : found.position + TCP_BYTES]
     size = (head[12] >> 4) * 4 if found.protocol == PROTOCOL_TCP else UDP_BYTES
     assert columns.protocol.tolist() == [found.protocol]
     assert (tuple(columns.src[0].tolist()), tuple(columns.dst[0].tolist())) == (
@@ -107,7 +107,7 @@ def test_it_is_what_the_walk_would_have_found(
     )
     assert columns.src_port[0] == int.from_bytes(head[:2], "big")
     assert columns.dst_port[0] == int.from_bytes(head[2:4], "big")
-    assert columns.payload_bytes[0] == found.end - found.at - size
+    assert columns.payload_bytes[0] == found.end - found.position - size
     assert columns.ttl[0] == found.hops
     assert found.is_whole
 

@@ -54,7 +54,7 @@ for segment in sealed:
     kept += [frame.request(content) for frame in found.frames]
 assert 0 < len(answered) < 12, len(answered)
 assert kept == answered
-assert budget.held == sum(segment.stat().st_size for segment in sealed)
+assert budget.used_bytes == sum(segment.stat().st_size for segment in sealed)
 """
 
 

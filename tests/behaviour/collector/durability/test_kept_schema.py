@@ -19,7 +19,7 @@ def segments(tmp_path: Path, clock: ManualClock) -> Iterator[Segments]:
     (tmp_path / "wal").mkdir()
     made = Segments(tmp_path / "wal", clock, is_native=False)
     yield made
-    assert made.budget.held == 0
+    assert made.budget.used_bytes == 0
     assert not list((tmp_path / "wal").iterdir())
 
 

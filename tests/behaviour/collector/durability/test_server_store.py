@@ -185,7 +185,7 @@ def test_insert_whose_answer_is_lost_is_sent_again_and_stored_once(
     read = remote.client().query
     for table in ("otel_traces", "otel_traces_trace_id_ts", "decisions"):
         assert read(f"SELECT count() FROM {table}").result_rows == [(1,)], table
-    assert segments.budget.held == 0
+    assert segments.budget.used_bytes == 0
 
 
 @both
@@ -213,7 +213,7 @@ def test_server_that_is_killed_and_started_again_has_everything_once(
     writer.stop()
 
     assert names(remote) == ["a", "b"]
-    assert segments.budget.held == 0
+    assert segments.budget.used_bytes == 0
 
 
 def test_bytes_that_the_server_cannot_parse_are_told_from_its_failures(
