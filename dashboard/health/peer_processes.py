@@ -139,12 +139,12 @@ class PeerProcesses:
         for name, stored_ns in self._said(_STORED).items():
             of_log = name.partition(" ")[0]
             newest[of_log] = max(newest.get(of_log, (0, "")), (stored_ns, name))
-        found = dict[str, int]()
+        ages = dict[str, int]()
         for stored_ns, name in newest.values():
             if stored_ns > ended.get(name, 0) and now_ns - stored_ns < _FORGOTTEN_NS:
                 of_log, _, place = name.partition(" ")
-                found[place if place not in found else f"{place} {of_log}"] = stored_ns
-        return found
+                ages[place if place not in ages else f"{place} {of_log}"] = stored_ns
+        return ages
 
     def recorders(self, now_ns: int) -> dict[str, int]:
         """Return by host the recorders that have not ended: up to when each looked at packets."""
@@ -172,7 +172,7 @@ def _id_of(wal_dir: Path) -> str:
     with suppress(OSError):
         if _ID.fullmatch(said := file.read_text(encoding="ascii", errors="replace")):
             return said
-    made = uuid4().hex
+    new_id = uuid4().hex
     with suppress(OSError):
-        file.write_text(made, encoding="ascii")
-    return made
+        file.write_text(new_id, encoding="ascii")
+    return new_id

@@ -238,7 +238,7 @@ def heat(context: PageContext, scope: Scope, kept: KeptCells) -> dict[str, objec
     read = kept.read(question.criteria, now_ns, is_live=scope.until_ns is None)
     view = read.view
     actions, regions = context.scopes(view.to_ns)
-    target_ns = context.reference.of(scope.action)
+    target_ns = context.reference.target_ns(scope.action)
     decisions = counted(sum(cell.decisions for cell in read.cells), "decision")
     zone = scope.zone
     named = read.offered.by_dimension
@@ -271,7 +271,7 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
     """Compare the box with the others: a value for each of WHY."""
     now_ns = context.clock.now_ns()
     values: dict[str, object] = dict.fromkeys(WHY, "")
-    target_ms = context.reference.of(scope.action) / NS_PER_MS
+    target_ms = context.reference.target_ns(scope.action) / NS_PER_MS
     values["explore-retry.hidden"] = True
     values["explore-late.href"] = PATH + late_query(scope, target_ms, now_ns)
     values["explore-clear.href"] = PATH + format_scope(without_box(scope))
