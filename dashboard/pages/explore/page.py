@@ -20,7 +20,7 @@ from collector.core.log import get_logger
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decisions.page import criteria_of
 from dashboard.pages.explore.box import FIELDS, form, late_query, typed_box, without_box
-from dashboard.pages.explore.figure import MODES, amount, heatmap, said
+from dashboard.pages.explore.figure import MODES, amount, cell_words, heatmap
 from dashboard.pages.explore.ranked import failed_line, listed, rows_of_segments, rows_of_values
 from dashboard.pages.explore.sentence import populations, sentence
 from dashboard.pages.parts import Component, chart, page, panel, table
@@ -376,7 +376,7 @@ def _largest(cells: list[HeatCell], mode: str, zone: Zone, now_ns: int) -> Compo
         (
             zone.dated(cell.column_ns, now_ns),
             f"{2 ** (cell.bucket / 8) / NS_PER_MS:,.1f}",
-            said(cell, mode),
+            cell_words(cell, mode),
         )
         for cell in most
     ]
