@@ -159,9 +159,8 @@ class CollectorService:
         )
         receiving = (self._intake, config, gate or Gate((), counters, clock), counters, clock)
         self._grpc = GrpcReceiver(*receiving)
-        self._http = HttpReceiver(
-            *receiving, ImportDeduplicator(self._intake, store, self._settle_spans)
-        )
+        imports = ImportDeduplicator(self._intake, store, self._settle_spans)
+        self._http = HttpReceiver(*receiving, imports)
         self._claim: int | None = None
 
     @property

@@ -68,8 +68,8 @@ def span_of_time(ns: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     units = (("min", 60, 90 * 60), ("h", 3_600, 48 * 3_600))
-    found = ((unit, length) for unit, length, until in units if seconds < until)
-    unit, length = next(found, ("d", 86_400))
+    lengths = ((unit, length) for unit, length, until in units if seconds < until)
+    unit, length = next(lengths, ("d", 86_400))
     return f"{seconds / length:.1f}".removesuffix(".0") + f" {unit}"
 
 
@@ -140,8 +140,8 @@ class Zone:
 
         Where it shows it twice, the first one; where never, as much later as it is set forward.
         """
-        shown = datetime.fromtimestamp(wall_ns // NS_PER_S, UTC)
-        return wall_ns - _offset_ns(shown.replace(tzinfo=time_zone(self.name)))
+        wall_time = datetime.fromtimestamp(wall_ns // NS_PER_S, UTC)
+        return wall_ns - _offset_ns(wall_time.replace(tzinfo=time_zone(self.name)))
 
     def day_ns(self, to_ns: int) -> int:
         """Return when the day began that a range is of which ends here: midnight ends one."""
@@ -186,9 +186,9 @@ class Zone:
         return f"{self.second(ns)}.{ns % NS_PER_S:09d} {self.mark(ns)}"
 
 
-def _offset_ns(at: datetime) -> int:
-    offset = at.utcoffset()
-    assert offset is not None, at
+def _offset_ns(instant: datetime) -> int:
+    offset = instant.utcoffset()
+    assert offset is not None, instant
     return round(offset.total_seconds()) * NS_PER_S
 
 

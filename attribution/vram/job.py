@@ -143,17 +143,9 @@ class VramJob:
         is_long = days >= YEAR_DAYS_MIN
         a_year = annualise or is_long
         sums = sums_by_name(values)
-        found = self._groups(
-            rows,
-            dimension,
-            values,
-            sums,
-            counted_s,
-            {
-                each.name: slopes[each.name].slope if each.name in slopes else slope
-                for each in values
-            },
-        )
+        own_slopes = {name: group.slope for name, group in slopes.items()}
+        by_group = {each.name: own_slopes.get(each.name, slope) for each in values}
+        found = self._groups(rows, dimension, values, sums, counted_s, by_group)
         groups = [group for group, _ in found]
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         basis = book.basis(selection.to_ns, self._config.slope.basis)

@@ -71,10 +71,10 @@ def run_drill(fault: Impairment, decisions: int, progress: Callable[[str], None]
                 service.start_packets()
             if service.recorder is None:
                 raise CaptureError("drill: packets cannot be recorded here; see the log above")
-            made, fault_ns = _traffic(service, path, fault, decisions, progress)
-            _send(service, made)
-            said = _stored_decisions(service, made, progress)
-        return judge(made, said, path.log(), fault_ns)
+            sent, fault_ns = _traffic(service, path, fault, decisions, progress)
+            _send(service, sent)
+            stored = _stored_decisions(service, sent, progress)
+        return judge(sent, stored, path.log(), fault_ns)
 
 
 def _traffic(

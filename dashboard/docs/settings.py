@@ -118,10 +118,10 @@ def _models_of(annotation: object) -> Iterator[type[BaseModel]]:
 
 
 def _row(field: FieldInfo, value: object) -> tuple[str, str, str]:
-    return _shown(field, value), _bounds(field), field.description or ""
+    return _default_text(field, value), _bounds(field), field.description or ""
 
 
-def _shown(field: FieldInfo, value: object) -> str:
+def _default_text(field: FieldInfo, value: object) -> str:
     if field.is_required():
         return "required"
     if value is PydanticUndefined and field.default_factory is not None:

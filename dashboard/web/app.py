@@ -95,35 +95,35 @@ _INDEX = """<!DOCTYPE html>
 _log = get_logger("dashboard")
 
 
-def create_app(of: AppContext) -> Dash:
+def create_app(app_context: AppContext) -> Dash:
     """Return the application; `.server` is the FastAPI application that uvicorn runs."""
-    workers = Workers(of.dashboard.workers, "pages")
+    workers = Workers(app_context.dashboard.workers, "pages")
     questions = question_workers()
-    sources = Sources.of(of.store, of.attribution)
+    sources = Sources.over(app_context.store, app_context.attribution)
     context = PageContext(
-        reader=of.reader,
-        health=of.health,
+        reader=app_context.reader,
+        health=app_context.health,
         workers=workers,
-        config=of.dashboard,
-        clock=of.clock,
-        reference=of.reference,
-        prior_basis=of.attribution.slope.basis,
+        config=app_context.dashboard,
+        clock=app_context.clock,
+        reference=app_context.reference,
+        prior_basis=app_context.attribution.slope.basis,
         compare=sources.analyst.compare,
         questions=questions,
         sources=sources,
-        decisions=of.decisions,
-        alert_state=of.alert_state,
-        alerts=of.alerts,
-        judged=InvestJob(of.attribution, of.store).verdicts,
+        decisions=app_context.decisions,
+        alert_state=app_context.alert_state,
+        alerts=app_context.alerts,
+        judged=InvestJob(app_context.attribution, app_context.store).verdicts,
         refusal=partial(why_not, "POST /api/v1/alerts/{episode_id}/ack"),
-        otlp_url=of.otlp_url,
-        shared=of.shared,
+        otlp_url=app_context.otlp_url,
+        shared=app_context.shared,
     )
     in_menu = [(module.PATH, module.TITLE) for module in PAGES if module.IN_MENU]
-    server = create_api(of, workers, questions, in_menu)
-    serve_tools(server, of.clock)
+    server = create_api(app_context, workers, questions, in_menu)
+    serve_tools(server, app_context.clock)
     serve_sign_in(server)
-    app = _dash(server, of.attribution.currency)
+    app = _dash(server, app_context.attribution.currency)
     # Otherwise each page opens a WebSocket beside the requests that its callbacks make.
     app.backend.websocket_capability = False
     app.layout = _shell()
@@ -140,11 +140,15 @@ def create_app(of: AppContext) -> Dash:
     server.add_middleware(EpisodeLinks)
     server.add_middleware(AbandonedRequests)
     server.add_middleware(RoleGuard)
-    server.add_middleware(RequestGuard, public_url=of.dashboard.public_url, host=of.dashboard.host)
+    server.add_middleware(
+        RequestGuard, public_url=app_context.dashboard.public_url, host=app_context.dashboard.host
+    )
     server.add_middleware(SecurityHeaders, policy=policy)
-    server.add_middleware(Asker, pages=frozenset(_paths()), seconds=of.counters.request_seconds)
+    server.add_middleware(
+        Asker, pages=frozenset(_paths()), seconds=app_context.counters.request_seconds
+    )
     # Around all, since what an opened page begins is read in the context that it finds.
-    server.add_middleware(StatedAmounts, currency=of.attribution.currency)
+    server.add_middleware(StatedAmounts, currency=app_context.attribution.currency)
     return app
 
 

@@ -40,7 +40,7 @@ def waterfall_router(services: Services) -> APIRouter:
     @router.get("/waterfall/normal")
     async def get_normal_times(decision_id: DecisionId) -> Normal:
         """Return the mean of the decisions like one that met their target in the day up to it."""
-        return await workers.run(lambda: normal.of(_facts(reader, decision_id)))
+        return await workers.run(lambda: normal.normal_for(_facts(reader, decision_id)))
 
     @router.get("/waterfall/span")
     async def get_span(

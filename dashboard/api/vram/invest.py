@@ -106,7 +106,7 @@ def invest_router(services: Services) -> APIRouter:
             audit(store, now_ns, "gate_judged", f"{row.option}: {row.ruling}, {row.sha256}")
             return row
 
-        return _told(await workers.run(run))
+        return _signed_document(await workers.run(run))
 
     return router
 
@@ -197,10 +197,10 @@ def verdicts_of_gate_router(services: Services) -> APIRouter:
         it; with `replay` its gain is replayed again on the stored decisions.
         """
         row = await workers.run(invest.verdict, sha256)
-        wrong = faults(_told(row), row.public_key)
+        wrong = faults(_signed_document(row), row.public_key)
         if replay:
             wrong += await workers.run(invest.replay_again, row.document)
-        return {**_told(row), "faults": wrong}
+        return {**_signed_document(row), "faults": wrong}
 
     @router.post("/verdicts/{sha256}/signature")
     async def sign_verdict(sha256: str, request: SignatureRequest) -> dict[str, Any]:
@@ -209,7 +209,7 @@ def verdicts_of_gate_router(services: Services) -> APIRouter:
 
         def run() -> StoredVerdict:
             row = invest.verdict(sha256)
-            told = {**_told(row), "signature": request.signature}
+            told = {**_signed_document(row), "signature": request.signature}
             wrong = faults(told, request.public_key)
             if wrong:
                 raise InputError(f"verdict {row.sha256[:12]}: {'; '.join(wrong)}")
@@ -217,11 +217,11 @@ def verdicts_of_gate_router(services: Services) -> APIRouter:
             audit(store, now_ns, "gate_signed", f"{row.option}: {row.sha256}")
             return invest.verdict(row.sha256)
 
-        return _told(await workers.run(run))
+        return _signed_document(await workers.run(run))
 
     return router
 
 
-def _told(row: StoredVerdict) -> dict[str, Any]:
-    told = dataclasses.asdict(row)
-    return {name: told[name] for name in ("document", "sha256", "signature", "public_key")}
+def _signed_document(row: StoredVerdict) -> dict[str, Any]:
+    fields = dataclasses.asdict(row)
+    return {name: fields[name] for name in ("document", "sha256", "signature", "public_key")}

@@ -130,13 +130,13 @@ def _entry(values: dict[str, Any]) -> dict[str, Any]:
                 "--role: give a role to who looks or acts, --scope to what sends, or both"
             ) from error
         option = str(first["loc"][0]).replace("scopes", "scope").replace("_", "-")
-        raise InputError(f"--{option}: {_said(option, complaint(first))}") from error
+        raise InputError(f"--{option}: {_remedy(option, complaint(first))}") from error
     # In the words of now: `read` was a scope once.
     meant = {**given, "scopes": [str(each) for each in made.scopes], "role": made.role}
     return {key: value for key, value in meant.items() if value is not None and value != []}
 
 
-def _said(option: str, message: str) -> str:
+def _remedy(option: str, message: str) -> str:
     if option == "scope":
         return f"give one or more of {', '.join(Scope)}"
     if option == "role":

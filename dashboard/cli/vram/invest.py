@@ -153,11 +153,11 @@ def gate(
         _verified(str(file), verdict, public_key, [])
     invest_file = read_invest(file)
     if offline:
-        ruled = _judged_offline(invest_file, option)
+        ruled = _ruled_offline(invest_file, option)
         if key is not None:
             ruled["signature"], ruled["public_key"] = verdict_files.sign(ruled["document"], key)
     else:
-        ruled = _judged(invest_file, option, window, until, key, config, url)
+        ruled = _ruled(invest_file, option, window, until, key, config, url)
     print_json(ruled)
     raise typer.Exit(0 if ruled["document"]["verdict"]["ruling"] == Ruling.FUND else 1)
 
@@ -243,7 +243,7 @@ def _compared(
         return api.post("/api/v1/vram/npv", body)
 
 
-def _judged(
+def _ruled(
     invest_file: InvestFile,
     option: str,
     window: str,
@@ -272,7 +272,7 @@ def _judged(
         )
 
 
-def _judged_offline(invest_file: InvestFile, option: str) -> dict[str, Any]:
+def _ruled_offline(invest_file: InvestFile, option: str) -> dict[str, Any]:
     entry = invest_file.chosen(option)
     try:
         stated = entry.stated(invest_file.invest.quarters)

@@ -341,7 +341,7 @@ def _ways(alert: AlertDetail, context: PageContext, now_ns: int) -> list[Compone
     kind = "failed" if is_of_failures(alert) else "late"
     found = [dcc.Link(f"all {kind} ones", href=decisions_href(alert))]
     if alert.exemplars and (alert.blamed or kind == "late"):
-        href = explore_href(alert, context.reference.of(alert.of_action), now_ns)
+        href = explore_href(alert, context.reference.target_ns(alert.of_action), now_ns)
         found += [" · ", dcc.Link("what do they share?", href=href)]
     return found
 

@@ -22,15 +22,15 @@ _RESTS: Final = {
 }
 
 
-def cards(found: Sequence[GateVerdict]) -> Component:
+def cards(verdicts: Sequence[GateVerdict]) -> Component:
     """Return a card a verdict, the newest first; without one, how to have one made."""
-    if not found:
+    if not verdicts:
         return html.P(
             "No investment was judged yet: `millworth vram gate FILE` rules on one, by what its "
             "milliseconds bring.",
             className="note",
         )
-    return html.Ul([_card(each) for each in found[:CARDS_MAX]], className="gate")
+    return html.Ul([_card(each) for each in verdicts[:CARDS_MAX]], className="gate")
 
 
 def _card(row: GateVerdict) -> Component:
@@ -62,6 +62,6 @@ def _money(row: GateVerdict, probability: Decimal) -> str:
     if row.gain_low_usd is None or row.cost_usd is None:
         return "What it gains is not known."
     # What is refused is not ruled on: the figures are what the file comes to.
-    says = "By its file it gains" if row.ruling == "refuse" else "Gains"
+    begin = "By its file it gains" if row.ruling == "refuse" else "Gains"
     surely = f"with {percent(float(probability))} probability"
-    return f"{says} at least {usd(row.gain_low_usd)} {surely}, for {usd(row.cost_usd)}"
+    return f"{begin} at least {usd(row.gain_low_usd)} {surely}, for {usd(row.cost_usd)}"

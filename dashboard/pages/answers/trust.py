@@ -200,22 +200,22 @@ def read(context: PageContext, scope: Scope, broken: str | None) -> Reading:
     """
     reader, now_ns = context.reader, context.clock.now_ns()
     view = scope.range_at(now_ns)
-    found = context.sources.verdicts.verdicts(view.from_ns, view.to_ns)
+    verdicts = context.sources.verdicts.verdicts(view.from_ns, view.to_ns)
     pairs = clocks(reader, view)
     items = context.items()
     lost, is_required = lost_of(items), unsigned_is_bad(items)
-    shown = len(found.findings)
+    findings = len(verdicts.findings)
     return Reading(
         {
             **scope_view(NAME, scope, [], [], view.to_ns, context.attributed(now_ns)),
             "trust-said.children": unbroken(
-                answer_sentence(found, pairs, lost, broken, is_required=is_required)
+                answer_sentence(verdicts, pairs, lost, broken, is_required=is_required)
             ),
-            "trust-seals.rowData": counts_lines(found.counts, is_required=is_required),
-            "trust-seals-note.children": withdrawn_words(found) or "by when they arrived",
-            "trust-findings.rowData": findings_lines(found.findings),
+            "trust-seals.rowData": counts_lines(verdicts.counts, is_required=is_required),
+            "trust-seals-note.children": withdrawn_words(verdicts) or "by when they arrived",
+            "trust-findings.rowData": findings_lines(verdicts.findings),
             "trust-findings-note.children": (
-                f"the newest {count(FINDINGS_MAX)}" if shown == FINDINGS_MAX else ""
+                f"the newest {count(FINDINGS_MAX)}" if findings == FINDINGS_MAX else ""
             ),
             "trust-clocks.rowData": clocks_lines(pairs),
             "trust-clocks-note.children": clock_words(context.evidence(view)),
@@ -228,11 +228,11 @@ def read(context: PageContext, scope: Scope, broken: str | None) -> Reading:
 
 def read_audit(context: PageContext) -> Reading:
     """Check the chain of the audit: a value for each of AUDIT."""
-    found, rows = context.sources.audit(ACTS_MAX)
-    broken = "" if found.broken_seq is None else f"row {found.broken_seq}, {found.reason}"
+    audit, rows = context.sources.audit(ACTS_MAX)
+    broken = "" if audit.broken_seq is None else f"row {audit.broken_seq}, {audit.reason}"
     return Reading(
         {
-            "trust-audit.children": audit_facts(found, context.sources.holds()),
+            "trust-audit.children": audit_facts(audit, context.sources.holds()),
             "trust-acts.rowData": acts_lines(rows),
             "trust-broken.data": broken,
         }

@@ -164,7 +164,7 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
     return DecisionRead(
         detail=detail,
         money=money,
-        target_ns=context.reference.of(detail.facts.action),
+        target_ns=context.reference.target_ns(detail.facts.action),
         is_settled=not is_young or (money is not None and bool(detail.evidence)),
         recorder=next((item for item in health if item.name == RECORDER), None),
     )

@@ -89,7 +89,7 @@ def amount(cell: HeatCell, mode: str) -> float:
     return cell.late if mode == "late" else cell.decisions
 
 
-def said(cell: HeatCell, mode: str) -> str:
+def cell_words(cell: HeatCell, mode: str) -> str:
     """Return a cell in words."""
     decisions = counted(cell.decisions, "decision")
     if mode == "late":
@@ -113,7 +113,7 @@ def _trace(cells: Sequence[HeatCell], mode: str, step_ns: int, axis: Axis) -> Fi
     money = mode == "dollars"
     colours = [math.log10(each) if each > 0 else low for each in amounts]
     return {
-        **_shared(cells, colours, [said(cell, mode) for cell in cells], step_ns, axis),
+        **_shared(cells, colours, [cell_words(cell, mode) for cell in cells], step_ns, axis),
         "colorscale": "Cividis",
         "zmin": low,
         "zmax": max(high, low + 0.5),
@@ -128,7 +128,7 @@ def _trace(cells: Sequence[HeatCell], mode: str, step_ns: int, axis: Axis) -> Fi
 
 
 def _grey(cells: Sequence[HeatCell], step_ns: int, axis: Axis) -> Figure:
-    texts = [said(cell, "dollars") for cell in cells]
+    texts = [cell_words(cell, "dollars") for cell in cells]
     return {
         **_shared(cells, [1.0] * len(cells), texts, step_ns, axis),
         "colorscale": [[0, REFERENCE], [1, REFERENCE]],

@@ -20,7 +20,7 @@ from collector.core.log import get_logger
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decisions.page import criteria_of
 from dashboard.pages.explore.box import FIELDS, form, late_query, typed_box, without_box
-from dashboard.pages.explore.figure import MODES, amount, heatmap, said
+from dashboard.pages.explore.figure import MODES, amount, cell_words, heatmap
 from dashboard.pages.explore.ranked import failed_line, listed, rows_of_segments, rows_of_values
 from dashboard.pages.explore.sentence import populations, sentence
 from dashboard.pages.parts import Component, chart, page, panel, table
@@ -238,7 +238,7 @@ def heat(context: PageContext, scope: Scope, kept: KeptCells) -> dict[str, objec
     read = kept.read(question.criteria, now_ns, is_live=scope.until_ns is None)
     view = read.view
     actions, regions = context.scopes(view.to_ns)
-    target_ns = context.reference.of(scope.action)
+    target_ns = context.reference.target_ns(scope.action)
     decisions = counted(sum(cell.decisions for cell in read.cells), "decision")
     zone = scope.zone
     named = read.offered.by_dimension
@@ -271,7 +271,7 @@ def why(context: PageContext, scope: Scope) -> dict[str, object]:
     """Compare the box with the others: a value for each of WHY."""
     now_ns = context.clock.now_ns()
     values: dict[str, object] = dict.fromkeys(WHY, "")
-    target_ms = context.reference.of(scope.action) / NS_PER_MS
+    target_ms = context.reference.target_ns(scope.action) / NS_PER_MS
     values["explore-retry.hidden"] = True
     values["explore-late.href"] = PATH + late_query(scope, target_ms, now_ns)
     values["explore-clear.href"] = PATH + format_scope(without_box(scope))
@@ -376,7 +376,7 @@ def _largest(cells: list[HeatCell], mode: str, zone: Zone, now_ns: int) -> Compo
         (
             zone.dated(cell.column_ns, now_ns),
             f"{2 ** (cell.bucket / 8) / NS_PER_MS:,.1f}",
-            said(cell, mode),
+            cell_words(cell, mode),
         )
         for cell in most
     ]

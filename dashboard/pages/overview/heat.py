@@ -61,7 +61,7 @@ def read(context: PageContext, scope: Scope, top: TopReading) -> HeatRead:
     return HeatRead(
         scope=scope,
         view=view,
-        target_ns=context.reference.of(scope.action),
+        target_ns=context.reference.target_ns(scope.action),
         drawn_from_ns=drawn_from_ns,
         first_ns=top.first_ns,
         cells=context.reader.latency_cells(view, step_of(view.to_ns - drawn_from_ns)),

@@ -40,7 +40,7 @@ class NormalTimes:
         self._reference = reference
         self._kept: dict[Range, SegmentMeans | None] = {}
 
-    def of(self, facts: DecisionFacts) -> Normal:
+    def normal_for(self, facts: DecisionFacts) -> Normal:
         """Return what is normal for one decision."""
         to_ns = (facts.end_ns // NS_PER_MINUTE + 1) * NS_PER_MINUTE
         view = Range(max(0, to_ns - NS_PER_DAY), to_ns, facts.action, facts.region)
@@ -55,16 +55,16 @@ class NormalTimes:
             decisions=means.decisions if means else 0,
             action=view.action,
             region=view.region,
-            target_ns=self._reference.of(facts.action),
+            target_ns=self._reference.target_ns(facts.action),
             total_ns=means.total_ns if means else 0.0,
             stages_ns=dict(zip(STAGES, sums, strict=False)),
         )
 
     def _means(self, view: Range) -> SegmentMeans | None:
         if view not in self._kept:
-            found = self._reader.reference_means(view, self._reference)
+            means = self._reader.reference_means(view, self._reference)
             while len(self._kept) >= _KEPT_MAX:
                 self._kept.pop(next(iter(self._kept)), None)
-            is_enough = found is not None and found.decisions >= DECISIONS_MIN
-            self._kept[view] = found if is_enough else None
+            is_enough = means is not None and means.decisions >= DECISIONS_MIN
+            self._kept[view] = means if is_enough else None
         return self._kept[view]

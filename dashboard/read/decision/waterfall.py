@@ -139,7 +139,7 @@ def waterfall(
     columns, sections = SpanColumns(), SectionColumns()
     errors = {each.span_id for each in sent if each.status == "Error"}
     gaps = {gap.span_id: place for place, gap in enumerate(detail.missing)}
-    known = {span.span_id for span in spans}
+    kept_ids = {span.span_id for span in spans}
     traces = {trace_id: place for place, trace_id in enumerate(detail.trace_ids)}
     for depth, span in ordered:
         columns.span_id.append(span.span_id)
@@ -157,7 +157,7 @@ def waterfall(
         columns.shift_ns.append(span.shift_ns)
         columns.clock_bound_ns.append(span.clock_bound_ns)
         columns.is_error.append(int(span.span_id in errors))
-        columns.is_missing.append(int(span.span_id not in known))
+        columns.is_missing.append(int(span.span_id not in kept_ids))
         columns.gap.append(gaps.get(span.span_id, -1))
         columns.sections.append(len(span.sections))
         sections.from_ns.extend(begin - facts.ingress_ns for begin, _ in span.sections)

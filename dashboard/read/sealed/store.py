@@ -207,7 +207,7 @@ class SealedStore:
         """
         required = {"decisions": self._proof.required, "outcomes": self._proof.outcomes_required}
         names = {"decisions": "required", "outcomes": "outcomes_required"}
-        for row in self._held("configured"):
+        for row in self._acts("configured"):
             # Without a seal anybody may have written it.
             with suppress(ValueError, TypeError, KeyError):
                 settings = json.loads(row.detail)["settings"]
@@ -217,12 +217,12 @@ class SealedStore:
 
     def _unaudited(self) -> int:
         """Return how many outcomes say that they came from files which nobody imported."""
-        acts = (_IMPORTED.search(row.detail) for row in self._held("outcomes_imported"))
+        acts = (_IMPORTED.search(row.detail) for row in self._acts("outcomes_imported"))
         audited = sum(int(match[1]) for match in acts if match)
         (stored,) = self._rows("file_outcomes")
         return max(0, int(stored["outcomes"]) - audited)
 
-    def _held(self, action: str) -> list[AuditRow]:
+    def _acts(self, action: str) -> list[AuditRow]:
         with store_errors():
             return acts_that_hold(self._store.reader(), action, self._store.audit_seal)
 
