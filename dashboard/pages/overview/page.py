@@ -178,39 +178,11 @@ def register(app: Dash, context: PageContext) -> None:
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     # Where money cannot be read the others look for themselves, without an alert to follow.
     alone = partial(_alone, context)
-    answering(
-        app,
-        context,
-        READINGS[0],
-        MONEY,
-        inputs,
-        refresh,
-        tick=TICK,
-        keep_s=SHARED_S,
-        page_path=PATH,
-        unread=alone,
-    )
+    answer = partial(answering, app, context, keep_s=SHARED_S, page_path=PATH)
+    answer(READINGS[0], MONEY, inputs, refresh, tick=TICK, unread=alone)
     picks = [kept, Input("overview-pick", "data"), search]
-    answering(
-        app,
-        context,
-        READINGS[1],
-        path.OUTPUTS,
-        picks,
-        refresh_path,
-        keep_s=SHARED_S,
-        page_path=PATH,
-    )
-    answering(
-        app,
-        context,
-        READINGS[2],
-        heat.OUTPUTS,
-        [kept, search],
-        refresh_heat,
-        keep_s=SHARED_S,
-        page_path=PATH,
-    )
+    answer(READINGS[1], path.OUTPUTS, picks, refresh_path)
+    answer(READINGS[2], heat.OUTPUTS, [kept, search], refresh_heat)
     register_scope(app, NAME, TICK, context.clock)
     in_browser(
         app,
