@@ -1,14 +1,16 @@
-"""Every relative link of every page leads to a file, and to a heading where it names one."""
+"""Pages: every relative link leads to a file and a heading, and nothing is a wall of text."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.support.tree import ROOT, assert_none, text, tracked
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 ENTRIES_MAX = 15
+PARAGRAPH_WORDS_MAX, CELL_WORDS_MAX = 160, 100
 
 
 def pages() -> list[str]:
@@ -71,3 +73,25 @@ def test_folders_of_the_pages_stay_small() -> None:
         for folder, names in folders.items()
         if len(names) > ENTRIES_MAX
     )
+
+
+def test_paragraph_can_be_taken_in_at_once() -> None:
+    """Who has an incident skims: a long thought has headings, a list or a table."""
+    assert_none(
+        f"{page}: {words} words, at most {limit}: {part[:60]!r}"
+        for page in pages()
+        if "/adr/" not in page and page != "CHANGELOG.md"
+        for part, limit in parts(re.sub(r"```.*?```", "\n\n", text(page), flags=re.DOTALL))
+        if (words := len(part.split())) > limit
+    )
+
+
+def parts(prose: str) -> Iterator[tuple[str, int]]:
+    """Yield paragraphs, items of lists and cells of tables, each with the words it may have."""
+    for paragraph in re.split(r"\n\s*\n", prose):
+        if paragraph.startswith("|"):
+            cells = (cell for row in paragraph.splitlines() for cell in row.split("|"))
+            yield from ((cell.strip(), CELL_WORDS_MAX) for cell in cells)
+        else:
+            items = re.split(r"\n(?=\s*(?:[-*]|\d+\.)\s)", paragraph)
+            yield from ((item.strip(), PARAGRAPH_WORDS_MAX) for item in items)
