@@ -104,7 +104,7 @@ def layout(query: str, context: PageContext) -> Component:
         zoned(alert_columns(), parse_scope(query).zone),
         320,
         "No alert is open, and none changed in this window.",
-        label="Incidents by revenue at risk",
+        label="Alerts by revenue at risk",
         options={"rowHeight": ROW_PX},
     )
     return page(
@@ -116,7 +116,7 @@ def layout(query: str, context: PageContext) -> Component:
             [
                 panel(
                     "overview-alerts",
-                    "Incidents by revenue at risk",
+                    "Alerts by revenue at risk",
                     state("overview-alerts"),
                     alerts,
                     wide="span-7",
