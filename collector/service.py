@@ -17,7 +17,7 @@ from collector.core.worker import Worker
 from collector.otlp.check import Signal
 from collector.otlp.native import spans as native
 from collector.privacy.guard import Protection
-from collector.receive.deduplicator import ImportDeduplicator
+from collector.receive.deduplicator import Deduplicator
 from collector.receive.grpc import GrpcReceiver
 from collector.receive.http import HttpReceiver
 from collector.receive.http_app import OtlpApp
@@ -159,9 +159,7 @@ class CollectorService:
         )
         receiving = (self._intake, config, gate or Gate((), counters, clock), counters, clock)
         self._grpc = GrpcReceiver(*receiving)
-        self._http = HttpReceiver(
-            *receiving, ImportDeduplicator(self._intake, store, self._settle_spans)
-        )
+        self._http = HttpReceiver(*receiving, Deduplicator(self._intake, store, self._settle_spans))
         self._claim: int | None = None
 
     @property

@@ -143,21 +143,13 @@ class VramJob:
         is_long = days >= YEAR_DAYS_MIN
         a_year = annualise or is_long
         sums = sums_by_name(values)
-        found = self._groups(
-            rows,
-            dimension,
-            values,
-            sums,
-            counted_s,
-            {
-                each.name: slopes[each.name].slope if each.name in slopes else slope
-                for each in values
-            },
-        )
-        groups = [group for group, _ in found]
+        slope_of = dict.fromkeys((each.name for each in values), slope)
+        slope_of |= {name: each.slope for name, each in slopes.items()}
+        grouped = self._groups(rows, dimension, values, sums, counted_s, slope_of)
+        groups = [group for group, _ in grouped]
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         basis = book.basis(selection.to_ns, self._config.slope.basis)
-        sample_rows = [at for _, at in found]
+        sample_rows = [group_rows for _, group_rows in grouped]
         return document(
             {
                 "from_ns": selection.from_ns,

@@ -33,7 +33,7 @@ from collector.core.http.server import IS_GONE
 from collector.otlp.check import Signal
 from collector.otlp.json import MARKS_MAX, count_marks, decode_json
 from collector.otlp.outcomes import carries_outcome
-from collector.receive.deduplicator import HEADER, TWICE_HEADER, ImportDeduplicator, Taken
+from collector.receive.deduplicator import HEADER, TWICE_HEADER, Deduplicator, Taken
 from collector.receive.pipeline import Intake
 from collector.receive.status import (
     INTERNAL,
@@ -120,7 +120,7 @@ class OtlpApp:
         host: str = "127.0.0.1",
         held_bytes_max: int | None = None,
         read_seconds_max: float = _READ_SECONDS_MAX,
-        once: ImportDeduplicator | None = None,
+        once: Deduplicator | None = None,
     ) -> None:
         self._intake = intake
         self._once = once

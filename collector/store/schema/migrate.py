@@ -285,19 +285,13 @@ def render_view(
     text = re.sub(r"\$\{attr:([a-z0-9_.]+):(\w+)\}", attribute, text)
     text = re.sub(r"\$\{amount:([a-z0-9_.]+):(\w+)\}", lambda m: _amount(attribute(m)), text)
     words = {"kinds": KINDS, "yes": YES, "no": NO, "accepted": ACCEPTED}
-    return fill(
-        text,
-        value_text=_VALUE_TEXT,
-        matches=_matches(decisions.match),
-        match_action=_match_action(decisions.match),
-        is_root=_ROOT if decisions.is_auto else "false",
-        root_action=sql("root_action", __file__),
-        none_declared=_NONE_DECLARED if decisions.is_auto else "false",
-        is_declared=_IS_DECLARED,
-        amount_max=str(AMOUNT_MAX),
-        currency=_literal(outcomes.currency),
-        **{name: ", ".join(map(_literal, values)) for name, values in words.items()},
-    )
+    parts = {name: ", ".join(map(_literal, values)) for name, values in words.items()}
+    parts |= {"matches": _matches(decisions.match), "match_action": _match_action(decisions.match)}
+    parts |= {"root_action": sql("root_action", __file__), "is_declared": _IS_DECLARED}
+    parts["is_root"] = _ROOT if decisions.is_auto else "false"
+    parts["none_declared"] = _NONE_DECLARED if decisions.is_auto else "false"
+    parts |= {"amount_max": str(AMOUNT_MAX), "currency": _literal(outcomes.currency)}
+    return fill(text, value_text=_VALUE_TEXT, **parts)
 
 
 def _fields(match: re.Match[str]) -> str:
