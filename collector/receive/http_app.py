@@ -184,8 +184,8 @@ class OtlpApp:
             await _answer(send, refused.status, status, answer_type, refused.headers)
         else:
             counts = ((HEADER, taken.known), (TWICE_HEADER, taken.twice)) if call.is_once else ()
-            said = tuple((name, str(count).encode()) for name, count in counts)
-            await _answer(send, HTTPStatus.OK, taken.answer, answer_type, said)
+            counted = tuple((name, str(count).encode()) for name, count in counts)
+            await _answer(send, HTTPStatus.OK, taken.answer, answer_type, counted)
         finally:
             self._held_bytes -= sum(map(len, chunks))
 
