@@ -132,7 +132,7 @@ class Collected:
         self.root_words: dict[int, RootWords] = {}
         self.links: list[tuple[int, str, str]] = []  # row, trace, span
         self._kinds = {name: index for index, name in enumerate(KINDS)}
-        self._known: dict[tuple[str, str, int], Origin] = {}
+        self._origins: dict[tuple[str, str, int], Origin] = {}
         self._rows: list[_Row] = []
         self._blocks: list[Columns] = []
         self._full = 0
@@ -193,14 +193,14 @@ class Collected:
     def _number(self, origin: Origin) -> int:
         """Give an origin its number; that of another which says the same, if it has said so."""
         key = (origin.service, origin.host, origin.clock_error_ns)
-        known_origin = self._known.get(key) if any(key[:2]) else None
+        known_origin = self._origins.get(key) if any(key[:2]) else None
         if known_origin is not None:
             origin.code = known_origin.code
             return known_origin.code
         origin.code = len(self.origins)
         self.origins.append(origin)
         if any(key[:2]):
-            self._known[key] = origin
+            self._origins[key] = origin
         return origin.code
 
     def _stated(self, span: FileSpan) -> tuple[int, int]:
