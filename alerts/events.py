@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from alerts.evidence.search import Found
-from alerts.rows import AlertEvent, CaptureRequest, calls_of, failing_percent, focus_of, focus_text
-from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig, duration_text, share_text
+from alerts.rows import AlertEvent, CaptureRequest, failing_text, share_text
+from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig, duration_text
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Transition
 from collector.core.clock import NS_PER_S
@@ -16,6 +16,7 @@ from collector.core.clock import NS_PER_S
 _CAPTURE_MARGIN_NS = 5 * NS_PER_S
 # As the examples of an alert have it (evidence/sql/exemplars.sql): then it is about failing.
 _FAILED_SHARE_MIN = 0.2
+_NO_SUSPECT = "no segment stands out"
 # A message has room for 500 characters of reason.
 _WHY_MAX = 120
 
@@ -56,34 +57,40 @@ def transition_event(
     )
 
 
-def with_suspect(event: AlertEvent, found: Found, of_class: Subject | None = None) -> AlertEvent:
+def with_suspect(event: AlertEvent, found: Found, of_class: Subject) -> AlertEvent:
     """Return the event with what it is about: failures that carry its loss, and the segment that
     stands out; and the path in words.
 
     Args:
         event: of an alert that fires.
-        found: of the class that it is about, or of several the one that loses most.
-        of_class: the latter, where its reason does not name it yet.
+        found: of a class of decisions.
+        of_class: that class: the one that it is on, or of several the one that loses most.
     """
-    if of_class is not None and of_class != Subject(event.action, event.region):
-        event = replace(event, reason=f"{event.reason}; {focus_text(of_class)}")
     suspect = found.suspect
-    path = f"; {found.path.text}" if found.path is not None else ""
-    failing, whose = "", _whose(event.reason)
+    focus = "" if of_class == Subject(event.action, event.region) else str(of_class)
+    is_of_many = suspect is None and found.failed_share >= _FAILED_SHARE_MIN
+    failing_share = found.failed_share if found.is_of_failures or is_of_many else 0.0
+    failing = failing_text(failing_share, focus)
     if found.failing is not None and found.is_of_failures:
-        of_them = f"{share_text(found.failing.loss_share)} of the loss is of them"
-        failing = f"{share_text(found.failed_share)} of {whose} fail, {of_them}; "
-    elif suspect is None and found.failed_share >= _FAILED_SHARE_MIN:
-        failing = f"{share_text(found.failed_share)} of {whose} fail; "
+        failing += f", {share_text(found.failing.loss_share)} of the loss is of them"
+    parts = [
+        failing,
+        event.reason,
+        f"{focus} loses most of it" if focus else "",
+        f"{suspect.segment} takes longer than {suspect.baseline}" if suspect else _NO_SUSPECT,
+        found.path.text if found.path is not None else "",
+    ]
+    event = replace(
+        event, focus=focus, failing_share=failing_share, reason="; ".join(filter(None, parts))
+    )
     if suspect is None:
-        return replace(event, reason=f"{failing}{event.reason}; no segment stands out{path}")
-    longer = f"{suspect.segment} takes longer than {suspect.baseline}"
+        return event
     return replace(
         event,
         blamed_stage=suspect.stage,
         blamed_class=suspect.latency_class,
         blamed_excess_ns=suspect.excess_ns,
-        reason=f"{failing}{event.reason}; {longer}{path}",
+        blamed_baseline=suspect.baseline,
     )
 
 
@@ -95,21 +102,21 @@ def with_suspect_of(event: AlertEvent, last: AlertEvent) -> AlertEvent:
         blamed_stage=last.blamed_stage,
         blamed_class=last.blamed_class,
         blamed_excess_ns=last.blamed_excess_ns,
+        blamed_baseline=last.blamed_baseline,
+        focus=last.focus,
+        failing_share=last.failing_share,
+        failing_call=last.failing_call,
+        failing_call_text=last.failing_call_text,
+        slow_call=last.slow_call,
+        slow_call_text=last.slow_call_text,
         reason=_with_failures(event.reason, last),
     )
 
 
 def _with_failures(reason: str, last: AlertEvent) -> str:
-    """Return why an alert ends or falls silent, and that it was about failures and calls."""
-    percent = failing_percent(last.reason)
-    failed = [f"{percent:g}% of {_whose(last.reason)} failed"] if percent else []
-    return "; ".join([reason, *failed, *calls_of(last.reason)])
-
-
-def _whose(reason: str) -> str:
-    """Return whose decisions fail: of an alert about several classes those of one alone."""
-    focus = focus_of(reason)
-    return f"the decisions of {focus}" if focus else "its decisions"
+    """Return why an alert ends or falls silent, and that it was about failures."""
+    failed = failing_text(last.failing_share, last.focus, "failed")
+    return f"{reason}; {failed}" if failed else reason
 
 
 def held_back(event: AlertEvent, why: str, for_ns: int) -> AlertEvent:

@@ -10,10 +10,10 @@ from typing import Any
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from alerts.config import AlertsConfig
+from alerts.delivery.notifier import AnyRule, Notifier
 from alerts.delivery.outlets import Outlets
-from alerts.delivery.payload import NOTHING_SHOWN, PROPOSED_FOR_NS, Shown, body
+from alerts.delivery.payload import NO_DETAILS, PROPOSED_FOR_NS, Details, body
 from alerts.delivery.routing import PAGE_NOBODY, Routing
-from alerts.delivery.telling import AnyRule, Telling
 from alerts.events import closing_event, transition_event, with_suspect, with_suspect_of
 from alerts.evidence.ledger import Ledger
 from alerts.evidence.naming import Naming
@@ -30,7 +30,7 @@ from alerts.state.retry import DeliveryStatus
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import (
-    ALIGHT,
+    ACTIVE_PHASES,
     FIRED,
     AlertState,
     Phase,
@@ -67,7 +67,7 @@ class AlertsStatus:
     @property
     def firing(self) -> int:
         """Return the number of alerts that fire, those that fell silent included."""
-        return sum(state.phase in ALIGHT for state in self.states)
+        return sum(state.phase in ACTIVE_PHASES for state in self.states)
 
     @property
     def idle(self) -> bool:
@@ -105,15 +105,15 @@ class AlertsJob:
         self._reader = AlertReader(store, self.calendars.budget_factor)
         self._search = SuspectSearch(self._reader)
         self._progress = progress
-        self._memory = self.state = AlertStore(state_path)
-        self._promotions = Promotions(self._memory)
-        self.routing = Routing(self._memory, config)
-        self._telling = Telling(self._rules, self._reader, self._search, self._memory, self.routing)
-        self._naming = Naming(self._reader, self._search, self._memory)
-        self._ledger = Ledger(self._reader, self._memory, self.routing.is_shadow)
+        self.alert_state = alert_state = AlertStore(state_path)
+        self._promotions = Promotions(alert_state)
+        self.routing = routing = Routing(alert_state, config)
+        self._notifier = Notifier(self._rules, self._reader, self._search, alert_state, routing)
+        self._naming = Naming(self._reader, self._search, alert_state)
+        self._ledger = Ledger(self._reader, alert_state, routing.is_shadow)
         self.last_pass: Pass | None = None
         self.rules_loaded = len(self._rules)
-        self.outlets = Outlets(self._memory, config, counters, dashboard_url)
+        self.outlets = Outlets(alert_state, config, counters, dashboard_url)
         self._started_ns = self._readable_ns = self._pruned_ns = 0
         self._watch = ClockWatch(state_path.with_suffix(".clock"))
         if shadows := self.routing.shadows:
@@ -127,7 +127,7 @@ class AlertsJob:
                 the results of all others are recorded.
         """
         self._started_ns = self._started_ns or now_ns
-        self._telling.begin_pass()
+        self._notifier.begin_pass()
         try:
             moment = self._moment(now_ns)
         except (ClickHouseError, StoreUnavailableError):
@@ -157,14 +157,14 @@ class AlertsJob:
         except (ClickHouseError, StoreUnavailableError) as error:
             _log.warning("ledger_not_read", reason=first_line(error))
             failed.append(error)
-        self._memory.record(updates, moment.end_ns, moment.known_ns, owned)
+        self.alert_state.record(updates, moment.end_ns, moment.known_ns, owned)
         try:
-            self._telling.catch_up(facts, moment)
+            self._notifier.catch_up(facts, moment)
         except (ClickHouseError, StoreUnavailableError) as error:
             _log.warning("held_alert_not_told", reason=first_line(error))
             failed.append(error)
         self.last_pass = Pass(now_ns, moment.known_ns, len(failed))
-        mirror(self._memory, self._store)
+        mirror(self.alert_state, self._store)
         self._naming.run_once(moment)  # what it finds, the pages have with the next pass
         self._prune(now_ns)
         if failed:
@@ -173,7 +173,7 @@ class AlertsJob:
 
     def _states(self, moment: Moment) -> dict[tuple[str, Subject], AlertState]:
         """Return the states, of which none was judged later than this moment."""
-        known = self._memory.states()
+        known = self.alert_state.states()
         ahead = [key for key, state in known.items() if state.judged_ns > moment.now_ns]
         for rule, subject in ahead:
             state = known[rule, subject]
@@ -202,7 +202,7 @@ class AlertsJob:
             nodata_ns=round(self._config.nodata_s * NS_PER_S),
             progress=self._progress() if self._progress is not None else Progress(0, now_ns),
             readable_ns=self._readable_ns,
-            from_ns=self._telling.from_ns(),
+            from_ns=self._notifier.from_ns(),
         )
 
     def _settled_ns(self, at_ns: int) -> int:
@@ -216,10 +216,10 @@ class AlertsJob:
 
     def status(self) -> AlertsStatus:
         """Return the states and what is left to do."""
-        backlog = self._memory.backlog()
+        backlog = self.alert_state.backlog()
         done = backlog.deliveries
         return AlertsStatus(
-            states=tuple(self._memory.states().values()),
+            states=tuple(self.alert_state.states().values()),
             pending=done.get(DeliveryStatus.PENDING, 0),
             delivered=done.get(DeliveryStatus.DELIVERED, 0),
             dead=done.get(DeliveryStatus.DEAD, 0) + done.get(DeliveryStatus.DISABLED, 0),
@@ -229,7 +229,7 @@ class AlertsJob:
     def close(self) -> None:
         """Close the file of the state and what delivers."""
         self.outlets.close()
-        self._memory.close()
+        self.alert_state.close()
 
     def _evaluate(
         self,
@@ -255,15 +255,15 @@ class AlertsJob:
         if transition is None:
             of_class = rule.focus(facts, subject)
             return self._while_firing(rule, of_class, after, evaluation, moment)
-        last = self._memory.last_event(transition.episode_id)
+        last = self.alert_state.last_event(transition.episode_id)
         if self._is_proposed_anew(rule, transition):
             transition = replace(transition, notification=FIRED)
         if transition.notification == FIRED:
-            told = self._telling.of(rule, facts, after, transition, evaluation, moment)
-            event = told.event
+            notice = self._notifier.compose(rule, facts, after, transition, evaluation, moment)
+            event = notice.event
             if last is not None:
                 event = replace(event, incident_id=last.incident_id)
-            return self._update(after, event, transition, rule, told.shown, told.capture)
+            return self._update(after, event, transition, rule, notice.details, notice.capture)
         silent_ns = moment.known_ns - after.data_ns
         if transition.to_state is Phase.UNKNOWN and silent_ns > moment.nodata_ns:
             words = f"no {rule.wording(subject).subject} for {duration_text(silent_ns / NS_PER_S)}"
@@ -279,7 +279,7 @@ class AlertsJob:
             return False
         fired = [
             event.at_ns
-            for event in self._memory.events(transition.episode_id)
+            for event in self.alert_state.events(transition.episode_id)
             if event.to_state == Phase.FIRING
         ]
         since_ns = transition.at_ns - max(fired, default=transition.at_ns)
@@ -297,12 +297,12 @@ class AlertsJob:
 
         Nothing is sent: the pages show it.
         """
-        events = self._memory.events(state.episode_id) if state.shown is Phase.FIRING else []
+        events = self.alert_state.events(state.episode_id) if state.shown is Phase.FIRING else []
         if not events:
             return Update(state)
         last = events[-1]
         # What was told late was searched anew then: what was found before is not its suspect.
-        evidence = self._memory.evidence_of(state.episode_id)
+        evidence = self.alert_state.evidence_of(state.episode_id)
         events = [each for each in events if evidence is None or each.seq >= evidence[0]] or events
         # Without decisions in the window no segment can stand out.
         has_data = evaluation.seen.status is not Status.NO_DATA
@@ -347,7 +347,7 @@ class AlertsJob:
             else:
                 continue
             after, transition = retire(state, moment.end_ns)
-            last = self._memory.last_event(state.episode_id)
+            last = self.alert_state.last_event(state.episode_id)
             if transition is None or last is None:
                 yield Update(after, is_over=True)
                 continue
@@ -360,7 +360,7 @@ class AlertsJob:
         event: AlertEvent,
         transition: Transition,
         rule: AnyRule | None,
-        shown: Shown = NOTHING_SHOWN,
+        details: Details = NO_DETAILS,
         capture: CaptureRequest | None = None,
     ) -> Update:
         event = replace(event, is_shadow=self.routing.is_recorded_only(event))
@@ -377,7 +377,7 @@ class AlertsJob:
         messages: tuple[Message, ...] = ()
         if transition.notification:
             wording = NO_WORDING if rule is None else rule.wording(state.subject)
-            content = body(transition.notification, event, wording, shown)
+            content = body(transition.notification, event, wording, details)
             messages = tuple(
                 Message(
                     webhook_id=webhook_id(event.episode_id, event.seq, endpoint.name),
@@ -395,6 +395,6 @@ class AlertsJob:
         if abs(now_ns - self._pruned_ns) >= _PRUNE_NS:  # set back, it would wait as long
             # What people wrote is nowhere else, and a silence that ends this month is in force.
             if not self._watch.look(now_ns):
-                self._memory.prune(now_ns - _KEEP_NS)
-            self._search.forget({state.episode_id for state in self._memory.states().values()})
+                self.alert_state.prune(now_ns - _KEEP_NS)
+            self._search.forget({state.episode_id for state in self.alert_state.states().values()})
             self._pruned_ns = now_ns

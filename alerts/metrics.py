@@ -61,7 +61,7 @@ class Pass:
 class RunningAlerts(Protocol):
     """What evaluates the rules; `alerts.job.AlertsJob` is it."""
 
-    state: AlertStore
+    alert_state: AlertStore
     last_pass: Pass | None  # None before the first
     rules_loaded: int
 
@@ -79,7 +79,7 @@ class AlertMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families as they are now."""
-        now_ns, last, state = self._now_ns(), self._job.last_pass, self._job.state
+        now_ns, last, state = self._now_ns(), self._job.last_pass, self._job.alert_state
         if last is not None:
             yield GaugeMetricFamily(*_LAST, value=last.now_ns / NS_PER_S)
             yield GaugeMetricFamily(*_LAG, value=(now_ns - last.known_ns) / NS_PER_S)

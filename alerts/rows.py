@@ -4,39 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from dataclasses import astuple, dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 # The basis of an alert whose dollars nobody knows: its columns of money have no null.
 UNKNOWN = "unknown"
-MICRO_USD: Final = Decimal("0.000001")  # to which dollars are told
-# Of a reason, where failures are what an alert is about: it may say before this what held it back.
-_FAILING: Final = re.compile(
-    r"(?:^|; )(([\d.]+)% of (?:its decisions|the decisions of [^;]+?) fail(?:ed)?)(?=$|[;,])"
-)
-# Of the reason of an alert about several classes: what it says else is of this one.
-_FOCUS: Final = re.compile(r"; ([^;]+) loses most of it(?=$|;)")
-# Of the reason of an alert whose calls are named (evidence/calls.py).
-_CALLS: Final = re.compile(
-    r"(?:^|; )((?:slower|first to fail) is [^;]+ (?:failed )?decisions)(?=;|$)"
-)
-_CALL: Final = re.compile(
-    r"(slower|first to fail) is (no one call(?=:)|.+(?=, (?:\+[\d.]+ ms )?in \d+ of \d+ ))"
-)
-
-
-def failing_of(reason: str) -> str:
-    """Return which share of decisions fails by the reason of an alert, "" where it is not that."""
-    found = _FAILING.search(reason)
-    return found[1] if found else ""
-
-
-def failing_percent(reason: str) -> float:
-    """Return the same as a number, 0 where it is not that."""
-    found = _FAILING.search(reason)
-    return float(found[2]) if found else 0.0
+MICRO_USD: Final = Decimal("0.000001")  # to which amounts are kept
+# From so large a share on a percentage has no use for decimals.
+_WHOLE_SHARE_MIN: Final = 0.1
 
 
 def rate_text(rate: str, over: str) -> str:
@@ -49,35 +25,21 @@ def has_rate(reason: str) -> bool:
     return "/h at the rate of the last " in reason
 
 
-def focus_text(focus: object) -> str:
-    """Return what a reason says of the class that it is about, of several."""
-    return f"{focus} loses most of it"
+def share_text(share: float) -> str:
+    """Return a share as a percentage, to two figures where it is less than a tenth."""
+    return f"{100 * share:,.0f}%" if share >= _WHOLE_SHARE_MIN else f"{100 * share:.2g}%"
 
 
-def focus_of(reason: str) -> str:
-    """Return the class of several that a reason is about, "" where it is about all it names."""
-    found = _FOCUS.search(reason)
-    return found[1] if found else ""
+def failing_text(share: float, focus: str = "", verb: str = "fail") -> str:
+    """Return which share of decisions fails, "" where failures are not what an alert is about.
 
-
-def calls_of(reason: str) -> list[str]:
-    """Return what a reason says of the calls that are slower, or the first to fail; in order."""
-    return [found[1] for found in _CALLS.finditer(reason)]
-
-
-def without_calls(reason: str) -> str:
-    """Return a reason without what it says of calls, where that is told beside it."""
-    calls = calls_of(reason)
-    return "; ".join(part for part in reason.split("; ") if part not in calls)
-
-
-def calls_text(reason: str) -> tuple[str, str]:
-    """Return the call that is the first to fail, and the slower one, "" for none that is named.
-
-    `no one call` where it is in several.
+    Args:
+        share: of the decisions, 0 where it is not about failures.
+        focus: whose they are, "" for those that the alert is on.
+        verb: `failed` of what is over.
     """
-    names = {found[1]: found[2] for found in map(_CALL.match, calls_of(reason)) if found}
-    return names.get("first to fail", ""), names.get("slower", "")
+    whose = f"the decisions of {focus}" if focus else "its decisions"
+    return f"{share_text(share)} of {whose} {verb}" if share else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +71,31 @@ class AlertEvent:
     reason: str
     is_shadow: bool = False  # its rule routed nothing yet
     incident_id: str = ""  # the episode of the first alert of its incident; "" until it fires
+    # What the cause is of, where the alert is on several classes: `action/region`; "" for one.
+    focus: str = ""
+    failing_share: float = 0.0  # of the decisions, where failures are what it is about
+    blamed_baseline: str = ""  # than what the blamed segment takes longer
+    # By service and name of the span, `no one call` for several, "" where nothing is known; and
+    # the same with the number of decisions, in words.
+    failing_call: str = ""
+    failing_call_text: str = ""
+    slow_call: str = ""
+    slow_call_text: str = ""
 
     @property
     def is_priced(self) -> bool:
         """Return whether its dollars mean something."""
         return self.basis != UNKNOWN
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """Return the calls that it is in, in words: the first to fail, then the slower one."""
+        return tuple(filter(None, (self.failing_call_text, self.slow_call_text)))
+
+    @property
+    def reason_with_calls(self) -> str:
+        """Return why it is as it is, for who sees nothing else of it."""
+        return "; ".join([self.reason, *self.calls])
 
 
 @dataclass(frozen=True, slots=True)

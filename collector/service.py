@@ -113,8 +113,8 @@ class CollectorService:
         names = attributes or AttributesConfig()
         self.is_native = native.IS_THERE and config.accel
         counters.native_spans.set(self.is_native)
-        wanted = WantedSpans(names, decisions or DecisionsConfig())
-        blocks = block_readers(wanted) if self.is_native else {}
+        spans = WantedSpans(names, decisions or DecisionsConfig())
+        blocks = block_readers(spans) if self.is_native else {}
         self._writers = {
             signal: StoreWriter(
                 signal,
@@ -148,15 +148,9 @@ class CollectorService:
             for signal in Signal
         }
         self._intake = Intake(
-            self._logs,
-            self._budget,
-            config.retention_days,
-            names,
-            counters,
-            clock,
-            self.protection,
-            is_native=self.is_native,
-        )
+            self._logs, self._budget, config.retention_days, names, counters, clock,
+            self.protection, is_native=self.is_native,
+        )  # fmt: skip
         receiving = (self._intake, config, gate or Gate((), counters, clock), counters, clock)
         self._grpc = GrpcReceiver(*receiving)
         self._http = HttpReceiver(*receiving, Deduplicator(self._intake, store, self._settle_spans))

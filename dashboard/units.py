@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Final
 
 from attribution.core.money import amount
 from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
@@ -13,6 +15,7 @@ from collector.core.times import time_zone
 UNKNOWN = "unknown"
 # From here on a card or a cell has no room for every digit, and nobody asks for it.
 _MANY_USD = 1e8
+_MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>#|!~])")
 
 
 def ms(ns: float, digits: int = 1) -> str:
@@ -65,8 +68,8 @@ def span_of_time(ns: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     units = (("min", 60, 90 * 60), ("h", 3_600, 48 * 3_600))
-    found = ((unit, length) for unit, length, until in units if seconds < until)
-    unit, length = next(found, ("d", 86_400))
+    lengths = ((unit, length) for unit, length, until in units if seconds < until)
+    unit, length = next(lengths, ("d", 86_400))
     return f"{seconds / length:.1f}".removesuffix(".0") + f" {unit}"
 
 
@@ -137,8 +140,8 @@ class Zone:
 
         Where it shows it twice, the first one; where never, as much later as it is set forward.
         """
-        shown = datetime.fromtimestamp(wall_ns // NS_PER_S, UTC)
-        return wall_ns - _offset_ns(shown.replace(tzinfo=time_zone(self.name)))
+        wall_time = datetime.fromtimestamp(wall_ns // NS_PER_S, UTC)
+        return wall_ns - _offset_ns(wall_time.replace(tzinfo=time_zone(self.name)))
 
     def day_ns(self, to_ns: int) -> int:
         """Return when the day began that a range is of which ends here: midnight ends one."""
@@ -183,7 +186,13 @@ class Zone:
         return f"{self.second(ns)}.{ns % NS_PER_S:09d} {self.mark(ns)}"
 
 
-def _offset_ns(at: datetime) -> int:
-    offset = at.utcoffset()
-    assert offset is not None, at
+def _offset_ns(instant: datetime) -> int:
+    offset = instant.utcoffset()
+    assert offset is not None, instant
     return round(offset.total_seconds()) * NS_PER_S
+
+
+def markdown_text(text: str) -> str:
+    """Return a text of a sender or a person that Markdown shows as it is, on one line."""
+    line = "".join(char if char.isprintable() else " " for char in text)
+    return _MARKDOWN.sub(r"\\\1", line)

@@ -66,7 +66,7 @@ def annotations_of(event: AlertEvent, wording: Wording, silenced: str = "") -> d
     """
     found = {
         "summary": _summary(event),
-        "description": event.reason,
+        "description": event.reason_with_calls,
         "loss": _range(event),
         "risk": _usd_per_h(event),
         "blamed": f"{event.blamed_stage}/{event.blamed_class}" if event.blamed_stage else "",

@@ -32,11 +32,11 @@ _BATCH_MAX = 50
 # A clock that goes back by more was set.
 _SET_BACK_NS = 2 * NS_PER_S
 
-# What nobody was told of is told in these states: cooling it may be over.
-_TOLD = (Phase.FIRING, Phase.UNKNOWN)
+# What nobody knows of is sent in these states: cooling it may be over.
+_SENT_IN = (Phase.FIRING, Phase.UNKNOWN)
 
 # Returns why an alert is hidden at an instant, "" where it is not.
-Hidden: TypeAlias = Callable[[AlertEvent, int], str]
+Suppression: TypeAlias = Callable[[AlertEvent, int], str]
 
 _log = get_logger("alerts")
 
@@ -59,10 +59,10 @@ class Outbox:
         sender: Sender,
         counters: Counters | None = None,
         clock: Clock | None = None,
-        hidden: Hidden = lambda _event, _now_ns: "",
+        suppression: Suppression = lambda _event, _now_ns: "",
     ) -> None:
         self._store = store
-        self._hidden = hidden
+        self._suppression = suppression
         self._deliveries = Deliveries(store)
         self._held = HeldAlerts(store)
         self._endpoints = {endpoint.name: endpoint for endpoint in endpoints}
@@ -157,7 +157,7 @@ class Outbox:
         """
         with self._choosing:
             for alert in open_alerts(self._store):
-                if reason := self._hidden(alert.last, now_ns):
+                if reason := self._suppression(alert.last, now_ns):
                     self._deliveries.hold_all(alert.episode_id, reason, now_ns, self._sending)
             for due in self._deliveries.unseen_ends():
                 self._deliveries.drop_unseen(due)
@@ -179,7 +179,7 @@ class Outbox:
         if due.message.kind != FIRED:
             return self._deliveries.drop_unseen(due)
         event = self._store.last_event(due.message.episode_id)
-        reason = "" if event is None else self._hidden(event, now_ns)
+        reason = "" if event is None else self._suppression(event, now_ns)
         if reason:
             self._deliveries.hold(due, reason, now_ns)
         return bool(reason)
@@ -206,9 +206,9 @@ class Outbox:
             event = self._store.last_event(episode_id)
             known = held.get(episode_id)
             is_overdue = known is None or known.is_overdue(now_ns)
-            if event is None or not is_overdue or event.to_state not in _TOLD:
+            if event is None or not is_overdue or event.to_state not in _SENT_IN:
                 continue  # the next pass tells of it, or its end drops it
-            if not self._hidden(event, now_ns):
+            if not self._suppression(event, now_ns):
                 self._deliveries.release(webhook_id, without_proposal(content), now_ns)
 
     def _attempt(self, endpoint: WebhookConfig, due: Due, now_ns: int) -> Step:

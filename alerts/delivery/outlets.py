@@ -17,16 +17,20 @@ class Outlets:
 
     def __init__(
         self,
-        memory: AlertStore,
+        alert_state: AlertStore,
         config: AlertsConfig,
         counters: Counters | None = None,
         dashboard_url: str = "",
     ) -> None:
         self._client = PinnedClient(config.allowed_hosts, config.denied_hosts)
-        hidden = Routing(memory, config).hidden
+        suppression = Routing(alert_state, config).suppression
         sender = WebhookSender(self._client)
-        self._outbox = Outbox(memory, config.webhooks, sender, counters, hidden=hidden)
-        self._pusher = Pusher(memory, config, self._client, counters, dashboard_url, hidden)
+        self._outbox = Outbox(
+            alert_state, config.webhooks, sender, counters, suppression=suppression
+        )
+        self._pusher = Pusher(
+            alert_state, config, self._client, counters, dashboard_url, suppression
+        )
 
     def deliver_due(self, now_ns: int, wait_s: float | None = None) -> int:
         """Send the webhooks that are due, see `Outbox.deliver_due`."""

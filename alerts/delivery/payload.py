@@ -31,19 +31,19 @@ _EXEMPLAR_MAX = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What a message shows beside the figures of an alert that begins to fire."""
+class Details:
+    """What a message has beside the figures of an alert that begins to fire."""
 
     move: Move | None = None  # a proposal
     exemplars: Sequence[str] = ()  # ids of decisions
     path: PathNow | None = None
 
 
-NOTHING_SHOWN = Shown()
+NO_DETAILS = Details()
 
 
 def body(
-    notification: str, event: AlertEvent, wording: Wording, shown: Shown = NOTHING_SHOWN
+    notification: str, event: AlertEvent, wording: Wording, details: Details = NO_DETAILS
 ) -> bytes:
     """Return the JSON of one message; the same event gives the same bytes.
 
@@ -55,7 +55,7 @@ def body(
         notification: alert.firing or alert.resolved.
         event: the transition.
         wording: of the rule; NO_WORDING where the rule is no longer configured.
-        shown: of an alert that begins to fire.
+        details: of an alert that begins to fire.
     """
     suspect = f"{event.blamed_stage}/{event.blamed_class}" if event.blamed_stage else None
     message = {
@@ -80,16 +80,16 @@ def body(
             "burn": event.burn,
             "blamed_segment": suspect,
             "excess_ms": event.blamed_excess_ns / NS_PER_MS if suspect else None,
-            "path": _path(shown.path),
+            "path": _path(details.path),
             "windows": {"long_s": event.window_s, "short_s": wording.shorts.get(event.window_s)},
             "exemplars": [
                 found
-                for each in shown.exemplars
+                for each in details.exemplars
                 if len(_encoded(found := _exemplar(each))) <= _EXEMPLAR_MAX
             ],
-            "reason": event.reason[:_REASON_MAX],
+            "reason": event.reason_with_calls[:_REASON_MAX],
             "note": wording.note[:_REASON_MAX],
-            "reroute": _reroute(shown.move, event.at_ns),
+            "reroute": _reroute(details.move, event.at_ns),
             "runbook_url": wording.runbook_url[:_REASON_MAX],
             "dashboard": f"/?episode={quote(event.episode_id)}",
         },

@@ -113,7 +113,7 @@ class PinnedClient:
                 headers={
                     **headers,
                     "host": original.netloc.decode(),
-                    # What is said of a refusal is read as it comes.
+                    # The message of a refusal is read as it comes.
                     "accept-encoding": "identity",
                 },
                 timeout=timeout,
@@ -121,8 +121,8 @@ class PinnedClient:
             ) as response,
         ):
             code = response.status_code
-            said = _beginning(response) if 400 <= code < 500 else ""
-            return Reply(code, response.headers.get("retry-after", ""), said=said)
+            message = _beginning(response) if 400 <= code < 500 else ""
+            return Reply(code, response.headers.get("retry-after", ""), message=message)
 
 
 @contextmanager
@@ -144,9 +144,9 @@ def _cut_after(timeout_s: float) -> Iterator[Callable[[str, Mapping[str, Any]], 
             for connection in connected:
                 shut(connection)
 
-    def trace(event: str, told: Mapping[str, Any]) -> None:
+    def trace(event: str, details: Mapping[str, Any]) -> None:
         if event == "connection.connect_tcp.complete":
-            connection = told["return_value"].get_extra_info("socket")
+            connection = details["return_value"].get_extra_info("socket")
             with lock:
                 connected.append(connection)
                 if is_over.is_set():

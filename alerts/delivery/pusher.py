@@ -87,31 +87,31 @@ class Pusher:
     """Pushes from the alert state, so that it goes on while the store of spans is away.
 
     Args:
-        memory: the alert state.
+        alert_state: the alert state.
         config: the peers, and how often alerts are sent again.
         client: that they are sent by.
         counters: of what was sent.
         dashboard_url: where alerts link to, "" for nowhere.
-        hidden: returns why an alert is not routed now, "" where it is.
+        suppression: returns why an alert is not routed now, "" where it is.
     """
 
     def __init__(
         self,
-        memory: AlertStore,
+        alert_state: AlertStore,
         config: AlertsConfig,
         client: PinnedClient,
         counters: Counters | None = None,
         dashboard_url: str = "",
-        hidden: Callable[[AlertEvent, int], str] = lambda _event, _now_ns: "",
+        suppression: Callable[[AlertEvent, int], str] = lambda _event, _now_ns: "",
     ) -> None:
-        self._memory = memory
-        self._routed = RoutedAlerts(memory)
+        self._alert_state = alert_state
+        self._routed = RoutedAlerts(alert_state)
         self._peers = [_Peer(peer) for peer in config.alertmanagers]
         self._rules = {rule.name: rule for rule in config.all_rules}
         self._client = client
         self._counters = counters
         self._dashboard_url = dashboard_url
-        self._hidden = hidden
+        self._suppression = suppression
         self._resend_ns = round(config.resend_s * NS_PER_S)
         self._ahead_ns = _AHEAD * max(self._resend_ns, round(config.interval_s * NS_PER_S))
         self._lanes = Lanes("alertmanager", len(self._peers))
@@ -145,9 +145,9 @@ class Pusher:
         """Return what Alertmanagers should know now, and note what began and ended there."""
         self._routed.forget(now_ns - _END_AGAIN_NS)
         known, found = self._routed.all(), []
-        firing = {alert.episode_id: alert for alert in open_alerts(self._memory)}
+        firing = {alert.episode_id: alert for alert in open_alerts(self._alert_state)}
         for alert in firing.values():
-            reason = self._hidden(alert.last, now_ns)
+            reason = self._suppression(alert.last, now_ns)
             pushed = self._firing(alert, known.get(alert.episode_id), reason, now_ns)
             if pushed is not None:
                 found.append(pushed)
@@ -171,7 +171,7 @@ class Pusher:
         return self._pushed(alert.last, labels, alert.started_ns, ended_ns, hidden)
 
     def _over(self, routed: Routed, now_ns: int) -> Pushed:
-        last = self._memory.last_event(routed.episode_id)
+        last = self._alert_state.last_event(routed.episode_id)
         ended_ns = routed.ended_ns
         if ended_ns is None:
             ended_ns = now_ns if last is None else min(last.at_ns, now_ns)
@@ -226,7 +226,7 @@ class Pusher:
                     peer=peer.config.name,
                     episode_id=alert.episode_id,
                     labels=json.dumps(dict(alert.labels)),
-                    said=reply.said,
+                    said=reply.message,
                 )
                 continue
             accepted = self._settle(peer, [alert], reply, now_ns)
@@ -252,7 +252,7 @@ class Pusher:
             _log.warning(
                 "alertmanager_failed",
                 peer=peer.config.name,
-                detail=reply.error or f"HTTP {code}: {reply.said}",
+                detail=reply.error or f"HTTP {code}: {reply.message}",
             )
         return None
 

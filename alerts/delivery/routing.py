@@ -22,14 +22,14 @@ class Routing:
     """Decides what is routed. What is not is evaluated and recorded all the same.
 
     What fires still when the reason is gone is routed then, once a pass has said what is true by
-    then (`alerts.delivery.telling`).
+    then (`alerts.delivery.notifier`).
     """
 
-    def __init__(self, memory: AlertStore, config: AlertsConfig) -> None:
-        self._memory = memory
-        self._promotions = Promotions(memory)
-        self._silences = Silences(memory)
-        self._held = HeldAlerts(memory)
+    def __init__(self, alert_state: AlertStore, config: AlertsConfig) -> None:
+        self._alert_state = alert_state
+        self._promotions = Promotions(alert_state)
+        self._silences = Silences(alert_state)
+        self._held = HeldAlerts(alert_state)
         self._live = {rule.name: rule.live for rule in config.all_rules}
         # The rule of pages by that of tickets, where one entry of the settings makes both.
         self._pages = {
@@ -39,23 +39,23 @@ class Routing:
             for ticket in tickets
         }
 
-    def hidden(self, event: AlertEvent, now_ns: int) -> str:
+    def suppression(self, event: AlertEvent, now_ns: int) -> str:
         """Return why an alert is not routed now, "" where it is."""
-        return self.reason(event, now_ns) or self._held_back(event, now_ns)
+        return self.suppressed_by(event, now_ns) or self._held_back(event, now_ns)
 
-    def reason(self, event: AlertEvent, now_ns: int) -> str:
+    def suppressed_by(self, event: AlertEvent, now_ns: int) -> str:
         """Return what hides an alert now, "" where nothing does."""
         if self.is_recorded_only(event):
             return f"rule {event.rule} is in shadow until it is promoted"
-        return self.better(event) or self._silences.hidden(event, now_ns)
+        return self.inhibited_by(event) or self._silences.hidden(event, now_ns)
 
     def as_it_ended(self, reason: str) -> str:
         """Return what hid an alert, as `reason` said it, with the end that it had."""
         return self._silences.as_it_ended(reason)
 
-    def better(self, event: AlertEvent) -> str:
+    def inhibited_by(self, event: AlertEvent) -> str:
         """Return the alerts that say the same better, "" where none does."""
-        return self._inhibited(event) or self.explained(event)
+        return self._inhibited_by_page(event) or self.explained_by(event)
 
     def is_shadow(self, rule: str) -> bool:
         """Return whether a rule that is configured only records what it would have routed."""
@@ -87,15 +87,17 @@ class Routing:
             f"{self.as_it_ended(held.reason)}"
         )
 
-    def _inhibited(self, event: AlertEvent) -> str:
+    def _inhibited_by_page(self, event: AlertEvent) -> str:
         """Return that the page of the same entry and subject fires, which says the same sooner."""
         page = self._pages.get(event.rule)
         if page is None or self.is_shadow(page):
             return ""
         subject = Subject(event.action, event.region)
-        return f"inhibited by {page}, which fires" if fires(self._memory, page, subject) else ""
+        return (
+            f"inhibited by {page}, which fires" if fires(self._alert_state, page, subject) else ""
+        )
 
-    def explained(self, event: AlertEvent) -> str:
+    def explained_by(self, event: AlertEvent) -> str:
         """Return that alerts about parts of the same say the same more precisely."""
-        parts = explained_by(self._memory, event.episode_id)
+        parts = explained_by(self._alert_state, event.episode_id)
         return f"inhibited by {parts}: without its decisions this would not fire" if parts else ""

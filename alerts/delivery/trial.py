@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from alerts.config import AlertmanagerConfig, AlertsConfig, WebhookConfig
 from alerts.delivery.alertmanager import Pushed, annotations_of, labels_of
-from alerts.delivery.payload import NOTHING_SHOWN, body
+from alerts.delivery.payload import NO_DETAILS, body
 from alerts.delivery.pinned import PinnedClient
 from alerts.delivery.pusher import post_alerts
 from alerts.delivery.webhook import WebhookSender
@@ -44,13 +44,13 @@ class Receivers:
     """The receivers of the settings.
 
     Args:
-        memory: the alert state, which notes who tried them.
+        alert_state: the alert state, which notes who tried them.
         config: names them, and the addresses that are permitted.
         clock: of signatures.
     """
 
-    def __init__(self, memory: AlertStore, config: AlertsConfig, clock: Clock) -> None:
-        self._memory = memory
+    def __init__(self, alert_state: AlertStore, config: AlertsConfig, clock: Clock) -> None:
+        self._alert_state = alert_state
         self._config = config
         self._clock = clock
 
@@ -91,12 +91,12 @@ class Receivers:
                 found = list(threads.map(lambda of, name: of.run(tried, name), contexts, wanted))
         finally:
             client.close()
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             taken = {each.receiver: each.is_taken for each in found}
             note_act(db, act, "receivers_tried", {"taken": taken, "reason": reason})
         for each in found:
             if each.is_taken and each.kind == "webhook":
-                Deliveries(self._memory).wake(each.receiver)
+                Deliveries(self._alert_state).wake(each.receiver)
         return found
 
     def _timed(self, name: str, kind: str, send: Callable[[], Reply]) -> Trial:
@@ -105,15 +105,15 @@ class Receivers:
         took_ms = (self._clock.monotonic_ns() - began_ns) / NS_PER_MS
         code = reply.status_code
         is_taken = code is not None and 200 <= code < 300
-        said = f": {reply.said}" if reply.said else ""
-        return Trial(name, kind, is_taken, reply.error or f"HTTP {code}{said}", took_ms)
+        message = f": {reply.message}" if reply.message else ""
+        return Trial(name, kind, is_taken, reply.error or f"HTTP {code}{message}", took_ms)
 
 
 def _send(client: PinnedClient, hook: WebhookConfig, event: AlertEvent, clock: Clock) -> Reply:
     if not hook.secret.get_secret_value():
         return Reply(None, error=_UNSIGNED)
     number = webhook_id(event.episode_id, event.seq, hook.name)
-    content = body(TESTED, event, NO_WORDING, NOTHING_SHOWN)
+    content = body(TESTED, event, NO_WORDING, NO_DETAILS)
     message = Message(number, hook.name, event.episode_id, event.seq, TESTED, content)
     return WebhookSender(client).send(hook, message, clock.now_ns())
 

@@ -20,6 +20,7 @@ from alerts.evidence.suspect import DECISIONS_MIN
 from attribution.core.segments import UNTRACED
 from collector.core.clock import NS_PER_MS
 
+NO_ONE_CALL: Final = "no one call"
 # Time that no span covers: before the first of them began.
 BEFORE_FIRST: Final = "the time before its first span"
 # From so much of what a segment takes longer on one call is the cause; two cannot be.
@@ -103,15 +104,25 @@ class FailedSpan:
     end_ns: int
 
 
-def slower_text(during: Sequence[Mapping[str, int]], usual: Sequence[Mapping[str, int]]) -> str:
-    """Return in which call a segment takes longer, "" where too little is known, or it may be none.
+@dataclass(frozen=True, slots=True)
+class CallFinding:
+    """In which call it is that decisions fail, or a segment takes longer."""
+
+    call: str  # by service and name of its span; NO_ONE_CALL where it is in several
+    text: str  # that, and in how many decisions
+
+
+def slower_call(
+    during: Sequence[Mapping[str, int]], usual: Sequence[Mapping[str, int]]
+) -> CallFinding | None:
+    """Return in which call a segment takes longer, None where too little is known, or it is chance.
 
     Args:
         during: by decision, the time of each call in the segment.
         usual: of decisions of before.
     """
     if len(during) < _FEWEST or len(usual) < DECISIONS_MIN:
-        return ""
+        return None
     gains = {
         call: _gain([each.get(call, 0) for each in during], [each.get(call, 0) for each in usual])
         for call in {call for each in (*during, *usual) for call in each}
@@ -119,7 +130,7 @@ def slower_text(during: Sequence[Mapping[str, int]], usual: Sequence[Mapping[str
     net = sum(gain.ns for gain in gains.values())
     ranked = sorted(((gain.ns, call) for call, gain in gains.items() if gain.ns > 0), reverse=True)
     if net <= 0 or sum(ns for ns, _ in ranked) > _SWAPPED * net:
-        return ""
+        return None
     first_ns, first = ranked[0]
     of = f"{len(during)} decisions"
     if first_ns >= _MOST * net:
@@ -130,16 +141,17 @@ def slower_text(during: Sequence[Mapping[str, int]], usual: Sequence[Mapping[str
             if each.get(first, 0) - before_ns > first_ns / 2
         ]
         if first_ns <= _ERRORS * gains[first].error or len(over) < _FEWEST:
-            return ""
-        return f"slower is {first}, {_more(sum(over) / len(over))} in {len(over)} of {of}"
+            return None
+        more = _more(sum(over) / len(over))
+        return CallFinding(first, f"slower is {first}, {more} in {len(over)} of {of}")
     some = [(ns, call) for ns, call in ranked if ns >= _SOME * net]
     some = [(ns, call) for ns, call in some if ns > _ERRORS * gains[call].error]
     if not some:
-        return ""
+        return None
     named = ", ".join(f"{call} {_more(ns)}" for ns, call in some[:_NAMED_MAX])
     rest = len(some) - _NAMED_MAX
     others = f" and {rest} more" if rest > 0 else ""
-    return f"slower is no one call: {named}{others} in {of}"
+    return CallFinding(NO_ONE_CALL, f"slower is {NO_ONE_CALL}: {named}{others} in {of}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +171,11 @@ def _gain(during: Sequence[int], usual: Sequence[int]) -> _Gain:
     return _Gain(now - then, error, then)
 
 
-def failed_text(
+def first_to_fail(
     failed: Sequence[tuple[Path, Sequence[FailedSpan]]],
     well: Sequence[tuple[Path, Sequence[FailedSpan]]],
-) -> str:
-    """Return which call is the first to fail, "" where of most the span is not there.
+) -> CallFinding | None:
+    """Return which call is the first to fail, None where of most the span is not there.
 
     Args:
         failed: decisions that failed, each with its spans that did.
@@ -176,14 +188,14 @@ def failed_text(
     firsts = [_first(path, spans, usual) for path, spans in failed]
     known = Counter(call for call in firsts if call)
     if len(failed) < _FEWEST or known.total() <= len(failed) / 2:
-        return ""
+        return None
     ranked = sorted(known.items(), key=lambda each: (-each[1], each[0]))
     of = f"of {len(failed)} failed decisions"
     call, times = ranked[0]
     if times > len(failed) / 2:
-        return f"first to fail is {call}, in {times} {of}"
+        return CallFinding(call, f"first to fail is {call}, in {times} {of}")
     named = ", ".join(f"{each} in {number}" for each, number in ranked[:_NAMED_MAX])
-    return f"first to fail is no one call: {named} {of}"
+    return CallFinding(NO_ONE_CALL, f"first to fail is {NO_ONE_CALL}: {named} {of}")
 
 
 def _places(path: Path, spans: Sequence[FailedSpan]) -> list[int]:
@@ -221,6 +233,6 @@ def _more(ns: float) -> str:
 
 
 def _clean(name: str) -> str:
-    """Return what a sender wrote, without what ends a part of a reason."""
-    flat = "".join(mark if mark.isprintable() and mark != ";" else " " for mark in name)
+    """Return what a sender wrote, as one line that is not too long."""
+    flat = "".join(mark if mark.isprintable() else " " for mark in name)
     return flat if len(flat) <= _NAME_MAX else flat[: _NAME_MAX - 1] + "…"

@@ -15,7 +15,7 @@ from alerts.rules.ledger import Claim, narrower, shares
 from alerts.rules.rings import read_sums
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
-from alerts.state.transitions import ALIGHT, AlertState, Status
+from alerts.state.transitions import ACTIVE_PHASES, AlertState, Status
 from collector.core.clock import NS_PER_S
 
 _AnyRule = Rule[RuleConfig, Any]
@@ -27,15 +27,15 @@ class Ledger:
 
     Args:
         reader: of the store.
-        memory: the alert state.
+        alert_state: the alert state.
         is_shadow: whether a rule routes nothing yet: its alerts own nothing.
     """
 
     def __init__(
-        self, reader: Reader, memory: AlertStore, is_shadow: Callable[[str], bool]
+        self, reader: Reader, alert_state: AlertStore, is_shadow: Callable[[str], bool]
     ) -> None:
         self._reader = reader
-        self._memory = memory
+        self._alert_state = alert_state
         self._is_shadow = is_shadow
 
     def owned(
@@ -95,7 +95,7 @@ class Ledger:
         for update in updates:
             state = update.state
             rule = rules.get(state.rule)
-            is_claim = state.phase in ALIGHT and not update.is_over
+            is_claim = state.phase in ACTIVE_PHASES and not update.is_over
             if rule is None or not rule.owns_losses or not is_claim or self._is_shadow(state.rule):
                 continue
             began_s, window_s = self._windows_s(rule, update)
@@ -115,7 +115,7 @@ class Ledger:
     def _windows_s(self, rule: _AnyRule, update: Update) -> tuple[int, int]:
         """Return the window whose losses made an alert fire, and that of its last change."""
         state = update.state
-        events = self._memory.events(state.episode_id)
+        events = self._alert_state.events(state.episode_id)
         if update.event is not None:
             events.append(update.event)
         began = (each.window_s for each in events if each.at_ns == state.started_ns)

@@ -12,10 +12,16 @@ from typing import Any, Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from alerts.evidence.calls import FailedSpan, Path, failed_text, slower_text
-from alerts.evidence.search import BASELINE_NS, SEARCHED_NS_MAX, SuspectSearch, left_out
+from alerts.evidence.calls import CallFinding, FailedSpan, Path, first_to_fail, slower_call
+from alerts.evidence.search import (
+    BASELINE_NS,
+    ELSEWHERE,
+    SEARCHED_NS_MAX,
+    SuspectSearch,
+    left_out,
+)
 from alerts.read.reader import AlertReader
-from alerts.rows import AlertEvent, calls_of, failing_of, focus_of
+from alerts.rows import AlertEvent
 from alerts.rules.base import Moment
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
@@ -40,7 +46,6 @@ _PASS_NS: Final = NS_PER_S
 _TRIES_MAX: Final = 3
 # Decisions that did not fail, that did, and all.
 _WELL, _FAILED, _ANY = 0, 1, 2
-_ELSEWHERE: Final = "takes longer than in other regions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +64,13 @@ class Naming:
         self,
         reader: AlertReader,
         search: SuspectSearch,
-        memory: AlertStore,
+        alert_state: AlertStore,
         clock: Clock | None = None,
     ) -> None:
         self._reader = reader
         self._clock = clock or SystemClock()
         self._search = search
-        self._memory = memory
+        self._alert_state = alert_state
         self._tried: dict[tuple[str, int], int] = {}  # by episode and event
 
     def run_once(self, moment: Moment) -> None:
@@ -73,9 +78,9 @@ class Naming:
         begun_ns = self._clock.monotonic_ns()
         firing = [
             (state, last)
-            for state in self._memory.states().values()
+            for state in self._alert_state.states().values()
             if state.shown is Phase.FIRING
-            and (last := self._memory.last_event(state.episode_id)) is not None
+            and (last := self._alert_state.last_event(state.episode_id)) is not None
         ]
         there = {(last.episode_id, last.seq) for _, last in firing}
         self._tried = {key: number for key, number in self._tried.items() if key in there}
@@ -91,56 +96,60 @@ class Naming:
             key = (last.episode_id, last.seq)
             self._tried[key] = self._tries(last) + 1
             try:
-                said = "; ".join(filter(None, self._look(last, of_class)))
+                failing, slow = self._find(last, of_class)
             except (ClickHouseError, StoreUnavailableError) as error:
                 _log.warning("calls_not_read", episode_id=key[0], reason=first_line(error))
                 continue
-            if said:
-                self._memory.record([_named(state, last, said, moment)])
+            if failing or slow:
+                self._alert_state.record([_named(state, last, failing, slow, moment)])
 
     def _tries(self, last: AlertEvent) -> int:
         return self._tried.get((last.episode_id, last.seq), 0)
 
     def _class_of(self, last: AlertEvent) -> Subject | None:
         """Return the class that an alert's cause is of, None where there is nothing to name."""
-        is_named = bool(calls_of(last.reason)) or self._tries(last) >= _TRIES_MAX
-        if is_named or not (last.blamed_stage or failing_of(last.reason)):
+        is_named = bool(last.calls) or self._tries(last) >= _TRIES_MAX
+        if is_named or not (last.blamed_stage or last.failing_share):
             return None
-        evidence, focus = self._memory.evidence_of(last.episode_id), focus_of(last.reason)
-        if evidence is None or (focus and focus != str(evidence[1])):
+        evidence = self._alert_state.evidence_of(last.episode_id)
+        if evidence is None or (last.focus and last.focus != str(evidence[1])):
             return None
         return evidence[1]
 
-    def _look(self, last: AlertEvent, of_class: Subject) -> tuple[str, str]:
-        """Return what is said of decisions that fail, and of those that are slow."""
+    def _find(
+        self, last: AlertEvent, of_class: Subject
+    ) -> tuple[CallFinding | None, CallFinding | None]:
+        """Return the first call to fail of decisions that do, and the slower one of slow ones."""
         end_ns = last.at_ns
         from_ns = max(0, end_ns - min(last.window_s * NS_PER_S, _NEWEST_NS))
-        failed = self._failed(of_class, from_ns, end_ns) if failing_of(last.reason) else ""
-        slow = self._slow(last, of_class, from_ns, end_ns) if last.blamed_stage else ""
-        return failed, slow
+        failing = self._failing(of_class, from_ns, end_ns) if last.failing_share else None
+        slow = self._slow(last, of_class, from_ns, end_ns) if last.blamed_stage else None
+        return failing, slow
 
-    def _slow(self, last: AlertEvent, of_class: Subject, from_ns: int, end_ns: int) -> str:
+    def _slow(
+        self, last: AlertEvent, of_class: Subject, from_ns: int, end_ns: int
+    ) -> CallFinding | None:
         segment = (last.blamed_stage, last.blamed_class)
-        if _ELSEWHERE in last.reason:
+        if last.blamed_baseline == ELSEWHERE:
             usual = self._sample(of_class, from_ns, end_ns, is_same=False)
         else:
             # Before the whole window that it fired on: what it holds is not as usual.
             until_ns = max(0, end_ns - min(last.window_s * NS_PER_S, SEARCHED_NS_MAX))
             usual_ns = max(0, until_ns - BASELINE_NS)
-            alight = self._search.alight(of_class, usual_ns, until_ns)
-            usual = self._sample(of_class, usual_ns, until_ns, alight=alight)
+            active = self._search.active_times(of_class, usual_ns, until_ns)
+            usual = self._sample(of_class, usual_ns, until_ns, active=active)
         now = self._sample(of_class, from_ns, end_ns)
         at = STAGES.index(segment[0]), CLASSES.index(segment[1])
         during, then = (
             [path.times_in(*at) for path in self._paths(of).values()] for of in (now, usual)
         )
-        return slower_text(during, then)
+        return slower_call(during, then)
 
-    def _failed(self, of_class: Subject, from_ns: int, end_ns: int) -> str:
+    def _failing(self, of_class: Subject, from_ns: int, end_ns: int) -> CallFinding | None:
         usual_ns = max(0, from_ns - BASELINE_NS)
         failed = self._sample(of_class, from_ns, end_ns, result=_FAILED)
         well = self._sample(of_class, usual_ns, end_ns, result=_WELL)
-        return failed_text(
+        return first_to_fail(
             self._with_failed(failed, from_ns, end_ns), self._with_failed(well, usual_ns, end_ns)
         )
 
@@ -170,7 +179,7 @@ class Naming:
         *,
         is_same: bool = True,
         result: int = _ANY,
-        alight: Sequence[tuple[int, int]] = (),
+        active: Sequence[tuple[int, int]] = (),
     ) -> list[_Decision]:
         rows = self._rows(
             "sampled",
@@ -181,7 +190,7 @@ class Naming:
             is_same=int(is_same),
             result=result,
             limit=_DECISIONS_MAX,
-            **left_out(alight),
+            **left_out(active),
         )
         return [_Decision(*row) for row in rows]
 
@@ -199,7 +208,13 @@ class Naming:
         return self._reader.rows(name, __file__, **parameters)
 
 
-def _named(state: AlertState, last: AlertEvent, said: str, moment: Moment) -> Update:
+def _named(
+    state: AlertState,
+    last: AlertEvent,
+    failing: CallFinding | None,
+    slow: CallFinding | None,
+    moment: Moment,
+) -> Update:
     """Return what records the calls: of the window that the event before is of, as its figures."""
     transition = Transition.while_firing(state, last.at_ns)
     event = replace(
@@ -208,6 +223,9 @@ def _named(state: AlertState, last: AlertEvent, said: str, moment: Moment) -> Up
         from_state=transition.from_state.value,
         to_state=transition.to_state.value,
         recorded_ns=moment.now_ns,
-        reason=f"{said}; {last.reason}",
+        failing_call=failing.call if failing else "",
+        failing_call_text=failing.text if failing else "",
+        slow_call=slow.call if slow else "",
+        slow_call_text=slow.text if slow else "",
     )
     return Update(replace(state, seq=transition.seq), event)

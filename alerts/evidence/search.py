@@ -18,7 +18,7 @@ from alerts.evidence.suspect import (
     pool,
 )
 from alerts.read.reader import AlertReader
-from alerts.rows import AlertEvent, failing_percent
+from alerts.rows import AlertEvent
 from alerts.state.subject import Subject
 from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.core.errors import first_line
@@ -28,7 +28,7 @@ _log = get_logger("alerts")
 
 # What was usual: the class in the ten minutes before the window, while no alert about it fired.
 BASELINE_NS = 10 * NS_PER_MINUTE
-_BEFORE = "before"
+BEFORE, ELSEWHERE = "before", "in other regions"  # complete "takes longer than"
 # An hour has enough decisions to find the segment; more only cost time.
 SEARCHED_NS_MAX = NS_PER_HOUR
 _EXEMPLARS = 3
@@ -122,21 +122,21 @@ class SuspectSearch:
         too little is left.
         """
         from_ns = max(0, end_ns - BASELINE_NS)
-        alight = self.alight(subject, from_ns, end_ns)
-        if alight:
-            times = self._segment_times(subject.action, from_ns, end_ns, alight)
+        active = self.active_times(subject, from_ns, end_ns)
+        if active:
+            times = self._segment_times(subject.action, from_ns, end_ns, active)
             if subject.region in times and times[subject.region].decisions >= DECISIONS_MIN:
-                return times, alight
+                return times, active
         return self._segment_times(subject.action, from_ns, end_ns), []
 
-    def alight(self, subject: Subject, from_ns: int, end_ns: int) -> list[tuple[int, int]]:
+    def active_times(self, subject: Subject, from_ns: int, end_ns: int) -> list[tuple[int, int]]:
         """Return when alerts about a class fired; none where their mirror cannot be read.
 
         A cause that is less exact is better than an alert that is not told of.
         """
         try:
             rows = self._reader.rows(
-                "alight",
+                "active_times",
                 __file__,
                 action=subject.action,
                 region=subject.region,
@@ -274,9 +274,9 @@ def _found(
         return Found(None, None)
     baselines = []
     if subject.region in before:
-        baselines.append(Baseline(_BEFORE, before[subject.region]))
+        baselines.append(Baseline(BEFORE, before[subject.region]))
     others = [times for region, times in during.items() if region != subject.region]
-    baselines.append(Baseline("in other regions", pool(others)))
+    baselines.append(Baseline(ELSEWHERE, pool(others)))
     affected = during[subject.region]
     suspect = find_suspect(affected, baselines)
     path = path_now(affected, baselines, suspect.baseline if suspect else "")
@@ -284,7 +284,7 @@ def _found(
 
 
 def _is_from_before(found: Found) -> bool:
-    return found.suspect is not None and found.suspect.baseline == _BEFORE
+    return found.suspect is not None and found.suspect.baseline == BEFORE
 
 
 def _best(every: Sequence[Found]) -> Found:
@@ -310,8 +310,8 @@ def suspected_ns(events: Sequence[AlertEvent]) -> int | None:
 
 def _is_news(last: AlertEvent, failing: Failing | None) -> bool:
     """Return whether failures carry the loss, and the alert says nothing of them, or too little."""
-    said = failing_percent(last.reason) / 100
-    least = min(_FAILING_GREW * said, said + _FAILING_ADDED)
+    known = last.failing_share
+    least = min(_FAILING_GREW * known, known + _FAILING_ADDED)
     return failing is not None and failing.carry_loss and failing.share >= least
 
 

@@ -47,18 +47,18 @@ class Note:
 class Notes:
     """The table `notes`; safe to use from several threads."""
 
-    def __init__(self, memory: AlertStore) -> None:
-        self._memory = memory
+    def __init__(self, alert_state: AlertStore) -> None:
+        self._alert_state = alert_state
 
     def add(
         self, episode_id: str, kind: str, act: Act, text: str, is_actionable: bool | None = None
     ) -> Note:
         """Write a note, and note who did. Raises InputError where there is no such alert."""
-        if self._memory.last_event(episode_id) is None:
+        if self._alert_state.last_event(episode_id) is None:
             raise NotFoundError(
                 f"no alert has the episode {episode_id[:60]!r}; see `millworth alerts list`"
             )
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             (count,) = db.execute(
                 "SELECT count(*) FROM notes WHERE episode_id = ?", (episode_id,)
             ).fetchone()
@@ -72,7 +72,7 @@ class Notes:
 
     def of(self, episode_ids: Sequence[str]) -> dict[str, list[Note]]:
         """Return the notes of episodes, in order; an episode without any is left out."""
-        rows = self._memory.rows(_OF, (json.dumps(list(episode_ids)),))
+        rows = self._alert_state.rows(_OF, (json.dumps(list(episode_ids)),))
         found: dict[str, list[Note]] = {}
         for episode_id, kind, actor, at_ns, text, answer in rows:
             is_actionable = None if answer is None else bool(answer)
@@ -85,7 +85,7 @@ class Notes:
 
         Of each alert the last answer counts.
         """
-        [(useful, answered)] = self._memory.rows(_ANSWERS, (now_ns - _RATED_NS,))
+        [(useful, answered)] = self._alert_state.rows(_ANSWERS, (now_ns - _RATED_NS,))
         return useful / answered if answered else None
 
 

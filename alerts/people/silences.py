@@ -86,12 +86,12 @@ class Preview:
 class Silences:
     """The table `silences`; safe to use from several threads."""
 
-    def __init__(self, memory: AlertStore) -> None:
-        self._memory = memory
+    def __init__(self, alert_state: AlertStore) -> None:
+        self._alert_state = alert_state
 
     def make(self, matchers: Sequence[Matcher], window: Window, act: Act, reason: str) -> Silence:
         """Make a silence, and note who did. Raises InputError where there are too many."""
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             (count,) = db.execute(
                 "SELECT count(*) FROM silences WHERE ends_ns > ?", (act.at_ns,)
             ).fetchone()
@@ -106,7 +106,7 @@ class Silences:
 
     def end(self, number: int, act: Act, reason: str) -> Silence:
         """End a silence now, and note who did. Raises InputError where it does not hold."""
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             row = db.execute(_END, (act.at_ns, act.actor, number, act.at_ns)).fetchone()
             if row is None:
                 raise NotFoundError(
@@ -118,7 +118,7 @@ class Silences:
 
     def all(self, now_ns: int) -> list[Silence]:
         """Return every silence that holds, is to come, or ended in the last 30 days."""
-        return [_silence(row) for row in self._memory.rows(_READ, (now_ns - _SHOWN_NS,))]
+        return [_silence(row) for row in self._alert_state.rows(_READ, (now_ns - _SHOWN_NS,))]
 
     def hiding(self, event: Alert, now_ns: int) -> list[Silence]:
         """Return the silences that hide an alert now."""
@@ -126,7 +126,7 @@ class Silences:
 
     def holding(self, now_ns: int) -> list[Silence]:
         """Return the silences that hold now."""
-        rows = self._memory.rows(_READ, (now_ns,))
+        rows = self._alert_state.rows(_READ, (now_ns,))
         return [each for each in map(_silence, rows) if each.starts_ns <= now_ns]
 
     def hidden(self, event: Alert, now_ns: int) -> str:
@@ -137,18 +137,18 @@ class Silences:
     def as_it_ended(self, said: str) -> str:
         """Return what `hidden` said, with the end that its silence had: one may be ended early."""
         match = _SAID.match(said)
-        rows = self._memory.rows(_ONE, (int(match[1]),)) if match else []
+        rows = self._alert_state.rows(_ONE, (int(match[1]),)) if match else []
         return str(_silence(rows[0])) if rows else said
 
     def preview(self, matchers: Sequence[Matcher], now_ns: int) -> Preview:
         """Return what matchers hide now, and would have hidden in the last seven days."""
-        now = [[alert.last] for alert in open_alerts(self._memory)]
+        now = [[alert.last] for alert in open_alerts(self._alert_state)]
         past = self._began(now_ns - PAST_NS)
         return Preview(_about(matchers, now), _about(matchers, past))
 
     def _began(self, from_ns: int) -> list[list[AlertEvent]]:
         """Return the events of each episode that began to fire since, from then on, in order."""
-        rows = self._memory.rows(
+        rows = self._alert_state.rows(
             "SELECT row FROM events WHERE at_ns >= ? ORDER BY at_ns, seq", (from_ns,)
         )
         episodes: dict[str, list[AlertEvent]] = {}

@@ -30,7 +30,7 @@ class Standing:
 
 
 def standings(
-    memory: AlertStore,
+    alert_state: AlertStore,
     alerts: Sequence[Known],
     fires: Sequence[Known],
     now_ns: int,
@@ -40,14 +40,14 @@ def standings(
     """Return the standing of each alert by its episode.
 
     Args:
-        memory: the alert state.
+        alert_state: the alert state.
         alerts: all of them.
         fires: those that are open, of which silences may hide some.
         now_ns: the time.
         is_past: that is one of the past: what people did after it is left out.
     """
-    notes = Notes(memory).of([alert.episode_id for alert in alerts])
-    silences = Silences(memory)
+    notes = Notes(alert_state).of([alert.episode_id for alert in alerts])
+    silences = Silences(alert_state)
 
     def is_known(done_ns: int) -> bool:
         return not is_past or done_ns <= now_ns

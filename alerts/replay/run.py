@@ -44,7 +44,7 @@ _WARM_NS = NS_PER_DAY
 def replay_rules(
     config: AlertsConfig,
     store: Connections,
-    memory: AlertStore | None,
+    alert_state: AlertStore | None,
     from_ns: int,
     to_ns: int,
     name: str = "",
@@ -57,7 +57,7 @@ def replay_rules(
     Args:
         config: the rules.
         store: with the losses and the spans.
-        memory: the state of alerts; None where it is elsewhere.
+        alert_state: the state of alerts; None where it is elsewhere.
         from_ns: first instant.
         to_ns: behind the last.
         name: of one rule; empty for all.
@@ -74,7 +74,7 @@ def replay_rules(
             f"no rule that can be replayed is called {name[:60]!r}; there is {names or 'none'}"
         )
     begin_ns = max(0, from_ns - _WARM_NS)
-    instants = read_instants(memory, begin_ns, to_ns, config.interval_s, config.nodata_s)
+    instants = read_instants(alert_state, begin_ns, to_ns, config.interval_s, config.nodata_s)
     calendars = Calendars(config.calendars)
     search = SuspectSearch(AlertReader(store, calendars.budget_factor))
     burns = [rule for rule in rules if isinstance(rule, DollarBurn)]
@@ -88,7 +88,7 @@ def replay_rules(
             changes = list(_changes(rule, store, instants, begin_ns, to_ns))
             found = unpriced_report(rule.config, instants, changes, from_ns)
         found = replace(found, pages=[_with_decisions(page, search) for page in found.pages])
-        live = _live(memory, rule.config.name, from_ns, found.to_ns)
+        live = _live(alert_state, rule.config.name, from_ns, found.to_ns)
         if live is not None:
             same = live & transitions_of(changes, from_ns)
             found = replace(found, live_transitions=len(live), equal_transitions=len(same))
@@ -118,15 +118,15 @@ def _with_decisions(page: Page, search: SuspectSearch) -> Page:
 
 
 def _live(
-    memory: AlertStore | None, rule: str, from_ns: int, to_ns: int
+    alert_state: AlertStore | None, rule: str, from_ns: int, to_ns: int
 ) -> set[tuple[object, ...]] | None:
     """Return the transitions that a rule made in episodes that began in (from, to]."""
-    if memory is None:
+    if alert_state is None:
         return None
     began: dict[str, int] = {}
     found: set[tuple[object, ...]] = set()
     is_known = False
-    for event in memory.events_of(rule, from_ns - _WARM_NS):
+    for event in alert_state.events_of(rule, from_ns - _WARM_NS):
         is_known = True
         began_ns = began.setdefault(event.episode_id, event.at_ns)
         is_change = event.from_state != event.to_state  # another suspect is no transition

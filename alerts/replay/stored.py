@@ -139,18 +139,18 @@ def _together(steps: tuple[Ints, Ints, Ints, Ints]) -> SpanSeries:
 
 
 def read_instants(
-    memory: AlertStore | None, from_ns: int, to_ns: int, interval_s: float, nodata_s: float
+    alert_state: AlertStore | None, from_ns: int, to_ns: int, interval_s: float, nodata_s: float
 ) -> Instants:
     """Return when to evaluate in [from, to): when the job did, and evenly where it did not.
 
     Args:
-        memory: the state of alerts, which knows; None where it is elsewhere.
+        alert_state: the state of alerts, which knows; None where it is elsewhere.
         from_ns: first end of the windows.
         to_ns: behind the last.
         interval_s: between two where the job did not run.
         nodata_s: time without decisions after which a state is unknown.
     """
-    passes = [] if memory is None else memory.passes(from_ns, to_ns)
+    passes = [] if alert_state is None else alert_state.passes(from_ns, to_ns)
     known = np.array(passes, np.int64).reshape(-1, 2)
     # A pass whose windows end where the data ended says what was known since.
     begins = np.concatenate([[from_ns], known.max(axis=1, initial=0)])

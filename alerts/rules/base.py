@@ -15,11 +15,10 @@ from pydantic import Field
 
 from alerts.rows import UNKNOWN
 from alerts.state.subject import Subject
-from alerts.state.transitions import ALIGHT, AlertState, Observation, Status
+from alerts.state.transitions import ACTIVE_PHASES, AlertState, Observation, Status
 from collector.core.config import Section
 
 _S_PER_DAY = 86_400
-_WHOLE_SHARE_MIN = 0.1
 _S_PER_H = 3_600
 _NOTHING = Decimal(0)
 # Less of a window is on its way in any pass, and is not worth a word; and so little changes no end.
@@ -355,7 +354,7 @@ def unless_missing(status: Status, state: AlertState, *, is_missing: bool) -> St
         state: of the alert.
         is_missing: whether so much is missing that the status may change.
     """
-    is_end = status is Status.OK and state.phase in ALIGHT
+    is_end = status is Status.OK and state.phase in ACTIVE_PHASES
     return Status.NO_DATA if is_end and is_missing else status
 
 
@@ -365,8 +364,3 @@ def duration_text(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def share_text(share: float) -> str:
-    """Return a share as a percentage, to two figures where it is less than a tenth."""
-    return f"{100 * share:,.0f}%" if share >= _WHOLE_SHARE_MIN else f"{100 * share:.2g}%"

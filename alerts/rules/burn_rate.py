@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
-from alerts.rows import MICRO_USD, UNKNOWN, Dollars, rate_text
-from alerts.rules.base import Cost, attributed_s, duration_text, is_much, missing_s, share_text
+from alerts.rows import MICRO_USD, UNKNOWN, Dollars, rate_text, share_text
+from alerts.rules.base import Cost, attributed_s, duration_text, is_much, missing_s
 from alerts.rules.tiers import DollarBurnConfig, Tier
 from alerts.state.transitions import Status
 from attribution.core import money

@@ -9,7 +9,7 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol, TypeVar
 
-from alerts.rows import UNKNOWN, focus_text
+from alerts.rows import UNKNOWN
 from alerts.rules.base import (
     Evaluation,
     Moment,
@@ -26,7 +26,7 @@ from alerts.rules.reroute import propose
 from alerts.rules.rings import read_sums
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject
-from alerts.state.transitions import ALIGHT, AlertState, Status
+from alerts.state.transitions import ACTIVE_PHASES, AlertState, Status
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 
 if TYPE_CHECKING:
@@ -137,9 +137,6 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         focus = self.focus(facts, subject)
         route = _usual_route(reader, focus, end_ns - self.window_s * NS_PER_S, end_ns)
         evaluation = self._evaluate(facts, state, replace(losses, spent_usd=spent_usd))
-        if focus != subject:
-            reason = f"{evaluation.reason}; {focus_text(focus)}"
-            evaluation = replace(evaluation, reason=reason)
         return evaluation, propose(self.config, focus, self._all_losses(facts), route)
 
     def owner(self, of_class: Subject) -> Subject | None:
@@ -174,7 +171,7 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         seconds = burn.tier.long_window_s
         reason = burn.reason + missing_text(losses.missing_s(seconds))
         cost = burn.cost
-        if burn.end_unknown and burn.status is Status.OK and state.phase in ALIGHT:
+        if burn.end_unknown and burn.status is Status.OK and state.phase in ACTIVE_PHASES:
             # Its dollars are as unknown as its end. Decisions that are late as ever hold nothing
             # that failures began, nor anything for ever.
             seen = replace(seen, is_silent=seen.is_silent or burn.holds)

@@ -263,15 +263,15 @@ class Slo(Rule[SloConfig, SpanFacts]):
         return self.config.wording(f"spans of {of}", shorts)
 
     def _judge(self, tier: SloTier, counts: Mapping[int, SpanCount]) -> tuple[Status, str]:
-        said = []
+        shares_text = []
         for seconds in tier.windows_s:
             count, during = counts[seconds], duration_text(seconds)
             if count.spans < self.config.spans_min:
                 few = f"{count.spans:,} spans in {during}, fewer than {self.config.spans_min:,}"
                 return Status.NO_DATA, few
-            said.append(f"{count.share:.3%} of {count.spans:,} spans in {during}")
+            shares_text.append(f"{count.share:.3%} of {count.spans:,} spans in {during}")
         is_over = all(counts[each].share > tier.bad_share_max for each in tier.windows_s)
-        shares = f"bad are {' and '.join(said)}"
+        shares = f"bad are {' and '.join(shares_text)}"
         limit = f"{'above' if is_over else 'not above'} {tier.bad_share_max:.6g}"
         return (Status.BREACHED if is_over else Status.OK), f"{shares}, {limit}"
 

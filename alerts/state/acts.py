@@ -37,7 +37,7 @@ def note_act(db: sqlite3.Connection, act: Act, action: str, detail: Mapping[str,
     )
 
 
-def audit_acts(memory: AlertStore, store: Connections) -> None:
+def audit_acts(alert_state: AlertStore, store: Connections) -> None:
     """Bring the notes into the audit, each once, in order.
 
     Raises:
@@ -45,7 +45,7 @@ def audit_acts(memory: AlertStore, store: Connections) -> None:
     """
     query = "SELECT id, at_ns, actor, action, detail FROM acts WHERE is_audited = 0 ORDER BY id"
     client = store.client()
-    for number, at_ns, actor, action, detail in memory.rows(query):
+    for number, at_ns, actor, action, detail in alert_state.rows(query):
         known = {"at_ns": at_ns, "action": action, "detail": detail}
         # A kill between the row and its note would write it twice, and the audit keeps all rows.
         [(is_there,)] = client.query(_NOTED, parameters=known).result_rows
@@ -58,5 +58,5 @@ def audit_acts(memory: AlertStore, store: Connections) -> None:
                 detail=detail,
                 seal=store.audit_seal,
             )
-        with memory.transaction() as db:
+        with alert_state.transaction() as db:
             db.execute("UPDATE acts SET is_audited = 1 WHERE id = ?", (number,))

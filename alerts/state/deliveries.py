@@ -147,17 +147,17 @@ class Delivery:
 class Deliveries:
     """The tables of the outbox; safe to use from several threads."""
 
-    def __init__(self, memory: AlertStore) -> None:
-        self._memory = memory
+    def __init__(self, alert_state: AlertStore) -> None:
+        self._alert_state = alert_state
 
     def waiting(self) -> list[str]:
         """Return the endpoints for which something waits, configured or not."""
         query = "SELECT DISTINCT endpoint FROM deliveries WHERE status = 'pending'"
-        return [row[0] for row in self._memory.rows(query)]
+        return [row[0] for row in self._alert_state.rows(query)]
 
     def next(self, endpoint: str, now_ns: int) -> Due | None:
         """Return the message to send next to an endpoint, None where none is due."""
-        rows = self._memory.rows(_NEXT, (endpoint, now_ns))
+        rows = self._alert_state.rows(_NEXT, (endpoint, now_ns))
         return Due(Message(*rows[0][:6]), *rows[0][6:]) if rows else None
 
     def settle(self, due: Due, step: Step, url: str, now_ns: int) -> int:
@@ -168,7 +168,7 @@ class Deliveries:
             behind it that are as old.
         """
         message = due.message
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             db.execute(
                 "UPDATE deliveries SET status = ?, due_ns = ?, tried_ns = ?, attempts = ?,"
                 " detail = ? WHERE webhook_id = ?",
@@ -194,7 +194,7 @@ class Deliveries:
 
     def circuit(self, endpoint: str, url: str) -> Circuit:
         """Return how an endpoint fares; at another URL it is another one."""
-        rows = self._memory.rows(
+        rows = self._alert_state.rows(
             "SELECT failures, rests_until_ns FROM circuits WHERE endpoint = ? AND url = ?",
             (endpoint, url),
         )
@@ -202,17 +202,17 @@ class Deliveries:
 
     def wake(self, endpoint: str) -> None:
         """Let an endpoint rest no longer: it took something just now."""
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             db.execute("DELETE FROM circuits WHERE endpoint = ?", (endpoint,))
 
     def last_ns(self) -> int:
         """Return the last time that is written of a message, 0 without any."""
         query = "SELECT max(max(created_ns), max(tried_ns)) FROM deliveries"
-        return int(self._memory.rows(query)[0][0] or 0)
+        return int(self._alert_state.rows(query)[0][0] or 0)
 
     def set_back(self, now_ns: int, by_ns: int) -> None:
         """Bring nearer what is to come, by as much as the clock was set back."""
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             db.execute(
                 "UPDATE deliveries SET due_ns = due_ns - ? WHERE status = 'pending' AND due_ns > ?",
                 (by_ns, now_ns),
@@ -225,7 +225,7 @@ class Deliveries:
     def hold(self, due: Due, reason: str, now_ns: int) -> None:
         """Keep a message back, because its alert is hidden: the next pass looks after it."""
         message, detail = due.message, reason[:_DETAIL_MAX]
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             db.execute(_SET, (DeliveryStatus.HELD, detail, message.webhook_id))
             db.execute(_HOLD, (message.episode_id, detail, now_ns, now_ns))
 
@@ -238,26 +238,26 @@ class Deliveries:
             now_ns: the time.
             sending: ids of messages that are being sent.
         """
-        rows = self._memory.rows(_WAITING, (episode_id, FIRED))
+        rows = self._alert_state.rows(_WAITING, (episode_id, FIRED))
         if waiting := [row[0] for row in rows if row[0] not in sending]:
             detail = reason[:_DETAIL_MAX]
-            with self._memory.transaction() as db:
+            with self._alert_state.transaction() as db:
                 db.executemany(_SET, [(DeliveryStatus.HELD, detail, each) for each in waiting])
                 db.execute(_HOLD, (episode_id, detail, now_ns, now_ns))
 
     def unseen_ends(self) -> list[Due]:
         """Return the ends that wait of alerts of which their endpoint was sent nothing."""
-        rows = self._memory.rows(_UNSEEN_ENDS, (FIRED,))
+        rows = self._alert_state.rows(_UNSEEN_ENDS, (FIRED,))
         return [Due(Message(*row[:6]), *row[6:]) for row in rows]
 
     def held(self) -> list[tuple[str, str, bytes]]:
         """Return the id, the episode and the body of each message that is kept back."""
         query = "SELECT webhook_id, episode_id, body FROM deliveries WHERE status = 'held'"
-        return [(row[0], row[1], row[2]) for row in self._memory.rows(query)]
+        return [(row[0], row[1], row[2]) for row in self._alert_state.rows(query)]
 
     def release(self, webhook_id: str, body: bytes, now_ns: int) -> None:
         """Send a message that was kept back, though no pass could say what is true now."""
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             db.execute(
                 "UPDATE deliveries SET status = 'pending', body = ?, due_ns = ?, created_ns = ?,"
                 " detail = ?, edition = edition + (tried_ns > 0)"
@@ -268,12 +268,12 @@ class Deliveries:
     def read_again(self, due: Due) -> Due:
         """Return a message with what it says now, and the time at which it was written."""
         query = "SELECT body, created_ns, edition FROM deliveries WHERE webhook_id = ?"
-        [(body, *told)] = self._memory.rows(query, (due.message.webhook_id,))
-        return Due(replace(due.message, body=body), due.attempts, *told)
+        [(body, *rest)] = self._alert_state.rows(query, (due.message.webhook_id,))
+        return Due(replace(due.message, body=body), due.attempts, *rest)
 
     def change(self, due: Due, body: bytes) -> Due:
         """Change what a message says before the next attempt."""
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             db.execute(_CHANGE, (body, due.message.webhook_id))
         return self.read_again(due)
 
@@ -284,7 +284,7 @@ class Deliveries:
         whether it was taken: an end too many is passed over, and for one too few it is waited.
         """
         message = due.message
-        rows = self._memory.rows(_UNSEEN, (message.endpoint, message.episode_id, message.seq))
+        rows = self._alert_state.rows(_UNSEEN, (message.endpoint, message.episode_id, message.seq))
         is_unseen = bool(rows) and not any(tried_ns for _, tried_ns in rows)
         over = [webhook_id for webhook_id, _ in rows]
         if is_unseen:
@@ -294,12 +294,12 @@ class Deliveries:
         return is_unseen
 
     def _set(self, webhook_ids: Sequence[str], status: DeliveryStatus, detail: str) -> None:
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             db.executemany(_SET, [(status, detail[:_DETAIL_MAX], each) for each in webhook_ids])
 
     def give_up(self, endpoint: str, status: DeliveryStatus, detail: str) -> int:
         """Give up what waits for an endpoint; return how many messages that were."""
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             return db.execute(
                 "UPDATE deliveries SET status = ?, detail = ?"
                 " WHERE endpoint = ? AND status = 'pending'",
@@ -308,7 +308,7 @@ class Deliveries:
 
     def disable(self, endpoint: str, url: str, now_ns: int) -> None:
         """Stop sending to an endpoint for as long as it is configured with this URL."""
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             db.execute(
                 "INSERT OR REPLACE INTO disabled_endpoints VALUES (?, ?, ?)",
                 (endpoint, url, now_ns),
@@ -317,12 +317,12 @@ class Deliveries:
 
     def disabled(self) -> dict[str, str]:
         """Return the URL with which each endpoint was disabled, by its name."""
-        return dict(self._memory.rows("SELECT endpoint, url FROM disabled_endpoints"))
+        return dict(self._alert_state.rows("SELECT endpoint, url FROM disabled_endpoints"))
 
     def of_episode(self, episode_id: str, limit: int) -> list[Delivery]:
         """Return the newest messages of an alert, of every status, the newest first."""
-        rests = {row[0]: Rest(*row[1:]) for row in self._memory.rows(_RESTS)}
-        found = [Delivery(*row) for row in self._memory.rows(_OF_EPISODE, (episode_id, limit))]
+        rests = {row[0]: Rest(*row[1:]) for row in self._alert_state.rows(_RESTS)}
+        found = [Delivery(*row) for row in self._alert_state.rows(_OF_EPISODE, (episode_id, limit))]
         return [
             replace(each, rest=rests.get(each.endpoint))
             if each.status == DeliveryStatus.PENDING
@@ -332,7 +332,7 @@ class Deliveries:
 
     def dead_letters(self, limit: int = LETTERS_MAX) -> list[DeadLetter]:
         """Return what was given up and is kept, in order."""
-        return [DeadLetter(*row) for row in self._memory.rows(_LETTERS, (limit,))]
+        return [DeadLetter(*row) for row in self._alert_state.rows(_LETTERS, (limit,))]
 
     def replay(self, webhook_ids: Sequence[str], act: Act, reason: str) -> dict[str, str]:
         """Put dead letters back into the outbox, and note who did.
@@ -343,7 +343,7 @@ class Deliveries:
             By id: `pending`; `overtaken` where the receiver has a later message of the episode,
             beside which this one would be untrue; `unknown` where there is no such dead letter.
         """
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             results = {each: _replay(db, each, act.at_ns) for each in webhook_ids}
             replayed = [each for each, result in results.items() if result == "pending"]
             if replayed:

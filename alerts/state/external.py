@@ -64,8 +64,8 @@ class ExternalAlert:
 class ExternalAlerts:
     """The table `external`; safe to use from several threads."""
 
-    def __init__(self, memory: AlertStore) -> None:
-        self._memory = memory
+    def __init__(self, alert_state: AlertStore) -> None:
+        self._alert_state = alert_state
 
     def put(self, alerts: Sequence[PostedAlert], sender: str, now_ns: int) -> int:
         """Keep what was sent, all of it or nothing; on disk when this returns.
@@ -73,7 +73,7 @@ class ExternalAlerts:
         Returns:
             How many new alerts there was no room for.
         """
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             db.execute("DELETE FROM external WHERE ends_ns < ?", (now_ns - _KEEP_NS,))
             (kept,) = db.execute("SELECT count(*) FROM external").fetchone()
             refused = 0
@@ -88,7 +88,7 @@ class ExternalAlerts:
 
     def seen(self, from_ns: int, now_ns: int) -> list[ExternalAlert]:
         """Return what fires, and what ended since an instant; what fires longest first."""
-        rows = self._memory.rows(_SEEN, (min(from_ns, now_ns),))
+        rows = self._alert_state.rows(_SEEN, (min(from_ns, now_ns),))
         found = [
             ExternalAlert(
                 fingerprint=row[0],
@@ -106,7 +106,9 @@ class ExternalAlerts:
 
     def firing(self, now_ns: int) -> int:
         """Return how many fire."""
-        [(count,)] = self._memory.rows("SELECT count(*) FROM external WHERE ends_ns > ?", (now_ns,))
+        [(count,)] = self._alert_state.rows(
+            "SELECT count(*) FROM external WHERE ends_ns > ?", (now_ns,)
+        )
         return int(count)
 
 

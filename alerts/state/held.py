@@ -1,4 +1,4 @@
-"""I/O: the alerts that are held back, in the alert state: why, and when they are told of."""
+"""I/O: the alerts that are held back, in the alert state: why, until when, and who knows."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 from typing import Final
 
 from alerts.state.sqlite import AlertStore
+from alerts.state.transitions import FIRED
 from collector.core.clock import NS_PER_S
 
 # A pass is every five seconds: after a minute without one there is no store to read.
@@ -19,14 +20,14 @@ SET is_hidden = excluded.is_hidden, reason = excluded.reason, looked_ns = exclud
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldAlert:
     """One alert that fires and goes to nobody."""
 
     episode_id: str
     is_hidden: bool  # False: what hid it has ended
     reason: str  # what hides it, or did last
     since_ns: int
-    looked_ns: int  # the last pass that could judge it
+    judged_ns: int  # the last pass that could judge it
     from_ns: int  # what it lost before, narrower alerts told of; 0 where none explained it
     ready_ns: int = 0  # since when nothing hides it and it burns, 0 where it is not so
     grace_ns: int = 0  # it is told of after that: another alert may explain it meanwhile
@@ -37,33 +38,63 @@ class Held:
 
     def is_overdue(self, now_ns: int) -> bool:
         """Return whether no pass could judge it for a minute: it is not kept back for that."""
-        return now_ns >= self.looked_ns + _OVERDUE_NS
+        return now_ns >= self.judged_ns + _OVERDUE_NS
 
 
 class HeldAlerts:
     """The table `held`; a row leaves it with what is told (`AlertStore.record`)."""
 
-    def __init__(self, memory: AlertStore) -> None:
-        self._memory = memory
+    def __init__(self, alert_state: AlertStore) -> None:
+        self._alert_state = alert_state
 
-    def all(self) -> dict[str, Held]:
+    def all(self) -> dict[str, HeldAlert]:
         """Return every one by its episode."""
-        rows = self._memory.rows("SELECT * FROM held")
+        rows = self._alert_state.rows("SELECT * FROM held")
         return {row[0]: _held(*row) for row in rows}
 
-    def of(self, episode_id: str) -> Held | None:
+    def of(self, episode_id: str) -> HeldAlert | None:
         """Return what is known of one alert, None where it is not held back."""
-        rows = self._memory.rows("SELECT * FROM held WHERE episode_id = ?", (episode_id,))
+        rows = self._alert_state.rows("SELECT * FROM held WHERE episode_id = ?", (episode_id,))
         return _held(*rows[0]) if rows else None
 
-    def write(self, held: Collection[Held], over: Collection[str] = ()) -> None:
+    def write(self, held: Collection[HeldAlert], over: Collection[str] = ()) -> None:
         """Write what a pass found, and drop the alerts that are over."""
         if not held and not over:
             return
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             db.executemany(_WRITE, [astuple(each) for each in held])
             db.executemany("DELETE FROM held WHERE episode_id = ?", [(each,) for each in over])
 
 
-def _held(episode_id: str, is_hidden: int, reason: str, *ns: int) -> Held:
-    return Held(episode_id, bool(is_hidden), reason, *ns)
+def _held(episode_id: str, is_hidden: int, reason: str, *ns: int) -> HeldAlert:
+    return HeldAlert(episode_id, bool(is_hidden), reason, *ns)
+
+
+def may_be_known(alert_state: AlertStore, episode_id: str) -> bool:
+    """Return whether a receiver may know of an alert: what it was told does not change."""
+    query = (
+        "SELECT 1 FROM deliveries WHERE episode_id = ?1"
+        " AND (attempts > 0 OR status NOT IN ('held', 'pending'))"
+        " UNION ALL SELECT 1 FROM routed WHERE episode_id = ?1"
+    )
+    return bool(alert_state.rows(query, (episode_id,)))
+
+
+def was_known_before(alert_state: AlertStore, episode_id: str, at_ns: int) -> bool:
+    """Return whether a receiver knew that an alert fires before it was hidden at an instant."""
+    query = (
+        "SELECT 1 FROM deliveries WHERE episode_id = ?1 AND kind = ?2 AND tried_ns BETWEEN 1 AND ?3"
+        " UNION ALL SELECT 1 FROM routed WHERE episode_id = ?1 AND ended_ns IS NOT NULL"
+    )
+    return bool(alert_state.rows(query, (episode_id, FIRED, at_ns)))
+
+
+def is_unannounced(alert_state: AlertStore, episode_id: str) -> bool:
+    """Return whether a message that an alert fires waits, or nobody was told that it does."""
+    query = (
+        "SELECT 1 FROM deliveries WHERE episode_id = ? AND kind = ?"
+        " AND status IN ('held', 'pending')"
+    )
+    return bool(alert_state.rows(query, (episode_id, FIRED))) or not may_be_known(
+        alert_state, episode_id
+    )

@@ -20,7 +20,7 @@ _ROWS_MAX = 1_000
 _log = get_logger("alerts")
 
 
-def mirror(memory: AlertStore, store: Connections) -> None:
+def mirror(alert_state: AlertStore, store: Connections) -> None:
     """Copy the rows that are not noted as copied; a failure is tried again at the next call.
 
     A kill between an insert and the note of it inserts the rows again, and they collapse: their
@@ -28,13 +28,13 @@ def mirror(memory: AlertStore, store: Connections) -> None:
     """
     try:
         client = store.client()
-        while captures := memory.unmirrored_captures(_ROWS_MAX):
+        while captures := alert_state.unmirrored_captures(_ROWS_MAX):
             _insert(client, "capture_requests", captures)
-            memory.mark_captures_mirrored(captures)
-        while events := memory.unmirrored_events(_ROWS_MAX):
+            alert_state.mark_captures_mirrored(captures)
+        while events := alert_state.unmirrored_events(_ROWS_MAX):
             _insert(client, "alert_events", events)
-            memory.mark_events_mirrored(events)
-        audit_acts(memory, store)
+            alert_state.mark_events_mirrored(events)
+        audit_acts(alert_state, store)
     except (ClickHouseError, StoreUnavailableError) as error:
         _log.warning("alerts_unmirrored", reason=first_line(error))
 

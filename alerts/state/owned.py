@@ -16,20 +16,20 @@ _EXPLAINED: Final = (
 )
 
 
-def read_owned(memory: AlertStore) -> dict[str, Owned]:
+def read_owned(alert_state: AlertStore) -> dict[str, Owned]:
     """Return what every alert that fires owns, by its episode."""
     found = {}
-    for episode_id, at_ns, since_ns, *money, explained in memory.rows("SELECT * FROM owned"):
+    for episode_id, at_ns, since_ns, *money, explained in alert_state.rows("SELECT * FROM owned"):
         usd = [Decimal(each) for each in money]
         lost, at_risk = Dollars(*usd[:3]), Dollars(*usd[3:])
         found[episode_id] = Owned(episode_id, at_ns, since_ns, lost, at_risk, explained)
     return found
 
 
-def explained_by(memory: AlertStore, episode_id: str) -> str:
+def explained_by(alert_state: AlertStore, episode_id: str) -> str:
     """Return the narrower alerts that explain an alert, "" where none does.
 
     An explanation that could not be renewed for a minute of passes holds no alert back.
     """
-    rows = memory.rows(_EXPLAINED, (episode_id, _STALE_NS))
+    rows = alert_state.rows(_EXPLAINED, (episode_id, _STALE_NS))
     return str(rows[0][0]) if rows else ""

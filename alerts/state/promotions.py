@@ -26,12 +26,12 @@ class Promotion:
 class Promotions:
     """The table `rules`; safe to use from several threads."""
 
-    def __init__(self, memory: AlertStore) -> None:
-        self._memory = memory
+    def __init__(self, alert_state: AlertStore) -> None:
+        self._alert_state = alert_state
 
     def see(self, rules: Iterable[str], now_ns: int) -> None:
         """Note rules that are evaluated for the first time."""
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             db.executemany(
                 "INSERT OR IGNORE INTO rules VALUES (?, ?, NULL, '', '')",
                 [(rule, now_ns) for rule in rules],
@@ -39,11 +39,11 @@ class Promotions:
 
     def all(self) -> dict[str, Promotion]:
         """Return what is known of every rule that was ever evaluated, by name."""
-        return {row[0]: Promotion(*row) for row in self._memory.rows(_READ)}
+        return {row[0]: Promotion(*row) for row in self._alert_state.rows(_READ)}
 
     def of(self, rule: str) -> Promotion | None:
         """Return what is known of a rule, None before its first evaluation."""
-        rows = self._memory.rows(f"{_READ} WHERE rule = ?", (rule,))
+        rows = self._alert_state.rows(f"{_READ} WHERE rule = ?", (rule,))
         return Promotion(*rows[0]) if rows else None
 
     def promote(self, rule: str, act: Act, reason: str) -> None:
@@ -55,7 +55,7 @@ class Promotions:
         self._set(rule, None, act, reason, "rule_demoted")
 
     def _set(self, rule: str, at_ns: int | None, act: Act, reason: str, action: str) -> None:
-        with self._memory.transaction() as db:
+        with self._alert_state.transaction() as db:
             db.execute(
                 "INSERT INTO rules VALUES (?, ?, ?, ?, ?) ON CONFLICT (rule) DO UPDATE"
                 " SET promoted_ns = excluded.promoted_ns, actor = excluded.actor,"

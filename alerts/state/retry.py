@@ -58,7 +58,7 @@ class Reply:
     status_code: int | None
     retry_after: str = ""  # the header as it came
     error: str = ""
-    said: str = ""  # the beginning of the answer, where it is a refusal
+    message: str = ""  # the beginning of the answer, where it is a refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,22 +259,22 @@ def is_made(path: Path) -> bool:
 
 def _refused(path: Path, error: sqlite3.DatabaseError) -> MillworthError:
     """Return the error of ours where SQLite refuses a file."""
-    said, code = f"alerts.state_path {path}: {error}", error.sqlite_errorcode & _PRIMARY
+    message, code = f"alerts.state_path {path}: {error}", error.sqlite_errorcode & _PRIMARY
     if code in _PASSING:
-        return TransientError(f"{said}; {_PASSING[code]}")
+        return TransientError(f"{message}; {_PASSING[code]}")
     if code not in _NOT_OURS:
-        return InputError(f"{said}; move the file away to start without its state")
+        return InputError(f"{message}; move the file away to start without its state")
     if path.is_dir():
-        return InputError(f"{said}; it is a directory: name a file in a directory")
+        return InputError(f"{message}; it is a directory: name a file in a directory")
     closed = _closed_to_us(path)
     if closed is None:
-        return InputError(f"{said}; let this user write it, and its directory")
-    return _closed(said, closed)
+        return InputError(f"{message}; let this user write it, and its directory")
+    return _closed(message, closed)
 
 
-def _closed(said: str, closed: Path) -> InputError:
+def _closed(message: str, closed: Path) -> InputError:
     return InputError(
-        f"{said}: this user cannot use {closed}; give it to the user of the service: "
+        f"{message}: this user cannot use {closed}; give it to the user of the service: "
         f"`chown USER: {closed}`"
     )
 

@@ -35,7 +35,7 @@ _WRITE_STATE = "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?,
 _WRITE_DELIVERY = "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, 0, 0)"
 _WRITE_OWNED = "INSERT INTO owned VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 # What was kept back is as old as what it says now: days of silence are no days of trying.
-_TELL = """
+_RELEASE = """
 UPDATE deliveries SET body = ?, status = 'pending', due_ns = ?, created_ns = ?, detail = ?,
     edition = edition + (tried_ns > 0)
 WHERE episode_id = ? AND kind = ? AND status IN ('held', 'pending')
@@ -51,7 +51,7 @@ class Update:
     messages: tuple[Message, ...] = ()
     capture: CaptureRequest | None = None
     is_over: bool = False  # nothing evaluates this subject any more: its state is dropped
-    told: bytes | None = None  # what the message that was held back says now
+    released_body: bytes | None = None  # what the message that was held back says now
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,8 @@ class AlertStore:
                         _enqueue(db, message, update.event.recorded_ns)
                 if update.capture is not None:
                     _write_capture(db, update.capture)
-                if update.told is not None:
-                    _tell(db, update.state.episode_id, update.told, now_ns)
+                if update.released_body is not None:
+                    _release(db, update.state.episode_id, update.released_body, now_ns)
 
     def prune(self, before_ns: int) -> None:
         """Delete what ended before an instant; the store has the events."""
@@ -262,9 +262,9 @@ def _write_capture(db: sqlite3.Connection, capture: CaptureRequest) -> None:
     )
 
 
-def _tell(db: sqlite3.Connection, episode_id: str, body: bytes, now_ns: int) -> None:
+def _release(db: sqlite3.Connection, episode_id: str, body: bytes, now_ns: int) -> None:
     values = (body, now_ns, now_ns, "it was held back", episode_id, FIRED)
-    db.execute(_TELL, values)
+    db.execute(_RELEASE, values)
     db.execute("DELETE FROM held WHERE episode_id = ?", (episode_id,))
 
 

@@ -34,8 +34,8 @@ FIRED = "alert.firing"
 RESOLVED = "alert.resolved"
 
 CLOSED = (Phase.INACTIVE, Phase.RESOLVED)
-ALIGHT = (Phase.FIRING, Phase.COOLING)
-_ALIGHT_TIMES = 7
+ACTIVE_PHASES = (Phase.FIRING, Phase.COOLING)
+_ACTIVE_TIMES_LONGER = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +180,7 @@ def retire(state: AlertState, at_ns: int) -> tuple[AlertState, Transition | None
     """Return the state with its episode closed, and the transition: nothing evaluates it now."""
     if state.shown in CLOSED:
         return state, None
-    phase = Phase.RESOLVED if state.phase in ALIGHT else Phase.INACTIVE
+    phase = Phase.RESOLVED if state.phase in ACTIVE_PHASES else Phase.INACTIVE
     after = replace(state, phase=phase, is_unknown=False, held_ns=0)
     return _numbered(state, after, max(at_ns, state.judged_ns))
 
@@ -190,7 +190,7 @@ def is_forgotten(state: AlertState, settled_ns: int, forget_ns: int) -> bool:
 
     One that was firing when it fell silent is kept seven times as long: nobody has seen its end.
     """
-    times = _ALIGHT_TIMES if state.phase in ALIGHT else 1
+    times = _ACTIVE_TIMES_LONGER if state.phase in ACTIVE_PHASES else 1
     return settled_ns - state.data_ns > times * forget_ns
 
 
@@ -236,10 +236,10 @@ def _numbered(
             started_ns=0,
         )
     notification = ""
-    if after.phase is Phase.FIRING and before.phase not in ALIGHT:
+    if after.phase is Phase.FIRING and before.phase not in ACTIVE_PHASES:
         notification = FIRED
         after = replace(after, started_ns=at_ns)
-    elif after.phase is Phase.RESOLVED and before.phase in ALIGHT:
+    elif after.phase is Phase.RESOLVED and before.phase in ACTIVE_PHASES:
         notification = RESOLVED
         after = replace(after, ended_ns=at_ns)
     after = replace(after, seq=after.seq + 1)

@@ -14,47 +14,21 @@ from starlette.exceptions import HTTPException
 
 from alerts.state.external import ExternalAlert, ExternalAlerts
 from alerts.state.sqlite import AlertStore
-from attribution.core.config import AttributionConfig
-from attribution.whatif.analyst import Analyst
-from collector.core.clock import Clock
-from collector.core.counters import Counters
 from collector.core.log import get_logger
-from collector.write.quarantine import RejectedItems
-from dashboard.api.alerts.dead import dead_letters_router
-from dashboard.api.alerts.external import external_router
-from dashboard.api.alerts.imported import rule_imports_router
-from dashboard.api.alerts.people import people_router, silences_router
-from dashboard.api.alerts.progress import Steps
-from dashboard.api.alerts.receivers import receivers_router
-from dashboard.api.alerts.report import report_router
-from dashboard.api.alerts.rules import rules_router
+from dashboard.api.alerts.routers import alerts_router
 from dashboard.api.amounts import ContradictedDollars
-from dashboard.api.context import AppContext
+from dashboard.api.context import AppContext, MakeRouter, Services
 from dashboard.api.errors import add_error_handlers, require_known, require_text
-from dashboard.api.evidence.decisions import decisions_router
-from dashboard.api.evidence.heatmap import heatmap_router
-from dashboard.api.evidence.network import network_router
-from dashboard.api.evidence.packets import packets_router
-from dashboard.api.evidence.search import search_router
-from dashboard.api.evidence.waterfall import waterfall_router
-from dashboard.api.imports.costs import costs_router
-from dashboard.api.imports.main import imports_router
-from dashboard.api.imports.reconcile import reconcile_router
-from dashboard.api.provenance.audit import audit_router
-from dashboard.api.provenance.sealed import sealed_router
-from dashboard.api.provenance.verdicts import verdicts_router
+from dashboard.api.evidence import routers as evidence
+from dashboard.api.imports import routers as imports
+from dashboard.api.provenance import routers as provenance
 from dashboard.api.query import query_router
 from dashboard.api.rejected import rejected_router
 from dashboard.api.retention import retention_router
 from dashboard.api.review.router import review_router
-from dashboard.api.vram.experiments import experiments_router
-from dashboard.api.vram.finance import finance_router
-from dashboard.api.vram.invest import invest_routers
-from dashboard.api.vram.main import vram_router
-from dashboard.api.vram.questions import questions_router, recompute_router
-from dashboard.health.items import HealthItem, HealthSource, Status
+from dashboard.api.vram import routers as vram
+from dashboard.health.items import HealthItem, Status
 from dashboard.health.readiness import HEALTHZ, readiness
-from dashboard.read.adhoc.reader import OutsideReader
 from dashboard.read.alerts.counts import Counts, count_alerts
 from dashboard.read.alerts.listing import (
     IncidentSum,
@@ -66,14 +40,9 @@ from dashboard.read.alerts.listing import (
 )
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.decision.detail import Decision, read_decision
-from dashboard.read.decision.normal import NormalTimes
-from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import ALERTS_MAX, Reader
-from dashboard.read.rows import Reference, TraceSpan
+from dashboard.read.rows import TraceSpan
 from dashboard.read.scope import asked_range
-from dashboard.read.sealed.store import SealedStore
-from dashboard.read.sealed.verdicts import VerdictReader
-from dashboard.read.search.finder import Finder
 from dashboard.read.workers import Workers
 
 # Long questions at a time: they shall not take the pages' threads.
@@ -144,21 +113,6 @@ class Health:
     items: list[HealthItem]
 
 
-def reference_of(config: AttributionConfig) -> Reference:
-    """Return the reference latencies that attribution judges by."""
-    return Reference(
-        default_ns=config.reference_ns(""),
-        by_action_ns={
-            action: config.reference_ns(action) for action in config.reference_latency_by_action_ms
-        },
-    )
-
-
-def decision_list(of: AppContext) -> DecisionList:
-    """Return what lists decisions over the store of a context."""
-    return DecisionList(of.reader, of.attribution, reference_of(of.attribution))
-
-
 def worst_status(items: list[HealthItem]) -> Status:
     """Return the worst status of all."""
     statuses = {item.status for item in items}
@@ -171,7 +125,7 @@ def question_workers() -> Workers:
 
 
 def create_api(
-    of: AppContext,
+    context: AppContext,
     workers: Workers | None = None,
     questions: Workers | None = None,
     pages: Sequence[tuple[str, str]] = (),
@@ -194,54 +148,17 @@ def create_api(
         dependencies=[Depends(require_text), Depends(require_known)],
     )
     add_error_handlers(app)
-    workers, questions = workers or Workers(4, "api"), questions or question_workers()
-    store, reader, clock, attribution = of.store, of.reader, of.clock, of.attribution
-    app.include_router(query_router(OutsideReader(store), workers, store, clock))
-    app.include_router(_data_router(reader, workers, clock))
-    reference = reference_of(attribution)
-    listing, normal = decision_list(of), NormalTimes(reader, reference)
-    app.include_router(decisions_router(listing, workers, clock))
-    app.include_router(waterfall_router(reader, listing, normal, workers, of.shared, clock))
-    app.include_router(heatmap_router(listing, questions, clock))
-    finder = Finder(reader, listing, of.alert_state, pages)
-    app.include_router(search_router(finder, workers, clock))
-    app.include_router(_state_router(of, workers, reference))
-    app.include_router(questions_router(Analyst(attribution, store), questions, clock))
-    app.include_router(reconcile_router(attribution, store, questions, clock))
-    app.include_router(imports_router(of, workers, questions))
-    app.include_router(costs_router(of, questions))
-    app.include_router(vram_router(attribution, store, questions, clock))
-    for router in invest_routers(attribution, store, questions, clock):
-        app.include_router(router)
-    app.include_router(finance_router(attribution, store, of.retention, questions, clock))
-    kept_days = of.retention.decisions_days
-    app.include_router(review_router(attribution, store, kept_days, questions, clock))
-    app.include_router(experiments_router(attribution, store, workers, clock))
-    if of.attribution_job is not None:
-        app.include_router(recompute_router(of.attribution_job, store, questions, clock))
-    app.include_router(audit_router(store, questions))
-    app.include_router(verdicts_router(VerdictReader(store), workers, clock))
-    app.include_router(sealed_router(of.sealed or SealedStore(store), store, questions, clock))
-    rejected = of.rejected or RejectedItems(store, of.protection, of.counters, clock)
-    app.include_router(rejected_router(rejected, store, workers, clock))
-    app.include_router(receivers_router(of.alert_state, of.alerts, workers, clock))
-    app.include_router(dead_letters_router(of.alert_state, workers, clock))
-    for of_people in (people_router, silences_router):
-        app.include_router(of_people(reader, of.alert_state, workers, clock))
-    app.include_router(report_router(of, workers, reference))
-    steps = Steps()
-    app.include_router(rules_router(of.alerts, store, of.alert_state, questions, clock, steps))
-    app.include_router(rule_imports_router(of.alerts, store, questions, clock, steps))
-    app.include_router(external_router(of.alert_state, workers, of.counters, clock))
-    app.include_router(packets_router(store, questions, clock))
-    app.include_router(network_router(reader, workers, clock))
-    app.include_router(retention_router(store, of.retention, questions, clock))
-    app.include_router(_probe_router(reader, of.health, workers, of.counters))
-    app.add_middleware(ContradictedDollars, health=of.health)
+    services = Services(
+        context, workers or Workers(4, "api"), questions or question_workers(), pages
+    )
+    for make_router in ROUTERS:
+        app.include_router(make_router(services))
+    app.add_middleware(ContradictedDollars, health=context.health)
     return app
 
 
-def _data_router(reader: Reader, workers: Workers, clock: Clock) -> APIRouter:
+def _data_router(services: Services) -> APIRouter:
+    reader, workers = services.context.reader, services.workers
     router = APIRouter(prefix="/api/v1")
 
     @router.get("/traces/{trace_id:path}", tags=["decisions"])
@@ -252,14 +169,15 @@ def _data_router(reader: Reader, workers: Workers, clock: Clock) -> APIRouter:
     @router.get("/decisions/{decision_id:path}", tags=["decisions"])
     async def get_decision(decision_id: str) -> Decision:
         """Return one decision with its split and its evidence."""
-        return await workers.run(_decision, reader, decision_id, clock.now_ns())
+        return await workers.run(_decision, reader, decision_id, services.clock.now_ns())
 
     return router
 
 
-def _state_router(of: AppContext, workers: Workers, reference: Reference) -> APIRouter:
+def _state_router(services: Services) -> APIRouter:
     router = APIRouter(prefix="/api/v1")
-    reader, health, clock, state = of.reader, of.health, of.clock, of.alert_state
+    context, workers = services.context, services.workers
+    reader, reference, state = context.reader, context.reference, context.alert_state
 
     @router.get("/alerts", tags=["alerts"])
     async def list_alerts(
@@ -271,25 +189,25 @@ def _state_router(of: AppContext, workers: Workers, reference: Reference) -> API
 
         The first 50 have an `exemplar`.
         """
-        now_ns = clock.now_ns()
-        seen = asked_range(window, until, now_ns)
-        listed = await workers.run(listed_alerts, reader, seen)
+        now_ns = services.clock.now_ns()
+        view = asked_range(window, until, now_ns)
+        listed = await workers.run(listed_alerts, reader, view)
         rows = listed.alerts[:limit]
-        shown = await workers.run(with_exemplars, reader, rows, seen, reference)
-        return await workers.run(_with_people, listed, shown, state, seen.from_ns, now_ns)
+        with_examples = await workers.run(with_exemplars, reader, rows, view, reference)
+        return await workers.run(_with_people, listed, with_examples, state, view.from_ns, now_ns)
 
     @router.get("/health", tags=["health"])
     async def get_health() -> Health:
         """Return the state of the service, figure by figure."""
-        items = await workers.run(health.health)
+        items = await workers.run(context.health.health)
         return Health(worst_status(items), items)
 
     return router
 
 
-def _probe_router(
-    reader: Reader, health: HealthSource, workers: Workers, counters: Counters
-) -> APIRouter:
+def _probe_router(services: Services) -> APIRouter:
+    context, workers = services.context, services.workers
+    health = context.health
     router = APIRouter(include_in_schema=False)
 
     @router.get("/healthz")
@@ -300,26 +218,28 @@ def _probe_router(
     async def readyz() -> Response:
         """Return whether the service does its work, and of every stage how it is."""
         must = health.must_be_ready()
-        status, text = await workers.run(readiness, reader.ping, health.health, must)
+        status, text = await workers.run(readiness, context.reader.ping, health.health, must)
         return PlainTextResponse(text, status_code=status)
 
     @router.get("/metrics")
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(await workers.run(encode, counters.registry), media_type=content_type)
+        return Response(
+            await workers.run(encode, context.counters.registry), media_type=content_type
+        )
 
     return router
 
 
 def _with_people(
-    listed: Listed, shown: list[AlertRow], state: AlertStore | None, from_ns: int, now_ns: int
+    listed: Listed, rows: list[AlertRow], state: AlertStore | None, from_ns: int, now_ns: int
 ) -> Alerts:
     """Return alerts with what people did about them, where this process has that, and others'."""
     external = [] if state is None else ExternalAlerts(state).seen(from_ns, now_ns)
     return Alerts(
-        with_people(shown, state, now_ns),
+        with_people(rows, state, now_ns),
         listed.total,
-        len(shown) < listed.total,
+        len(rows) < listed.total,
         count_alerts(listed.alerts),
         incident_sums(listed),
         external,
@@ -351,3 +271,20 @@ def _decision(reader: Reader, decision_id: str, now_ns: int) -> Decision:
             "decision.action, or that a [[decisions.match]] rule names",
         )
     return read_decision(reader, facts, reader.sent_spans(facts.trace_id), now_ns)
+
+
+# In the order in which the document has them.
+ROUTERS: Final[tuple[MakeRouter, ...]] = (
+    query_router,
+    _data_router,
+    *evidence.ROUTERS,
+    _state_router,
+    *imports.ROUTERS,
+    *vram.ROUTERS,
+    review_router,
+    *provenance.ROUTERS,
+    rejected_router,
+    alerts_router,
+    retention_router,
+    _probe_router,
+)

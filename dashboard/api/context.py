@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
+
+from fastapi import APIRouter
 
 from alerts.config import AlertsConfig
 from attribution.core.config import AttributionConfig
@@ -14,9 +17,11 @@ from collector.store.connect import Connections
 from collector.store.retention_policy import RetentionConfig
 from collector.write.quarantine import RejectedItems
 from dashboard.health.items import HealthSource
+from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
+from dashboard.read.rows import Reference
 from dashboard.read.sealed.store import SealedStore
-from dashboard.read.workers import SharedReads
+from dashboard.read.workers import SharedReads, Workers
 from dashboard.settings.config import OTLP_URL, DashboardConfig, otlp_url
 
 if TYPE_CHECKING:
@@ -47,6 +52,9 @@ class AppContext:
         alerts: the rules.
         otlp_url: where senders send over HTTP.
         shared: what several ask at the same time.
+        reader: of the store, for pages and `/api/v1`.
+        reference: the reference latencies that attribution judges by.
+        decisions: lists decisions over the reader.
     """
 
     store: Connections
@@ -65,9 +73,12 @@ class AppContext:
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
     otlp_url: str = OTLP_URL
     shared: SharedReads = field(default_factory=SharedReads)
+    reader: Reader = field(init=False, repr=False, compare=False)
+    reference: Reference = field(init=False, repr=False, compare=False)
+    decisions: DecisionList = field(init=False, repr=False, compare=False)
 
     @classmethod
-    def of(
+    def from_settings(
         cls,
         s: Settings,
         store: Connections,
@@ -107,7 +118,48 @@ class AppContext:
             otlp_url=otlp_url(s.collector),
         )
 
+    def __post_init__(self) -> None:
+        """Make what is read through."""
+        reader, reference = Reader(self.store), _reference(self.attribution)
+        object.__setattr__(self, "reader", reader)
+        object.__setattr__(self, "reference", reference)
+        object.__setattr__(self, "decisions", DecisionList(reader, self.attribution, reference))
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every router answers from.
+
+    Attributes:
+        context: the store, and what is known of the service over it.
+        workers: threads for what a page or a command waits for.
+        questions: threads for what may take long, of which there are few.
+        pages: path and title of what the search finds beside.
+    """
+
+    context: AppContext
+    workers: Workers
+    questions: Workers
+    pages: Sequence[tuple[str, str]] = ()
+
     @property
-    def reader(self) -> Reader:
-        """Return the one reader of the pages."""
-        return Reader(self.store)
+    def store(self) -> Connections:
+        """Return the store that is answered from."""
+        return self.context.store
+
+    @property
+    def clock(self) -> Clock:
+        """Return the clock of the service."""
+        return self.context.clock
+
+
+MakeRouter = Callable[[Services], APIRouter]
+
+
+def _reference(config: AttributionConfig) -> Reference:
+    return Reference(
+        default_ns=config.reference_ns(""),
+        by_action_ns={
+            action: config.reference_ns(action) for action in config.reference_latency_by_action_ms
+        },
+    )

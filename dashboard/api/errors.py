@@ -157,10 +157,10 @@ async def require_known(request: Request) -> None:
     route = request.scope.get("route")
     if not isinstance(route, APIRoute) or not route.path.startswith(_OURS):
         return
-    known = _query_names(route)
+    names = _query_names(route)
     for name in request.query_params:
-        if name not in known:
-            has = f"it has {', '.join(sorted(known))}" if known else "it has none"
+        if name not in names:
+            has = f"it has {', '.join(sorted(names))}" if names else "it has none"
             path = route.path_format
             raise InputError(f"{request.method} {path} has no parameter {name[:100]!r}; {has}")
 

@@ -12,10 +12,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from collector.core.clock import Clock
 from collector.core.errors import BusyError, InputError, StoreUnavailableError, first_line
-from collector.store.connect import Connections
 from dashboard.api.caller import audit
+from dashboard.api.context import Services
 from dashboard.read.adhoc.reader import OutsideReader, Running
 from dashboard.read.rows import Answer
 from dashboard.read.workers import Workers
@@ -39,17 +38,10 @@ class QueryRequest(BaseModel):
     )
 
 
-def query_router(
-    reader: OutsideReader, workers: Workers, store: Connections, clock: Clock
-) -> APIRouter:
-    """Return the route.
-
-    Args:
-        reader: it runs the statements.
-        workers: in which another statement is stopped.
-        store: whose audit says who asked what, before it is answered.
-        clock: for the audit.
-    """
+def query_router(services: Services) -> APIRouter:
+    """Return the route."""
+    store, clock = services.store, services.clock
+    reader = OutsideReader(store)
     seconds_max = store.config.query_seconds_max  # of asking, waiting included
     router = APIRouter(prefix="/api/v1", tags=["questions"])
     statements = Workers(THREADS, "outside-sql", WAITING_MAX)
@@ -78,7 +70,7 @@ def query_router(
         except (asyncio.CancelledError, TimeoutError) as error:
             # A call that still waited has given up its place; one that runs is told to end.
             with contextlib.suppress(BusyError):  # it ends by its own limit of time then
-                await asyncio.shield(workers.run(reader.stop, running))
+                await asyncio.shield(services.workers.run(reader.stop, running))
             if isinstance(error, asyncio.CancelledError):
                 raise
             raise InputError(

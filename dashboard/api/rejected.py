@@ -15,6 +15,7 @@ from collector.core.times import INSTANT_NS_MAX
 from collector.store.connect import Connections
 from collector.write.quarantine import RejectedItem, RejectedItems, Result
 from dashboard.api.caller import audit
+from dashboard.api.context import Services
 from dashboard.read.workers import Workers
 
 # One call ends within seconds; `next` says where the following one goes on.
@@ -67,12 +68,12 @@ class Replays:
     next: str
 
 
-def rejected_router(
-    items: RejectedItems, store: Connections, workers: Workers, clock: Clock
-) -> APIRouter:
+def rejected_router(services: Services) -> APIRouter:
     """Return the routes; one replay runs at a time."""
+    store, clock, context = services.store, services.clock, services.context
+    items = context.rejected or RejectedItems(store, context.protection, context.counters, clock)
     router = APIRouter(prefix="/api/v1/rejected", tags=["rejected"])
-    one = Workers(1, "replay")
+    replays = Workers(1, "replay")
 
     @router.get("")
     async def list_rejected(
@@ -82,15 +83,15 @@ def rejected_router(
         limit: Annotated[int, Query(gt=0, le=ITEMS_MAX)] = ITEMS_MAX,
     ) -> Rejected:
         """Return what was rejected, with its state, oldest first."""
-        found = await workers.run(
+        rejected = await services.workers.run(
             lambda: items.find(from_ns=from_ns, reason=reason, after=_place(after), limit=limit)
         )
-        return Rejected(found, _next(found, limit))
+        return Rejected(rejected, _next(rejected, limit))
 
     @router.post("/replay")
     async def replay_rejected(request: ReplayRequest) -> Replays:
         """Send items through the same checks again; twice stores once."""
-        return await one.run(_replay, items, store, clock, request)
+        return await replays.run(_replay, items, store, clock, request)
 
     return router
 
@@ -98,7 +99,7 @@ def rejected_router(
 def _replay(
     items: RejectedItems, store: Connections, clock: Clock, request: ReplayRequest
 ) -> Replays:
-    found = items.find(
+    rejected = items.find(
         from_ns=request.from_ns,
         reason=request.reason,
         ids=request.ids,
@@ -106,19 +107,19 @@ def _replay(
         limit=REPLAYS_MAX,
     )
     replays = []
-    for item in found:
+    for item in rejected:
         if item.result == Result.STORED:
             replays.append(_named(item, "stored before", 0, ""))
         else:
-            done = items.replay(item, dry_run=request.dry_run)
-            replays.append(_named(item, done.result.value, done.items, done.detail))
-    if not request.dry_run and any(one.result != "stored before" for one in replays):
-        results = {name: sum(one.result == name for one in replays) for name in _RESULTS}
+            replay = items.replay(item, dry_run=request.dry_run)
+            replays.append(_named(item, replay.result.value, replay.items, replay.detail))
+    if not request.dry_run and any(each.result != "stored before" for each in replays):
+        results = {name: sum(each.result == name for each in replays) for name in _RESULTS}
         detail = {
             "reason": request.reason, "first": replays[0].id, "last": replays[-1].id, **results
         }  # fmt: skip
         audit(store, clock.now_ns(), "rejected_replayed", json.dumps(detail))
-    return Replays(replays, _next(found, REPLAYS_MAX))
+    return Replays(replays, _next(rejected, REPLAYS_MAX))
 
 
 _RESULTS = ("stored", "refused", "gone", "stored before")

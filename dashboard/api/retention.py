@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from collector.core.clock import Clock
 from collector.core.times import INSTANT_NS_MAX
-from collector.store.connect import Connections
 from collector.store.retention import add_hold, read_holds, read_retention, release_hold
-from collector.store.retention_policy import Hold, RetentionConfig, TableRetention
+from collector.store.retention_policy import Hold, TableRetention
 from dashboard.api.caller import caller
+from dashboard.api.context import Services
 from dashboard.read.workers import Workers
 
 
@@ -52,10 +51,10 @@ class Holds:
     holds: list[Hold]
 
 
-def retention_router(
-    store: Connections, config: RetentionConfig, workers: Workers, clock: Clock
-) -> APIRouter:
+def retention_router(services: Services) -> APIRouter:
     """Return the routes. A change is made one at a time, and waits for the tables."""
+    store, config = services.store, services.context.retention
+    workers, clock = services.questions, services.clock
     router = APIRouter(prefix="/api/v1", tags=["retention"])
     one = Workers(1, "holds")
     cluster = store.config.cluster

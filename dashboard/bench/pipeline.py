@@ -120,7 +120,7 @@ def _at_rate(service: Served, seed: int, rate: int, seconds: float) -> dict[str,
     clock, sender = SystemClock(), OpenSender(service.http_port, seed)
     sender.send(rate, _RAMP_S + seconds)
     threading.Event().wait(_RAMP_S)
-    seen = _watched(service, seconds, looks=True)
+    window = _watched(service, seconds, looks=True)
     sent = sender.sent()
     sender.close()
     ended_ns, drain_s = clock.now_ns(), 0.0
@@ -131,43 +131,43 @@ def _at_rate(service: Served, seed: int, rate: int, seconds: float) -> dict[str,
         if behind_s <= drain_s:
             break
         threading.Event().wait(_LOOK_S / 4)
-    decisions = sent.decisions * seen.seconds / max(sent.seconds, seen.seconds)
+    decisions = sent.decisions * window.seconds / max(sent.seconds, window.seconds)
     return {
-        "cores": seen.cpu_s[""] / seen.seconds,
-        "cpu_us_per_decision": seen.cpu_s[""] / decisions * 1e6,
+        "cores": window.cpu_s[""] / window.seconds,
+        "cpu_us_per_decision": window.cpu_s[""] / decisions * 1e6,
         "sender_cores": sent.cpu_s / sent.seconds,
         "sent_per_s": sent.decisions / sent.seconds,
         "ack_p99_ms": sent.ack_p99_ms,
-        "put_off_s": seen.put_off_s,
+        "put_off_s": window.put_off_s,
         "drain_s": drain_s,
         "peak_rss_mib": peak_rss_mib(service.pid),
-        **{f"behind_s_{stage}": max(each) for stage, each in seen.behind_s.items()},
+        **{f"behind_s_{stage}": max(each) for stage, each in window.behind_s.items()},
         **{
             f"cpu_us_{name}": cpu_s / decisions * 1e6
-            for name, cpu_s in seen.cpu_s.items()
-            if name and cpu_s > _THREAD_SHARE_MIN * seen.cpu_s[""]
+            for name, cpu_s in window.cpu_s.items()
+            if name and cpu_s > _THREAD_SHARE_MIN * window.cpu_s[""]
         },
-        **{f"busy_{job}": busy_s / seen.seconds for job, busy_s in seen.busy_s.items()},
+        **{f"busy_{job}": busy_s / window.seconds for job, busy_s in window.busy_s.items()},
     }
 
 
 def _watched(service: Served, seconds: float, *, looks: bool) -> Window:
     """Watch for so long; without looks nothing is asked of the service meanwhile."""
-    clock, waiting, seen = SystemClock(), threading.Event(), Window()
+    clock, waiting, window = SystemClock(), threading.Event(), Window()
     busy_before, cpu_before = _metrics(service).busy_s, cpu_by_thread_s(service.pid)
     began_ns = clock.monotonic_ns()
     while (past_s := (clock.monotonic_ns() - began_ns) / NS_PER_S) < seconds:
         waiting.wait(min(_LOOK_S, seconds - past_s) if looks else seconds - past_s)
         if looks:
             for stage, behind_s in _metrics(service).behind_s.items():
-                seen.behind_s.setdefault(stage, []).append(behind_s)
-    seen.seconds = (clock.monotonic_ns() - began_ns) / NS_PER_S
+                window.behind_s.setdefault(stage, []).append(behind_s)
+    window.seconds = (clock.monotonic_ns() - began_ns) / NS_PER_S
     cpu = cpu_by_thread_s(service.pid)
-    seen.cpu_s = {name: each - cpu_before.get(name, 0.0) for name, each in cpu.items()}
+    window.cpu_s = {name: each - cpu_before.get(name, 0.0) for name, each in cpu.items()}
     last = _metrics(service)
-    seen.busy_s = {job: each - busy_before.get(job, 0.0) for job, each in last.busy_s.items()}
-    seen.put_off_s = last.put_off_s
-    return seen
+    window.busy_s = {job: each - busy_before.get(job, 0.0) for job, each in last.busy_s.items()}
+    window.put_off_s = last.put_off_s
+    return window
 
 
 def _metrics(service: Served) -> Metrics:

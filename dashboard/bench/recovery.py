@@ -14,7 +14,7 @@ from collector.core.clock import NS_PER_S, SystemClock
 from collector.core.errors import TransientError
 from dashboard.demo.own_service import endpoint, own_service
 from dashboard.reference.launch import ReferencePathError
-from dashboard.service.calibration import Calibration, Judged, Known, judge
+from dashboard.service.calibration import Calibration, Comparison, InjectedDecision, compare
 from dashboard.service.process import Service
 
 DELAYS_MS = (1.0, 5.0, 20.0, 80.0)
@@ -62,12 +62,14 @@ def _run(
         if done % 140 == 0:
             progress(f"{name}: {done} decisions")
 
-    known = calibration.run(ROUNDS, count)
-    judged = _settled(service, known, from_ns)
-    return _figures(known, judged)
+    injected = calibration.run(ROUNDS, count)
+    comparisons = _settled(service, injected, from_ns)
+    return _figures(injected, comparisons)
 
 
-def _settled(service: Service, known: Sequence[Known], from_ns: int) -> list[Judged]:
+def _settled(
+    service: Service, injected: Sequence[InjectedDecision], from_ns: int
+) -> list[Comparison]:
     """Wait until every decision is attributed with all its spans, and judge."""
     deadline_ns = service.clock.monotonic_ns() + round(DRAIN_S_MAX * NS_PER_S)
     waiting = threading.Event()
@@ -76,43 +78,49 @@ def _settled(service: Service, known: Sequence[Known], from_ns: int) -> list[Jud
     service.collector.flush(DRAIN_S_MAX)
     while True:
         service.attribution.drain(service.clock.now_ns())
-        judged = judge(known, service.store, from_ns)
-        if len(judged) == len(known) or service.clock.monotonic_ns() > deadline_ns:
-            return judged
+        comparisons = compare(injected, service.store, from_ns)
+        if len(comparisons) == len(injected) or service.clock.monotonic_ns() > deadline_ns:
+            return comparisons
         waiting.wait(_CHECK_S)
 
 
-def _figures(known: Sequence[Known], judged: Sequence[Judged]) -> dict[str, float]:
-    if not judged:
+def _figures(
+    injected: Sequence[InjectedDecision], comparisons: Sequence[Comparison]
+) -> dict[str, float]:
+    if not comparisons:
         raise TransientError("no decision of the calibration was attributed; look at the log")
-    whole = summary_of([each.recovered for each in judged])
+    whole = summary_of([each.recovered for each in comparisons])
     assert whole.right_segment_ratio is not None
     assert whole.error_ratio_p50 is not None
     assert whole.error_ratio_p99 is not None
     figures = {
-        "decisions": float(len(judged)),
-        "unjudged": float(len(known) - len(judged)),
+        "decisions": float(len(comparisons)),
+        "unjudged": float(len(injected) - len(comparisons)),
         "right_segment_ratio": whole.right_segment_ratio,
         "error_ratio_p50": whole.error_ratio_p50,
         "error_ratio_p99": whole.error_ratio_p99,
     }
-    time_ns = np.array([each.segment_ns for each in judged])
-    segment = np.array([SEGMENTS.index(_pair(each.known.segment)) for each in judged])
+    time_ns = np.array([each.segment_ns for each in comparisons])
+    segment = np.array([SEGMENTS.index(_pair(each.known.segment)) for each in comparisons])
     usual = np.array(
         [
-            np.median(time_ns[segment != at, at]) if (segment != at).any() else 0.0
-            for at in range(len(SEGMENTS))
+            np.median(time_ns[segment != index, index]) if (segment != index).any() else 0.0
+            for index in range(len(SEGMENTS))
         ]
     )
     blamed = (time_ns - usual).argmax(axis=1) == segment
-    added = np.array([each.known.added_ms for each in judged])
+    added = np.array([each.known.added_ms for each in comparisons])
     for added_ms in DELAYS_MS:
-        own = added == added_ms
+        is_own_segment = added == added_ms
         part = summary_of(
-            [each.recovered for each, is_own in zip(judged, own, strict=True) if is_own]
+            [
+                each.recovered
+                for each, is_own in zip(comparisons, is_own_segment, strict=True)
+                if is_own
+            ]
         )
         figures[f"error_ratio_p99_{added_ms:g}ms"] = part.error_ratio_p99 or 0.0
-        figures[f"blamed_ratio_{added_ms:g}ms"] = float(blamed[own].mean())
+        figures[f"blamed_ratio_{added_ms:g}ms"] = float(blamed[is_own_segment].mean())
     figures["blamed_ratio"] = float(blamed.mean())
     figures["largest_ratio"] = float((time_ns.argmax(axis=1) == segment).mean())
     return figures

@@ -77,17 +77,17 @@ def run_reference(
         now_ns = SystemClock().now_ns()
         url = f"chdb://{scratch}/store"
         found = over_seeds(url, range(1, seeds + 1), decisions, now_ns, progress)
-    shown = [each for each in found if each.estimate is not None]
+    identified = [each for each in found if each.estimate is not None]
     figures = {
         "reference_seeds": float(len(found)),
-        "reference_shown": len(shown) / len(found),
+        "reference_shown": len(identified) / len(found),
         "reference_naive_coverage": float(np.mean([each.naive_holds for each in found])),
         "reference_naive_error": float(np.mean([each.naive / each.truth - 1 for each in found])),
     }
-    if shown:
-        figures["reference_coverage"] = float(np.mean([each.holds for each in shown]))
+    if identified:
+        figures["reference_coverage"] = float(np.mean([each.holds for each in identified]))
         figures["reference_error"] = float(
-            np.mean([(each.estimate or 0.0) / each.truth - 1 for each in shown])
+            np.mean([(each.estimate or 0.0) / each.truth - 1 for each in identified])
         )
     return figures
 
@@ -134,15 +134,15 @@ def _one_seed(
     count_by_id(store)
     outcome, cells = best_cells(store, config, from_ns, from_ns + MINUTES * NS_PER_MINUTE)
     assert (outcome, int(cells.cells.n.sum())) == ("margin", decisions), "decisions were missed"
-    told = estimate_slope(cells.cells, outcome, demands_of(config))
+    slope = estimate_slope(cells.cells, outcome, demands_of(config))
     naive = naive_slope(cells.cells)
     return SeedResult(
         seed,
-        told.status,
+        slope.status,
         float(np.mean([each.true_usd_per_ms for each in simulated])),
-        told.estimate,
-        told.low,
-        told.high,
+        slope.estimate,
+        slope.low,
+        slope.high,
         naive.estimate,
         naive.low,
         naive.high,

@@ -108,7 +108,7 @@ def _send(service: Served) -> None:
     began_ns = clock.now_ns() - 60 * NS_PER_S
     spans = [
         _span(0, began_ns, SPANS * 2 * NS_PER_MS),
-        *(_call(at, began_ns) for at in range(1, SPANS)),
+        *(_call(number, began_ns) for number in range(1, SPANS)),
     ]
     with httpx.Client(trust_env=False, timeout=60) as http:
         for begin in range(0, SPANS, _BATCH):
@@ -125,21 +125,21 @@ def _send(service: Served) -> None:
     raise InputError(f"bench: the decision was not attributed in {_ATTRIBUTED_S_MAX:.0f} s")
 
 
-def _call(at: int, began_ns: int) -> dict[str, Any]:
-    return _span(at, began_ns + at * 2 * NS_PER_MS, NS_PER_MS * (1 + at % 3))
+def _call(number: int, began_ns: int) -> dict[str, Any]:
+    return _span(number, began_ns + number * 2 * NS_PER_MS, NS_PER_MS * (1 + number % 3))
 
 
-def _span(at: int, start_ns: int, took_ns: int) -> dict[str, Any]:
-    above = at - 1 if at % 4 else 0
-    attributes = {"call.number": str(at)}
-    if at == 0:
+def _span(number: int, start_ns: int, took_ns: int) -> dict[str, Any]:
+    above = number - 1 if number % 4 else 0
+    attributes = {"call.number": str(number)}
+    if number == 0:
         attributes = {"decision.action": "offer", "decision.id": _DECISION}
     return {
         "traceId": _TRACE,
-        "spanId": f"{at + 1:016x}",
-        "parentSpanId": f"{above + 1:016x}" if at else "",
-        "name": f"call {at % 40}" if at else "decide",
-        "kind": 3 if at else 2,
+        "spanId": f"{number + 1:016x}",
+        "parentSpanId": f"{above + 1:016x}" if number else "",
+        "name": f"call {number % 40}" if number else "decide",
+        "kind": 3 if number else 2,
         "startTimeUnixNano": str(start_ns),
         "endTimeUnixNano": str(start_ns + took_ns),
         "attributes": [

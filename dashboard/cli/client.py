@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -51,6 +51,18 @@ class _Answer(dict[str, Any]):
             "different versions; restart the service with the version that is installed here, or "
             "run the command of the service's own installation"
         )
+
+
+class Api(Protocol):
+    """What answers; `ApiClient` is one."""
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the JSON of one resource."""
+        ...
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send JSON and return JSON."""
+        ...
 
 
 class ApiClient:

@@ -39,11 +39,11 @@ def print_columns(head: Sequence[str], rows: Sequence[Sequence[str]], texts: int
         texts: columns of words at the end, which are aligned to the left as the first one is.
     """
     lines = [head, *rows]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:
         cells = (
-            cell.rjust(width) if 0 < at < len(head) - texts else cell.ljust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
+            cell.rjust(width) if 0 < column < len(head) - texts else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         )
         OUT.print("  ".join(cells).rstrip())
 

@@ -68,7 +68,7 @@ def open_store(settings: Settings, base_url: str) -> tuple[FastAPI, ExitStack]:
     protection = protection_of(settings, settings.wal_dir, store)
     job = AttributionJob(settings.attribution, settings.attributes, store)
     alerts = AlertStore.there(settings.alerts_path)
-    context = AppContext.of(
+    context = AppContext.from_settings(
         settings, store, NoHealth(), Counters(), SystemClock(), protection, job, alerts
     )
     held.callback(protection.close)

@@ -86,8 +86,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(asked: bool) -> None:
-    if asked:
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
         typer.echo(f"millworth {version('millworth')}")
         raise typer.Exit
 
@@ -150,17 +150,17 @@ class _Output(FileIO):
 
 def _hold_output() -> None:
     """Have standard output be of that kind, unless a test, or who calls us, put its own there."""
-    held = sys.stdout
-    if held is not sys.__stdout__ or not isinstance(held, TextIOWrapper):
+    stdout = sys.stdout
+    if stdout is not sys.__stdout__ or not isinstance(stdout, TextIOWrapper):
         return
-    held.flush()
-    output = _Output(held.fileno(), "w", closefd=False)
+    stdout.flush()
+    output = _Output(stdout.fileno(), "w", closefd=False)
     sys.stdout = TextIOWrapper(
-        output if held.write_through else BufferedWriter(output),
-        encoding=held.encoding,
-        errors=held.errors,
-        line_buffering=held.line_buffering,
-        write_through=held.write_through,
+        output if stdout.write_through else BufferedWriter(output),
+        encoding=stdout.encoding,
+        errors=stdout.errors,
+        line_buffering=stdout.line_buffering,
+        write_through=stdout.write_through,
     )
 
 

@@ -19,7 +19,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.errors import CaptureError
-from dashboard.demo.drill_report import Drill, Made, Said, judge
+from dashboard.demo.drill_report import Drill, SentDecision, StoredDecision, judge
 from dashboard.demo.own_service import add_span, own_service, put, rows, scope_of, send
 from dashboard.service.process import Service
 from packet.lab.drill_ends import ids
@@ -71,10 +71,10 @@ def run_drill(fault: Impairment, decisions: int, progress: Callable[[str], None]
                 service.start_packets()
             if service.recorder is None:
                 raise CaptureError("drill: packets cannot be recorded here; see the log above")
-            made, fault_ns = _traffic(service, path, fault, decisions, progress)
-            _send(service, made)
-            said = _said(service, made, progress)
-        return judge(made, said, path.log(), fault_ns)
+            sent, fault_ns = _traffic(service, path, fault, decisions, progress)
+            _send(service, sent)
+            stored = _stored_decisions(service, sent, progress)
+        return judge(sent, stored, path.log(), fault_ns)
 
 
 def _traffic(
@@ -83,7 +83,7 @@ def _traffic(
     fault: Impairment,
     decisions: int,
     progress: Callable[[str], None],
-) -> tuple[list[Made], int]:
+) -> tuple[list[SentDecision], int]:
     """Make decisions over the sound path, then with the fault; return when that began, too."""
     fault_ns = 0
     asked: list[list[Any]] = []
@@ -107,7 +107,7 @@ def _traffic(
         server.stdin.close()
         served = {trace_id: times for trace_id, *times in _lines(server)}
         server.wait()
-    return [Made(*each, *served[each[0]]) for each in asked], fault_ns
+    return [SentDecision(*each, *served[each[0]]) for each in asked], fault_ns
 
 
 def _lines(process: subprocess.Popen[bytes]) -> list[list[Any]]:
@@ -116,14 +116,14 @@ def _lines(process: subprocess.Popen[bytes]) -> list[list[Any]]:
         return [json.loads(line) for line in lines]
 
 
-def _send(service: Service, made: Sequence[Made]) -> None:
+def _send(service: Service, sent: Sequence[SentDecision]) -> None:
     """Send three spans a decision, as an SDK does: none of them names a port."""
     message = ExportTraceServiceRequest()
     front, pricer = scope_of(message, "drill-front"), scope_of(message, "drill-pricer")
-    for each in made:
-        number = int(each.trace_id, 16)
+    for decision in sent:
+        number = int(decision.trace_id, 16)
         _, caller_id, callee_id = ids(number)
-        trace_id, root_id = bytes.fromhex(each.trace_id), number.to_bytes(8, "big")
+        trace_id, root_id = bytes.fromhex(decision.trace_id), number.to_bytes(8, "big")
         caller, callee = bytes.fromhex(caller_id), bytes.fromhex(callee_id)
         root = add_span(front, trace_id, root_id, b"", Span.SPAN_KIND_SERVER, "decide")
         call = add_span(front, trace_id, caller, root_id, Span.SPAN_KIND_CLIENT, "GET /price")
@@ -131,31 +131,31 @@ def _send(service: Service, made: Sequence[Made]) -> None:
         put(root.attributes, "decision.action", "drill")
         put(call.attributes, "http.request.method", "GET")
         for span, start_ns, end_ns in (
-            (root, each.start_ns - _EDGE_NS, each.end_ns + _EDGE_NS),
-            (call, each.start_ns, each.end_ns),
-            (answer, each.served_start_ns, each.served_end_ns),
+            (root, decision.start_ns - _EDGE_NS, decision.end_ns + _EDGE_NS),
+            (call, decision.start_ns, decision.end_ns),
+            (answer, decision.served_start_ns, decision.served_end_ns),
         ):
             span.start_time_unix_nano, span.end_time_unix_nano = start_ns, end_ns
     send(service, message)
 
 
-def _said(
-    service: Service, made: Sequence[Made], progress: Callable[[str], None]
-) -> dict[str, Said]:
+def _stored_decisions(
+    service: Service, sent: Sequence[SentDecision], progress: Callable[[str], None]
+) -> dict[str, StoredDecision]:
     """Wait until every decision is attributed and has its evidence, or nothing moves for long."""
     waiting = threading.Event()
-    seen, moved_ns = (-1, -1), service.clock.monotonic_ns()
-    while min(seen) < len(made) and service.clock.monotonic_ns() - moved_ns < _STILL_NS:
+    counts, moved_ns = (-1, -1), service.clock.monotonic_ns()
+    while min(counts) < len(sent) and service.clock.monotonic_ns() - moved_ns < _STILL_NS:
         waiting.wait(_CHECK_S)
         attributed, proved = rows(service, _ATTRIBUTED), rows(service, _PROVED)
-        if (len(attributed), len(proved)) != seen:
-            seen, moved_ns = (len(attributed), len(proved)), service.clock.monotonic_ns()
-            progress(f"{seen[0]} of {len(made)} are attributed, {seen[1]} have evidence")
+        if (len(attributed), len(proved)) != counts:
+            counts, moved_ns = (len(attributed), len(proved)), service.clock.monotonic_ns()
+            progress(f"{counts[0]} of {len(sent)} are attributed, {counts[1]} have evidence")
     parts = {str(name): dict(zip(_PARTS, ns, strict=True)) for name, ns in proved}
     links = defaultdict(list)
     for trace_id, method, confidence in rows(service, _LINKED):
         links[trace_id].append((method, confidence))
     return {
-        str(name): Said(tuple(ns), parts.get(str(name), {}), tuple(links[name]))
+        str(name): StoredDecision(tuple(ns), parts.get(str(name), {}), tuple(links[name]))
         for name, ns in attributed
     }

@@ -29,7 +29,7 @@ _LINKED_MIN: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class SentDecision:
     """One decision, as its two ends tell it; Unix ns."""
 
     trace_id: str
@@ -40,7 +40,7 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class StoredDecision:
     """What Millworth has of one decision."""
 
     segments_ns: tuple[int, ...]  # in the order of `SEGMENTS`
@@ -55,7 +55,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class PacketDelay:
     """What the path did to the packets of one decision."""
 
     network_ns: int  # from the first of a message that came to the last of it that left, both ways
@@ -95,32 +95,38 @@ class Drill:
     misses: list[str] = field(default_factory=list)  # what Millworth got wrong
 
 
-def judge(made: Sequence[Made], said: Mapping[str, Said], rows: LogRows, fault_ns: int) -> Drill:
+def judge(
+    sent: Sequence[SentDecision], stored: Mapping[str, StoredDecision], rows: LogRows, fault_ns: int
+) -> Drill:
     """Compare.
 
     Args:
-        made: the decisions, by time.
-        said: of Millworth, by trace.
+        sent: the decisions, by time.
+        stored: of Millworth, by trace.
         rows: the path's log.
         fault_ns: when the fault began; a decision before it is of the sound path.
 
     Raises:
         CaptureError: too few decisions are attributed for a verdict.
     """
-    known = [each for each in made if each.trace_id in said]
-    if not known or len(known) < _ATTRIBUTED_MIN * len(made):
+    attributed = [each for each in sent if each.trace_id in stored]
+    if not attributed or len(attributed) < _ATTRIBUTED_MIN * len(sent):
         raise CaptureError(
-            f"drill: {len(known)} of {len(made)} decisions were attributed, too few for a verdict; "
-            "give the command again while this machine is less busy, or with fewer --decisions"
+            f"drill: {len(attributed)} of {len(sent)} decisions were attributed, too few for a "
+            "verdict; give the command again while this machine is less busy, or with fewer "
+            "--decisions"
         )
-    done = dict(zip((each.trace_id for each in made), true_times(made, rows), strict=True))
+    delays = dict(zip((each.trace_id for each in sent), true_times(sent, rows), strict=True))
     sound, fault = (
-        _phase([each for each in made if (each.start_ns >= fault_ns) is is_fault], said, done)
+        _phase([each for each in sent if (each.start_ns >= fault_ns) is is_fault], stored, delays)
         for is_fault in (False, True)
     )
     grown = {name: fault.segments_ns[name] - sound.segments_ns[name] for name in sound.segments_ns}
     errors = np.array(
-        [abs(said[each.trace_id].network_ns - done[each.trace_id].network_ns) for each in known]
+        [
+            abs(stored[each.trace_id].network_ns - delays[each.trace_id].network_ns)
+            for each in attributed
+        ]
     )
     drill = Drill(
         sound=sound,
@@ -130,13 +136,13 @@ def judge(made: Sequence[Made], said: Mapping[str, Said], rows: LogRows, fault_n
         true_added_ns=fault.true_network_ns - sound.true_network_ns,
         error_p50_ns=float(np.percentile(errors, 50)),
         error_p99_ns=float(np.percentile(errors, 99)),
-        methods=dict(Counter(m for each in known for m, _ in said[each.trace_id].links)),
+        methods=dict(Counter(m for each in attributed for m, _ in stored[each.trace_id].links)),
     )
     drill.misses.extend(_misses(drill))
     return drill
 
 
-def true_times(made: Sequence[Made], rows: LogRows) -> list[Done]:
+def true_times(sent: Sequence[SentDecision], rows: LogRows) -> list[PacketDelay]:
     """Return what the path did to the packets of each decision."""
     heads = [
         (int(row["arrived_ns"]), int(row["length"]), row["head"].tobytes()[: int(row["length"])])
@@ -146,21 +152,21 @@ def true_times(made: Sequence[Made], rows: LogRows) -> list[Done]:
     decoded = decode(frames_of(heads))
     carrying = decoded.rows[decoded.columns.payload_bytes > 0]
     rows = rows[carrying]
-    found = []
-    for each in made:
-        begin, end = np.searchsorted(rows["arrived_ns"], [each.start_ns, each.end_ns])
-        own = rows[begin:end]
-        came = own["fate"] == FORWARDED
+    delays = []
+    for decision in sent:
+        begin, end = np.searchsorted(rows["arrived_ns"], [decision.start_ns, decision.end_ns])
+        of_decision = rows[begin:end]
+        came = of_decision["fate"] == FORWARDED
         network_ns = overtaken = 0
         for way in (0, 1):
-            left = own[came & (own["way"] == way)]["released_ns"].astype(np.int64)
-            arrived = own[own["way"] == way]["arrived_ns"].astype(np.int64)
+            left = of_decision[came & (of_decision["way"] == way)]["released_ns"].astype(np.int64)
+            arrived = of_decision[of_decision["way"] == way]["arrived_ns"].astype(np.int64)
             if len(left):
                 network_ns += int(left.max() - arrived.min())
                 overtaken += int((left < np.maximum.accumulate(left)).sum())
-        lost = int((own["fate"] == LOST).sum())
-        found.append(Done(network_ns, len(own), lost, overtaken))
-    return found
+        lost = int((of_decision["fate"] == LOST).sum())
+        delays.append(PacketDelay(network_ns, len(of_decision), lost, overtaken))
+    return delays
 
 
 def as_json(drill: Drill) -> dict[str, Any]:
@@ -193,32 +199,35 @@ def as_json(drill: Drill) -> dict[str, Any]:
     }
 
 
-def _phase(made: Sequence[Made], said: Mapping[str, Said], done: Mapping[str, Done]) -> Phase:
-    names_of = [each.trace_id for each in made]
-    told = [said[name] for name in names_of if name in said]
-    true = [done[each.trace_id] for each in made]
+def _phase(
+    sent: Sequence[SentDecision],
+    stored: Mapping[str, StoredDecision],
+    delays: Mapping[str, PacketDelay],
+) -> Phase:
+    trace_ids = [each.trace_id for each in sent]
+    attributed = [stored[name] for name in trace_ids if name in stored]
+    true = [delays[each.trace_id] for each in sent]
+    off_ns = [
+        stored[name].network_ns - delays[name].network_ns for name in trace_ids if name in stored
+    ]
     names = [f"{stage}/{kind}" for stage, kind in SEGMENTS]
-    parts = sorted({name for each in told for name in each.proved_ns})
+    parts = sorted({name for each in attributed for name in each.proved_ns})
     return Phase(
-        decisions=len(made),
-        linked=sum(bool(each.links) for each in told),
-        said_network_ns=_mean([each.network_ns for each in told]),
+        decisions=len(sent),
+        linked=sum(bool(each.links) for each in attributed),
+        said_network_ns=_mean([each.network_ns for each in attributed]),
         true_network_ns=_mean([each.network_ns for each in true]),
         segments_ns={
-            name: _mean([each.segments_ns[place] for each in told])
+            name: _mean([each.segments_ns[place] for each in attributed])
             for place, name in enumerate(names)
         },
-        proved_ns={name: _mean([each.proved_ns.get(name, 0) for each in told]) for name in parts},
+        proved_ns={
+            name: _mean([each.proved_ns.get(name, 0) for each in attributed]) for name in parts
+        },
         packets=sum(each.packets for each in true),
         lost=sum(each.lost for each in true),
         overtaken=sum(each.overtaken for each in true),
-        off_ns=float(
-            np.quantile(
-                [said[name].network_ns - done[name].network_ns for name in names_of if name in said]
-                or [0],
-                0.25,
-            )
-        ),
+        off_ns=float(np.quantile(off_ns or [0], 0.25)),
     )
 
 

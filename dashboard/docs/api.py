@@ -63,7 +63,7 @@ def api_page() -> str:
     ]
     topics = "".join(_topic(tag, operations) for tag in document["tags"])
     schemas = document["components"]["schemas"]
-    return (_HEAD + topics + "".join(_schemas(operations, schemas))).rstrip() + "\n"
+    return (_HEAD + topics + "".join(_schemas(schemas))).rstrip() + "\n"
 
 
 def _topic(tag: dict[str, str], operations: list[tuple[str, str, dict[str, Any]]]) -> str:
@@ -134,9 +134,7 @@ def _name(schema: dict[str, Any]) -> str:
     return str(schema.get("format") or schema.get("type") or "any value")
 
 
-def _schemas(
-    operations: list[tuple[str, str, dict[str, Any]]], schemas: dict[str, Any]
-) -> Iterator[str]:
+def _schemas(schemas: dict[str, Any]) -> Iterator[str]:
     """Yield the fields of each schema that an answer or a body names, and of those inside it."""
     yield "## Fields\n\n"
     for name in sorted(schemas):

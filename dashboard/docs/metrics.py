@@ -76,7 +76,7 @@ def _own(counters: Counters) -> Iterator[tuple[str, str, tuple[str, ...], str]]:
         if isinstance(metric, MetricWrapperBase):
             (family,) = metric.describe()
             labels = tuple(metric._labelnames)
-            yield _shown(family.name, family.type), family.type, labels, family.documentation
+            yield _metric_name(family.name, family.type), family.type, labels, family.documentation
 
 
 def _staged() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
@@ -84,8 +84,8 @@ def _staged() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
     described = StageMetrics(cast("Stages", None), cast("Callable[[], int]", None)).describe()
     for family in (*described, *families()):
         labels = tuple(family._labelnames)  # type: ignore[attr-defined]  # every family has them
-        yield _shown(family.name, family.type), family.type, labels, family.documentation
+        yield _metric_name(family.name, family.type), family.type, labels, family.documentation
 
 
-def _shown(name: str, kind: str) -> str:
+def _metric_name(name: str, kind: str) -> str:
     return f"{name}_total" if kind == "counter" else name

@@ -118,10 +118,10 @@ def _models_of(annotation: object) -> Iterator[type[BaseModel]]:
 
 
 def _row(field: FieldInfo, value: object) -> tuple[str, str, str]:
-    return _shown(field, value), _bounds(field), field.description or ""
+    return _default_text(field, value), _bounds(field), field.description or ""
 
 
-def _shown(field: FieldInfo, value: object) -> str:
+def _default_text(field: FieldInfo, value: object) -> str:
     if field.is_required():
         return "required"
     if value is PydanticUndefined and field.default_factory is not None:
@@ -144,19 +144,19 @@ def _text(value: object) -> str:
 
 
 def _bounds(field: FieldInfo) -> str:
-    found: list[str] = []
+    bounds: list[str] = []
     for mark in field.metadata:
-        found += [
+        bounds += [
             f"{sign}{_text(getattr(mark, name))}"
             for name, sign in _BOUNDS
             if getattr(mark, name, None) is not None
         ]
         if pattern := getattr(mark, "pattern", None):
-            found += _choices(str(pattern))
+            bounds += _choices(str(pattern))
     kinds: tuple[Any, ...] = get_args(field.annotation)
     if kinds and all(isinstance(kind, str) for kind in kinds):
-        found += [" or ".join(f"`{kind}`" for kind in kinds)]
-    return ", ".join(found)
+        bounds += [" or ".join(f"`{kind}`" for kind in kinds)]
+    return ", ".join(bounds)
 
 
 def _choices(pattern: str) -> list[str]:

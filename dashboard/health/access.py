@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from collector.auth.gate import Gate
 from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
-from dashboard.health.items import HealthItem, judged
+from dashboard.health.items import HealthItem, health_item
 
 _DAY_S = 86_400
 # Authorities that issue for 90 days have theirs renewed a month before; half of that is late.
@@ -28,7 +28,7 @@ def access_items(counters: Counters, gate: Gate, now_ns: int) -> Iterator[Health
         for metric in gauge.collect():
             for sample in metric.samples:
                 days = (sample.value - now_ns / NS_PER_S) / _DAY_S
-                yield judged(
+                yield health_item(
                     f"{prefix}{sample.labels[label]}.days_left",
                     round(days, 1),
                     "days",

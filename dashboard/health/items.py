@@ -31,7 +31,7 @@ class HealthItem:
     detail: str = ""
 
 
-def judged(
+def health_item(
     name: str, value: float | int | str | None, unit: str = "", *, warn: str = "", bad: str = ""
 ) -> HealthItem:
     """Return a figure that is well, unless a text says what is wrong and what to do."""

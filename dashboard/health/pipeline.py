@@ -22,7 +22,7 @@ from collector.core.sql import sql
 from collector.otlp.check import Signal
 from collector.store.connect import Connections
 from collector.store.cursors import COLLECT, UNWRITTEN_NS_MAX
-from dashboard.health.items import HealthItem, Status, judged
+from dashboard.health.items import HealthItem, Status, health_item
 
 if TYPE_CHECKING:
     from collector.core.counters import Counters
@@ -130,16 +130,16 @@ class Stage:
                 "meanwhile: see that senders run and reach the receiver"
             )
         if self.role:
-            said = "has not said yet how far it is" if self.behind_s is None else _STOPPED
+            behind = "has not said yet how far it is" if self.behind_s is None else _STOPPED
             why = "; where `attributed` is behind as well, that is why"
-            return f"`millworth {self.role}` {said}{why if self.name == 'alerted' else ''}"
+            return f"`millworth {self.role}` {behind}{why if self.name == 'alerted' else ''}"
         if self.behind_s is None:
             return "it has not come through once since the start"
-        said = LIMITS[self.name].remedy
+        behind = LIMITS[self.name].remedy
         if self.name == "alerted" and self.unsaid_s:
             # Attribution is another process, and rules judge no more than it has done.
-            return f"{said}; or `millworth attribute` is behind: see `/readyz` on its port"
-        return said
+            return f"{behind}; or `millworth attribute` is behind: see `/readyz` on its port"
+        return behind
 
 
 class Stages:
@@ -237,7 +237,9 @@ class Stages:
         for host, at_ns in self._service.elsewhere.recorders(now_ns).items():
             behind_s = max(now_ns - at_ns, 0) / NS_PER_S
             warn = why if behind_s > LIMITS["stored"].bad_s else ""
-            items.append(judged(f"{_CAPTURE}{host}", round(behind_s, 1), "s behind", warn=warn))
+            items.append(
+                health_item(f"{_CAPTURE}{host}", round(behind_s, 1), "s behind", warn=warn)
+            )
         return items
 
     def arriving_ns(self) -> int:

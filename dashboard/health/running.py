@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collector.store.connect import Connections
     from collector.store.ttl_change import Change
     from collector.write.event_sizes import EventSizes
-    from dashboard.health.elsewhere import Elsewhere
+    from dashboard.health.peer_processes import PeerProcesses
     from dashboard.health.sender_clocks import SenderClocks
     from dashboard.settings.settings import Settings
     from packet.capture.start import LastingRecorder
@@ -83,7 +83,7 @@ class RunningService(Protocol):
     recorder: LastingRecorder | None
     capture_off_reason: str
     packets: PacketJob | None
-    elsewhere: Elsewhere  # what processes of other roles say
+    elsewhere: PeerProcesses  # what processes of other roles say
 
     @property
     def roles(self) -> Collection[str]:

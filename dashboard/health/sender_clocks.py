@@ -11,7 +11,7 @@ from collector.core.counters import Counters
 from collector.core.log import get_logger
 from collector.core.sql import sql
 from collector.store.connect import Connections
-from dashboard.health.items import HealthItem, judged
+from dashboard.health.items import HealthItem, health_item
 
 _CLOCKS: Final = sql("sender_clocks", __file__)
 _UNMOVED: Final = sql("unmoved_spans", __file__)
@@ -41,7 +41,7 @@ class OffClock:
 
 
 @dataclass(frozen=True, slots=True)
-class Unmoved:
+class UnshiftedClass:
     """Decisions of one class with spans that no shift puts right."""
 
     action: str
@@ -62,7 +62,7 @@ class SenderClocks:
         self._store = store
         self._counters = counters
         self.off: dict[str, list[OffClock]] = {}  # by service, the furthest first
-        self.unmoved: list[Unmoved] = []
+        self.unmoved: list[UnshiftedClass] = []
 
     def run_once(self, now_ns: int) -> int:
         """Look; return how many services are off."""
@@ -83,7 +83,7 @@ class SenderClocks:
             clock = OffClock(str(service), str(host), round(-int(behind_ns) / NS_PER_S, 1))
             found.setdefault(clock.service, []).append(clock)
         rows = reader.query(_UNMOVED, parameters=after).result_rows
-        self.unmoved = [Unmoved(str(a), str(r), int(n), str(e)) for a, r, n, e in rows]
+        self.unmoved = [UnshiftedClass(str(a), str(r), int(n), str(e)) for a, r, n, e in rows]
         for service in sorted(found.keys() - self.off.keys()):
             worst = found[service][0]
             _log.warning(
@@ -122,7 +122,7 @@ def sender_items(senders: SenderClocks, skew_max_s: float) -> Iterator[HealthIte
         )
         remedy = "set the clock that is off, of this machine where every service is named"
         detail = f"{what}; {late}{moved}; {remedy}"
-        yield judged(f"senders.clock.{service}", ahead_s, "s", warn=detail)
+        yield health_item(f"senders.clock.{service}", ahead_s, "s", warn=detail)
     if senders.unmoved:
         classes = _named([f"{each.action}/{each.region}" for each in senders.unmoved])
         detail = (
@@ -131,7 +131,7 @@ def sender_items(senders: SenderClocks, skew_max_s: float) -> Iterator[HealthIte
             f"time counts as network; flag skew_too_large, as decision {senders.unmoved[0].example}"
         )
         decisions = sum(each.decisions for each in senders.unmoved)
-        yield judged("senders.skew_too_large", decisions, "decisions", warn=detail)
+        yield health_item("senders.skew_too_large", decisions, "decisions", warn=detail)
 
 
 def _named(names: list[str]) -> str:

@@ -12,7 +12,7 @@ from collector.core.event_schema import BUDGET_BYTES
 from collector.core.log import lines_lost
 from dashboard.health.access import access_items
 from dashboard.health.clocks import clock_items
-from dashboard.health.items import KEY_RING, OUTCOMES, UNMATCHED, HealthItem, Status, judged
+from dashboard.health.items import KEY_RING, OUTCOMES, UNMATCHED, HealthItem, Status, health_item
 from dashboard.health.pipeline import Stages, put_off_items, signal_items, stage_items
 from dashboard.health.readiness import must_be_ready
 from dashboard.health.reads import read_items
@@ -85,29 +85,29 @@ class ServiceHealth:
     def _collector(self) -> Iterator[HealthItem]:
         status = self._service.collector.status()
         waiting = max(status.spans_acked - status.spans_stored - status.spans_quarantined, 0)
-        yield judged("collector.spans_acked", status.spans_acked, "spans")
-        yield judged("collector.spans_stored", status.spans_stored, "spans")
+        yield health_item("collector.spans_acked", status.spans_acked, "spans")
+        yield health_item("collector.spans_stored", status.spans_stored, "spans")
         yield HealthItem(
             "collector.spans_waiting", waiting, "spans", "ok", "in the write-ahead log"
         )
         kept = "kept with their bytes and a reason in `rejected`"
         yield _zero("collector.spans_quarantined", status.spans_quarantined, "spans", kept)
-        yield judged("collector.logs_acked", status.logs_acked, "records")
-        yield judged("collector.points_acked", status.points_acked, "points")
+        yield health_item("collector.logs_acked", status.logs_acked, "records")
+        yield health_item("collector.points_acked", status.points_acked, "points")
         told = "the senders were told why; see millworth_refused on /metrics"
         yield _zero("collector.refused", status.refused, "items", told)
         full = status.wal_bytes > self._service.settings.collector.wal_bytes_max // 2
         behind = "over half of collector.wal_bytes_max: the store does not keep up"
         wal_bytes = status.wal_bytes
-        yield judged("collector.wal_bytes", wal_bytes, "bytes", bad=behind if full else "")
+        yield health_item("collector.wal_bytes", wal_bytes, "bytes", bad=behind if full else "")
 
     def _sizes(self) -> Iterator[HealthItem]:
-        for service, found in self._service.sizes.oversized.items():
+        for service, sizes in self._service.sizes.oversized.items():
             detail = (
-                f"over {BUDGET_BYTES} bytes, the largest has {found.largest:,}: shorten what this "
-                f"service says, as in trace {found.example}"
+                f"over {BUDGET_BYTES} bytes, the largest has {sizes.largest:,}: shorten what this "
+                f"service says, as in trace {sizes.example}"
             )
-            yield judged(f"schema.over_budget.{service}", found.events, "events", warn=detail)
+            yield health_item(f"schema.over_budget.{service}", sizes.events, "events", warn=detail)
 
     def contradiction(self) -> str:
         """Return where the outcomes are not complete in what they should be, "" for nowhere.
@@ -120,10 +120,10 @@ class ServiceHealth:
 
     def _outcomes(self) -> Iterator[HealthItem]:
         if said := self.contradiction():
-            yield judged(OUTCOMES, "contradicted", bad=said)
+            yield health_item(OUTCOMES, "contradicted", bad=said)
         if "attribute" in self._service.roles:
             for warning in self._service.outcome_mode.unmatched:
-                yield judged(UNMATCHED, "many are not", warn=warning)
+                yield health_item(UNMATCHED, "many are not", warn=warning)
 
     def _retention(self) -> Iterator[HealthItem]:
         if ahead_ns := self._service.retention.ahead_ns:
@@ -131,7 +131,9 @@ class ServiceHealth:
                 "so far is the clock of this machine beyond what it was, behind where negative: "
                 "nothing lapses until it is set right, or has run evenly for a day"
             )
-            yield judged("retention.clock", round(ahead_ns / NS_PER_HOUR, 1), "hours", warn=detail)
+            yield health_item(
+                "retention.clock", round(ahead_ns / NS_PER_HOUR, 1), "hours", warn=detail
+            )
         if to_do := self._service.retention.to_do:
             detail = (
                 f"parts of {', '.join(sorted(to_do))} learn how long they are kept, and nothing of "
@@ -140,8 +142,10 @@ class ServiceHealth:
             parts = sum(change.parts for change in to_do.values())
             failed = next((change.failed for change in to_do.values() if change.failed), "")
             status: Status = "warn" if failed else "ok"
-            said = f"{detail}; it failed last: {failed.splitlines()[0][:300]}" if failed else detail
-            yield HealthItem("retention.to_do", parts, "parts", status, said)
+            with_failure = (
+                f"{detail}; it failed last: {failed.splitlines()[0][:300]}" if failed else detail
+            )
+            yield HealthItem("retention.to_do", parts, "parts", status, with_failure)
 
     def _provenance(self) -> Iterator[HealthItem]:
         job = self._service.provenance
@@ -150,24 +154,24 @@ class ServiceHealth:
             yield HealthItem("provenance", "off", "", "ok", detail)
             return
         if job.keys_problem:
-            yield judged(KEY_RING, "not read", bad=f"nothing is judged: {job.keys_problem}")
+            yield health_item(KEY_RING, "not read", bad=f"nothing is judged: {job.keys_problem}")
         required = self._service.settings.provenance.required
         for verdict, count in job.totals().items():
             is_well = verdict in GOOD_VERDICTS or (verdict == "unsigned" and not required)
             detail = "" if is_well else "which ones: millworth verify provenance --verdicts"
-            yield judged(f"provenance.{verdict}", count, "events", bad=detail)
+            yield health_item(f"provenance.{verdict}", count, "events", bad=detail)
         if taken := job.withdrawn():
             detail = (
                 "in no sum since this start, and how much they say they were worth: "
                 "millworth verify provenance --verdicts"
             )
-            yield judged("sums.withdrawn", taken, "events", warn=detail)
+            yield health_item("sums.withdrawn", taken, "events", warn=detail)
 
     def _audit(self) -> Iterator[HealthItem]:
-        found = self._service.audit
-        if found is not None and found.broken_seq is not None:
-            detail = f"row {found.broken_seq}: {found.reason}; millworth verify audit"
-            yield judged("audit", "broken", bad=detail)
+        audit = self._service.audit
+        if audit is not None and audit.broken_seq is not None:
+            detail = f"row {audit.broken_seq}: {audit.reason}; millworth verify audit"
+            yield health_item("audit", "broken", bad=detail)
 
     def _jobs(self) -> Iterator[HealthItem]:
         yield from map(_job_item, self._service.loops)
@@ -182,29 +186,29 @@ class ServiceHealth:
         try:
             stats = recorder.stats()
         except CaptureError as error:
-            yield judged("packet.recorder", "ended", bad=str(error))
+            yield health_item("packet.recorder", "ended", bad=str(error))
             return
         again = f"it had ended: {recorder.lost}" if recorder.restarts else ""
-        yield judged("packet.recorder", "recording", warn=again)
-        yield judged("packet.recorder_restarts", recorder.restarts)
-        yield judged("packet.packets_seen", stats.packets, "packets")
-        yield judged("packet.memory_bytes", stats.held_bytes, "bytes")
+        yield health_item("packet.recorder", "recording", warn=again)
+        yield health_item("packet.recorder_restarts", recorder.restarts)
+        yield health_item("packet.packets_seen", stats.packets, "packets")
+        yield health_item("packet.memory_bytes", stats.held_bytes, "bytes")
         unseen = "lost before the recorder saw them"
         yield _zero("packet.kernel_drops", stats.kernel_drops, "packets", unseen)
         if self._service.packets is not None:
             budget = self._service.packets.budget
-            yield judged("packet.budget_left_bytes", budget.left_bytes, "bytes")
+            yield health_item("packet.budget_left_bytes", budget.left_bytes, "bytes")
             no_room = "no room in packet.budget_ratio of what was seen"
             yield _zero("packet.refused_bytes", budget.refused_bytes, "bytes", no_room)
-            yield judged("packet.contexts", stats.contexts, "requests")
+            yield health_item("packet.contexts", stats.contexts, "requests")
             if stats.unsearched:
                 detail = "too many at once to search for their trace context; time links them"
-                yield judged("packet.unsearched", stats.unsearched, "requests", warn=detail)
+                yield health_item("packet.unsearched", stats.unsearched, "requests", warn=detail)
             yield from clock_items(self._service.packets.clocks)
 
     def _alerts(self) -> Iterator[HealthItem]:
         status = self._service.alerts.status()
-        yield judged("alerts.firing", status.firing, "alerts")
+        yield health_item("alerts.firing", status.firing, "alerts")
         retried = "retried by schedule"
         yield _zero("alerts.webhooks_waiting", status.pending, "deliveries", retried)
         dead = (
@@ -212,7 +216,7 @@ class ServiceHealth:
             if status.dead
             else ""
         )
-        yield judged("alerts.webhooks_dead", status.dead, "deliveries", bad=dead)
+        yield health_item("alerts.webhooks_dead", status.dead, "deliveries", bad=dead)
         if gone := self._service.alerts.outlets.disabled_receivers():
             detail = (
                 f"{', '.join(gone)} answered 410 and is sent no alert: correct its url, or send "
@@ -232,7 +236,7 @@ class ServiceHealth:
 
 def _zero(name: str, count: int, unit: str, otherwise: str) -> HealthItem:
     """Return a figure that warns where it is not zero."""
-    return judged(name, count, unit, warn=otherwise if count else "")
+    return health_item(name, count, unit, warn=otherwise if count else "")
 
 
 def _worker_items(workers: Mapping[str, Iterable[Worker]]) -> Iterator[HealthItem]:
@@ -249,11 +253,11 @@ def _worker_items(workers: Mapping[str, Iterable[Worker]]) -> Iterator[HealthIte
 def _job_item(loop: RunningJob) -> HealthItem:
     name = f"job.{loop.name}"
     if loop.worker.is_down:
-        return judged(name, "died", bad=f"begins again; {loop.worker.last_error}")
+        return health_item(name, "died", bad=f"begins again; {loop.worker.last_error}")
     if loop.last_error:
-        return judged(name, "failed", bad=loop.last_error)
+        return health_item(name, "failed", bad=loop.last_error)
     if (age_s := loop.age_s) is None:
         return HealthItem(name, None, "s ago", "ok", "its first run is not over yet")
     late = age_s > loop.interval_s * _LATE_INTERVALS
     detail = "the last run is long ago: this machine does not keep up" if late else ""
-    return judged(name, round(age_s, 1), "s ago", warn=detail)
+    return health_item(name, round(age_s, 1), "s ago", warn=detail)

@@ -81,12 +81,12 @@ class Question:
 
 def offers(document: Mapping[str, Any]) -> dict[str, Offer]:
     """Return every tool that an OpenAPI document has the operation of, by name."""
-    found = {}
+    by_name = {}
     for tool in TOOLS:
         operation = document["paths"].get(tool.path, {}).get(tool.method.lower())
         if operation is not None:
-            found[tool.name] = _offer(tool, operation, document["components"]["schemas"])
-    return found
+            by_name[tool.name] = _offer(tool, operation, document["components"]["schemas"])
+    return by_name
 
 
 def question(offer: Offer, arguments: Mapping[str, Any]) -> Question:
@@ -96,19 +96,19 @@ def question(offer: Offer, arguments: Mapping[str, Any]) -> Question:
         KeyError: an argument of the path is missing.
     """
     parts = {name: path_part(str(arguments[name])) for name in offer.in_path}
-    rest = {name: value for name, value in arguments.items() if name not in parts}
+    others = {name: value for name, value in arguments.items() if name not in parts}
     tool = offer.tool
     return Question(
         tool.method,
         tool.path.format(**parts),
-        {} if tool.posts else {name: _text(value) for name, value in rest.items()},
-        rest if tool.posts else None,
+        {} if tool.posts else {name: _text(value) for name, value in others.items()},
+        others if tool.posts else None,
         tool.page.format(*parts.values()),
     )
 
 
 def _offer(tool: Tool, operation: Mapping[str, Any], schemas: Mapping[str, Any]) -> Offer:
-    said = f"{tool.use} {operation.get('description') or operation.get('summary', '')}".strip()
+    use = f"{tool.use} {operation.get('description') or operation.get('summary', '')}".strip()
     parameters = operation.get("parameters", [])
     if tool.posts:
         content = operation["requestBody"]["content"][_BODY]["schema"]
@@ -126,7 +126,7 @@ def _offer(tool: Tool, operation: Mapping[str, Any], schemas: Mapping[str, Any])
     parts = {name: schemas[name] for name in sorted(set(_named(top, schemas)))}
     schema = _local(top | ({"$defs": parts} if parts else {}))
     in_path = tuple(each["name"] for each in parameters if each["in"] == "path")
-    return Offer(tool, said, schema, in_path)
+    return Offer(tool, use, schema, in_path)
 
 
 def _named(

@@ -18,7 +18,7 @@ from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S, Clock
 from dashboard.health.items import HealthItem, HealthSource
 from dashboard.pages.ahead import FirstReadings
 from dashboard.pages.sources import Sources
-from dashboard.read.decisions.listing import DecisionList, Offered
+from dashboard.read.decisions.listing import DecisionList, FilterValues
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Attributed, Evidence, Range, Reference, SegmentMeans
 from dashboard.read.workers import SharedReads, Workers
@@ -46,9 +46,9 @@ def in_browser(
     app.clientside_callback(function, outputs, *inputs, prevent_initial_call=not at_once)
 
 
-def _moment_ns(seen: Range) -> int:
+def _moment_ns(view: Range) -> int:
     """Return by how much a range may be another without that anybody sees it."""
-    return max((seen.to_ns - seen.from_ns) // _OF_A_RANGE, 1)
+    return max((view.to_ns - view.from_ns) // _OF_A_RANGE, 1)
 
 
 class Compare(Protocol):
@@ -58,7 +58,7 @@ class Compare(Protocol):
         """Return it; `rest` leaves out of the first what lies in the box of the second."""
 
 
-class Judged(Protocol):
+class GateVerdict(Protocol):
     """A verdict of the funding gate, as `/api/v1/vram/verdicts` has it."""
 
     @property
@@ -121,7 +121,7 @@ class PageContext:
     otlp_url: str = OTLP_URL  # where senders send over HTTP
     # What the last reading of the Overview found, for the next page; `is_empty`: no decision.
     found: dict[str, bool] = field(default_factory=dict)
-    judged: Callable[[], Sequence[Judged]] = tuple  # every verdict, the newest first
+    judged: Callable[[], Sequence[GateVerdict]] = tuple  # every verdict, the newest first
     shared: SharedReads = field(default_factory=SharedReads)  # of viewers of one page
     first: FirstReadings = field(default_factory=FirstReadings)  # of each page
     refusal: Callable[[], str] = lambda: ""  # why whoever asks may change nothing, "" where it may
@@ -136,22 +136,22 @@ class PageContext:
         read = partial(self.reader.scopes, max(0, minute_ns - NS_PER_DAY), to_ns)
         return self.shared.read(("scopes", minute_ns), _CHOICE_S, read)
 
-    def offered(self, seen: Range) -> Offered:
+    def offered(self, view: Range) -> FilterValues:
         """Return what else the decisions of a range may be filtered by, as of some seconds ago."""
-        length_ns, moment_ns = seen.to_ns - seen.from_ns, _moment_ns(seen)
-        key = ("offered", seen.to_ns // moment_ns, length_ns)
+        length_ns, moment_ns = view.to_ns - view.from_ns, _moment_ns(view)
+        key = ("offered", view.to_ns // moment_ns, length_ns)
         keep_s = min(moment_ns / NS_PER_S, _CHOICE_S)
-        return self.shared.read(key, keep_s, partial(self.decisions.offered, seen))
+        return self.shared.read(key, keep_s, partial(self.decisions.offered, view))
 
-    def evidence(self, seen: Range) -> Evidence:
+    def evidence(self, view: Range) -> Evidence:
         """Return how far figures rest on packets and on moved clocks, as of a moment ago.
 
         It looks at every span of the range: of a day half a minute ago, of an hour a second.
         """
-        length_ns, moment_ns = seen.to_ns - seen.from_ns, _moment_ns(seen)
-        key = ("evidence", seen.to_ns // moment_ns, length_ns, seen.action, seen.region)
+        length_ns, moment_ns = view.to_ns - view.from_ns, _moment_ns(view)
+        key = ("evidence", view.to_ns // moment_ns, length_ns, view.action, view.region)
         keep_s = min(moment_ns / NS_PER_S, _EVIDENCE_S)
-        return self.shared.read(key, keep_s, partial(self.reader.evidence, seen))
+        return self.shared.read(key, keep_s, partial(self.reader.evidence, view))
 
     def attributed(self, now_ns: int) -> Attributed:
         """Return up to when all that was received is in what a page reads, and what is not.
@@ -167,10 +167,12 @@ class PageContext:
             if item.name in _STORED_BY and isinstance(item.value, int | float)
         ]
         stored_ns = now_ns - round(max(waits_s, default=0) * NS_PER_S)
-        found = self.reader.attributed(now_ns)
-        until_ns = min(found.until_ns, stored_ns)
-        is_silent = found.newest_ns > 0 and self.alerts.is_silent(found.newest_ns, until_ns)
-        return replace(found, until_ns=until_ns, is_silent=is_silent)
+        attributed = self.reader.attributed(now_ns)
+        until_ns = min(attributed.until_ns, stored_ns)
+        is_silent = attributed.newest_ns > 0 and self.alerts.is_silent(
+            attributed.newest_ns, until_ns
+        )
+        return replace(attributed, until_ns=until_ns, is_silent=is_silent)
 
     def begin(self, path: str, query: str | None) -> None:
         """Begin to read what a page shows first, for a browser that builds it now."""

@@ -30,7 +30,7 @@ class Sources:
     verdicts: VerdictReader
 
     @classmethod
-    def of(cls, store: Connections, attribution: AttributionConfig) -> Self:
+    def over(cls, store: Connections, attribution: AttributionConfig) -> Self:
         """Return those of one store."""
         return cls(
             store,

@@ -47,7 +47,7 @@ _log = get_logger("dashboard")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Reading:
     """What one reading found: a value for each of its outputs, and what is missing of it."""
 
     shown: Mapping[str, object]
@@ -92,12 +92,12 @@ def answering(
     key: str,
     outputs: Sequence[str],
     inputs: Sequence[Input | State],
-    read: Callable[..., Found],
+    read: Callable[..., Reading],
     *,
     tick: str = "",
     is_long: bool = False,
     keep_s: float = 0.0,
-    at: str = "",
+    page_path: str = "",
     unread: Callable[[], Mapping[str, object]] = dict,
 ) -> None:
     """Attach a reading that says in its own panel what is missing, or why it failed.
@@ -113,7 +113,7 @@ def answering(
         is_long: in a thread for long questions.
         keep_s: how long what was found is handed out to whoever asks the same, 0 for never; only
             of what does not depend on who asks.
-        at: the path of the page, where what it shows first is read as soon as somebody opens it.
+        page_path: where what the page shows first is read as soon as somebody opens it.
         unread: values of outputs where the first reading failed, for what follows from them.
     """
 
@@ -121,29 +121,29 @@ def answering(
         _question, outputs[0], [each.component_property == "n_intervals" for each in inputs]
     )
 
-    def shared(*asked: object) -> Found:
+    def shared(*values: object) -> Reading:
         if not keep_s:
-            return read(*asked)
-        return context.shared.read(question(asked), keep_s, partial(read, *asked))
+            return read(*values)
+        return context.shared.read(question(values), keep_s, partial(read, *values))
 
-    def ahead(*asked: object) -> Mapping[str, object]:
+    def ahead(*values: object) -> Mapping[str, object]:
         # Until the page reads anew, and in any case until its browser has asked.
-        asked_s = min(AHEAD_S, context.config.refresh_s)
-        made, kept_s = partial(read, *asked), max(keep_s, asked_s)
-        return context.shared.read(question(asked), kept_s, made, lasting_s=asked_s / 2).shown
+        ahead_s = min(AHEAD_S, context.config.refresh_s)
+        reading, kept_s = partial(read, *values), max(keep_s, ahead_s)
+        return context.shared.read(question(values), kept_s, reading, lasting_s=ahead_s / 2).shown
 
     def attempt(*values: Any) -> dict[str, object]:  # noqa: ANN401  what the browser sent
-        *asked, _retries, kept = values
+        *question_values, _retries, kept = values
         before: dict[str, object] = dict.fromkeys(outputs, no_update)
         if not kept:
             before |= {**_unread(outputs), **unread()}
         try:
-            found = shared(*asked)
+            reading = shared(*question_values)
         except InputError as error:
             return before | _refused(key, error, kept)
         except (MillworthError, ClickHouseError) as error:
             return before | _failed(key, error, kept)
-        return _read(key, found, kept, context.clock.now_ns())
+        return _read(key, reading, kept, context.clock.now_ns())
 
     context.reading(
         app,
@@ -153,16 +153,16 @@ def answering(
         tick=tick,
         is_long=is_long,
     )
-    if at:
+    if page_path:
         names = [f"{each.component_id}.{each.component_property}" for each in inputs]
-        context.first.add(at, names, ahead, is_long=is_long)
+        context.first.add(page_path, names, ahead, is_long=is_long)
 
 
-def _question(output: str, ticks: Sequence[bool], asked: Sequence[object]) -> tuple[str, ...]:
+def _question(output: str, ticks: Sequence[bool], values: Sequence[object]) -> tuple[str, ...]:
     """Return what names a reading: what it shows, and what it is asked but for ticks of a clock."""
     texts = (
         "" if is_tick else json.dumps(value, sort_keys=True)
-        for is_tick, value in zip(ticks, asked, strict=True)
+        for is_tick, value in zip(ticks, values, strict=True)
     )
     return (output, *texts)
 
@@ -189,32 +189,32 @@ def _drawn(value: object) -> str:
     return json.dumps(value, sort_keys=True, default=lambda part: part.to_plotly_json())
 
 
-def _read(key: str, found: Found, kept: object, now_ns: int) -> dict[str, object]:
+def _read(key: str, reading: Reading, kept: object, now_ns: int) -> dict[str, object]:
     """Return what was found, but for what is drawn already, and its state."""
-    marks = _marks(found.shown)
+    marks = _marks(reading.shown)
     old = kept.get("marks") if isinstance(kept, dict) else None
     drawn = old if isinstance(old, dict) else {}
-    same = {each: no_update for each, mark in marks.items() if drawn.get(each) == mark}
-    said, fresh = f"Partial: {found.partial}", {"at": utc_clock(now_ns), "marks": marks}
-    if found.partial:
-        return {**found.shown, **same, **_states(key, said, "partial", True, fresh)}
-    return {**found.shown, **same, **_states(key, "", "", True, fresh)}
+    undrawn = {each: no_update for each, mark in marks.items() if drawn.get(each) == mark}
+    partial_words, fresh = f"Partial: {reading.partial}", {"at": utc_clock(now_ns), "marks": marks}
+    if reading.partial:
+        return {**reading.shown, **undrawn, **_states(key, partial_words, "partial", True, fresh)}
+    return {**reading.shown, **undrawn, **_states(key, "", "", True, fresh)}
 
 
 def _refused(key: str, error: InputError, kept: object) -> dict[str, object]:
     """Return the state after an address that asks for what there is not: no retry mends that."""
-    said = f"Not shown: {str(error)[:_TEXT_MAX]}"
-    return _states(key, said, _failure(kept), True, no_update)
+    refusal = f"Not shown: {str(error)[:_TEXT_MAX]}"
+    return _states(key, refusal, _failure(kept), True, no_update)
 
 
 def _failed(key: str, error: Exception, kept: object) -> dict[str, object]:
     mark = secrets.token_hex(4)
-    said = engine_error(error) if isinstance(error, ClickHouseError) else str(error)
-    said = said.splitlines()[0][:_TEXT_MAX].rstrip(".")
-    _log.error("panel_read_failed", panel=key, question=mark, error=said)
-    at = kept.get("at") if isinstance(kept, dict) else None
-    old = f"What is shown is of {at} UTC." if at else "Nothing is shown yet."
-    text = f"Could not be read: {said}. {old} (question {mark} in the log)"
+    error_text = engine_error(error) if isinstance(error, ClickHouseError) else str(error)
+    error_text = error_text.splitlines()[0][:_TEXT_MAX].rstrip(".")
+    _log.error("panel_read_failed", panel=key, question=mark, error=error_text)
+    read_at = kept.get("at") if isinstance(kept, dict) else None
+    old = f"What is shown is of {read_at} UTC." if read_at else "Nothing is shown yet."
+    text = f"Could not be read: {error_text}. {old} (question {mark} in the log)"
     return _states(key, text, _failure(kept), False, no_update)
 
 

@@ -1,4 +1,7 @@
-"""I/O: reads of the store: one typed method per file in `sql/`, each within the reader's limits."""
+"""I/O: reads of the store: one typed method per statement of the `sql/` beside this file.
+
+A statement beside another module is asked by that module, through `Statements.ask`.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,16 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
 from attribution.core.config import AttributionConfig
 from attribution.core.segments import SEGMENTS
 from attribution.sensitivity.job import read_book
 from attribution.sensitivity.versions import SlopeBook
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
-from collector.core.errors import InputError, StoreUnavailableError
+from collector.core.errors import InputError
 from collector.core.event_schema import DIMENSIONS
-from collector.core.sql import sql
 from collector.store.connect import Connections
 from collector.store.cursors import attributed_ns, read_deferred
 from collector.store.memory import answer_spans_max, memory_bytes
-from dashboard.read.adhoc.sql import engine_error
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.packet_rows import Burst, KeptPackets, Packet, SpanEvidence, SpanFlow
 from dashboard.read.rows import (
@@ -42,6 +41,7 @@ from dashboard.read.rows import (
     TableSize,
     TraceSpan,
 )
+from dashboard.read.statements import Statements, store_errors
 
 # What is normal is read of at most so many: more would move it by less than the reading costs.
 NORMAL_DECISIONS_MAX = 500_000
@@ -58,69 +58,71 @@ FOUND_MAX = 20  # decisions of one search
 HABIT_CALLS_MAX = 5_000
 
 
-class Reader:
+class Reader(Statements):
     """Reads for the pages and `/api/v1`; each thread reads over its own connection."""
 
     def __init__(self, store: Connections, spans_max: int | None = None) -> None:
         """Read nothing yet; `spans_max` is how many spans one answer may have, by default what the
         memory of this process is enough for.
         """
-        self._store = store
+        super().__init__(store)
         self._spans_max = spans_max or answer_spans_max(memory_bytes())
 
     def ping(self) -> None:
         """Raise StoreUnavailableError unless the store answers."""
-        self._query("SELECT 1", {})
+        self.ask_text("SELECT 1", {})
 
     def scopes(self, from_ns: int, to_ns: int) -> tuple[list[str], list[str]]:
         """Return the actions and the regions that had decisions, each sorted."""
         row = self._rows("scopes", {"from_ns": from_ns, "to_ns": to_ns})[0]
         return [a for a in row["actions"] if a], [r for r in row["regions"] if r]
 
-    def revenue(self, seen: Range) -> Revenue:
+    def revenue(self, view: Range) -> Revenue:
         """Return what decisions were worth and what lateness cost."""
-        return Revenue(**self._rows("revenue", _of(seen))[0], window_ns=seen.to_ns - seen.from_ns)
+        return Revenue(**self._rows("revenue", _of(view))[0], window_ns=view.to_ns - view.from_ns)
 
-    def latency_cells(self, seen: Range, step_ns: int) -> list[Cell]:
+    def latency_cells(self, view: Range, step_ns: int) -> list[Cell]:
         """Return counts by column of time and log2 bucket, in that order.
 
         A `step_ns` of less than a minute reads the decisions, otherwise the rollup by minute.
         """
         name = "latency_cells_recent" if step_ns < NS_PER_MINUTE else "latency_cells_minutes"
-        return [Cell(**row) for row in self._rows(name, {**_of(seen), "step_ns": step_ns})]
+        return [Cell(**row) for row in self._rows(name, {**_of(view), "step_ns": step_ns})]
 
-    def segment_means(self, seen: Range) -> SegmentMeans | None:
+    def segment_means(self, view: Range) -> SegmentMeans | None:
         """Return the mean of each segment over all decisions, None without any."""
-        begin_ns = min(-(-seen.from_ns // NS_PER_MINUTE) * NS_PER_MINUTE, seen.to_ns)
-        end_ns = max(seen.to_ns // NS_PER_MINUTE * NS_PER_MINUTE, begin_ns)
+        begin_ns = min(-(-view.from_ns // NS_PER_MINUTE) * NS_PER_MINUTE, view.to_ns)
+        end_ns = max(view.to_ns // NS_PER_MINUTE * NS_PER_MINUTE, begin_ns)
         whole = {"whole_from_ns": begin_ns, "whole_to_ns": end_ns}
-        rows = self._rows("segment_means", _of(seen) | whole)
-        found = {(row["stage"], row["class"]): row for row in rows}
-        decisions = int(found["", ""]["decisions"]) if found else 0
+        rows = self._rows("segment_means", _of(view) | whole)
+        by_segment = {(row["stage"], row["class"]): row for row in rows}
+        decisions = int(by_segment["", ""]["decisions"]) if by_segment else 0
         if not decisions:
             return None
         total_ns, *segments_ns = (
-            found[part]["sum_ns"] / decisions if part in found else 0.0
+            by_segment[part]["sum_ns"] / decisions if part in by_segment else 0.0
             for part in (("", ""), *SEGMENTS)
         )
         return SegmentMeans(decisions, total_ns, segments_ns)
 
-    def reference_means(self, seen: Range, reference: Reference) -> SegmentMeans | None:
+    def reference_means(self, view: Range, reference: Reference) -> SegmentMeans | None:
         """Return the same over the decisions that met their reference latency.
 
         Where more than NORMAL_DECISIONS_MAX decisions would be read, it is of a sample: of slots
         of time that lie all over the range.
         """
-        found = (self.segment_means(each) for each in (seen, replace(seen, action="", region="")))
-        decisions, of_all = (means.decisions if means else 0 for means in found)
+        means_of = (
+            self.segment_means(each) for each in (view, replace(view, action="", region=""))
+        )
+        decisions, of_all = (means.decisions if means else 0 for means in means_of)
         # Powers of two, so that the next reading is of the same slots.
         sparing = 1 << (max(0, of_all - 1) // NORMAL_DECISIONS_MAX).bit_length()
         enough = 1 << (max(1, decisions // _CLASS_DECISIONS_MIN).bit_length() - 1)
         one_in = min(sparing, enough)
-        slot_ns = max(1, (seen.to_ns - seen.from_ns) // (_SLOTS_MIN * one_in))
+        slot_ns = max(1, (view.to_ns - view.from_ns) // (_SLOTS_MIN * one_in))
         # The engine refuses an empty list of actions, so a name that no action has stands in.
         by_action = reference.by_action_ns or {"": reference.default_ns}
-        parameters = _of(seen) | {
+        parameters = _of(view) | {
             "reference_actions": list(by_action),
             "reference_ns": list(by_action.values()),
             "default_reference_ns": reference.default_ns,
@@ -133,26 +135,26 @@ class Reader:
         return SegmentMeans(**row, sample=sample) if row["decisions"] else None
 
     def alerts(
-        self, seen: Range, rows_max: int = ALERTS_MAX, incident_id: str = ""
+        self, view: Range, rows_max: int = ALERTS_MAX, incident_id: str = ""
     ) -> tuple[list[AlertRow], int]:
         """Return open alerts and those that changed in the range, and how many there are.
 
         With an incident they are those of it.
         """
         parameters = {
-            "from_ns": seen.from_ns,
-            "to_ns": seen.to_ns,
-            "lookback_ns": max(0, min(seen.to_ns - ALERT_LOOKBACK_NS, seen.from_ns)),
+            "from_ns": view.from_ns,
+            "to_ns": view.to_ns,
+            "lookback_ns": max(0, min(view.to_ns - ALERT_LOOKBACK_NS, view.from_ns)),
             "rows_max": rows_max,
             "incident_id": incident_id,
         }
         rows = self._rows("alerts", parameters)
-        found = max((int(row.pop("found")) for row in rows), default=0)
-        return [AlertRow(**row) for row in rows], found
+        total = max((int(row.pop("found")) for row in rows), default=0)
+        return [AlertRow(**row) for row in rows], total
 
-    def kept_packets(self, episode_ids: Sequence[str], seen: Range) -> dict[str, KeptPackets]:
+    def kept_packets(self, episode_ids: Sequence[str], view: Range) -> dict[str, KeptPackets]:
         """Return what is known of the packets of alerts, by episode."""
-        lookback_ns = max(0, seen.to_ns - ALERT_LOOKBACK_NS)
+        lookback_ns = max(0, view.to_ns - ALERT_LOOKBACK_NS)
         parameters = {"episode_ids": list(episode_ids), "lookback_ns": lookback_ns}
         rows = self._rows("kept_packets", parameters) if episode_ids else []
         return {row.pop("episode_id"): KeptPackets(**row) for row in rows}
@@ -161,17 +163,17 @@ class Reader:
         """Return which slope the decisions of an instant are valued by."""
         return read_book(self._store, config)
 
-    def modes(self, seen: Range) -> list[str]:
+    def modes(self, view: Range) -> list[str]:
         """Return the modes of decisions, such as live or canary, sorted; none where none say."""
-        return [str(row["mode"]) for row in self._rows("modes", _of(seen))]
+        return [str(row["mode"]) for row in self._rows("modes", _of(view))]
 
-    def evidence(self, seen: Range) -> Evidence:
+    def evidence(self, view: Range) -> Evidence:
         """Return how far figures rest on packets and on moved clocks."""
-        return Evidence(**self._rows("evidence", _of(seen))[0])
+        return Evidence(**self._rows("evidence", _of(view))[0])
 
-    def decision_ids(self, wanted: str) -> list[str]:
+    def decision_ids(self, name: str) -> list[str]:
         """Return the decisions meant by a decision id, a trace id or an outcome key."""
-        rows = self._rows("decision_ids", {"id": wanted, "rows_max": FOUND_MAX})
+        rows = self._rows("decision_ids", {"id": name, "rows_max": FOUND_MAX})
         return [str(row["decision_id"]) for row in rows]
 
     def decision(self, decision_id: str) -> DecisionFacts | None:
@@ -181,8 +183,8 @@ class Reader:
         of its own.
         """
         tried = dict.fromkeys((decision_id, decision_id.strip()))
-        found = (row for one in tried for row in self._rows("decision_facts", {"decision_id": one}))
-        row = next(found, None)
+        rows = (row for one in tried for row in self._rows("decision_facts", {"decision_id": one}))
+        row = next(rows, None)
         if row is None:
             return None
         root = {name: row[name] for name in ("trace_id", "root_span_id")}
@@ -305,24 +307,14 @@ class Reader:
         until_ns = attributed_ns(cursors)
         if until_ns and not self._rows("sealed_next", {"after_ns": until_ns})[0]["next_ns"]:
             until_ns = now_ns
-        try:
+        with store_errors():
             put_off = tuple(read_deferred(self._store.reader(), cursors))
-        except ClickHouseError as error:
-            raise StoreUnavailableError(engine_error(error)) from error
         [newest] = self._rows("newest_decision", {"now_ns": now_ns})
         return Attributed(until_ns, put_off, int(newest["seen_ns"] or newest["newest_ns"]))
 
     def job_cursors(self) -> dict[str, int]:
         """Return how far each job has read, as received_ns."""
         return {str(row["job"]): int(row["cursor_ns"]) for row in self._rows("job_cursors", {})}
-
-    def ask(self, name: str, of: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the rows of the statement `sql/NAME.sql` beside the module whose file is `of`."""
-        return self._query(sql(name, of), parameters)
-
-    def ask_text(self, text: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        """Return the rows of a statement that is put together of files of `sql/`."""
-        return self._query(text, parameters)
 
     def _span_rows(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
         rows = self._rows(name, parameters | {"rows_max": self._spans_max + 1})
@@ -335,21 +327,15 @@ class Reader:
         return rows
 
     def _rows(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        return self._query(sql(name, __file__), parameters)
-
-    def _query(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        try:
-            return list(self._store.reader().query(sql, parameters=parameters).named_results())
-        except ClickHouseError as error:
-            raise StoreUnavailableError(engine_error(error)) from error
+        return self.ask(name, __file__, parameters)
 
 
-def _of(seen: Range) -> dict[str, Any]:
+def _of(view: Range) -> dict[str, Any]:
     return {
-        "from_ns": seen.from_ns,
-        "to_ns": seen.to_ns,
-        "action": seen.action,
-        "region": seen.region,
+        "from_ns": view.from_ns,
+        "to_ns": view.to_ns,
+        "action": view.action,
+        "region": view.region,
     }
 
 

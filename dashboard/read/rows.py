@@ -56,7 +56,7 @@ class Reference:
     default_ns: int
     by_action_ns: dict[str, int]
 
-    def of(self, action: str) -> int:
+    def target_ns(self, action: str) -> int:
         """Return the reference latency of one action; of "" the default."""
         return self.by_action_ns.get(action, self.default_ns)
 

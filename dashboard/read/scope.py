@@ -67,14 +67,27 @@ class Scope:
     @property
     def latency_ns(self) -> tuple[int, int]:
         """Return the latencies [low, high) that a list is of."""
-        low = 0 if self.low_ms is None else int(self.low_ms * NS_PER_MS)
-        high = UNBOUNDED_NS if self.high_ms is None else int(self.high_ms * NS_PER_MS)
-        return low, high
+        return latency_bounds_ns(self.low_ms, self.high_ms)
 
     def range_at(self, now_ns: int) -> Range:
         """Return what the page looks at when the clock says `now_ns`."""
         to_ns = now_ns if self.until_ns is None else self.until_ns
         return Range(max(0, to_ns - self.window_ns), to_ns, self.action, self.region)
+
+
+def latency_bounds_ns(low_ms: float | None, high_ms: float | None) -> tuple[int, int]:
+    """Return the latencies [low, high), UNBOUNDED_NS where there is no upper bound.
+
+    Rounded: 8.2 ms is 8,199,999.99 ns to a float, so that cutting it off loses a nanosecond.
+    """
+    low_ns = 0 if low_ms is None else round(low_ms * NS_PER_MS)
+    high_ns = UNBOUNDED_NS if high_ms is None else round(high_ms * NS_PER_MS)
+    return low_ns, high_ns
+
+
+def latency_text(ms: float | None) -> str:
+    """Return a latency in milliseconds as an address has it, to the nanosecond; "" for any."""
+    return "" if ms is None else f"{ms:.6f}".rstrip("0").rstrip(".")
 
 
 def window_length_ns(text: str, name: str = "window") -> int:
@@ -182,8 +195,8 @@ def format_scope(scope: Scope, after: str = "") -> str:
         "until": "" if scope.until_ns is None else utc_iso(scope.until_ns) + "Z",
         "action": scope.action,
         "region": scope.region,
-        "low_ms": "" if scope.low_ms is None else f"{scope.low_ms:g}",
-        "high_ms": "" if scope.high_ms is None else f"{scope.high_ms:g}",
+        "low_ms": latency_text(scope.low_ms),
+        "high_ms": latency_text(scope.high_ms),
         "tz": scope.zone.name if scope.zone != Zone() else "",
         **dict(scope.filters),
         "after": after,

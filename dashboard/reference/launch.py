@@ -220,12 +220,12 @@ class ReferencePath:
 
     def take_delays(self) -> list[InjectedDelay]:
         """Return every delay that was injected since the last call, in no order."""
-        found = []
+        delays = []
         for name in ("identity_store", "fulfilment", "path"):
             self._processes[name].tell(json.dumps({"report": "delays"}))
-            said = self._processes[name].hear("delays", STOP_S_MAX)
-            found += [InjectedDelay(*each) for each in said]
-        return found
+            report = self._processes[name].hear("delays", STOP_S_MAX)
+            delays += [InjectedDelay(*each) for each in report]
+        return delays
 
     def stop_traffic(self) -> TrafficSummary:
         """End the traffic: what is in flight is answered, outcomes are sent."""

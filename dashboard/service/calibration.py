@@ -35,7 +35,7 @@ _ANSWER_S_MAX = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class InjectedDecision:
     """One decision and the delay that it suffered."""
 
     decision_id: str
@@ -51,7 +51,7 @@ def scenario(delays_ms: Sequence[float]) -> Scenario:
         for segment in SEGMENTS
         for added_ms in delays_ms
     )
-    own = (
+    of_path = (
         FaultWindow(-_FOREVER_S, _FOREVER_S, REFERENCE_REGION, segment, usual_ms)
         for segment, usual_ms in BASE_MS.items()
     )
@@ -60,7 +60,7 @@ def scenario(delays_ms: Sequence[float]) -> Scenario:
         rate_per_s=1.0,  # the traffic is never started: decisions are asked for one by one
         regions=(*(fault.region for fault in faults), REFERENCE_REGION),
         base_ms={},
-        faults=(*faults, *own),
+        faults=(*faults, *of_path),
         action=CALIBRATION_ACTION,
         is_valued=False,  # no customer asked: they are in no dollar figure
     )
@@ -87,7 +87,9 @@ class Calibration:
     ) -> None:
         self._path.stop()
 
-    def run(self, rounds: int, on_decision: Callable[[], None] = lambda: None) -> list[Known]:
+    def run(
+        self, rounds: int, on_decision: Callable[[], None] = lambda: None
+    ) -> list[InjectedDecision]:
         """Send one decision through every segment and delay, again and again.
 
         The segments take turns, so that what this machine does meanwhile falls on all alike. With
@@ -110,7 +112,7 @@ class Calibration:
         for delay in self._path.take_delays():
             by_region.setdefault(delay.region, []).append(delay)
         return [
-            Known(
+            InjectedDecision(
                 decision_id,
                 fault.segment,
                 fault.added_ms,
@@ -137,15 +139,17 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Comparison:
     """One decision whose truth is known, and what attribution made of it."""
 
-    known: Known
+    known: InjectedDecision
     recovered: Recovered
     segment_ns: list[int]  # of its critical path, by index into spans.SEGMENTS
 
 
-def judge(known: Sequence[Known], store: Connections, from_ns: int) -> list[Judged]:
+def compare(
+    known: Sequence[InjectedDecision], store: Connections, from_ns: int
+) -> list[Comparison]:
     """Compare what was injected with what is stored.
 
     A decision that is not attributed, or of which no delay is known, is left out.
@@ -156,7 +160,7 @@ def judge(known: Sequence[Known], store: Connections, from_ns: int) -> list[Judg
     stored: dict[str, tuple[list[int], list[Any]]] = {
         row[0]: (row[1], row[2]) for row in result.result_rows
     }
-    found = []
+    comparisons = []
     for each in known:
         if each.decision_id not in stored or not each.delays_ns:
             continue
@@ -167,8 +171,8 @@ def judge(known: Sequence[Known], store: Connections, from_ns: int) -> list[Judg
         segment_ns = [0] * len(ALL_SEGMENTS)
         for at, begun_ns, ended_ns in pieces:
             segment_ns[at] += ended_ns - begun_ns
-        found.append(Judged(each, recovered(segment, each.delays_ns, pieces), segment_ns))
-    return found
+        comparisons.append(Comparison(each, recovered(segment, each.delays_ns, pieces), segment_ns))
+    return comparisons
 
 
 def _filled(bounds: list[int]) -> list[int]:

@@ -13,7 +13,7 @@ from attribution.whatif.recovery import Recovered, Recovery, summary_of
 from collector.core.clock import NS_PER_MINUTE
 from collector.core.counters import Counters
 from collector.store.connect import Connections
-from dashboard.service.calibration import Calibration, Known, judge
+from dashboard.service.calibration import Calibration, InjectedDecision, compare
 
 DELAY_MS = 20.0
 # Of the last ten runs: the canary of one run is seven decisions.
@@ -30,7 +30,7 @@ class Canary:
         self._store = store
         self._counters = counters
         self._calibration: Calibration | None = None
-        self._sent: list[tuple[int, Known]] = []  # with the instant of their run
+        self._sent: list[tuple[int, InjectedDecision]] = []  # with the instant of their run
         self._settled: deque[Recovered] = deque(maxlen=JUDGED_HELD)
         self._young: list[Recovered] = []  # of those that were sent within the last minute
         self.lost = 0  # sent, and not attributed in time
@@ -50,16 +50,18 @@ class Canary:
         self._sent += [(now_ns, each) for each in self._calibration.run(1)]
 
     def _judge(self, now_ns: int) -> None:
-        found = {
+        compared = {
             each.known.decision_id: each.recovered
-            for each in judge([known for _, known in self._sent], self._store, self._sent[0][0])
+            for each in compare(
+                [injected for _, injected in self._sent], self._store, self._sent[0][0]
+            )
         }
-        ended = [known for sent_ns, known in self._sent if now_ns - sent_ns >= LOST_AFTER_NS]
+        ended = [injected for sent_ns, injected in self._sent if now_ns - sent_ns >= LOST_AFTER_NS]
         self._sent = [each for each in self._sent if now_ns - each[0] < LOST_AFTER_NS]
-        self.lost += sum(known.decision_id not in found for known in ended)
-        self._settled += [found[k.decision_id] for k in ended if k.decision_id in found]
+        self.lost += sum(injected.decision_id not in compared for injected in ended)
+        self._settled += [compared[k.decision_id] for k in ended if k.decision_id in compared]
         # A late span changes what was attributed: what is young is judged again the next time.
-        self._young = [found[k.decision_id] for _, k in self._sent if k.decision_id in found]
+        self._young = [compared[k.decision_id] for _, k in self._sent if k.decision_id in compared]
         self._export()
 
     def close(self) -> None:

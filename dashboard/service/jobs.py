@@ -239,7 +239,7 @@ def _alerts(service: Parts) -> Run:
         progress=service.progress if Role.COLLECT in service.roles else None,
         dashboard_url=service.settings.dashboard_url,
     )
-    service.alert_state = service.alerts_job.state
+    service.alert_state = service.alerts_job.alert_state
     service.alerts_job.calendars.check(service.clock.now_ns())
     metrics = AlertMetrics(service.alerts_job, service.clock.now_ns)
     service.counters.registry.register(metrics)

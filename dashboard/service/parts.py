@@ -13,7 +13,7 @@ from collector.core.errors import ConfigError
 from collector.service import CollectorService
 from collector.store.client.directory import enter_directory
 from collector.store.connect import Connections
-from dashboard.health.elsewhere import CollectorCursor, Elsewhere
+from dashboard.health.peer_processes import CollectorCursor, PeerProcesses
 from dashboard.health.store_clock import StoreClock
 from dashboard.service.role import ALL, Role
 from dashboard.service.schema import require_clock
@@ -86,7 +86,7 @@ class Parts:
         # Who records has the stamps of this machine's kernel, which its own clock goes with.
         if clock is None and not self.is_whole and Role.CAPTURE not in self.roles:
             self.clock = self.store_clock = StoreClock(self.clock, self.store)
-        self.elsewhere = Elsewhere(self.store)
+        self.elsewhere = PeerProcesses(self.store)
         # Says how far this is to processes of other roles, of which there are none where it is all.
         self.collector_cursor: CollectorCursor | None = None
         if Role.COLLECT in self.roles and not self.is_whole:

@@ -180,7 +180,7 @@ class Service(Parts):
         from dashboard.api.context import AppContext
         from dashboard.web.app import create_app
 
-        context = AppContext.of(
+        context = AppContext.from_settings(
             self.settings,
             self.store,
             health,

@@ -41,14 +41,14 @@ def explain(
     value = first.get("input")
     # The value of a section would show the secrets in it.
     whole = ":" if first["type"] == "value_error" else ""  # what is said of a section
-    shown = f" is {_without_user(value)!r}:" if _may_be_shown(key, value) else whole
-    said = complaint(first)
+    value_text = f" is {_without_user(value)!r}:" if _may_be_shown(key, value) else whole
+    fault = complaint(first)
     if first["type"] == "tuple_type":
-        said = "has a list of entries; write each as it is in the file, or all of them as JSON"
+        fault = "has a list of entries; write each as it is in the file, or all of them as JSON"
     if first["type"] in ("string_pattern_mismatch", "timezone_aware"):
         # What the key means helps where a regular expression would be shown.
-        said = f"expected {_meaning(model, location) or first['ctx']['pattern']}"
-    return f"{origin}: {key and f'{key}{shown} '}{said}{more}"
+        fault = f"expected {_meaning(model, location) or first['ctx']['pattern']}"
+    return f"{origin}: {key and f'{key}{value_text} '}{fault}{more}"
 
 
 def _origin(key: str, file: str, origins: Mapping[str, str]) -> str:
@@ -85,8 +85,8 @@ def _without_user(value: object) -> object:
 
 def _did_you_mean(model: type[BaseModel], location: list[int | str]) -> str | None:
     # One section may be of several kinds, and know the key as that of another kind.
-    beside = [each for each in _fields_beside(model, location) if each != location[-1]]
-    near = difflib.get_close_matches(str(location[-1]), beside, n=1, cutoff=0.5)
+    others = [each for each in _fields_beside(model, location) if each != location[-1]]
+    near = difflib.get_close_matches(str(location[-1]), others, n=1, cutoff=0.5)
     return ".".join(map(str, [*location[:-1], near[0]])) if near else None
 
 

@@ -18,7 +18,7 @@ from attribution.invest.job import InvestJob
 from collector.core.errors import MillworthError, first_line
 from collector.core.log import get_logger
 from dashboard.api.amounts import StatedAmounts
-from dashboard.api.app import create_api, decision_list, question_workers, reference_of
+from dashboard.api.app import create_api, question_workers
 from dashboard.api.caller import current
 from dashboard.api.context import AppContext
 from dashboard.api.errors import http_error
@@ -95,36 +95,35 @@ _INDEX = """<!DOCTYPE html>
 _log = get_logger("dashboard")
 
 
-def create_app(of: AppContext) -> Dash:
+def create_app(app_context: AppContext) -> Dash:
     """Return the application; `.server` is the FastAPI application that uvicorn runs."""
-    workers = Workers(of.dashboard.workers, "pages")
+    workers = Workers(app_context.dashboard.workers, "pages")
     questions = question_workers()
-    reader = of.reader
-    sources = Sources.of(of.store, of.attribution)
+    sources = Sources.over(app_context.store, app_context.attribution)
     context = PageContext(
-        reader=reader,
-        health=of.health,
+        reader=app_context.reader,
+        health=app_context.health,
         workers=workers,
-        config=of.dashboard,
-        clock=of.clock,
-        reference=reference_of(of.attribution),
-        prior_basis=of.attribution.slope.basis,
+        config=app_context.dashboard,
+        clock=app_context.clock,
+        reference=app_context.reference,
+        prior_basis=app_context.attribution.slope.basis,
         compare=sources.analyst.compare,
         questions=questions,
         sources=sources,
-        decisions=decision_list(of),
-        alert_state=of.alert_state,
-        alerts=of.alerts,
-        judged=InvestJob(of.attribution, of.store).verdicts,
+        decisions=app_context.decisions,
+        alert_state=app_context.alert_state,
+        alerts=app_context.alerts,
+        judged=InvestJob(app_context.attribution, app_context.store).verdicts,
         refusal=partial(why_not, "POST /api/v1/alerts/{episode_id}/ack"),
-        otlp_url=of.otlp_url,
-        shared=of.shared,
+        otlp_url=app_context.otlp_url,
+        shared=app_context.shared,
     )
     in_menu = [(module.PATH, module.TITLE) for module in PAGES if module.IN_MENU]
-    server = create_api(of, workers, questions, in_menu)
-    serve_tools(server, of.clock)
+    server = create_api(app_context, workers, questions, in_menu)
+    serve_tools(server, app_context.clock)
     serve_sign_in(server)
-    app = _dash(server, of.attribution.currency)
+    app = _dash(server, app_context.attribution.currency)
     # Otherwise each page opens a WebSocket beside the requests that its callbacks make.
     app.backend.websocket_capability = False
     app.layout = _shell()
@@ -141,11 +140,15 @@ def create_app(of: AppContext) -> Dash:
     server.add_middleware(EpisodeLinks)
     server.add_middleware(AbandonedRequests)
     server.add_middleware(RoleGuard)
-    server.add_middleware(RequestGuard, public_url=of.dashboard.public_url, host=of.dashboard.host)
+    server.add_middleware(
+        RequestGuard, public_url=app_context.dashboard.public_url, host=app_context.dashboard.host
+    )
     server.add_middleware(SecurityHeaders, policy=policy)
-    server.add_middleware(Asker, pages=frozenset(_paths()), seconds=of.counters.request_seconds)
+    server.add_middleware(
+        Asker, pages=frozenset(_paths()), seconds=app_context.counters.request_seconds
+    )
     # Around all, since what an opened page begins is read in the context that it finds.
-    server.add_middleware(StatedAmounts, currency=of.attribution.currency)
+    server.add_middleware(StatedAmounts, currency=app_context.attribution.currency)
     return app
 
 
@@ -317,6 +320,10 @@ def _serve_pages(app: Dash) -> None:
         except UnicodeDecodeError:
             # The browser could not read the address either, and would draw nothing.
             return RedirectResponse(quote(request.url.path), 302)
+        if request.url.path == decision.PATH and not request.query_params.get("id"):
+            # The list was at the address of one decision, and people guess it.
+            query = request.url.query
+            return RedirectResponse(f"{decisions.PATH}?{query}" if query else decisions.PATH, 307)
         return index(request, 200)
 
     async def missing(request: Request, error: Exception) -> Response:
@@ -326,12 +333,6 @@ def _serve_pages(app: Dash) -> None:
             return index(request, 404)
         return await http_error(request, error)
 
-    async def decisions_list(request: Request) -> Response:
-        query = request.url.query
-        return RedirectResponse(f"{decisions.PATH}?{query}" if query else decisions.PATH, 307)
-
-    # The list as people guess its address.
-    app.server.add_api_route("/decisions", decisions_list, methods=["GET"], include_in_schema=False)
     for path in _paths() - {"/"}:
         # An id is whatever somebody wrote into the address.
         served = path.replace("{id}", "{id:path}")
@@ -341,7 +342,7 @@ def _serve_pages(app: Dash) -> None:
 
 def _paths() -> set[str]:
     """Return the paths of the pages; `{id}` at the end of one is any text."""
-    return {module.PATH.partition("?")[0] for module in PAGES}
+    return {module.PATH for module in PAGES}
 
 
 def _show_failure(error: Exception) -> None:

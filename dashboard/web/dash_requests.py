@@ -74,25 +74,28 @@ class DashRequests:
         if len(body) > BODY_BYTES_MAX:
             return f"the body is over {BODY_BYTES_MAX} bytes; reload the page"
         try:
-            asked = _Callback.model_validate(json.loads(body))
+            request = _Callback.model_validate(json.loads(body))
         except (ValueError, RecursionError, ValidationError):
             return "the body is not that of a callback; reload the page"
-        known = self._dash.callback_map.get(asked.output, {})
-        outputs = asked.outputs if isinstance(asked.outputs, list) else [asked.outputs]
-        is_list = asked.output.startswith("..")  # `..id.property...id.property..`
+        callback = self._dash.callback_map.get(request.output, {})
+        outputs = request.outputs if isinstance(request.outputs, list) else [request.outputs]
+        is_list = request.output.startswith("..")  # `..id.property...id.property..`
         # One that runs in the browser has no function here.
-        if "callback" not in known or not (
-            is_list == isinstance(asked.outputs, list)
-            and asked.output.strip(".") == "...".join(f"{one.id}.{one.property}" for one in outputs)
-            and _names(known["inputs"]) == [(one.id, one.property) for one in asked.inputs]
-            and _names(known["state"]) == [(one.id, one.property) for one in asked.state]
+        if "callback" not in callback or not (
+            is_list == isinstance(request.outputs, list)
+            and request.output.strip(".")
+            == "...".join(f"{each.id}.{each.property}" for each in outputs)
+            and _names(callback["inputs"]) == [(each.id, each.property) for each in request.inputs]
+            and _names(callback["state"]) == [(each.id, each.property) for each in request.state]
         ):
-            return f"no callback {asked.output[:100]!r} with these inputs is here; reload the page"
+            return (
+                f"no callback {request.output[:100]!r} with these inputs is here; reload the page"
+            )
         return ""
 
 
 def _names(properties: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return [(one["id"], one["property"]) for one in properties]
+    return [(each["id"], each["property"]) for each in properties]
 
 
 async def _read(request: Request) -> bytes:

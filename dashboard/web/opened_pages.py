@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -33,7 +32,5 @@ class OpenedPages:
             and Headers(scope=scope).get("sec-fetch-dest") == "document"
         ):
             query = scope["query_string"].decode("latin-1")
-            # The page of one decision is another than that of all, at the same path.
-            path = scope["path"] + ("?id" if "id" in parse_qs(query) else "")
-            self._begin(path, query and f"?{query}")
+            self._begin(scope["path"], query and f"?{query}")
         await self._app(scope, receive, send)

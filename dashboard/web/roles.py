@@ -20,7 +20,7 @@ from dashboard.web.security import asks_for_page
 from dashboard.web.sign_in import refused_page
 
 
-class Need(NamedTuple):
+class Requirement(NamedTuple):
     """What one of is enough for a route."""
 
     role: Role | None = None  # the least; None: everybody, also who did not say who it is
@@ -91,10 +91,12 @@ _BY_SCOPE: Final = {
     "POST /api/v2/alerts": TokenScope.ALERTS,
 }
 TABLE: Final = {
-    route: Need(role, _BY_SCOPE.get(route)) for role, routes in _BY_ROLE.items() for route in routes
+    route: Requirement(role, _BY_SCOPE.get(route))
+    for role, routes in _BY_ROLE.items()
+    for route in routes
 }
 # A path of nobody is answered 404, and a wrong method 405, to whoever may look.
-_NOTHING_THERE: Final = Need(Role.VIEWER)
+_NOTHING_THERE: Final = Requirement(Role.VIEWER)
 _NEED: Final = "millworth.need"  # in the scope of a request that was let through
 
 
@@ -121,7 +123,7 @@ class RoleGuard:
         await self._app(scope, receive, send)
 
 
-def _judge(route: str, need: Need | None) -> None:
+def _judge(route: str, need: Requirement | None) -> None:
     if need is None:
         raise PermissionDeniedError(
             f"{route} is not in the table of roles, so nobody may use it; add it to "
@@ -139,7 +141,7 @@ def why_not(route: str) -> str:
 
 def only_reads(scope: Scope) -> bool:
     """Return whether a request that was let through is known to change nothing."""
-    need: Need | None = scope.get(_NEED)
+    need: Requirement | None = scope.get(_NEED)
     return need is not None and need.role is Role.VIEWER
 
 

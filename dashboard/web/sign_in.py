@@ -67,18 +67,18 @@ def serve_sign_in(app: FastAPI) -> None:
     """Add the page, and what it posts to."""
 
     async def page(request: Request) -> Response:
-        wanted = local_path(request.query_params.get("next", ""))
+        next_path = local_path(request.query_params.get("next", ""))
         sessions: Sessions | None = request.scope.get(SESSIONS)
         if sessions is None:
             return _answer("Sign in", _NOT_ASKED)
         sender = current()
         if sender.role is None:
-            return _answer("Sign in", _FORM.format(next=escape(wanted)))
+            return _answer("Sign in", _FORM.format(next=escape(next_path)))
         if "next" in request.query_params:
-            return RedirectResponse(wanted, 303)
+            return RedirectResponse(next_path, 303)
         out = _OUT if sessions.find(request.scope) is not None else ""
         body = _SIGNED_IN.format(
-            who=escape(str(sender)), role=sender.role, next=escape(wanted), out=out
+            who=escape(str(sender)), role=sender.role, next=escape(next_path), out=out
         )
         return _answer("Signed in", body)
 
@@ -86,20 +86,20 @@ def serve_sign_in(app: FastAPI) -> None:
         sessions: Sessions | None = request.scope.get(SESSIONS)
         if sessions is None:
             return _answer("Sign in", _NOT_ASKED)
-        told = await _form(request)
-        wanted = local_path(told.get("next", ""))
+        fields = await _form(request)
+        next_path = local_path(fields.get("next", ""))
         try:
-            sender = sessions.gate.sender(LISTENER, f"Bearer {told.get('token', '').strip()}")
+            sender = sessions.gate.sender(LISTENER, f"Bearer {fields.get('token', '').strip()}")
             sessions.gate.spend(LISTENER, sender)
         except UnauthenticatedError as error:
-            return _refused(str(error), wanted, HTTPStatus.UNAUTHORIZED)
+            return _refused(str(error), next_path, HTTPStatus.UNAUTHORIZED)
         except RateLimitedError as error:
-            return _refused(str(error), wanted, HTTPStatus.TOO_MANY_REQUESTS)
+            return _refused(str(error), next_path, HTTPStatus.TOO_MANY_REQUESTS)
         if sender.role is None:
             why = f"{sender} only sends; sign in with one that has a role"
-            return _refused(why, wanted, HTTPStatus.FORBIDDEN)
+            return _refused(why, next_path, HTTPStatus.FORBIDDEN)
         cookie = sessions.open(sender, request.scope)
-        return RedirectResponse(wanted, 303, {"set-cookie": cookie, "cache-control": "no-store"})
+        return RedirectResponse(next_path, 303, {"set-cookie": cookie, "cache-control": "no-store"})
 
     async def sign_out(request: Request) -> Response:
         sessions: Sessions | None = request.scope.get(SESSIONS)
@@ -130,8 +130,8 @@ async def _form(request: Request) -> dict[str, str]:
         body += chunk
         if len(body) > _BODY_BYTES_MAX:
             return {}
-    told = parse_qs(body.decode("utf-8", "replace"))
-    return {name: values[0] for name, values in told.items() if len(values) == 1}
+    fields = parse_qs(body.decode("utf-8", "replace"))
+    return {name: values[0] for name, values in fields.items() if len(values) == 1}
 
 
 def _refused(why: str, wanted: str, status: HTTPStatus) -> Response:

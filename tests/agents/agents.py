@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,16 +14,10 @@ from typing import Self
 import grpc
 import pytest
 
+from tests.support.programs import free_port
+
 WAIT_S = 60
 HOW = "tests/agents/README.md says how it is built"
-
-
-def free_port() -> int:
-    """Return a port that nobody has now; an agent cannot say which one it took."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def binary(name: str) -> Path:

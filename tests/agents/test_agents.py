@@ -19,8 +19,9 @@ import pytest
 
 from collector.bench.spans import make_requests
 from collector.core.clock import NS_PER_S, SystemClock
-from tests.agents.agents import Agent, Kind, binary, free_port
+from tests.agents.agents import Agent, Kind, binary
 from tests.support.collector.clients import TRACES
+from tests.support.programs import free_port
 from tests.support.service import RunningService
 
 pytestmark = [pytest.mark.agents, pytest.mark.timeout(1_800)]

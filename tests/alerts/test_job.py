@@ -135,11 +135,11 @@ def test_clock_that_is_ahead_takes_nothing_that_people_wrote(scene: Scene) -> No
     """Notes are nowhere else, and a silence of a week would be gone before it ended."""
     scene.go_on(INCIDENT_S, slow_ms=120)
     scene.judge()
-    (alert,) = open_alerts(scene.job.state)
+    (alert,) = open_alerts(scene.job.alert_state)
     episode_id = alert.episode_id
     act, week_ns = Act("anna", scene.clock.ns), 7 * NS_PER_DAY
-    Notes(scene.job.state).add(episode_id, "comment", act, "looking")
-    Silences(scene.job.state).make(
+    Notes(scene.job.alert_state).add(episode_id, "comment", act, "looking")
+    Silences(scene.job.alert_state).make(
         parse_matchers(["region=eu-west"]),
         Window(scene.clock.ns, scene.clock.ns + week_ns),
         act,
@@ -148,16 +148,18 @@ def test_clock_that_is_ahead_takes_nothing_that_people_wrote(scene: Scene) -> No
     for _ in range(2):  # over a restart too
         scene.job.run_once(scene.clock.ns + 40 * NS_PER_DAY)
         scene.restart()
-    assert [each.text for each in Notes(scene.job.state).of([episode_id])[episode_id]] == [
+    assert [each.text for each in Notes(scene.job.alert_state).of([episode_id])[episode_id]] == [
         "looking"
     ]
-    assert [each.reason for each in Silences(scene.job.state).all(scene.clock.ns)] == ["deploying"]
+    assert [each.reason for each in Silences(scene.job.alert_state).all(scene.clock.ns)] == [
+        "deploying"
+    ]
     # Nor is nothing let go for as long as it was ahead, once it is right.
     scene.job.run_once(scene.clock.ns + 40 * NS_PER_DAY)
     old_ns = scene.clock.ns - 31 * NS_PER_DAY
-    scene.job.state.record([], end_ns=old_ns, known_ns=old_ns)
+    scene.job.alert_state.record([], end_ns=old_ns, known_ns=old_ns)
     scene.job.run_once(scene.clock.ns)
-    assert scene.job.state.passes(0, old_ns + 1) == []
+    assert scene.job.alert_state.passes(0, old_ns + 1) == []
 
 
 @pytest.mark.parametrize(("away_s", "is_told"), [(600, False), (3_600, True)])

@@ -28,7 +28,7 @@ def test_evaluation_shows_how_it_is(scene: Scene) -> None:
     registry.register(AlertMetrics(scene.job, scene.clock.now_ns))
     scene.go_on(INCIDENT_S, slow_ms=120)
     scene.judge()
-    ExternalAlerts(scene.job.state).put(
+    ExternalAlerts(scene.job.alert_state).put(
         [PostedAlert({"a": "b"}, {}, "", None, None)], "", scene.clock.ns
     )
 
@@ -49,7 +49,7 @@ def test_what_a_receiver_that_is_gone_is_not_sent_is_given_up(scene: Scene) -> N
     registry.register(AlertMetrics(scene.job, scene.clock.now_ns))
     scene.go_on(INCIDENT_S, slow_ms=120)
     scene.judge()
-    Deliveries(scene.job.state).disable("router", scene.receiver.url, scene.clock.ns)
+    Deliveries(scene.job.alert_state).disable("router", scene.receiver.url, scene.clock.ns)
 
     assert value(registry, "alerts_outbox", endpoint="router", status="dead") == 1
     assert scene.job.status().dead == 1
@@ -63,11 +63,11 @@ def test_people_are_in_the_metrics(scene: Scene) -> None:
     assert value(registry, "alerts_actionable_ratio") is None
     scene.go_on(INCIDENT_S, slow_ms=120)
     scene.judge()
-    [alert] = open_alerts(scene.job.state)
+    [alert] = open_alerts(scene.job.alert_state)
     anna = Act("anna", scene.clock.ns)
-    Notes(scene.job.state).add(alert.episode_id, "ack", anna, "nothing", is_actionable=False)
+    Notes(scene.job.alert_state).add(alert.episode_id, "ack", anna, "nothing", is_actionable=False)
     window = Window(scene.clock.ns, scene.clock.ns + NS_PER_S)
-    Silences(scene.job.state).make(parse_matchers(["rule=burn"]), window, anna, "why")
+    Silences(scene.job.alert_state).make(parse_matchers(["rule=burn"]), window, anna, "why")
 
     assert value(registry, "alerts_actionable_ratio") == 0
     assert value(registry, "alerts_silences") == 1

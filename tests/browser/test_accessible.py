@@ -29,7 +29,7 @@ PAGES = {
     "/explore?brush=2033-05-18T03:32:30Z..2033-05-18T03:33:20Z&brush_ms=80..999": (
         "#explore-heat-note:has-text('decisions')"
     ),
-    "/decision": "#decisions-totals:has-text('decisions')",
+    "/decisions": "#decisions-totals:has-text('decisions')",
     "/decision?id=d-12": "#decision-title:has-text('ms')",
     "/budgets": "#budgets-said:has-text('budget')",
     "/velocity": "#velocity-said:has-text('unknown')",

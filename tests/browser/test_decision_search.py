@@ -27,7 +27,7 @@ def test_question_of_an_incident_takes_three_clicks(
     page, clicks = visit.page, 0
     begin, end = (utc_clock(TODAY_NS - seconds * NS_PER_S) for seconds in (300, 0))
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
-        page.goto(f"{pages.url}/decision")
+        page.goto(f"{pages.url}/decisions")
         totals, grid = page.locator("#decisions-totals"), page.locator("#decisions-list")
         expect(totals).to_contain_text("15 decisions")
         page.locator("#decisions-range").fill(f"{begin}..{end}")
@@ -101,9 +101,9 @@ def test_address_that_says_no_order_is_told_so(
 ) -> None:
     """A default in its place would be another list than the one that was sent."""
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
-        visit.page.goto(f"{pages.url}/decision?sort=price")
+        visit.page.goto(f"{pages.url}/decisions?sort=price")
         expect(visit.page.locator("#decisions-state")).to_contain_text("'price' is not an order")
-        visit.page.goto(f"{pages.url}/decision?sort=latency")
+        visit.page.goto(f"{pages.url}/decisions?sort=latency")
         expect(visit.page.locator("#decisions-note")).to_contain_text("slowest first")
         expect(visit.page.locator("#decisions-sort")).to_have_value("Slowest")
 
@@ -115,6 +115,6 @@ def test_switches_of_an_address_are_on_or_off_as_it_says(
     totals, late = visit.page.locator("#decisions-totals"), visit.page.locator("#decisions-late")
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
         for value, decisions in (("0", 15), ("false", 15), ("true", 5)):
-            visit.page.goto(f"{pages.url}/decision?late={value}")
+            visit.page.goto(f"{pages.url}/decisions?late={value}")
             expect(totals).to_contain_text(f"{decisions} decisions")
             expect(late).to_be_checked(checked=value == "true")

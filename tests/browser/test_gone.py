@@ -62,7 +62,7 @@ def choose_failed(page: Page, pages: Served) -> str:
 
     Return what was shown before.
     """
-    page.goto(f"{pages.url}/decision?window=7d&until={utc_iso(TODAY_NS)}Z")
+    page.goto(f"{pages.url}/decisions?window=7d&until={utc_iso(TODAY_NS)}Z")
     totals = page.locator("#decisions-totals")
     expect(totals).to_contain_text("decisions")
     shown = totals.inner_text()

@@ -69,7 +69,7 @@ def test_a_typed_range_begins_at_its_first_page(tmp_path: Path, visit: Visit) ->
     """On page 2 it left out what is slower or newer than the page before, without a word."""
     with RunningService(tmp_path) as service:
         page = visit.page
-        page.goto(f"{service.url}/decision?window=8s&sort=slowest&after=47800000~1~d-1")
+        page.goto(f"{service.url}/decisions?window=8s&sort=slowest&after=47800000~1~d-1")
         expect(page.locator("#decisions-first")).to_have_attribute("href", re.compile("sort=slow"))
         page.locator("#decisions-range").fill("2026-11-26 10:00..10:05")
         page.locator("#decisions-range").press("Enter")
@@ -131,7 +131,7 @@ def test_times_are_by_the_clock_of_the_reader(
         page.goto(f"{pages.url}/alerts?until={utc_iso(TODAY_NS)}Z&tz=UTC")
         expect(page.locator("#alerts-asof")).to_contain_text("UTC")
         page.get_by_role("link", name="Decisions").click()
-        page.wait_for_url(re.compile(r"/decision\?.*tz=UTC"))
+        page.wait_for_url(re.compile(r"/decisions\?.*tz=UTC"))
         page.locator("#decisions-range").fill("2026-11-26 10:00..10:05")
         page.locator("#decisions-range").press("Enter")
         page.wait_for_url(re.compile(r"until=2026-11-26T10%3A05.*tz=UTC"))
@@ -159,7 +159,7 @@ def test_cell_of_a_heatmap_by_another_clock_leads_to_its_decisions(
         page.goto(f"{pages.url}/?tz=America/St_Johns&window=5m")
         expect(page.locator("#overview-heatmap .hm").first).to_be_visible()
         found = page.evaluate(CLICK)
-        page.wait_for_url(re.compile(r"/decision\?.*low_ms="))
+        page.wait_for_url(re.compile(r"/decisions\?.*low_ms="))
         asked = parse_qs(urlsplit(page.url).query)
         until_ns = iso_ns(asked["until"][0])
         assert until_ns is not None
@@ -198,6 +198,6 @@ def test_cell_at_an_edge_of_a_heatmap_has_what_its_list_has(
             expect(page.locator("#overview-heatmap .hm").first).to_be_visible()
             decisions = page.evaluate(CLICK, column)
             assert decisions == wanted or (wanted is None and decisions > 0)
-            page.wait_for_url(re.compile(r"/decision\?.*low_ms="))
+            page.wait_for_url(re.compile(r"/decisions\?.*low_ms="))
             said = re.compile(f"^{decisions} decision")
             expect(page.locator("#decisions-totals")).to_have_text(said)

@@ -68,7 +68,7 @@ def test_search_has_a_button_and_says_that_nobody_answers(
         page.locator("#search-open").click()
         page.locator("#search-field").fill("eu-w")
         page.locator("#search-list li", has_text="eu-west").first.click()
-        page.wait_for_url(re.compile(r"/decision\?region=eu-west"))
+        page.wait_for_url(re.compile(r"/decisions\?region=eu-west"))
         expect(page.locator("#decisions-totals")).to_contain_text("5 decisions")
         page.route("**/api/v1/search*", lambda route: route.abort())
         page.locator("#search-open").click()

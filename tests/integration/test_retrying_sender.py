@@ -9,10 +9,9 @@ import gzip
 import json
 import queue
 import signal
-import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import grpc
@@ -22,6 +21,7 @@ import pytest
 from collector.bench.spans import make_requests
 from collector.core.clock import SystemClock
 from tests.support.collector.clients import PROTOBUF, TRACES, WAIT_S
+from tests.support.programs import free_port
 from tests.support.service import RunningService, millworth
 
 pytestmark = [pytest.mark.integration, pytest.mark.alone, pytest.mark.timeout(600)]
@@ -116,14 +116,6 @@ def by_http(port: int) -> Iterator[Send]:
             return answer.is_success
 
         yield send
-
-
-def free_port() -> int:
-    """Return a port that nobody has now; the service keeps it over its restarts."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.mark.parametrize(("key", "sender"), [("GRPC", by_grpc), ("HTTP", by_http)])

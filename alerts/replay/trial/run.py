@@ -89,12 +89,12 @@ def _mistake(path: Path, text: str, error: ValidationError, from_files: int) -> 
     """Return the first mistake in the rules; those of rule files come first in their list."""
     first = error.errors(include_url=False)[0]
     location = list(first["loc"])
-    said = f"{'.'.join(map(str, location))}: {complaint(first)}"
+    message = f"{'.'.join(map(str, location))}: {complaint(first)}"
     if len(location) < 2 or not isinstance(location[1], int) or location[1] < from_files:
-        return f"{path}: alerts.{said}"
+        return f"{path}: alerts.{message}"
     [document] = read_documents(str(path), text)
     location[1] -= from_files
-    return f"{path}:{line_of(document, location)}: {said}"
+    return f"{path}:{line_of(document, location)}: {message}"
 
 
 def read_text(path: Path) -> str:
@@ -250,12 +250,12 @@ class _Service:
         """Store the states as the job does, and read them back as its start does."""
         self._is_down = False
         self._started_ns = BEGIN_NS + at_ns
-        memory = AlertStore(self._path)
-        memory.record([Update(state) for state in self._states.values()])
-        memory.close()
-        memory = AlertStore(self._path)
-        self._states = memory.states()
-        memory.close()
+        alert_state = AlertStore(self._path)
+        alert_state.record([Update(state) for state in self._states.values()])
+        alert_state.close()
+        alert_state = AlertStore(self._path)
+        self._states = alert_state.states()
+        alert_state.close()
 
 
 def _labels(config: RuleConfig, subject: Subject) -> dict[str, str]:

@@ -76,8 +76,8 @@ def read_documents(name: str, text: str) -> list[Any]:
         line = "" if mark is None else f"{mark.line + 1}:"
         raise InputError(f"{name}:{line} {error.problem or error}; correct the YAML") from error
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        said = " ".join(str(error).split())[:200]
-        raise InputError(f"{name}: {said}; correct the YAML") from error
+        message = " ".join(str(error).split())[:200]
+        raise InputError(f"{name}: {message}; correct the YAML") from error
 
 
 def _check_size(name: str, text: str) -> None:

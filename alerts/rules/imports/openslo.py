@@ -96,8 +96,8 @@ def _mapped(
             raise UnmappableError("its metric is not a quantile of durations")
         condition = too_slow(value, float(limit))
         rule, remarks = from_conditions(Conditions(((condition,),)), meta)
-        said = "it fires while the quantile is too high: slices of time are not counted"
-        return Mapped(origin, (rule,), (*remarks, said))
+        remark = "it fires while the quantile is too high: slices of time are not counted"
+        return Mapped(origin, (rule,), (*remarks, remark))
     target = objective.get("target", objective.get("targetPercent"))
     if not isinstance(target, int | float):
         raise UnmappableError("its objective states no target")
@@ -167,8 +167,8 @@ def _burns(
     windows = spec.get("timeWindow")
     first = windows[0] if isinstance(windows, list) and windows else {}
     period_s = _period_s(first.get("duration") if isinstance(first, Mapping) else None)
-    said = "it has no alert of its own: windows are those of the SRE Workbook"
-    return list(workbook(target, period_s)), (said,)
+    remark = "it has no alert of its own: windows are those of the SRE Workbook"
+    return list(workbook(target, period_s)), (remark,)
 
 
 def _policy(policy: object, target: float, named: Named) -> Iterator[Burn]:
@@ -213,10 +213,11 @@ def _period_s(text: object) -> float:
     """Return the length of a time window, 30 days where none is stated."""
     if text is None:
         return 30 * _DAY_S
-    said = str(text)
-    if said[-1:] in _LONG and said[:-1].isascii() and said[:-1].isdigit() and len(said) < 5:
-        return int(said[:-1]) * _LONG[said[-1]]
+    duration = str(text)
+    count = duration[:-1]
+    if duration[-1:] in _LONG and count.isascii() and count.isdigit() and len(duration) < 5:
+        return int(count) * _LONG[duration[-1]]
     try:
-        return seconds(prometheus_ns(said))
+        return seconds(prometheus_ns(duration))
     except ValueError as error:
         raise UnmappableError(f"its time window: {error}") from error

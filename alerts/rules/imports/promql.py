@@ -28,8 +28,8 @@ def parse_expression(text: str) -> Any:  # noqa: ANN401  a node of one of ten ty
     except UnicodeEncodeError as error:
         raise ValueError("the expression is not Unicode text") from error
     except ValueError as error:
-        said = " ".join(str(error).split())[:200]
-        raise ValueError(f"it is not PromQL: {said}") from error
+        message = " ".join(str(error).split())[:200]
+        raise ValueError(f"it is not PromQL: {message}") from error
     except BaseException as error:
         if type(error).__module__ != "pyo3_runtime":
             raise

@@ -88,7 +88,7 @@ def from_burns(
     Args:
         value: the share of requests that is good, or that is bad.
         burns: windows and limits.
-        meta: what is said beside.
+        meta: remarks of the document.
         good: which of the two shares it is.
 
     Raises:
@@ -121,15 +121,15 @@ def from_burns(
 
 def severity_of(labels: Mapping[str, Any], default: Severity = "page") -> tuple[Severity, str]:
     """Return the severity that labels state, and a remark where it is a guess."""
-    said = str(labels.get("severity", "")).strip()
-    word = said.lower()
+    severity = str(labels.get("severity", "")).strip()
+    word = severity.lower()
     if not word:
         return default, ""
     if word in _PAGES:
         return "page", ""
     if word in _TICKETS:
         return "ticket", ""
-    return default, f"severity {said[:40]!r} is taken for a {default}"
+    return default, f"severity {severity[:40]!r} is taken for a {default}"
 
 
 def slug(text: str) -> str:
@@ -204,9 +204,9 @@ def _config(criterion: Criterion, meta: Meta, settings: Mapping[str, Any]) -> Sl
     try:
         return SloConfig.model_validate(fields)
     except ValidationError as error:
-        said = error.errors(include_url=False)[0]
-        place = ".".join(map(str, said["loc"]))
-        raise UnmappableError(f"{place}: {complaint(said)}") from error
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise UnmappableError(f"{place}: {complaint(first)}") from error
 
 
 def workbook(objective: float, period_s: float, *, sloth: bool = False) -> tuple[Burn, ...]:

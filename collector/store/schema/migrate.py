@@ -19,7 +19,7 @@ from pathlib import Path
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.core.config import AttributesConfig, DecisionMatch, DecisionsConfig, OutcomesConfig
+from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.core.errors import MigrationError
 from collector.core.event_schema import (
     ACCEPTED,
@@ -34,6 +34,7 @@ from collector.core.sql import fill, sql
 from collector.otlp.outcomes import AMOUNT_MAX, KINDS, NO, YES
 from collector.store.errors import explain
 from collector.store.schema.cluster import DISTRIBUTED, render, render_migration
+from collector.store.schema.match_rules import is_matched, literal, matched_action
 
 MIGRATIONS_DIR = Path(__file__).parent / "migrations"
 VIEWS_DIR = Path(__file__).parent / "views"
@@ -276,7 +277,7 @@ def render_view(
     def attribute(match: re.Match[str]) -> str:
         canonical, column = match[1], match[2]
         names = names_of(canonical, attributes.name(canonical), previous)
-        *others, last = [f"{column}[{_literal(name)}]" for name in names]
+        *others, last = [f"{column}[{literal(name)}]" for name in names]
         for value in reversed(others):
             last = f"if({value} != '', {value}, {last})"
         return last
@@ -285,13 +286,19 @@ def render_view(
     text = re.sub(r"\$\{attr:([a-z0-9_.]+):(\w+)\}", attribute, text)
     text = re.sub(r"\$\{amount:([a-z0-9_.]+):(\w+)\}", lambda m: _amount(attribute(m)), text)
     words = {"kinds": KINDS, "yes": YES, "no": NO, "accepted": ACCEPTED}
-    parts = {name: ", ".join(map(_literal, values)) for name, values in words.items()}
-    parts |= {"matches": _matches(decisions.match), "match_action": _match_action(decisions.match)}
-    parts |= {"root_action": sql("root_action", __file__), "is_declared": _IS_DECLARED}
-    parts["is_root"] = _ROOT if decisions.is_auto else "false"
-    parts["none_declared"] = _NONE_DECLARED if decisions.is_auto else "false"
-    parts |= {"amount_max": str(AMOUNT_MAX), "currency": _literal(outcomes.currency)}
-    return fill(text, value_text=_VALUE_TEXT, **parts)
+    return fill(
+        text,
+        value_text=_VALUE_TEXT,
+        matches=is_matched(decisions.match),
+        match_action=matched_action(decisions.match),
+        is_root=_ROOT if decisions.is_auto else "false",
+        root_action=sql("root_action", __file__),
+        none_declared=_NONE_DECLARED if decisions.is_auto else "false",
+        is_declared=_IS_DECLARED,
+        amount_max=str(AMOUNT_MAX),
+        currency=literal(outcomes.currency),
+        **{name: ", ".join(map(literal, values)) for name, values in words.items()},
+    )
 
 
 def _fields(match: re.Match[str]) -> str:
@@ -312,41 +319,9 @@ def _amount(text: str) -> str:
     The engine reads a number as far as it goes: 1.2.3 is 1.23 to it, and a hyphen 0. A program that
     counts in doubles sends 56.99999999999999 for 57, so what is beyond six places is rounded.
     """
-    whole = f"toDecimal128OrNull(if(match({text}, {_literal(_NUMBER)}), {text}, ''), 18)"
+    whole = f"toDecimal128OrNull(if(match({text}, {literal(_NUMBER)}), {text}, ''), 18)"
     number = f"accurateCastOrNull(round({whole}, 6), 'Decimal(18, 6)')"
     return f"if(abs({number}) < {AMOUNT_MAX}, {number}, NULL)"
-
-
-def _matches(rules: Sequence[DecisionMatch]) -> str:
-    return " OR ".join(f"({_condition(rule)})" for rule in rules) or "false"
-
-
-def _match_action(rules: Sequence[DecisionMatch]) -> str:
-    arms = "".join(
-        f"{_condition(rule)}, {_literal(rule.action) if rule.action else 'toString(SpanName)'}, "
-        for rule in rules
-    )
-    return f"multiIf({arms}'')" if arms else "''"
-
-
-def _condition(rule: DecisionMatch) -> str:
-    parts = []
-    if rule.service:
-        parts.append(f"ServiceName = {_literal(rule.service)}")
-    if rule.span_name:
-        parts.append(f"SpanName = {_literal(rule.span_name)}")
-    if rule.kind:
-        parts.append(f"SpanKind = {_literal(rule.kind.capitalize())}")
-    parts += [
-        f"SpanAttributes[{_literal(name)}] = {_literal(value)}"
-        for name, value in sorted(rule.attributes.items())
-    ]
-    return " AND ".join(parts) or "false"  # an empty rule matches nothing, never everything
-
-
-def _literal(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _applied(client: Client) -> dict[str, str]:

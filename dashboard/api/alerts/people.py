@@ -109,6 +109,9 @@ class OpenAlertRow:
     revenue_at_risk_usd_per_h: Decimal | None  # at its last change; None: unknown
     loss_usd: Decimal | None  # in its window at its last change
     blamed: str  # stage/class, "" where no segment stands out
+    focus: str  # of several classes the one that the cause is of: action/region; "" for one
+    failing_share: float  # of the decisions, 0 where it is not about failures
+    calls: Sequence[str]  # the first to fail, and the one that takes longer, in words
     reason: str
     people: Standing
     owned: Owned | None  # its own dollars; None: it owns none, is in shadow, or nobody knows
@@ -333,6 +336,9 @@ def _row_of(alert: AlertRow, people: Standing, owned: Owned | None) -> OpenAlert
         revenue_at_risk_usd_per_h=alert.revenue_at_risk_usd_per_h if alert.is_priced else None,
         loss_usd=alert.loss_usd if alert.is_priced else None,
         blamed=f"{alert.blamed_stage}/{alert.blamed_class}" if alert.blamed_stage else "",
+        focus=alert.focus,
+        failing_share=alert.failing_share,
+        calls=alert.calls,
         reason=alert.reason,
         people=people,
         owned=owned if alert.is_priced else None,

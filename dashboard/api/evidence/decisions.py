@@ -12,8 +12,9 @@ from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from collector.core.clock import NS_PER_MS, Clock
 from collector.core.times import instant_ns
+from dashboard.api.context import Services
+from dashboard.read.decisions.filter import DecisionFilter, Order, parse_cursor
 from dashboard.read.decisions.listing import (
     FILE_ROWS_MAX,
     PAGE_ROWS_MAX,
@@ -21,9 +22,8 @@ from dashboard.read.decisions.listing import (
     DecisionRow,
     Totals,
 )
-from dashboard.read.decisions.wanted import Order, Wanted, parse_after
 from dashboard.read.rows import Range
-from dashboard.read.scope import UNBOUNDED_NS, window_length_ns
+from dashboard.read.scope import latency_bounds_ns, window_length_ns
 from dashboard.read.workers import Workers
 
 TRUNCATED: Final = "X-Millworth-Truncated"
@@ -52,12 +52,12 @@ class FilterQuery(BaseModel):
     low_ms: float = Field(default=0, ge=0, lt=1e9, description="Took at least this")
     high_ms: float | None = Field(default=None, ge=0, lt=1e9, description="Took less")
 
-    def wanted(self, now_ns: int) -> Wanted:
+    def criteria(self, now_ns: int) -> DecisionFilter:
         """Return the filter. Raises InputError for a range or a segment that is none."""
         to_ns = instant_ns(self.until, "until") if self.until else now_ns
         from_ns = max(0, to_ns - window_length_ns(self.window))
-        high_ms = self.high_ms
-        return Wanted(
+        low_ns, high_ns = latency_bounds_ns(self.low_ms, self.high_ms)
+        return DecisionFilter(
             Range(from_ns, to_ns, self.action, self.region),
             channel=self.channel,
             service=self.service,
@@ -65,8 +65,8 @@ class FilterQuery(BaseModel):
             segment=self.segment,
             late=self.late,
             failed=self.failed,
-            low_ns=int(self.low_ms * NS_PER_MS),
-            high_ns=UNBOUNDED_NS if high_ms is None else int(high_ms * NS_PER_MS),
+            low_ns=low_ns,
+            high_ns=high_ns,
         )
 
 
@@ -83,7 +83,7 @@ class FileQuery(FilterQuery):
     @property
     def by(self) -> Order:
         """Return the order. Raises InputError for a place that no page gave."""
-        return Order(self.sort, self.order == "asc", parse_after(self.after))
+        return Order(self.sort, self.order == "asc", parse_cursor(self.after))
 
 
 class PageQuery(FileQuery):
@@ -104,16 +104,16 @@ class DecisionPage:
     totals: Totals | None  # null where they were not asked for
 
 
-def decisions_router(
-    listing: DecisionList, workers: Workers, clock: Clock, rows_max: int = FILE_ROWS_MAX
-) -> APIRouter:
+def decisions_router(services: Services, rows_max: int = FILE_ROWS_MAX) -> APIRouter:
     """Return the routes; a file has at most `rows_max` rows."""
+    listing = services.context.decisions
+    workers, clock = services.workers, services.clock
     router = APIRouter(prefix="/api/v1", tags=["decisions"])
 
     @router.get("/decisions")
-    async def list_decisions(asked: Annotated[PageQuery, Query()]) -> DecisionPage:
+    async def list_decisions(query: Annotated[PageQuery, Query()]) -> DecisionPage:
         """Return decisions, a page at a time, and what all that the filter holds cost."""
-        return await workers.run(_page, listing, asked, clock.now_ns())
+        return await workers.run(_page, listing, query, clock.now_ns())
 
     @router.get(
         "/decisions.csv",
@@ -125,20 +125,20 @@ def decisions_router(
             }
         },
     )
-    async def export_decisions(asked: Annotated[FileQuery, Query()]) -> StreamingResponse:
+    async def export_decisions(query: Annotated[FileQuery, Query()]) -> StreamingResponse:
         """Return the same as CSV, up to 100,000 rows.
 
         Where the filter holds more, the header `X-Millworth-Truncated` says how many are in the
         file and how many there are, as `100000 of 250000`; else there is no such header.
         """
-        held, by = asked.wanted(clock.now_ns()), asked.by
-        rows = listing.all_rows(held, by, rows_max)
+        criteria, order = query.criteria(clock.now_ns()), query.by
+        rows = listing.all_rows(criteria, order, rows_max)
         first: list[DecisionRow] = await workers.run(next, rows, [])
         headers = {"content-disposition": 'attachment; filename="decisions.csv"'}
         # From a place on, nobody knows how many are left but by reading them.
-        there_are = 0 if by.after else await workers.run(listing.count, held)
-        if there_are > rows_max:
-            headers[TRUNCATED] = f"{rows_max} of {there_are}"
+        decisions = 0 if order.cursor else await workers.run(listing.count, criteria)
+        if decisions > rows_max:
+            headers[TRUNCATED] = f"{rows_max} of {decisions}"
         return StreamingResponse(
             _lines(first, rows, workers), media_type="text/csv; charset=utf-8", headers=headers
         )
@@ -146,13 +146,13 @@ def decisions_router(
     return router
 
 
-def _page(listing: DecisionList, asked: PageQuery, now_ns: int) -> DecisionPage:
-    held = asked.wanted(now_ns)
-    stated = listing.stated(held.seen)
-    rows, after = listing.page(held, asked.by, asked.limit, stated=stated)
-    found = listing.totals(held, stated=stated) if asked.totals else None
-    begin, end = held.seen.from_ns, held.seen.to_ns
-    return DecisionPage(begin, end, rows, "" if after is None else str(after), found)
+def _page(listing: DecisionList, query: PageQuery, now_ns: int) -> DecisionPage:
+    criteria = query.criteria(now_ns)
+    stated = listing.stated(criteria.view)
+    rows, cursor = listing.page(criteria, query.by, query.limit, stated=stated)
+    totals = listing.totals(criteria, stated=stated) if query.totals else None
+    begin, end = criteria.view.from_ns, criteria.view.to_ns
+    return DecisionPage(begin, end, rows, "" if cursor is None else str(cursor), totals)
 
 
 async def _lines(

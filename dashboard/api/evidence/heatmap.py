@@ -7,11 +7,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from collector.core.clock import Clock
+from dashboard.api.context import Services
 from dashboard.api.evidence.decisions import FilterQuery
 from dashboard.read.decisions.listing import DecisionList, HeatCell
 from dashboard.read.scope import step_of
-from dashboard.read.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +24,26 @@ class Heatmap:
     cells: list[HeatCell]  # by column, bucket
 
 
-def heatmap_router(listing: DecisionList, workers: Workers, clock: Clock) -> APIRouter:
+def heatmap_router(services: Services) -> APIRouter:
     """Return the route."""
+    listing = services.context.decisions
+    workers, clock = services.questions, services.clock
     router = APIRouter(prefix="/api/v1", tags=["decisions"])
 
     @router.get("/heatmap")
-    async def get_heatmap(asked: Annotated[FilterQuery, Query()]) -> Heatmap:
+    async def get_heatmap(query: Annotated[FilterQuery, Query()]) -> Heatmap:
         """Return how many decisions took how long over time, how many were late, what was lost.
 
         At most 100 columns, of whole seconds.
         """
-        return await workers.run(_heatmap, listing, asked, clock.now_ns())
+        return await workers.run(_heatmap, listing, query, clock.now_ns())
 
     return router
 
 
-def _heatmap(listing: DecisionList, asked: FilterQuery, now_ns: int) -> Heatmap:
-    held = asked.wanted(now_ns)
-    begin, end = held.seen.from_ns, held.seen.to_ns
+def _heatmap(listing: DecisionList, query: FilterQuery, now_ns: int) -> Heatmap:
+    criteria = query.criteria(now_ns)
+    begin, end = criteria.view.from_ns, criteria.view.to_ns
     step_ns = step_of(end - begin)
-    stated = listing.stated(held.seen)
-    return Heatmap(begin, end, step_ns, 8, listing.cells(held, step_ns, stated=stated))
+    stated = listing.stated(criteria.view)
+    return Heatmap(begin, end, step_ns, 8, listing.cells(criteria, step_ns, stated=stated))

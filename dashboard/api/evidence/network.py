@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 
-from collector.core.clock import Clock
+from dashboard.api.context import Services
 from dashboard.api.vram.questions import Chosen
 from dashboard.read.network.reader import clocks, network
 from dashboard.read.network.rows import ClockPair, Network
-from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
-from dashboard.read.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +20,10 @@ class Clocks:
     clocks: list[ClockPair]
 
 
-def network_router(reader: Reader, workers: Workers, clock: Clock) -> APIRouter:
+def network_router(services: Services) -> APIRouter:
     """Return both routes."""
+    reader = services.context.reader
+    workers, clock = services.workers, services.clock
     router = APIRouter(prefix="/api/v1", tags=["packets"])
 
     @router.get("/network")
@@ -34,19 +34,19 @@ def network_router(reader: Reader, workers: Workers, clock: Clock) -> APIRouter:
 
         What was waited for is of one action and region; connections and bursts are of all.
         """
-        asked = Chosen(window=window, until=until, action=action, region=region)
-        return await workers.run(network, reader, _range(asked, clock.now_ns()))
+        chosen = Chosen(window=window, until=until, action=action, region=region)
+        return await workers.run(network, reader, _range(chosen, clock.now_ns()))
 
     @router.get("/clocks")
     async def list_clocks(window: str = "24h", until: str = "") -> Clocks:
         """Return how far the clocks of two hosts are apart, at the end of the window."""
-        seen = _range(Chosen(window=window, until=until), clock.now_ns())
-        return Clocks(await workers.run(clocks, reader, seen))
+        view = _range(Chosen(window=window, until=until), clock.now_ns())
+        return Clocks(await workers.run(clocks, reader, view))
 
     return router
 
 
-def _range(asked: Chosen, now_ns: int) -> Range:
+def _range(chosen: Chosen, now_ns: int) -> Range:
     """Return what is asked for. Raises InputError for a time that cannot be read."""
-    of = asked.selection(now_ns)
-    return Range(of.from_ns, of.to_ns, of.action, of.region)
+    selection = chosen.selection(now_ns)
+    return Range(selection.from_ns, selection.to_ns, selection.action, selection.region)

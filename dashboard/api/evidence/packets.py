@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from fastapi.responses import Response
 
-from collector.core.clock import Clock
-from collector.store.connect import Connections
 from dashboard.api.caller import audit
-from dashboard.read.workers import Workers
+from dashboard.api.context import Services
 from packet.files.export import ExportReader, Rebuilt
 
 PCAPNG = "application/x-pcapng"
@@ -23,8 +21,10 @@ class Reconstructions:
     reconstructions: list[Rebuilt]
 
 
-def packets_router(store: Connections, workers: Workers, clock: Clock) -> APIRouter:
+def packets_router(services: Services) -> APIRouter:
     """Return the route; a large file is built beside those that a page waits for."""
+    store = services.store
+    workers, clock = services.questions, services.clock
     router = APIRouter(prefix="/api/v1", tags=["packets"])
     reader = ExportReader(store)
 

@@ -6,14 +6,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from collector.core.clock import Clock
+from dashboard.api.context import Services
 from dashboard.read.search.finder import Finder, Found
 from dashboard.read.search.match import TEXT_MAX
-from dashboard.read.workers import Workers
 
 
-def search_router(finder: Finder, workers: Workers, clock: Clock) -> APIRouter:
+def search_router(services: Services) -> APIRouter:
     """Return the route."""
+    context, pages = services.context, services.pages
+    finder = Finder(context.reader, context.decisions, context.alert_state, pages)
+    workers, clock = services.workers, services.clock
     router = APIRouter(prefix="/api/v1", tags=["decisions"])
 
     @router.get("/search")

@@ -7,7 +7,8 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
 
-from collector.core.clock import NS_PER_MS, Clock
+from collector.core.clock import NS_PER_MS
+from dashboard.api.context import Services
 from dashboard.read.decision.chosen_span import ChosenSpan, read_span
 from dashboard.read.decision.detail import read_shared
 from dashboard.read.decision.normal import Normal, NormalTimes
@@ -15,7 +16,7 @@ from dashboard.read.decision.waterfall import Waterfall, waterfall
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
 from dashboard.read.rows import DecisionFacts
-from dashboard.read.workers import SharedReads, Workers
+from dashboard.read.workers import SharedReads
 
 # Kept packets of a connection this far outside of the decision are still read: its handshake.
 _MARGIN_NS: Final = 5 * NS_PER_MS
@@ -23,15 +24,12 @@ _MARGIN_NS: Final = 5 * NS_PER_MS
 DecisionId = Annotated[str, Query(min_length=1, max_length=1_000, description="Of the decision")]
 
 
-def waterfall_router(
-    reader: Reader,
-    listing: DecisionList,
-    normal: NormalTimes,
-    workers: Workers,
-    shared: SharedReads,
-    clock: Clock,
-) -> APIRouter:
+def waterfall_router(services: Services) -> APIRouter:
     """Return the routes. An id is a parameter, since it may hold what no path may."""
+    context = services.context
+    reader, listing, shared = context.reader, context.decisions, context.shared
+    normal = NormalTimes(reader, context.reference)
+    workers, clock = services.workers, services.clock
     router = APIRouter(prefix="/api/v1", tags=["decisions"])
 
     @router.get("/waterfall")
@@ -42,7 +40,7 @@ def waterfall_router(
     @router.get("/waterfall/normal")
     async def get_normal_times(decision_id: DecisionId) -> Normal:
         """Return the mean of the decisions like one that met their target in the day up to it."""
-        return await workers.run(lambda: normal.of(_facts(reader, decision_id)))
+        return await workers.run(lambda: normal.normal_for(_facts(reader, decision_id)))
 
     @router.get("/waterfall/span")
     async def get_span(
@@ -59,10 +57,10 @@ def waterfall_router(
 
 
 def _waterfall(reader: Reader, shared: SharedReads, decision_id: str, now_ns: int) -> Waterfall:
-    found = read_shared(reader, shared, decision_id, now_ns)
-    if found is None:
+    read = read_shared(reader, shared, decision_id, now_ns)
+    if read is None:
         raise _unknown(decision_id)
-    detail, sent = found
+    detail, sent = read
     facts = detail.facts
     packets = reader.packets(
         [flow.flow_hash for flow in detail.flows],
@@ -76,14 +74,14 @@ def _span(
     reader: Reader, listing: DecisionList, decision_id: str, span_id: str, trace_id: str
 ) -> ChosenSpan:
     facts = _facts(reader, decision_id)
-    found = read_span(reader, listing, facts, trace_id or facts.trace_id, span_id)
-    if found.sent is None and found.placed is None:
+    span = read_span(reader, listing, facts, trace_id or facts.trace_id, span_id)
+    if span.sent is None and span.placed is None:
         raise HTTPException(
             404,
             f"decision {decision_id[:100]!r} has no span {span_id!r}; GET /api/v1/waterfall "
             "lists the ids of its spans",
         )
-    return found
+    return span
 
 
 def _facts(reader: Reader, decision_id: str) -> DecisionFacts:

@@ -13,9 +13,8 @@ from collector.imports.outcomes import ImportReport
 from collector.store.connect import Connections
 from collector.store.row_removal import remove_rows
 from dashboard.api.caller import audit
-from dashboard.api.context import AppContext
+from dashboard.api.context import Services
 from dashboard.api.imports.body import BYTES_MAX, body_of
-from dashboard.read.workers import Workers
 
 _NEWEST = "SELECT max(received_ns) FROM costs WHERE source = {source:String}"
 _TIME_ANEW = (
@@ -64,15 +63,10 @@ def drop_replaced(store: Connections, source: str, before_ns: int) -> Replaced:
     return Replaced(lines, from_ns, to_ns)
 
 
-def costs_router(of: AppContext, questions: Workers) -> APIRouter:
-    """Return the routes.
-
-    Args:
-        of: the store and the clock.
-        questions: run what takes long.
-    """
+def costs_router(services: Services) -> APIRouter:
+    """Return the routes."""
     router = APIRouter(prefix="/api/v1/import", tags=["imports"])
-    store, clock = of.store, of.clock
+    store, clock = services.store, services.clock
 
     @router.post("/costs")
     async def upload_costs(
@@ -87,7 +81,7 @@ def costs_router(of: AppContext, questions: Workers) -> APIRouter:
             ((newest_ns,),) = client.query(_NEWEST, parameters={"source": source}).result_rows
             return import_costs(client, name, content, source, max(clock.now_ns(), newest_ns))
 
-        return await questions.run(run)
+        return await services.questions.run(run)
 
     @router.post("/costs/replace")
     async def replace_costs(
@@ -101,6 +95,6 @@ def costs_router(of: AppContext, questions: Workers) -> APIRouter:
             audit(store, clock.now_ns(), "costs_replaced", detail)
             return found
 
-        return await questions.run(run)
+        return await services.questions.run(run)
 
     return router

@@ -9,23 +9,17 @@ from collector.imports.channels import import_channels
 from collector.imports.outcomes import KEPT_DAYS, ImportReport, import_outcomes
 from collector.imports.rates import LEDGER, RATES, import_dated
 from dashboard.api.caller import audit
-from dashboard.api.context import AppContext
+from dashboard.api.context import Services
 from dashboard.api.imports.body import BYTES_MAX, body_of
 from dashboard.health.items import WARNING_HEADER
-from dashboard.read.workers import Workers
 from dashboard.settings.config import IMPORT_BYTES_MAX
 
 
-def imports_router(of: AppContext, workers: Workers, questions: Workers) -> APIRouter:
-    """Return the routes; the same file twice changes nothing.
-
-    Args:
-        of: the store, the clock, and how imported outcomes are read and guarded.
-        workers: take outcomes, for which a page may wait.
-        questions: take files of days, beside long questions.
-    """
+def imports_router(services: Services) -> APIRouter:
+    """Return the routes; the same file twice changes nothing."""
+    context, questions = services.context, services.questions
     router = APIRouter(prefix="/api/v1/import", tags=["imports"])
-    store, clock = of.store, of.clock
+    store, clock = services.store, services.clock
 
     @router.post("/outcomes")
     async def upload_outcomes(
@@ -36,14 +30,14 @@ def imports_router(of: AppContext, workers: Workers, questions: Workers) -> APIR
         Where many are of no decision that is known the header `millworth-warning` says so.
         """
         content = await body_of(request, name, IMPORT_BYTES_MAX)
-        replace = of.protection.replace if of.protection is not None else None
+        replace = context.protection.replace if context.protection is not None else None
 
         def run() -> ImportReport:
             client = store.client()
             began_ns = clock.now_ns()
-            kept_days = of.retention.days("outcomes", f"{KEPT_DAYS} DAY")
+            kept_days = context.retention.days("outcomes", f"{KEPT_DAYS} DAY")
             report = import_outcomes(
-                client, name, content, of.outcomes.currency, clock, replace, kept_days
+                client, name, content, context.outcomes.currency, clock, replace, kept_days
             )
             detail = f"{name}: {report.imported} imported, {len(report.refused)} refused"
             audit(store, clock.now_ns(), "outcomes_imported", detail)
@@ -51,7 +45,7 @@ def imports_router(of: AppContext, workers: Workers, questions: Workers) -> APIR
                 response.headers[WARNING_HEADER] = said
             return report
 
-        return await workers.run(run)
+        return await services.workers.run(run)
 
     @router.post("/rates")
     async def upload_rates(request: Request, name: str = "rates.csv") -> ImportReport:
@@ -77,7 +71,7 @@ def imports_router(of: AppContext, workers: Workers, questions: Workers) -> APIR
     ) -> ImportReport:
         """Import what visitors of channels cost, day by day; a day imported before is replaced."""
         content = await body_of(request, name, BYTES_MAX)
-        replace = of.protection.replace if of.protection is not None else None
+        replace = context.protection.replace if context.protection is not None else None
         return await questions.run(
             lambda: import_channels(store.client(), name, content, source, clock.now_ns(), replace)
         )

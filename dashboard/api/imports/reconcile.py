@@ -8,11 +8,8 @@ from fastapi import APIRouter
 
 from attribution.books.reconcile import ReconciledDay, reconcile
 from attribution.books.unit_cost import UnitCost, unit_cost
-from attribution.core.config import AttributionConfig
-from collector.core.clock import Clock
-from collector.store.connect import Connections
+from dashboard.api.context import Services
 from dashboard.api.vram.questions import Chosen
-from dashboard.read.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +20,10 @@ class Reconciliation:
     days: list[ReconciledDay]
 
 
-def reconcile_router(
-    config: AttributionConfig, store: Connections, workers: Workers, clock: Clock
-) -> APIRouter:
+def reconcile_router(services: Services) -> APIRouter:
     """Return the routes that hold outcomes and decisions against books and bills."""
+    config, store = services.context.attribution, services.store
+    workers, clock = services.questions, services.clock
     router = APIRouter(prefix="/api/v1", tags=["imports"])
 
     @router.get("/cost")

@@ -8,9 +8,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from collector.audit.log import AuditRow, AuditState, check_audit, read_audit
-from collector.store.connect import Connections
+from dashboard.api.context import Services
 from dashboard.api.provenance.paging import After, after_number
-from dashboard.read.workers import Workers
 
 LIMIT_MAX = 10_000
 
@@ -23,8 +22,9 @@ class AuditRows:
     next: str  # `after` of the next page, "" on the last
 
 
-def audit_router(store: Connections, workers: Workers) -> APIRouter:
+def audit_router(services: Services) -> APIRouter:
     """Return the routes."""
+    store, workers = services.store, services.questions
     router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
 
     @router.get("")

@@ -8,12 +8,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from collector.core.clock import Clock
-from collector.store.connect import Connections
 from dashboard.api.caller import audit
+from dashboard.api.context import Services
 from dashboard.api.provenance.paging import After, after_number
 from dashboard.read.sealed.store import RowsPage, SealedPage, SealedStore
-from dashboard.read.workers import Workers
 
 LIMIT_MAX = 10_000
 TRACES_MAX = 1_000
@@ -40,10 +38,11 @@ class Copies:
     outcomes: list[dict[str, Any]]
 
 
-def sealed_router(
-    sealed: SealedStore, store: Connections, workers: Workers, clock: Clock
-) -> APIRouter:
+def sealed_router(services: Services) -> APIRouter:
     """Return the routes."""
+    store = services.store
+    sealed = services.context.sealed or SealedStore(store)
+    workers, clock = services.questions, services.clock
     router = APIRouter(prefix="/api/v1/provenance", tags=["provenance"])
 
     def read(after: str, limit: int) -> SealedPage:

@@ -41,37 +41,37 @@ def new_key(path: Path) -> Path:
     return public_path
 
 
-def sign(told: dict[str, Any], key_path: Path) -> tuple[str, str]:
+def sign(document: dict[str, Any], key_path: Path) -> tuple[str, str]:
     """Return the signature of a verdict, in hex, and the public key that it is by, in PEM."""
     try:
-        key = load_pem_private_key(_bytes(key_path), None)
+        key = load_pem_private_key(read_bytes(key_path), None)
     except (ValueError, TypeError) as error:
         raise InputError(f"{key_path}: no private key without a password: {error}") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise InputError(f"{key_path}: no Ed25519 key; make one with --new-key")
     require_secret_mode(key_path, key_path.stat().st_mode, "the key that signs")
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    return key.sign(canonical(told)).hex(), public.decode()
+    return key.sign(canonical(document)).hex(), public.decode()
 
 
 def read_verdict(path: Path) -> dict[str, Any]:
     """Return what `millworth vram gate` printed."""
     try:
-        found: dict[str, Any] = json.loads(_bytes(path))
-        _ = (found["document"], found["sha256"], found["signature"])
-        if not isinstance(found.get("public_key", ""), str | None):
+        verdict: dict[str, Any] = json.loads(read_bytes(path))
+        _ = (verdict["document"], verdict["sha256"], verdict["signature"])
+        if not isinstance(verdict.get("public_key", ""), str | None):
             raise TypeError("public_key is no text")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: no verdict ({error!r}); name one of vram gate") from error
-    return found
+    return verdict
 
 
 def read_public_key(path: Path) -> str:
     """Return the text of a public key."""
-    return _bytes(path).decode("utf-8", "replace")
+    return read_bytes(path).decode("utf-8", "replace")
 
 
-def faults(found: dict[str, Any], public_key: str | None) -> list[str]:
+def faults(verdict: dict[str, Any], public_key: str | None) -> list[str]:
     """Return what is wrong with a verdict, a line each; nothing is good.
 
     Its figures are worked out again from its own inputs; its signature is checked where a public
@@ -80,20 +80,20 @@ def faults(found: dict[str, Any], public_key: str | None) -> list[str]:
     Raises:
         InputError: the key is none.
     """
-    told, wrong = found["document"], []
+    document, lines = verdict["document"], []
     try:
-        if reproduce(told) != told:
-            wrong.append("its figures do not follow from its inputs")
+        if reproduce(document) != document:
+            lines.append("its figures do not follow from its inputs")
     except ValueError as error:
-        wrong.append(str(error))
-    if digest(told) != found["sha256"]:
-        wrong.append("its digest is of another document")
+        lines.append(str(error))
+    if digest(document) != verdict["sha256"]:
+        lines.append("its digest is of another document")
     if public_key is not None:
-        wrong += signature_faults(told, found["signature"], public_key)
-    return wrong
+        lines += signature_faults(document, verdict["signature"], public_key)
+    return lines
 
 
-def signature_faults(told: dict[str, Any], signature: object, public_key: str) -> list[str]:
+def signature_faults(document: dict[str, Any], signature: object, public_key: str) -> list[str]:
     """Return what is wrong with the signature of a document; nothing is good.
 
     Raises:
@@ -108,14 +108,15 @@ def signature_faults(told: dict[str, Any], signature: object, public_key: str) -
     if not isinstance(signature, str):
         return ["it is not signed"]
     try:
-        key.verify(bytes.fromhex(signature), canonical(told))
+        key.verify(bytes.fromhex(signature), canonical(document))
     except (InvalidSignature, ValueError):
         return ["its signature is not by this key"]
     return []
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path, remedy: str = "name a file that can be read") -> bytes:
+    """Return what is in a file. Raises InputError, with what to do about it."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; name a file that can be read") from error
+        raise InputError(f"{path}: {error.strerror}; {remedy}") from error

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from collector.core.clock import Clock
+from dashboard.api.context import Services
 from dashboard.read.scope import asked_range
 from dashboard.read.sealed.verdicts import VerdictReader, Verdicts
-from dashboard.read.workers import Workers
 
 
-def verdicts_router(reader: VerdictReader, workers: Workers, clock: Clock) -> APIRouter:
+def verdicts_router(services: Services) -> APIRouter:
     """Return the route of `/api/v1/provenance`."""
+    reader = VerdictReader(services.store)
+    workers, clock = services.workers, services.clock
     router = APIRouter(prefix="/api/v1", tags=["provenance"])
 
     @router.get("/provenance")
@@ -22,8 +23,8 @@ def verdicts_router(reader: VerdictReader, workers: Workers, clock: Clock) -> AP
 
         With `unsigned` a decision without a seal is a finding.
         """
-        seen = asked_range(window, until, clock.now_ns())
-        return await workers.run(_verdicts, reader, seen.from_ns, seen.to_ns, unsigned)
+        view = asked_range(window, until, clock.now_ns())
+        return await workers.run(_verdicts, reader, view.from_ns, view.to_ns, unsigned)
 
     return router
 

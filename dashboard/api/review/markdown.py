@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from attribution.core.money import currency
+from dashboard.units import markdown_text
 
-_MARKS = re.compile(r"([\\`*_\[\]<>|#~])")
 _UNKNOWN = "unknown"
 
 
@@ -23,26 +22,27 @@ def markdown(review: Mapping[str, Any], findings: Sequence[Mapping[str, Any]]) -
     return "\n".join(line for section in sections for line in section).rstrip() + "\n"
 
 
-def _head(of: Mapping[str, Any]) -> Iterator[str]:
-    own = of["coverage"]
-    yield f"# Review of {of['quarter']}"
+def _head(review: Mapping[str, Any]) -> Iterator[str]:
+    coverage = review["coverage"]
+    yield f"# Review of {review['quarter']}"
     yield ""
-    yield f"{_day(of['from_ns'])} to {_day(of['to_ns'])} (not included), UTC."
-    yield f"{_n(own['decisions'])} decisions on {own['days_with_decisions']} of {own['days']} days."
-    if not of["is_over"]:
+    yield f"{_day(review['from_ns'])} to {_day(review['to_ns'])} (not included), UTC."
+    days = f"{coverage['days_with_decisions']} of {coverage['days']} days"
+    yield f"{_n(coverage['decisions'])} decisions on {days}."
+    if not review["is_over"]:
         yield "The quarter is not over: figures are so far."
     yield ""
 
 
-def _findings(found: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _findings(findings: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "## Findings"
     yield ""
-    rows = [(each["severity"], each["text"], each["remedy"]) for each in found]
+    rows = [(each["severity"], each["text"], each["remedy"]) for each in findings]
     yield from _table(("severity", "finding", "remedy"), rows, "none")
 
 
-def _revenue(of: Mapping[str, Any]) -> Iterator[str]:
-    nodes, unmapped = of["nodes"], of["nodes"]["unmapped"]
+def _revenue(review: Mapping[str, Any]) -> Iterator[str]:
+    nodes, unmapped = review["nodes"], review["nodes"]["unmapped"]
     yield f"## Revenue by node, {nodes['currency']}"
     yield ""
     rows = [
@@ -52,13 +52,13 @@ def _revenue(of: Mapping[str, Any]) -> Iterator[str]:
     ]  # fmt: skip
     share = _share(unmapped["share"])
     rows.append(("unmapped", _n(unmapped["decisions"]), "", _usd(unmapped["revenue"]), share))
-    for name, says in (
+    for name, words in (
         ("in_no_node", "of decisions in no node"),
         ("unmatched", "of no decision"),
         ("ambiguous", "of several decisions"),
         ("not_in_outcomes", "in the ledger alone"),
     ):
-        rows.append((f"... {says}", "", "", _usd(unmapped[name]), ""))
+        rows.append((f"... {words}", "", "", _usd(unmapped[name]), ""))
     rows.append((nodes["total_is"], "", "", _usd(nodes["total"]), ""))
     yield from _table(("node", "decisions", "outcomes", "revenue", "share"), rows)
     yield "## Ledger by day"
@@ -71,15 +71,15 @@ def _revenue(of: Mapping[str, Any]) -> Iterator[str]:
             _usd(each["difference"]),
             _n(each["unknown_outcomes"]),
         )
-        for each in of["ledger"]
+        for each in review["ledger"]
     ]
     head = ("day", "matched", "unmatched", "ambiguous", "ledger", "difference", "unknown outcomes")
     yield from _table(head, days, "no outcome and no ledger")
 
 
-def _channels(of: Mapping[str, Any]) -> Iterator[str]:
-    found = of["channels"]
-    yield f"## Channels, {found['currency']}"
+def _channels(review: Mapping[str, Any]) -> Iterator[str]:
+    channels = review["channels"]
+    yield f"## Channels, {channels['currency']}"
     yield ""
     yield from _table(
         ("channel", "kind", "decisions", "clicks", "a click", "quality", "paid", "paid a sale"),
@@ -88,7 +88,7 @@ def _channels(of: Mapping[str, Any]) -> Iterator[str]:
              _n(each["clicks"]), each["cost_per_click"] or _UNKNOWN,
              each["quality_score"] or _UNKNOWN, _usd(each["acquisition_usd"]),
              each["acquisition_per_sale_usd"] or _UNKNOWN)
-            for each in found["channels"]
+            for each in channels["channels"]
         ],
     )  # fmt: skip
     yield from _table(
@@ -99,22 +99,23 @@ def _channels(of: Mapping[str, Any]) -> Iterator[str]:
              _n(line["known"]), _n(line["sold"]), _share(line["conversion"]),
              _usd(line["earned_usd"]), line["basis"], _usd(line["after_acquisition_usd"]),
              line["final_from"])
-            for each in found["channels"]
+            for each in channels["channels"]
             for line in each["horizons"]
         ],
     )  # fmt: skip
 
 
-def _ranking(of: Mapping[str, Any]) -> Iterator[str]:
+def _ranking(review: Mapping[str, Any]) -> Iterator[str]:
     yield f"## What the next millisecond is worth, {currency()} an hour, by channel"
     yield ""
-    told = of["ranking"]
-    if told is None:
-        yield _text(of["ranking_refusal"])
+    ranking = review["ranking"]
+    if ranking is None:
+        yield markdown_text(review["ranking_refusal"])
         yield ""
         return
-    lineage = told["lineage"]
-    yield f"Rests on: {_text(lineage['slope'])}. Value over {_text(lineage['denominator'])}."
+    lineage = ranking["lineage"]
+    slope, denominator = (markdown_text(lineage[name]) for name in ("slope", "denominator"))
+    yield f"Rests on: {slope}. Value over {denominator}."
     yield ""
     yield from _table(
         ("channel", "kind", "decisions", "known", "sampled", f"{currency()} a second", "per ms",
@@ -123,13 +124,13 @@ def _ranking(of: Mapping[str, Any]) -> Iterator[str]:
             (each["name"] or "(none)", each["kind"] or "not said", _n(each["decisions"]),
              _n(each["known"]), _n(each["sampled"]), f"{each['erv_usd_per_s']['median']:.4g}",
              f"{band['median']:.3g}", f"{band['low']:.3g} to {band['high']:.3g}")
-            for each in told["groups"]
+            for each in ranking["groups"]
             for band in [each["marginal_usd_per_ms_hour"]]
         ],
     )  # fmt: skip
 
 
-def _gate(of: Mapping[str, Any]) -> Iterator[str]:
+def _gate(review: Mapping[str, Any]) -> Iterator[str]:
     yield "## Gate"
     yield ""
     yield from _table(
@@ -138,13 +139,13 @@ def _gate(of: Mapping[str, Any]) -> Iterator[str]:
             (_day(each["judged_ns"]), each["option"], each["ruling"], each["basis"],
              _usd(each["gain_low_usd"]), _usd(each["cost_usd"]),
              "yes" if each["is_signed"] else "no", each["sha256"][:12])
-            for each in of["gate"]
+            for each in review["gate"]
         ],
         "nothing was judged",
     )  # fmt: skip
 
 
-def _experiments(of: Mapping[str, Any]) -> Iterator[str]:
+def _experiments(review: Mapping[str, Any]) -> Iterator[str]:
     yield "## Experiments"
     yield ""
     yield from _table(
@@ -155,14 +156,14 @@ def _experiments(of: Mapping[str, Any]) -> Iterator[str]:
              _day(each["ended_ns"]), _n(each["decisions"]), _n(each["delayed"]),
              _usd(each["at_risk_usd"]), _usd(each["budget_usd"]), _usd(each["loss_usd"]),
              "disproved" if each["is_disproved"] else each["status"])
-            for each in of["experiments"]
+            for each in review["experiments"]
         ],
         "none ran",
     )  # fmt: skip
 
 
-def _costs(of: Mapping[str, Any]) -> Iterator[str]:
-    cost = of["unit_cost"]
+def _costs(review: Mapping[str, Any]) -> Iterator[str]:
+    cost = review["unit_cost"]
     yield f"## Cost of a decision, {cost['currency']}"
     yield ""
     met = {True: "met", False: "missed", None: _UNKNOWN}[cost["is_met"]]
@@ -190,16 +191,10 @@ def _table(
     if rows:
         yield f"| {' | '.join(head)} |"
         yield f"|{'---|' * len(head)}"
-        yield from (f"| {' | '.join(_text(cell) for cell in row)} |" for row in rows)
+        yield from (f"| {' | '.join(markdown_text(cell) for cell in row)} |" for row in rows)
     else:
         yield empty
     yield ""
-
-
-def _text(value: str) -> str:
-    """Return a text that Markdown shows as it is, on one line."""
-    shown = "".join(each if each.isprintable() else " " for each in value)
-    return _MARKS.sub(r"\\\1", shown)
 
 
 def _usd(value: str | None) -> str:

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from collector.core.errors import InputError
-from dashboard.api.provenance.verdict_files import read_public_key, sign, signature_faults
+from dashboard.api.provenance.verdict_files import (
+    read_bytes,
+    read_public_key,
+    sign,
+    signature_faults,
+)
 from dashboard.api.review.markdown import markdown
 
 FORMAT = 1
@@ -17,16 +22,16 @@ REVIEW, FINDINGS, PAGE = "review.json", "findings.json", "review.md"
 MANIFEST, SIGNATURE = "manifest.json", "signature.json"
 
 
-def pack_of(found: Mapping[str, Any]) -> dict[str, bytes]:
+def pack_of(answer: Mapping[str, Any]) -> dict[str, bytes]:
     """Return the files of a pack by name, the manifest among them; the same of the same answer."""
     files = {
-        REVIEW: _json(found["review"]),
-        FINDINGS: _json(found["findings"]),
-        PAGE: markdown(found["review"], found["findings"]).encode(),
+        REVIEW: _json(answer["review"]),
+        FINDINGS: _json(answer["findings"]),
+        PAGE: markdown(answer["review"], answer["findings"]).encode(),
     }
     manifest = {
         "format": FORMAT,
-        "quarter": found["review"]["quarter"],
+        "quarter": answer["review"]["quarter"],
         "sha256": {name: _sha256(content) for name, content in files.items()},
     }
     return {**files, MANIFEST: _json(manifest)}
@@ -94,11 +99,11 @@ def _signature(folder: Path, manifest: dict[str, Any], public_key: Path | None) 
     if not path.exists():
         return [] if public_key is None else ["it is not signed"]
     try:
-        told = json.loads(_read(path))
-        signature, beside = told["signature"], told["public_key"]
+        sealed = json.loads(_read(path))
+        signature, stated_key = sealed["signature"], sealed["public_key"]
     except (ValueError, KeyError, TypeError):
         return [f"{SIGNATURE}: is no signature"]
-    key = str(beside) if public_key is None else read_public_key(public_key)
+    key = str(stated_key) if public_key is None else read_public_key(public_key)
     try:
         return signature_faults(manifest, signature, key)
     except InputError as error:
@@ -114,7 +119,4 @@ def _sha256(content: bytes) -> str:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; name the folder of a review") from error
+    return read_bytes(path, "name the folder of a review")

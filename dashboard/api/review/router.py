@@ -6,13 +6,10 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 
-from attribution.core.config import AttributionConfig
-from collector.core.clock import Clock
-from collector.store.connect import Connections
+from dashboard.api.context import Services
 from dashboard.api.review.findings import Finding, findings
 from dashboard.api.review.job import Review, ReviewJob
 from dashboard.api.review.quarter import parse_quarter
-from dashboard.read.workers import Workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +20,11 @@ class Reviewed:
     findings: list[Finding]
 
 
-def review_router(
-    config: AttributionConfig, store: Connections, kept_days: int, workers: Workers, clock: Clock
-) -> APIRouter:
+def review_router(services: Services) -> APIRouter:
     """Return the route of the quarterly review."""
+    config, store = services.context.attribution, services.store
+    workers, clock = services.questions, services.clock
+    kept_days = services.context.retention.decisions_days
     router = APIRouter(prefix="/api/v1", tags=["investments"])
     job = ReviewJob(config, store, kept_days)
 

@@ -9,16 +9,14 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from attribution.core.config import AttributionConfig
 from attribution.experiments.job import HOLDS_S, ExperimentJob, Plan, Report
 from attribution.experiments.rules import TARGETS
 from attribution.sensitivity.registered import Arm, Experiment, with_control
-from collector.core.clock import NS_PER_MS, Clock
+from collector.core.clock import NS_PER_MS
 from collector.core.times import instant_ns
-from collector.store.connect import Connections
 from dashboard.api.caller import caller
+from dashboard.api.context import Services
 from dashboard.read.scope import window_length_ns
-from dashboard.read.workers import Workers
 
 
 class ArmRequest(BaseModel):
@@ -86,10 +84,10 @@ class Registered:
     plan: Plan
 
 
-def experiments_router(
-    config: AttributionConfig, store: Connections, workers: Workers, clock: Clock
-) -> APIRouter:
+def experiments_router(services: Services) -> APIRouter:
     """Return the routes. A change is audited, and services hear of it within a second."""
+    config, store = services.context.attribution, services.store
+    workers, clock = services.workers, services.clock
     router = APIRouter(prefix="/api/v1/experiments", tags=["experiments"])
     job = ExperimentJob(config, store)
 
@@ -97,16 +95,19 @@ def experiments_router(
     async def list_experiments() -> Experiments:
         """Return every experiment with its state."""
         now_ns = clock.now_ns()
-        found = await workers.run(job.all)
+        experiments = await workers.run(job.all)
         return Experiments(
-            config.experiments.enabled, [Listed(each.state(now_ns), each) for each in found]
+            config.experiments.enabled, [Listed(each.state(now_ns), each) for each in experiments]
         )
 
     @router.get("/active")
     async def list_active_experiments() -> dict[str, Any]:
         """Return what services delay by now; each asks once a second."""
-        found = await workers.run(job.active, clock.now_ns())
-        return {"holds_s": HOLDS_S, "experiments": [_told(each) for each in found]}
+        experiments = await workers.run(job.active, clock.now_ns())
+        return {
+            "holds_s": HOLDS_S,
+            "experiments": [_active_experiment(each) for each in experiments],
+        }
 
     @router.post("")
     async def register_experiment(request: RegisterRequest) -> Registered:
@@ -146,14 +147,14 @@ def _experiment(request: RegisterRequest, now_ns: int) -> Experiment:
     )
 
 
-def _told(each: Experiment) -> dict[str, Any]:
+def _active_experiment(experiment: Experiment) -> dict[str, Any]:
     """Return one experiment as `collector.instrument.delay` reads it."""
     return {
-        "name": each.name,
-        "to_ns": each.to_ns,
+        "name": experiment.name,
+        "to_ns": experiment.to_ns,
         "arms": [
             {"name": arm.name, "share": arm.share, "delay_ns": round(arm.delay_ms * NS_PER_MS)}
-            for arm in each.arms
+            for arm in experiment.arms
         ],
-        **{name: list(values) for name, values in each.targets.items()},
+        **{name: list(values) for name, values in experiment.targets.items()},
     }

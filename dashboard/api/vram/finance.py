@@ -5,23 +5,16 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from attribution.books.nodes import Nodes, nodes
-from attribution.core.config import AttributionConfig
 from attribution.vram.channels import Channels, channels
-from collector.core.clock import Clock
-from collector.store.connect import Connections
-from collector.store.retention_policy import RetentionConfig
+from dashboard.api.context import Services
 from dashboard.api.vram.questions import Chosen
-from dashboard.read.workers import Workers
 
 
-def finance_router(
-    config: AttributionConfig,
-    store: Connections,
-    retention: RetentionConfig,
-    workers: Workers,
-    clock: Clock,
-) -> APIRouter:
+def finance_router(services: Services) -> APIRouter:
     """Return the routes of channels, nodes and reviews."""
+    config, store = services.context.attribution, services.store
+    workers, clock = services.questions, services.clock
+    retention = services.context.retention
     router = APIRouter(prefix="/api/v1/vram", tags=["vram"])
 
     @router.get("/channels")

@@ -7,13 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from attribution.vram.impact import Caches, ImpactJob, Modes
-from collector.core.clock import Clock
+from dashboard.api.context import Services
 from dashboard.api.vram.questions import Chosen
-from dashboard.read.workers import Workers
 
 
-def impact_router(impact: ImpactJob, workers: Workers, clock: Clock) -> APIRouter:
+def impact_router(services: Services) -> APIRouter:
     """Return both routes."""
+    impact = ImpactJob(services.context.attribution, services.store)
+    workers, clock = services.questions, services.clock
     router = APIRouter(prefix="/api/v1/vram", tags=["vram"])
 
     @router.get("/modes")

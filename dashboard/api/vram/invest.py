@@ -8,23 +8,18 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from attribution.core.config import AttributionConfig
 from attribution.invest.answers import Comparison
 from attribution.invest.debt_job import Debt, DebtJob
 from attribution.invest.file import InvestFile
 from attribution.invest.job import InvestJob, StoredVerdict
 from attribution.invest.tiers import TierTable, tier_table
-from attribution.vram.impact import ImpactJob
 from attribution.vram.tail_job import TailAnswer, TailJob
-from collector.core.clock import Clock
 from collector.core.config import Section
 from collector.core.errors import InputError
-from collector.store.connect import Connections
 from dashboard.api.caller import audit, caller
+from dashboard.api.context import Services
 from dashboard.api.provenance.verdict_files import faults
-from dashboard.api.vram.impact import impact_router
 from dashboard.api.vram.questions import Chosen
-from dashboard.read.workers import Workers
 from dashboard.units import utc_iso
 
 
@@ -72,24 +67,11 @@ class SignatureRequest(Section):
     public_key: str = Field(description="In PEM")
 
 
-def invest_routers(
-    config: AttributionConfig, store: Connections, workers: Workers, clock: Clock
-) -> list[APIRouter]:
-    """Return every route of investments, verdicts, debt, modes and caches."""
-    invest = InvestJob(config, store)
-    return [
-        invest_router(invest, store, workers, clock),
-        verdicts_of_gate_router(invest, store, workers, clock),
-        debt_router(DebtJob(config, store), workers, clock),
-        tail_router(TailJob(config, store), workers, clock),
-        impact_router(ImpactJob(config, store), workers, clock),
-    ]
-
-
-def invest_router(
-    invest: InvestJob, store: Connections, workers: Workers, clock: Clock
-) -> APIRouter:
+def invest_router(services: Services) -> APIRouter:
     """Return the routes of investments."""
+    invest = InvestJob(services.context.attribution, services.store)
+    workers, clock = services.questions, services.clock
+    store = services.store
     router = APIRouter(prefix="/api/v1/vram", tags=["investments"])
 
     @router.post("/npv")
@@ -102,10 +84,12 @@ def invest_router(
     @router.post("/tiers")
     async def compare_tiers(request: InvestRequest) -> TierTable:
         """Compare target latencies: what the next millisecond brings and costs."""
-        told = request.file
+        invest_file = request.file
         try:
             return tier_table(
-                [entry.tier() for entry in told.tiers], told.invest.rate, told.invest.years
+                [entry.tier() for entry in invest_file.tiers],
+                invest_file.invest.rate,
+                invest_file.invest.years,
             )
         except ValueError as error:
             raise InputError(f"file: {error}; correct tiers") from error
@@ -122,13 +106,15 @@ def invest_router(
             audit(store, now_ns, "gate_judged", f"{row.option}: {row.ruling}, {row.sha256}")
             return row
 
-        return _told(await workers.run(run))
+        return _signed_document(await workers.run(run))
 
     return router
 
 
-def tail_router(tail: TailJob, workers: Workers, clock: Clock) -> APIRouter:
+def tail_router(services: Services) -> APIRouter:
     """Return the route of the acceptable tail."""
+    tail = TailJob(services.context.attribution, services.store)
+    workers, clock = services.questions, services.clock
     router = APIRouter(prefix="/api/v1/vram", tags=["investments"])
 
     @router.post("/tail")
@@ -147,8 +133,10 @@ def tail_router(tail: TailJob, workers: Workers, clock: Clock) -> APIRouter:
     return router
 
 
-def debt_router(debt: DebtJob, workers: Workers, clock: Clock) -> APIRouter:
+def debt_router(services: Services) -> APIRouter:
     """Return the routes of the technical-debt ledger."""
+    debt = DebtJob(services.context.attribution, services.store)
+    workers, clock = services.questions, services.clock
     router = APIRouter(prefix="/api/v1/vram", tags=["investments"])
 
     @router.get("/debt")
@@ -174,16 +162,17 @@ def debt_router(debt: DebtJob, workers: Workers, clock: Clock) -> APIRouter:
     return router
 
 
-def verdicts_of_gate_router(
-    invest: InvestJob, store: Connections, workers: Workers, clock: Clock
-) -> APIRouter:
+def verdicts_of_gate_router(services: Services) -> APIRouter:
     """Return the routes of the verdicts that were kept."""
+    invest = InvestJob(services.context.attribution, services.store)
+    workers, clock = services.questions, services.clock
+    store = services.store
     router = APIRouter(prefix="/api/v1/vram", tags=["investments"])
 
     @router.get("/verdicts")
     async def list_verdicts() -> dict[str, Any]:
         """Return every verdict that was kept, the newest first, without its inputs."""
-        found = await workers.run(invest.verdicts)
+        verdicts = await workers.run(invest.verdicts)
         return {
             "verdicts": [
                 {
@@ -196,7 +185,7 @@ def verdicts_of_gate_router(
                     "is_signed": row.signature is not None,
                     "actor": row.actor,
                 }
-                for row in found
+                for row in verdicts
             ]
         }
 
@@ -208,10 +197,10 @@ def verdicts_of_gate_router(
         it; with `replay` its gain is replayed again on the stored decisions.
         """
         row = await workers.run(invest.verdict, sha256)
-        wrong = faults(_told(row), row.public_key)
+        wrong = faults(_signed_document(row), row.public_key)
         if replay:
             wrong += await workers.run(invest.replay_again, row.document)
-        return {**_told(row), "faults": wrong}
+        return {**_signed_document(row), "faults": wrong}
 
     @router.post("/verdicts/{sha256}/signature")
     async def sign_verdict(sha256: str, request: SignatureRequest) -> dict[str, Any]:
@@ -220,7 +209,7 @@ def verdicts_of_gate_router(
 
         def run() -> StoredVerdict:
             row = invest.verdict(sha256)
-            told = {**_told(row), "signature": request.signature}
+            told = {**_signed_document(row), "signature": request.signature}
             wrong = faults(told, request.public_key)
             if wrong:
                 raise InputError(f"verdict {row.sha256[:12]}: {'; '.join(wrong)}")
@@ -228,11 +217,11 @@ def verdicts_of_gate_router(
             audit(store, now_ns, "gate_signed", f"{row.option}: {row.sha256}")
             return invest.verdict(row.sha256)
 
-        return _told(await workers.run(run))
+        return _signed_document(await workers.run(run))
 
     return router
 
 
-def _told(row: StoredVerdict) -> dict[str, Any]:
-    told = dataclasses.asdict(row)
-    return {name: told[name] for name in ("document", "sha256", "signature", "public_key")}
+def _signed_document(row: StoredVerdict) -> dict[str, Any]:
+    fields = dataclasses.asdict(row)
+    return {name: fields[name] for name in ("document", "sha256", "signature", "public_key")}

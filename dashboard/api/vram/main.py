@@ -18,7 +18,7 @@ from attribution.vram.allocation import Allocation, allocate
 from attribution.vram.document import Document, differences, ranked
 from attribution.vram.job import YEAR_DAYS_MIN, VramJob
 from collector.core.clock import Clock
-from collector.store.connect import Connections
+from dashboard.api.context import Services
 from dashboard.api.vram.questions import Chosen
 from dashboard.read.workers import Workers
 
@@ -44,20 +44,20 @@ class ModelRequest(Chosen):
         description=f"State figures of a year on fewer than {YEAR_DAYS_MIN} days of decisions too",
     )
 
-    def allocation(self, told: Document, config: AttributionConfig) -> dict[str, Allocation]:
+    def allocation(self, model: Document, config: AttributionConfig) -> dict[str, Allocation]:
         """Return the budget shared out, nothing where there is none. Raises InputError."""
         if self.budget_usd is None:
             return {}
         share = self.reserve_share
         if share is None:
             share = Decimal(str(config.reserve_share))
-        return {"allocation": allocate(ranked(told), self.budget_usd, share, self.step_usd)}
+        return {"allocation": allocate(ranked(model), self.budget_usd, share, self.step_usd)}
 
 
-def vram_router(
-    config: AttributionConfig, store: Connections, workers: Workers, clock: Clock
-) -> APIRouter:
+def vram_router(services: Services) -> APIRouter:
     """Return the routes of the model, its versions and the slope."""
+    config, store = services.context.attribution, services.store
+    workers, clock = services.questions, services.clock
     router = APIRouter(prefix="/api/v1", tags=["vram"])
     vram, slope = VramJob(config, store), SlopeJob(config, store)
     experiments = ExperimentJob(config, store)
@@ -71,22 +71,22 @@ def vram_router(
         """
         now_ns = clock.now_ns()
         selection = request.selection(now_ns)
-        told = await workers.run(
+        model = await workers.run(
             vram.model, selection, request.dimension, now_ns, annualise=request.annualise
         )
-        return {**told, **request.allocation(told, config)}
+        return {**model, **request.allocation(model, config)}
 
     router.include_router(_worth_router(vram, workers, clock))
 
     @router.get("/vram/models")
     async def list_models() -> dict[str, Any]:
         """Return every version with its lineage."""
-        found = await workers.run(vram.versions)
+        versions = await workers.run(vram.versions)
         return {
             "models": [
                 {"version": version, "computed_ns": computed_ns, "content_hash": name,
-                 "lineage": json.loads(told)["lineage"]}
-                for version, computed_ns, name, told in found
+                 "lineage": json.loads(document)["lineage"]}
+                for version, computed_ns, name, document in versions
             ]
         }  # fmt: skip
 

@@ -10,18 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from attribution.core.segments import SEGMENTS, segments_of
 from attribution.core.selection import Narrowed, Selection
-from attribution.jobs.attribution import AttributionJob
 from attribution.jobs.report import AttributionReport
 from attribution.whatif.analyst import Analyst
 from attribution.whatif.answers import BudgetStanding, CompareAnswer, WhatIfAnswer
 from attribution.whatif.replay import Change
-from collector.core.clock import NS_PER_DAY, NS_PER_MS, Clock
+from collector.core.clock import NS_PER_DAY, NS_PER_MS
 from collector.core.errors import InputError
 from collector.core.times import instant_ns
-from collector.store.connect import Connections
 from dashboard.api.caller import audit
-from dashboard.read.scope import UNBOUNDED_NS, window_length_ns
-from dashboard.read.workers import Workers
+from dashboard.api.context import Services
+from dashboard.read.scope import latency_bounds_ns, window_length_ns
 from dashboard.units import utc_iso
 
 CHANGES_MAX = 32
@@ -47,14 +45,13 @@ class Chosen(BaseModel):
     def selection(self, now_ns: int) -> Selection:
         """Return what the cores take. Raises InputError for a time that cannot be read."""
         to_ns = instant_ns(self.until, "until") if self.until else now_ns
-        high_ns = UNBOUNDED_NS if self.high_ms is None else round(self.high_ms * NS_PER_MS)
+        bounds_ns = latency_bounds_ns(self.low_ms, self.high_ms)
         return Selection(
             max(0, to_ns - window_length_ns(self.window)),
             to_ns,
             self.action,
             self.region,
-            round(self.low_ms * NS_PER_MS),
-            high_ns,
+            *bounds_ns,
         )
 
 
@@ -161,11 +158,13 @@ class RecomputeRequest(BaseModel):
         return begin_ns, end_ns
 
 
-def recompute_router(
-    job: AttributionJob, store: Connections, workers: Workers, clock: Clock
-) -> APIRouter:
-    """Return the route that attributes a range of time again."""
+def recompute_router(services: Services) -> APIRouter:
+    """Return the route that attributes a range of time again; none where another process does."""
+    job, store = services.context.attribution_job, services.store
+    workers, clock = services.questions, services.clock
     router = APIRouter(prefix="/api/v1", tags=["questions"])
+    if job is None:
+        return router
 
     def run(begin_ns: int, end_ns: int) -> AttributionReport:
         report = job.recompute(begin_ns, end_ns, clock.now_ns())
@@ -190,8 +189,10 @@ def recompute_router(
     return router
 
 
-def questions_router(analyst: Analyst, workers: Workers, clock: Clock) -> APIRouter:
+def questions_router(services: Services) -> APIRouter:
     """Return the routes of the questions."""
+    analyst = Analyst(services.context.attribution, services.store)
+    workers, clock = services.questions, services.clock
     router = APIRouter(prefix="/api/v1", tags=["questions"])
 
     @router.post("/what-if")

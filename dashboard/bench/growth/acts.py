@@ -19,7 +19,7 @@ PAGES: Final = {
     "overview": "/",
     "alerts": "/alerts",
     "explore": "/explore",
-    "decisions": "/decision",
+    "decisions": "/decisions",
     "budgets": "/budgets",
     "velocity": "/velocity",
     "network": "/network",

@@ -23,7 +23,7 @@ _MS_PER_S: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Watched:
+class _Load:
     cores: float  # of the service
     p95_ms: float  # of callbacks, 0 where there are none
 
@@ -67,7 +67,7 @@ def run_operators(
     }
 
 
-def _watch(browser: Browser, service: Served, paths: list[str], watched_s: float) -> _Watched:
+def _watch(browser: Browser, service: Served, paths: list[str], watched_s: float) -> _Load:
     """Return what pages cost for a while, once all are there."""
     # A browser of each: they share nothing but the machine and the service.
     contexts = [browser.new_context(viewport={"width": 1440, "height": 900}) for _ in paths]
@@ -84,7 +84,7 @@ def _watch(browser: Browser, service: Served, paths: list[str], watched_s: float
     for context in [*contexts, clock.context]:
         context.close()
     seconds = (after.at_ns - before.at_ns) / NS_PER_S
-    return _Watched((after.cpu_s - before.cpu_s) / seconds, p95(took_ms) if took_ms else 0.0)
+    return _Load((after.cpu_s - before.cpu_s) / seconds, p95(took_ms) if took_ms else 0.0)
 
 
 def _kept_open(
@@ -94,23 +94,23 @@ def _kept_open(
     page = browser.new_page()
     page.goto(address, timeout=PAGE_MS_MAX)
     page.wait_for_timeout(soak_s * _MS_PER_S / 10)
-    early = _held(page)
+    early = _heap(page)
     page.wait_for_timeout(soak_s * _MS_PER_S * 9 / 10)
-    late = _held(page)
+    late = _heap(page)
     page.close()
     grown = {key: late[key] - early[key] for key in early}
     progress(f"dashboard: kept open for {soak_s:.0f} s: {grown['heap_growth_mib']:+.1f} MiB")
     return grown
 
 
-def _held(page: Page) -> dict[str, float]:
+def _heap(page: Page) -> dict[str, float]:
     devtools = page.context.new_cdp_session(page)
     devtools.send("HeapProfiler.collectGarbage")
     devtools.send("Performance.enable")
     metrics = devtools.send("Performance.getMetrics")["metrics"]
-    found = {each["name"]: each["value"] for each in metrics}
+    values = {each["name"]: each["value"] for each in metrics}
     devtools.detach()
     return {
-        "heap_growth_mib": found["JSHeapUsedSize"] / MIB,
-        "dom_growth_nodes": found["Nodes"],
+        "heap_growth_mib": values["JSHeapUsedSize"] / MIB,
+        "dom_growth_nodes": values["Nodes"],
     }

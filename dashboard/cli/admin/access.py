@@ -80,8 +80,8 @@ def ready(config: ConfigOption = None, url: UrlOption = None) -> None:
 
     What comes later than it should, and makes nothing wait, is said beside `ready`.
     """
-    is_ready, said = readiness(load(config).settings, url)
-    first, *lines = said.splitlines() or ["not ready"]
+    is_ready, state = readiness(load(config).settings, url)
+    first, *lines = state.splitlines() or ["not ready"]
     late = [line for line in lines if ": not ready: " in line]
     sys.stdout.write("\n".join([first, *(late if is_ready else lines)]) + "\n")
     raise typer.Exit(0 if is_ready else 1)
@@ -130,13 +130,13 @@ def _entry(values: dict[str, Any]) -> dict[str, Any]:
                 "--role: give a role to who looks or acts, --scope to what sends, or both"
             ) from error
         option = str(first["loc"][0]).replace("scopes", "scope").replace("_", "-")
-        raise InputError(f"--{option}: {_said(option, complaint(first))}") from error
+        raise InputError(f"--{option}: {_remedy(option, complaint(first))}") from error
     # In the words of now: `read` was a scope once.
     meant = {**given, "scopes": [str(each) for each in made.scopes], "role": made.role}
     return {key: value for key, value in meant.items() if value is not None and value != []}
 
 
-def _said(option: str, message: str) -> str:
+def _remedy(option: str, message: str) -> str:
     if option == "scope":
         return f"give one or more of {', '.join(Scope)}"
     if option == "role":

@@ -162,7 +162,7 @@ def _service(settings: Settings) -> Iterator[Finding]:
             "another store in store.url"
         )
     yield Finding("currency", stated == configured, said)
-    yield Finding("audit", audit.broken_seq is None, _said_of(audit))
+    yield Finding("audit", audit.broken_seq is None, _audit_words(audit))
     for item in bad:
         yield Finding(item["name"], False, f"{item['value']} {item['unit']}: {item['detail']}")
 
@@ -292,11 +292,11 @@ def _audit(settings: Settings) -> str:
     state = checked(store)
     store.close()
     if state.broken_seq is not None:
-        raise ConfigError(_said_of(state))
-    return _said_of(state)
+        raise ConfigError(_audit_words(state))
+    return _audit_words(state)
 
 
-def _said_of(audit: AuditState) -> str:
+def _audit_words(audit: AuditState) -> str:
     if audit.broken_seq is not None:
         return f"row {audit.broken_seq}: {audit.reason}"
     return f"{audit.rows} rows hold, the last is {audit.last_seq}"

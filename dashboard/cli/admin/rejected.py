@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import typer
 
 from collector.core.clock import SystemClock
 from collector.core.times import duration_ns
-from dashboard.cli.client import asking
+from dashboard.cli.client import Api, asking
 from dashboard.cli.console import OUT, counting, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
@@ -22,18 +22,6 @@ ReasonOption = Annotated[str, typer.Option(help="Only with this reason code.")]
 SinceOption = Annotated[
     str, typer.Option(help="Only what arrived in this time: a number and s, m, h or d.")
 ]
-
-
-class Api(Protocol):
-    """What answers; `dashboard.cli.client.ApiClient` is one."""
-
-    def get(self, path: str) -> dict[str, Any]:
-        """Return the JSON of one resource."""
-        ...
-
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Send JSON and return JSON."""
-        ...
 
 
 rejected_app = typer.Typer(
@@ -100,34 +88,34 @@ def show_replays(api: Api, body: dict[str, Any], *, as_json: bool) -> bool:
     replays = list(_replays(api, body))
     dry_run = bool(body["dry_run"])
     if as_json:
-        said = {"dry_run": dry_run, "replays": replays}
-        print_json(said)
+        answer = {"dry_run": dry_run, "replays": replays}
+        print_json(answer)
     else:
         _show_replays(replays, dry_run=dry_run)
-    return any(one["result"] in ("refused", "gone") for one in replays)
+    return any(replay["result"] in ("refused", "gone") for replay in replays)
 
 
 def _items(api: Api, reason: str, from_ns: int) -> Iterator[dict[str, Any]]:
-    after = ""
+    next_place = ""
     while True:
-        query = urlencode({"reason": reason, "from_ns": from_ns, "after": after})
+        query = urlencode({"reason": reason, "from_ns": from_ns, "after": next_place})
         answer = api.get(f"/api/v1/rejected?{query}")
         yield from answer["items"]
-        after = answer["next"]
-        if not after:
+        next_place = answer["next"]
+        if not next_place:
             return
 
 
 def _replays(api: Api, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
     with counting("items") as progress:
         task = progress.add_task("", total=None)
-        after = ""
+        next_place = ""
         while True:
-            answer = api.post("/api/v1/rejected/replay", {**body, "after": after})
+            answer = api.post("/api/v1/rejected/replay", {**body, "after": next_place})
             yield from answer["replays"]
             progress.advance(task, len(answer["replays"]))
-            after = answer["next"]
-            if not after:
+            next_place = answer["next"]
+            if not next_place:
                 return
 
 

@@ -28,22 +28,22 @@ def budgets(
     Budgets are `[[attribution.budgets]]` in millworth.toml. One is missed where the share of
     decisions over its promise is too great beyond chance. Exit 1 if one is missed.
     """
-    found = asked("/api/v1/budgets", config, url)
+    answer = asked("/api/v1/budgets", config, url)
     if as_json:
-        print_json(found)
+        print_json(answer)
     else:
-        _render(Console(highlight=False), found["budgets"])
-    missed = any(each["verdict"] == "missed" for each in found["budgets"])
+        _render(Console(highlight=False), answer["budgets"])
+    missed = any(each["verdict"] == "missed" for each in answer["budgets"])
     raise typer.Exit(1 if missed else 0)
 
 
-def _render(out: Console, found: list[dict[str, Any]]) -> None:
+def _render(out: Console, answer: list[dict[str, Any]]) -> None:
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("budget", overflow="fold")
     for name in ("", "promised", "measured", "over", "reference"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
-    for budget in found:
+    for budget in answer:
         scope = " ".join(budget[key] for key in ("action", "region", "channel") if budget[key])
         segment = "" if budget["segment"] == "all" else budget["segment"]
         for promise in budget["promises"]:
@@ -59,7 +59,7 @@ def _render(out: Console, found: list[dict[str, Any]]) -> None:
                 f"[{style}]{promise['verdict']}[/{style}]",
             )
     print_table(out, table)
-    for budget in found[:1]:
+    for budget in answer[:1]:
         window_s = budget["window_s"]
         out.print(f"ms; decisions of the last {window_s} s; over: share, and its 95 % interval")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -16,6 +15,7 @@ from attribution.path.evidence import OUTSIDE_SPAN, PACKETS, TCP_INFO
 from dashboard.read.decision.link_wording import burst_line, evidence_totals, linked_by
 from dashboard.read.decision.outcome_wording import outcome_words, stated_words
 from dashboard.read.decision.revision_wording import revision_line
+from dashboard.read.decision.tree import TreeNode, tree_order
 from dashboard.read.packet_rows import Burst, SpanFlow, by_exchange
 from dashboard.read.rows import Outcome, Revision
 from dashboard.units import counted
@@ -30,20 +30,20 @@ _RIGHT = (3, 4)
 
 
 def render_trace(
-    out: Console, found: dict[str, Any], decisions: Sequence[dict[str, Any]] = ()
+    out: Console, trace: dict[str, Any], decisions: Sequence[dict[str, Any]] = ()
 ) -> None:
     """Print the answer of `/api/v1/traces/ID`, and of `/api/v1/decisions/ID` for each in it.
 
     On a terminal a line of the tree stays one line: names are cut where it is too narrow. In a
     pipe nothing is cut, so that it can be searched.
     """
-    linked = _linked(found["trace_id"], decisions)
-    spans = [*found["spans"], *linked]
+    linked = _linked(trace["trace_id"], decisions)
+    spans = [*trace["spans"], *linked]
     first_ns = min(span["start_ns"] for span in spans)
     total_ns = max(span["start_ns"] + span["duration_ns"] for span in spans) - first_ns
     others = f" and {len(linked)} of other traces, linked to it" if linked else ""
-    number = counted(len(found["spans"]), "span")
-    out.print(f"trace {found['trace_id']}: {number}{others}, {_ms(total_ns)}")
+    number = counted(len(trace["spans"]), "span")
+    out.print(f"trace {trace['trace_id']}: {number}{others}, {_ms(total_ns)}")
     for decision in decisions:
         out.print(_decision_line(decision))
         out.print(_worth_line(decision))
@@ -58,14 +58,14 @@ def render_trace(
         names = {span["span_id"]: span["span_name"] for span in decision.get("spans", ())}
         for revision in decision.get("revisions", ()):
             out.print("revision " + _visible(revision_line(Revision(**revision), names)))
-    tree = _tree(spans)
+    tree = tree_order(spans, _node)
     rows = [_HEADINGS, *(_cells(depth, span, first_ns) for depth, span in tree)]
     widths = [max(cell_len(row[place]) for row in rows) for place in range(len(_HEADINGS))]
     bar_width = BAR_WIDTH
     if out.is_terminal:
-        rest = out.width - sum(widths[1:]) - len(_GAP) * len(widths)
-        widths[0] = min(widths[0], max(NAME_WIDTH_MIN, rest - BAR_WIDTH_MIN))
-        bar_width = min(BAR_WIDTH, max(BAR_WIDTH_MIN, rest - widths[0]))
+        left = out.width - sum(widths[1:]) - len(_GAP) * len(widths)
+        widths[0] = min(widths[0], max(NAME_WIDTH_MIN, left - BAR_WIDTH_MIN))
+        bar_width = min(BAR_WIDTH, max(BAR_WIDTH_MIN, left - widths[0]))
     out.print(Text(_line(rows[0], widths).rstrip(), style="bold"))
     for row, (_, span) in zip(rows[1:], tree, strict=True):
         bar = _bar(span, first_ns, max(total_ns, 1), bar_width)
@@ -82,7 +82,9 @@ def _decision_line(decision: dict[str, Any]) -> str:
     if split is None:
         return line + (", failed" if facts["is_error"] else "") + ", not attributed yet"
     parts = sorted(zip(split["segments_ns"], SEGMENTS, strict=True), reverse=True)
-    spent = ", ".join(f"{stage}/{of} {_ms(ns)}" for ns, (stage, of) in parts if ns)
+    spent = ", ".join(
+        f"{stage}/{latency_class} {_ms(ns)}" for ns, (stage, latency_class) in parts if ns
+    )
     failed = "failed after " if facts["is_error"] else ""
     return f"{line}, {failed}{_ms(split['total_ns'])} = {spent or _ms(0)}"
 
@@ -91,7 +93,7 @@ def _worth_line(decision: dict[str, Any]) -> str:
     """Return what the sender of one decision stated that it is worth, and what it earned."""
     value = decision["facts"]["value_usd"]
     outcomes = [
-        Outcome(**{**each, **{of: _decimal(each[of]) for of in ("revenue", "margin")}})
+        Outcome(**{**each, **{name: _decimal(each[name]) for name in ("revenue", "margin")}})
         for each in decision["outcomes"]
     ]
     return f"{stated_words(_decimal(value))}; outcome: {_visible(outcome_words(outcomes))}"
@@ -103,7 +105,7 @@ def _decimal(text: str | None) -> Decimal | None:
 
 def _linked(trace_id: str, decisions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the spans of other traces that decisions of this one have by a link, as it has its."""
-    found = {
+    spans = {
         (span["trace_id"], span["span_id"]): {
             **span,
             "name": span["span_name"],
@@ -114,13 +116,15 @@ def _linked(trace_id: str, decisions: Sequence[dict[str, Any]]) -> list[dict[str
         for span in decision["spans"]
         if span["trace_id"] != trace_id
     }
-    return list(found.values())
+    return list(spans.values())
 
 
 def _packets_line(decision: dict[str, Any]) -> str:
     """Return what links packets to one decision, and what they prove of its time."""
     evidence = decision["evidence"]
-    exchanges = [own[0] for own in by_exchange([SpanFlow(**flow) for flow in decision["flows"]])]
+    exchanges = [
+        flows[0] for flows in by_exchange([SpanFlow(**flow) for flow in decision["flows"]])
+    ]
     line = "packets: " + linked_by([(each.method, each.confidence) for each in exchanges])
     by_method = {
         method: ", ".join(
@@ -180,21 +184,8 @@ def _visible(text: str) -> str:
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
-def _tree(spans: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
-    """Order spans parents first, children by start; an orphan or a ring stands at the top."""
-    ids = {span["span_id"] for span in spans}
-    children: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for span in sorted(spans, key=lambda span: (span["start_ns"], span["span_id"])):
-        parent = span["parent_span_id"]
-        children[parent if parent in ids and parent != span["span_id"] else ""].append(span)
-    ordered: list[tuple[int, dict[str, Any]]] = []
-    waiting = [(0, span) for span in reversed(children.pop("", []))]
-    while waiting:
-        depth, span = waiting.pop()
-        ordered.append((depth, span))
-        waiting += [(depth + 1, child) for child in reversed(children.pop(span["span_id"], []))]
-    # What hangs in a ring of parents is reached from no top; it is shown all the same.
-    return ordered + [(0, span) for rest in children.values() for span in rest]
+def _node(span: dict[str, Any]) -> TreeNode:
+    return TreeNode(span["span_id"], span["parent_span_id"], span["start_ns"], span["duration_ns"])
 
 
 def _bar(span: dict[str, Any], first_ns: int, total_ns: int, width: int) -> Text:

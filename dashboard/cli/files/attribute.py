@@ -61,17 +61,18 @@ def attribute(
     # Nothing of a file is in a cycle, and looking for some takes a tenth of the time.
     gc.disable()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    found = _split(file, config)
-    refused, done = found.refused, found.done
-    count = 0 if done is None else len(found.names.decision_ids)
+    split = _split(file, config)
+    refused, attributed = split.refused, split.done
+    count = 0 if attributed is None else len(split.names.decision_ids)
     if not console.is_terminal:
-        console.print(f"{file}: spans read: {found.spans}, decisions: {count}", markup=False)
-    if as_json and done is not None:
-        for share in explain(done, found.names, refused.by_trace, refused.count):
+        console.print(f"{file}: spans read: {split.spans}, decisions: {count}", markup=False)
+    if as_json and attributed is not None:
+        for share in explain(attributed, split.names, refused.by_trace, refused.count):
             sys.stdout.write(f"{json_line(share)}\n")
     elif not as_json:
         _render(
-            Console(highlight=False), [] if done is None else list(summaries(done, found.names))
+            Console(highlight=False),
+            [] if attributed is None else list(summaries(attributed, split.names)),
         )
     for line in refused.lines[:_REFUSED_SHOWN_MAX]:
         console.print(f"{file}: not used: {line}", markup=False)
@@ -89,20 +90,22 @@ def _split(file: Path, config: Path | None) -> SplitFile:
         return split_trace_file(file, settings, progress)
 
 
-def _render(out: Console, found: list[Summary]) -> None:
+def _render(out: Console, decisions: list[Summary]) -> None:
     """Print the slowest decisions, and where the time of all went."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    if not found:
+    if not decisions:
         out.print("no decisions")
         return
-    slowest = sorted(found, key=lambda each: (-each.total_ns, each.decision_id))
-    table = Table(box=box.SIMPLE, caption=f"decisions: {len(found)}; times in ms", show_footer=True)
+    slowest = sorted(decisions, key=lambda each: (-each.total_ns, each.decision_id))
+    table = Table(
+        box=box.SIMPLE, caption=f"decisions: {len(decisions)}; times in ms", show_footer=True
+    )
     table.add_column("decision", "all", overflow="fold")
-    sums = [sum(each.total_ns for each in found)]
-    sums += [sum(each.classes[at] for each in found) for at in range(len(CLASSES))]
+    sums = [sum(each.total_ns for each in decisions)]
+    sums += [sum(each.classes[index] for each in decisions) for index in range(len(CLASSES))]
     for name, total_ns in zip(("total", *CLASSES), sums, strict=True):
         table.add_column(name, _ms(total_ns), justify="right", no_wrap=True)
     table.add_column("flags", overflow="fold")
@@ -114,8 +117,8 @@ def _render(out: Console, found: list[Summary]) -> None:
             " ".join(each.flags),
         )
     print_table(out, table)
-    if len(found) > _SHOWN_MAX:
-        out.print(f"the {_SHOWN_MAX} slowest; --json prints all {len(found)}")
+    if len(decisions) > _SHOWN_MAX:
+        out.print(f"the {_SHOWN_MAX} slowest; --json prints all {len(decisions)}")
 
 
 def _ms(value_ns: int) -> str:

@@ -140,11 +140,11 @@ class _Session:
     def finish(self, sort: Sort, top: int) -> None:
         """Print the table, where there is one, and exit 1 if a file was not read to its end."""
         if not self._is_lines:
-            shown = dearest(self._flows, sort, top)
-            print_table(Console(highlight=False, markup=False), capture_table(shown))
-            if len(shown) < len(self._flows):
+            rows = dearest(self._flows, sort, top)
+            print_table(Console(highlight=False, markup=False), capture_table(rows))
+            if len(rows) < len(self._flows):
                 self._console.print(
-                    f"{len(shown):,} of {len(self._flows):,} connections by {sort}; --top 0 shows "
+                    f"{len(rows):,} of {len(self._flows):,} connections by {sort}; --top 0 shows "
                     "all of them"
                 )
         sys.stdout.flush()
@@ -174,13 +174,13 @@ def _expanded(paths: list[Path]) -> list[Path]:
     Raises:
         InputError: there is none of that name, and none that matches.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
         matches = [] if path.exists() else sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - Path.glob takes no absolute pattern
         if not matches and not path.exists():
             raise InputError(f"{path}: there is no such file; correct the path, or the pattern")
-        found += [Path(match) for match in matches] or [path]
-    return found
+        files += [Path(match) for match in matches] or [path]
+    return files
 
 
 def _names(paths: list[Path]) -> dict[Path, str]:

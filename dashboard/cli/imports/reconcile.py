@@ -32,12 +32,12 @@ def cost(
     attribution.cost_per_decision_max, 0 if it is met or unknown.
     """
     query = urlencode({"window": window, "until": until})
-    found = asked(f"/api/v1/cost?{query}", config, url)
+    answer = asked(f"/api/v1/cost?{query}", config, url)
     if as_json:
-        print_json(found)
+        print_json(answer)
     else:
-        _render_cost(found)
-    raise typer.Exit(1 if found["is_met"] is False else 0)
+        _render_cost(answer)
+    raise typer.Exit(1 if answer["is_met"] is False else 0)
 
 
 def reconcile(
@@ -54,53 +54,53 @@ def reconcile(
     in a currency without a rate.
     """
     query = urlencode({"window": window, "until": until})
-    found = asked(f"/api/v1/reconcile?{query}", config, url)
+    answer = asked(f"/api/v1/reconcile?{query}", config, url)
     if as_json:
-        print_json(found)
+        print_json(answer)
     else:
-        _render(Console(highlight=False), found)
+        _render(Console(highlight=False), answer)
     differs = any(
-        day["unconverted"] or abs(float(day["difference"] or 0)) >= 0.01 for day in found["days"]
+        day["unconverted"] or abs(float(day["difference"] or 0)) >= 0.01 for day in answer["days"]
     )
     raise typer.Exit(1 if differs else 0)
 
 
-def _render_cost(found: dict[str, Any]) -> None:
-    currency = found["currency"]
+def _render_cost(answer: dict[str, Any]) -> None:
+    currency = answer["currency"]
     OUT.print(
-        f"{found['decisions']} decisions, {_money(found['effective'])} {currency} amortised "
-        f"({_money(found['billed'])} billed, {_money(found['saved'])} under list)"
+        f"{answer['decisions']} decisions, {_money(answer['effective'])} {currency} amortised "
+        f"({_money(answer['billed'])} billed, {_money(answer['saved'])} under list)"
     )
-    covered = found["covered_ratio"]
-    rest = f"; {found['decisions_unbilled']} decisions of the rest are in no figure"
-    OUT.print(f"bills cover {covered:.1%} of the window{rest if covered < 1 else ''}")
-    per, is_met = found["per_decision"], found["is_met"]
+    covered = answer["covered_ratio"]
+    unbilled = f"; {answer['decisions_unbilled']} decisions of the rest are in no figure"
+    OUT.print(f"bills cover {covered:.1%} of the window{unbilled if covered < 1 else ''}")
+    per, is_met = answer["per_decision"], answer["is_met"]
     verdict = "" if is_met is None else ", met" if is_met else ", missed"
-    OUT.print(f"a decision: {per or 'unknown'}, at most {found['target']} are asked for{verdict}")
-    for name, amount in found["by_class"].items():
-        each = found["per_decision_by_class"][name]
+    OUT.print(f"a decision: {per or 'unknown'}, at most {answer['target']} are asked for{verdict}")
+    for name, amount in answer["by_class"].items():
+        each = answer["per_decision_by_class"][name]
         OUT.print(f"  {name}: {_money(amount)}, a decision {each or 'unknown'}")
     for title in ("provider", "host", "service", "region"):
-        for part in found[f"by_{title}"]:
+        for part in answer[f"by_{title}"]:
             named = part["name"] or "(not said)"
             each = part["per_decision"] or "unknown"
             OUT.print(f"  {title} {named}: {_money(part['effective'])}, a decision {each}")
-    for each in found["rates_missing"]:
+    for each in answer["rates_missing"]:
         OUT.print(
             f"unknown: {each['lines']} lines in {each['currency']} of {each['first_day']} to "
             f"{each['last_day']} have no rate; millworth import rates"
         )
 
 
-def _render(out: Console, found: dict[str, Any]) -> None:
-    if not found["days"]:
+def _render(out: Console, answer: dict[str, Any]) -> None:
+    if not answer["days"]:
         out.print("no outcome and no ledger in this window")
         return
-    table = Table(box=box.SIMPLE, caption=f"{found['currency']}, days in UTC")
+    table = Table(box=box.SIMPLE, caption=f"{answer['currency']}, days in UTC")
     table.add_column("day", no_wrap=True)
     for name in ("matched", "unmatched", "ambiguous", "ledger", "difference", "unknown"):
         table.add_column(name, justify="right")
-    for day in found["days"]:
+    for day in answer["days"]:
         table.add_row(
             utc_iso(day["day_ns"])[:10],
             *(_money(day[name]) for name in ("matched", "unmatched", "ambiguous")),
@@ -110,7 +110,7 @@ def _render(out: Console, found: dict[str, Any]) -> None:
         )
     print_table(out, table)
     out.print("unknown: outcomes of no known amount, or in a currency without a rate")
-    if any(day["unconverted"] for day in found["days"]):
+    if any(day["unconverted"] for day in answer["days"]):
         out.print("no rate: the ledger is in a currency without one; import it and ask again")
 
 

@@ -75,13 +75,17 @@ def drill(
     impairment = impairment_of(fault, amount, seed)
     console = Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
     with _steps(console) as progress:
-        found = run_drill(impairment, decisions, progress)
+        outcome = run_drill(impairment, decisions, progress)
     if as_json:
-        told = {"drill": fault.value, "amount": amount or _AMOUNTS[fault], **drill_json(found)}
-        print_json(told)
+        document = {
+            "drill": fault.value,
+            "amount": amount or _AMOUNTS[fault],
+            **drill_json(outcome),
+        }
+        print_json(document)
     else:
-        _show(found)
-    raise typer.Exit(1 if found.misses else 0)
+        _show(outcome)
+    raise typer.Exit(1 if outcome.misses else 0)
 
 
 def impairment_of(fault: Fault, amount: float | None, seed: int) -> Impairment:
@@ -119,32 +123,32 @@ def _steps(console: Console) -> Iterator[Callable[[str], None]]:
         yield lambda text: status.update(f"drill: {text}")
 
 
-def _show(found: Drill) -> None:
+def _show(outcome: Drill) -> None:
     rows = Table(box=box.SIMPLE)
     for heading in ("mean of a decision", "sound", "fault", "added"):
         rows.add_column(heading, justify="left" if heading.startswith("mean") else "right")
-    for name, sound, fault in _figures(found.sound, found.fault):
+    for name, sound, fault in _figures(outcome.sound, outcome.fault):
         rows.add_row(name, f"{sound:.3f} ms", f"{fault:.3f} ms", f"{fault - sound:+.3f} ms")
     print_table(OUT, rows)
-    half = found.fault
+    half = outcome.fault
     OUT.print(
         f"the path's log: of {half.packets} packets with payload {half.lost} were lost and "
         f"{half.overtaken} overtaken"
     )
-    methods = ", ".join(f"{number} {method}" for method, number in found.methods.items())
+    methods = ", ".join(f"{number} {method}" for method, number in outcome.methods.items())
     OUT.print(
-        f"Millworth: {found.blamed} grew most; packets were linked to "
-        f"{found.sound.linked + half.linked} of {found.sound.decisions + half.decisions} decisions "
-        f"({methods or 'none'})"
+        f"Millworth: {outcome.blamed} grew most; packets were linked to "
+        f"{outcome.sound.linked + half.linked} of "
+        f"{outcome.sound.decisions + half.decisions} decisions ({methods or 'none'})"
     )
-    p50_ms, p99_ms = found.error_p50_ns / NS_PER_MS, found.error_p99_ns / NS_PER_MS
+    p50_ms, p99_ms = outcome.error_p50_ns / NS_PER_MS, outcome.error_p99_ns / NS_PER_MS
     OUT.print(
         f"network time of a decision: off from the log by {p50_ms:.3f} ms at the median, "
         f"{p99_ms:.3f} ms at p99"
     )
-    for miss in found.misses:
+    for miss in outcome.misses:
         OUT.print(f"missed: {miss}")
-    if not found.misses:
+    if not outcome.misses:
         OUT.print("as it should be")
 
 
@@ -155,11 +159,11 @@ def _figures(sound: Phase, fault: Phase) -> Iterator[tuple[str, float, float]]:
         ("network, said", sound.said_network_ns, fault.said_network_ns),
     ]
     for title, name in (("segment", "segments_ns"), ("proved", "proved_ns")):
-        one, other = getattr(sound, name), getattr(fault, name)
+        of_sound, of_fault = getattr(sound, name), getattr(fault, name)
         pairs += [
-            (f"{title} {key}", one.get(key, 0.0), other.get(key, 0.0))
-            for key in dict.fromkeys([*one, *other])
-            if one.get(key) or other.get(key)
+            (f"{title} {key}", of_sound.get(key, 0.0), of_fault.get(key, 0.0))
+            for key in dict.fromkeys([*of_sound, *of_fault])
+            if of_sound.get(key) or of_fault.get(key)
         ]
-    for text, before, after in pairs:
-        yield text, before / NS_PER_MS, after / NS_PER_MS
+    for text, sound_value, faulty in pairs:
+        yield text, sound_value / NS_PER_MS, faulty / NS_PER_MS

@@ -31,7 +31,7 @@ from dashboard.cli.verify.audit import audit
 from dashboard.cli.verify.retention import retention
 from dashboard.cli.verify.review import review
 from dashboard.cli.verify.rows import SHOWN_MAX, RowsReport, show_rows
-from dashboard.read.sealed.rows import Item, changed_rows, stored_copies, stored_items
+from dashboard.cli.verify.sealed_items import Item, changed_rows, stored_copies, stored_items
 
 if TYPE_CHECKING:
     from dashboard.cli.client import ApiClient
@@ -117,27 +117,31 @@ def provenance(
     raise typer.Exit(1 if found or (rows and (rows.changed or rows.unaudited)) else 0)
 
 
-def _write(report: Report, found: list[Finding], rows: RowsReport | None, *, as_json: bool) -> None:
+def _write(
+    report: Report, findings: list[Finding], rows: RowsReport | None, *, as_json: bool
+) -> None:
     if as_json:
-        said = _as_json(report, found)
+        answer = _as_json(report, findings)
         if rows is not None:
-            said["rows"] = asdict(rows)
-        print_json(said)
+            answer["rows"] = asdict(rows)
+        print_json(answer)
         return
-    _show(report, found)
+    _show(report, findings)
     if rows is not None:
         show_rows(rows)
 
 
-def show_verdicts(said: dict[str, Any], *, as_json: bool) -> bool:
+def show_verdicts(answer: dict[str, Any], *, as_json: bool) -> bool:
     """Write what the service said; return whether there is a finding."""
-    findings = said["findings"]
+    findings = answer["findings"]
     if as_json:
-        print_json(said)
+        print_json(answer)
         return bool(findings)
-    counts = ", ".join(f"{each['events']:,} {each['verdict']}" for each in said["counts"])
+    counts = ", ".join(
+        f"{finding['events']:,} {finding['verdict']}" for finding in answer["counts"]
+    )
     OUT.print(f"judged as they arrived: {counts or 'nothing'}")
-    out_of_sums = said["withdrawn"]
+    out_of_sums = answer["withdrawn"]
     if out_of_sums["decisions"]:
         OUT.print(
             f"{out_of_sums['decisions']:,} decisions are in no sum; "
@@ -145,8 +149,8 @@ def show_verdicts(said: dict[str, Any], *, as_json: bool) -> bool:
         )
     if out_of_sums["outcomes"]:
         OUT.print(f"{out_of_sums['outcomes']:,} records of outcomes are in no sum")
-    for each in findings[:SHOWN_MAX]:
-        OUT.print(_line(each))
+    for finding in findings[:SHOWN_MAX]:
+        OUT.print(_line(finding))
     if len(findings) > SHOWN_MAX:
         OUT.print(f"and {len(findings) - SHOWN_MAX:,} more; --json has up to 200 of them")
     return bool(findings)
@@ -235,12 +239,12 @@ def _number(finding: Finding) -> tuple[str, str, int]:
     return finding.producer, finding.epoch, finding.first_seq
 
 
-def _compare(api: ApiClient, told: Report) -> RowsReport:
+def _compare(api: ApiClient, verified: Report) -> RowsReport:
     report = RowsReport()
     with counting("rows of money") as progress:
         task = progress.add_task("", total=None)
         for page in changed_rows(api):
-            report.add(page, told)
+            report.add(page, verified)
             progress.update(task, completed=report.decisions + report.outcomes)
     return report
 

@@ -44,21 +44,21 @@ def debt(
     """
     from dashboard.cli.client import ApiClient
 
-    told = InvestFile() if file is None else read_invest(file)
+    invest_file = InvestFile() if file is None else read_invest(file)
     body = {
-        "file": told.model_dump(mode="json"), "window": window, "until": until, "days": days,
+        "file": invest_file.model_dump(mode="json"), "window": window, "until": until, "days": days,
         "annualise": annualise,
     }  # fmt: skip
     with ApiClient.open(load(config).settings, url) as api:
-        found = api.post("/api/v1/vram/debt", body)
+        ledger = api.post("/api/v1/vram/debt", body)
     if as_json:
-        print_json(found)
+        print_json(ledger)
         return
-    _render(Console(highlight=False, soft_wrap=True, markup=False), found)
+    _render(Console(highlight=False, soft_wrap=True, markup=False), ledger)
 
 
-def _render(out: Console, found: dict[str, Any]) -> None:
-    for priced in found["items"]:
+def _render(out: Console, ledger: dict[str, Any]) -> None:
+    for priced in ledger["items"]:
         item, loss = priced["item"], priced["loss_usd_per_year"]
         at_least = "at least " if priced["is_partial"] else ""
         cost = f"{at_least}{_range(loss)} {currency()} a year" if loss else "unknown"
@@ -69,25 +69,25 @@ def _render(out: Console, found: dict[str, Any]) -> None:
             each = f", {ratio} for each {currency()}" if ratio is not None else ""
             out.print(
                 f"  mending for {_range(priced['fix_usd'])} {currency()} is worth "
-                f"{_dollars(priced['npv_usd'])} {currency()} over {found['years']} years "
+                f"{_dollars(priced['npv_usd'])} {currency()} over {ledger['years']} years "
                 f"({_dollars(priced['npv_low_usd'])} to {_dollars(priced['npv_high_usd'])}){each}"
             )
         evidence = ", ".join(f"{name} {value}" for name, value in item["evidence"].items())
         out.print(f"  evidence: {evidence}")
         for line in priced["missing"]:
             out.print(f"  missing: {line}")
-    if not found["items"]:
+    if not ledger["items"]:
         out.print("nothing is owed that telemetry shows, and no entry says more")
-    loss = found["loss_usd_per_year"]
-    known = f"{_range(loss)} {currency()} a year" if loss else "unknown"
-    out.print(f"in all: {known}; {found['unpriced']} items of unknown cost are in no sum")
-    out.print(f"what time is worth: {found['worth']['told']}")
-    for line in found["runtimes_unknown"]:
-        out.print(f"runtime not in the table of {found['runtimes_read_on']}: {line}")
+    loss = ledger["loss_usd_per_year"]
+    total = f"{_range(loss)} {currency()} a year" if loss else "unknown"
+    out.print(f"in all: {total}; {ledger['unpriced']} items of unknown cost are in no sum")
+    out.print(f"what time is worth: {ledger['worth']['told']}")
+    for line in ledger["runtimes_unknown"]:
+        out.print(f"runtime not in the table of {ledger['runtimes_read_on']}: {line}")
 
 
-def _range(told: dict[str, str]) -> str:
-    low, median, high = (_dollars(told[name]) for name in ("low", "median", "high"))
+def _range(bounds: dict[str, str]) -> str:
+    low, median, high = (_dollars(bounds[name]) for name in ("low", "median", "high"))
     return median if low == high else f"{median} ({low} to {high})"
 
 

@@ -179,28 +179,31 @@ def _arm(text: str) -> dict[str, Any]:
         ) from error
 
 
-def _line(state: str, each: dict[str, Any]) -> str:
+def _line(state: str, experiment: dict[str, Any]) -> str:
     arms = ", ".join(
         f"{arm['name']} {arm['share']:.4g} of them +{arm['delay_ms']:g} ms"
-        for arm in each["arms"]
+        for arm in experiment["arms"]
         if arm["delay_ms"]
     )
-    targets = "; ".join(f"{k} {', '.join(v)}" for k, v in each["targets"].items()) or "everybody"
-    line = (
-        f"{each['name']}: {state}; {arms}; {targets}; {utc_iso(each['from_ns'])} to "
-        f"{utc_iso(each['to_ns'])}; budget {_usd(each['budget_usd'])} {currency()}; {each['owner']}"
+    targets = (
+        "; ".join(f"{k} {', '.join(v)}" for k, v in experiment["targets"].items()) or "everybody"
     )
-    if each["stopped_ns"]:
+    line = (
+        f"{experiment['name']}: {state}; {arms}; {targets}; {utc_iso(experiment['from_ns'])} to "
+        f"{utc_iso(experiment['to_ns'])}; budget {_usd(experiment['budget_usd'])} {currency()}; "
+        f"{experiment['owner']}"
+    )
+    if experiment["stopped_ns"]:
         line += (
-            f"\n  stopped {utc_iso(each['stopped_ns'])} by {each['stopped_by']}: "
-            f"{each['stop_reason']}"
+            f"\n  stopped {utc_iso(experiment['stopped_ns'])} by {experiment['stopped_by']}: "
+            f"{experiment['stop_reason']}"
         )
     return line
 
 
-def _render_plan(out: Console, found: dict[str, Any]) -> None:
-    out.print(_line("registered" if found["is_registered"] else "would be", found["experiment"]))
-    plan = found["plan"]
+def _render_plan(out: Console, answer: dict[str, Any]) -> None:
+    out.print(_line("registered" if answer["is_registered"] else "would be", answer["experiment"]))
+    plan = answer["plan"]
     needed, days, risk = plan["decisions_needed"], plan["days_needed"], plan["at_risk_usd"]
     out.print(
         f"decisions a day: {plan['decisions_per_day']:,}; needed: "
@@ -210,26 +213,26 @@ def _render_plan(out: Console, found: dict[str, Any]) -> None:
     out.print(
         "at risk over its whole time, at most: "
         f"{'unknown' if risk is None else f'{risk} {currency()}'}, "
-        f"with a budget of {_usd(found['experiment']['budget_usd'])} {currency()}"
+        f"with a budget of {_usd(answer['experiment']['budget_usd'])} {currency()}"
     )
     out.print(f"by: {plan['basis']}")
 
 
-def _render(out: Console, found: dict[str, Any], *, is_wrong: bool) -> None:
-    measured, ratio = found["measured"], found["measured"]["sample_ratio"]
-    out.print(_line(found["state"], found["experiment"]))
+def _render(out: Console, answer: dict[str, Any], *, is_wrong: bool) -> None:
+    measured, ratio = answer["measured"], answer["measured"]["sample_ratio"]
+    out.print(_line(answer["state"], answer["experiment"]))
     table = Table(box=box.SIMPLE)
     table.add_column("arm", no_wrap=True)
     for title in ("delay ms", "mean seen", "share", "seen", "decisions"):
         table.add_column(title, justify="right")
     for arm in measured["arms"]:
-        seen, mean = arm["share_observed"], arm["delay_ms_mean"]
+        observed, mean = arm["share_observed"], arm["delay_ms_mean"]
         table.add_row(
             escape(arm["name"]),
             f"{arm['delay_ms']:g}",
             "unknown" if mean is None else f"{mean:.2f}",
             f"{arm['share']:.2%}",
-            "unknown" if seen is None else f"{seen:.2%}",
+            "unknown" if observed is None else f"{observed:.2%}",
             f"{arm['decisions']:,}",
         )
     print_table(out, table)
@@ -253,14 +256,14 @@ def _render(out: Console, found: dict[str, Any], *, is_wrong: bool) -> None:
         )
     out.print(
         f"at risk so far: {_usd(measured['at_risk_usd'])} of "
-        f"{_usd(found['experiment']['budget_usd'])} {currency()} ({found['at_risk_basis']})"
+        f"{_usd(answer['experiment']['budget_usd'])} {currency()} ({answer['at_risk_basis']})"
     )
     if measured["unvalued"]:
         out.print(f"delayed decisions of unknown value, in no amount: {measured['unvalued']:,}")
-    loss, estimate = found["loss"], found["estimate"]
+    loss, estimate = answer["loss"], answer["estimate"]
     if not estimate["n"]:
         out.print(
-            f"outcomes are known of decisions until {utc_iso(found['outcomes_until_ns'])} "
+            f"outcomes are known of decisions until {utc_iso(answer['outcomes_until_ns'])} "
             "(attribution.outcome_delay_s): none of its own yet"
         )
         return

@@ -50,57 +50,57 @@ def channels(
     where every day that decided says what it cost. Days are whole, UTC.
     """
     query = urlencode({"window": window, "until": until})
-    found = asked(f"/api/v1/vram/channels?{query}", config, url)
+    answer = asked(f"/api/v1/vram/channels?{query}", config, url)
     if as_json:
-        print_json(found)
+        print_json(answer)
         return
-    render_channels(Console(highlight=False), found)
+    render_channels(Console(highlight=False), answer)
 
 
-def render_channels(out: Console, found: dict[str, Any]) -> None:
+def render_channels(out: Console, answer: dict[str, Any]) -> None:
     """Print what is paid, then what is earned."""
-    if not found["channels"]:
-        first, end = (utc_iso(found[name])[:10] for name in ("from_ns", "to_ns"))
+    if not answer["channels"]:
+        first, end = (utc_iso(answer[name])[:10] for name in ("from_ns", "to_ns"))
         out.print(
             f"no decision, cost or declared channel from {first} to the begin of {end}, UTC; "
             "days are whole, and today's is not over",
             soft_wrap=True,
         )
         return
-    currency = found["currency"]
+    currency = answer["currency"]
     paid = table(f"what is paid, {currency}", "channel", "kind")
     for name in ("decisions", "clicks", "a click", "quality", "in all", "a sale"):
         paid.add_column(name, justify="right", no_wrap=True)
     earned = table(f"what is earned, {currency}", "channel", "days")
     for name in ("known", "sold", "conversion", "earned", "less paid"):
         earned.add_column(name, justify="right", no_wrap=True)
-    for each in found["channels"]:
-        name = escape(each["name"] or "(none)")
+    for channel in answer["channels"]:
+        name = escape(channel["name"] or "(none)")
         paid.add_row(
             name,
-            each["kind"] or "not said",
-            f"{each['decisions']:,}",
-            count(each["clicks"]),
-            each["cost_per_click"] or "unknown",
-            each["quality_score"] or "unknown",
-            money(each["acquisition_usd"]),
-            each["acquisition_per_sale_usd"] or "unknown",
+            channel["kind"] or "not said",
+            f"{channel['decisions']:,}",
+            count(channel["clicks"]),
+            channel["cost_per_click"] or "unknown",
+            channel["quality_score"] or "unknown",
+            money(channel["acquisition_usd"]),
+            channel["acquisition_per_sale_usd"] or "unknown",
         )
-        for line in each["horizons"]:
-            of = line["conversion"]
+        for line in channel["horizons"]:
+            conversion = line["conversion"]
             earned.add_row(
                 name,
                 f"{line['days']}{'*' if line['is_own'] else ''}",
                 f"{line['known']:,}",
                 f"{line['sold']:,}",
-                "unknown" if of is None else f"{of:.2%}",
+                "unknown" if conversion is None else f"{conversion:.2%}",
                 money(line["earned_usd"]),
                 money(line["after_acquisition_usd"]),
             )
     print_table(out, paid)
     print_table(out, earned)
     out.print("*: the horizon that the channel's value is of", soft_wrap=True)
-    for line in notes(found):
+    for line in notes(answer):
         out.print(line, markup=False, soft_wrap=True)
 
 
@@ -117,12 +117,12 @@ def nodes(
     ledger. [[attribution.nodes]] puts flows to nodes; those of none are listed.
     """
     query = urlencode({"window": window, "until": until})
-    found = asked(f"/api/v1/vram/nodes?{query}", config, url)
+    answer = asked(f"/api/v1/vram/nodes?{query}", config, url)
     if as_json:
-        print_json(found)
+        print_json(answer)
         return
     out = Console(highlight=False)
-    render_nodes(out, found)
+    render_nodes(out, answer)
 
 
 def tail(
@@ -150,50 +150,52 @@ def tail(
     """
     from dashboard.cli.vram.invest import read_invest
 
-    told = read_invest(file).model_dump(mode="json", exclude_unset=True)
-    body = {"file": told, "window": window, "until": until, "annualise": annualise}
+    invest_file = read_invest(file).model_dump(mode="json", exclude_unset=True)
+    body = {"file": invest_file, "window": window, "until": until, "annualise": annualise}
     with asking(config, url) as api:
-        found = api.post("/api/v1/vram/tail", {**body, "target_ms": target_ms})
+        answer = api.post("/api/v1/vram/tail", {**body, "target_ms": target_ms})
     if as_json:
-        print_json(found)
+        print_json(answer)
     else:
-        _render_tail(Console(highlight=False), found)
-    is_found = not found["refusal"] and found["tail"]["at"] != "first"
+        _render_tail(Console(highlight=False), answer)
+    is_found = not answer["refusal"] and answer["tail"]["at"] != "first"
     raise typer.Exit(0 if is_found else 1)
 
 
-def _render_tail(out: Console, found: dict[str, Any]) -> None:
+def _render_tail(out: Console, answer: dict[str, Any]) -> None:
     """Print the percentile, both sides of the crossing, and the stated costs beside gains."""
-    lineage = f"{found['decisions']:,} decisions of {found['days']:.3g} days"
-    out.print(f"{lineage}; {found['basis']}", markup=False, soft_wrap=True)
-    if found["refusal"]:
-        out.print(f"refused: {found['refusal']}", markup=False, soft_wrap=True)
-        if found["proposal"] is not None:
-            render_proposal(out, found["proposal"])
+    lineage = f"{answer['decisions']:,} decisions of {answer['days']:.3g} days"
+    out.print(f"{lineage}; {answer['basis']}", markup=False, soft_wrap=True)
+    if answer["refusal"]:
+        out.print(f"refused: {answer['refusal']}", markup=False, soft_wrap=True)
+        if answer["proposal"] is not None:
+            render_proposal(out, answer["proposal"])
         return
-    of = found["tail"]
-    says = {
+    point = answer["tail"]
+    meaning = {
         "crossing": "the next step costs more than it brings",
         "first": "no step pays: more than this is not worth what it costs",
         "last": "the last step still pays: state what more would cost",
-    }
+    }[point["at"]]
     out.print(
-        f"acceptable tail: hold p{of['percentile']:.2f} at {of['target_ms']:g} ms (90 %: "
-        f"p{of['low_percentile']:.2f} to p{of['high_percentile']:.2f}); {says[of['at']]}",
+        f"acceptable tail: hold p{point['percentile']:.2f} at {point['target_ms']:g} ms (90 %: "
+        f"p{point['low_percentile']:.2f} to p{point['high_percentile']:.2f}); {meaning}",
         soft_wrap=True,
     )
-    out.print(f"within {of['target_ms']:g} ms today: {of['within']:.2%} of {found['sampled']:,}")
-    shown = Table(box=box.SIMPLE, title=f"{currency()} a year", title_justify="left",
+    out.print(
+        f"within {point['target_ms']:g} ms today: {point['within']:.2%} of {answer['sampled']:,}"
+    )
+    steps = Table(box=box.SIMPLE, title=f"{currency()} a year", title_justify="left",
                   title_style="bold", padding=0, pad_edge=False, collapse_padding=True)  # fmt: skip
-    shown.add_column("percentile", no_wrap=True)
+    steps.add_column("percentile", no_wrap=True)
     for name in ("ms today", "gain", "cost", "this step", "costs"):
-        shown.add_column(name, justify="right", no_wrap=True)
+        steps.add_column(name, justify="right", no_wrap=True)
     for step, mark in [
-        *((each, "") for each in of["steps"]),
-        (of["step"], " <"),
-        *([] if of["next_step"] is None else [(of["next_step"], " next")]),
+        *((each, "") for each in point["steps"]),
+        (point["step"], " <"),
+        *([] if point["next_step"] is None else [(point["next_step"], " next")]),
     ]:
-        shown.add_row(
+        steps.add_row(
             f"p{step['percentile']:.2f}{mark}",
             f"{step['latency_ms']:,.1f}",
             *(
@@ -204,10 +206,10 @@ def _render_tail(out: Console, found: dict[str, Any]) -> None:
                 )
             ),
         )  # fmt: skip
-    print_table(out, shown)
-    if of["clipped"]:
+    print_table(out, steps)
+    if point["clipped"]:
         out.print(
-            f"{of['clipped']:.2%} are slower than the slope was measured for: they count as the "
+            f"{point['clipped']:.2%} are slower than the slope was measured for: they count as the "
             "slowest that was, so the gain is this at least",
             soft_wrap=True,
         )
@@ -228,24 +230,24 @@ def render_proposal(out: Console, proposal: dict[str, Any]) -> None:
     )
 
 
-def render_nodes(out: Console, found: dict[str, Any]) -> None:
+def render_nodes(out: Console, answer: dict[str, Any]) -> None:
     """Print nodes, what is unmapped and why, and their sum."""
-    shown = Table(box=box.SIMPLE, title=f"revenue by node, {found['currency']}, whole days, UTC",
+    rows = Table(box=box.SIMPLE, title=f"revenue by node, {answer['currency']}, whole days, UTC",
                   title_justify="left", title_style="bold", padding=0, pad_edge=False,
                   collapse_padding=True)  # fmt: skip
-    shown.add_column("node", overflow="fold")
+    rows.add_column("node", overflow="fold")
     for name in ("decisions", "outcomes", "revenue", "share"):
-        shown.add_column(name, justify="right", no_wrap=True)
-    for each in found["nodes"]:
-        shown.add_row(
-            escape(each["name"]),
-            count(each["decisions"]),
-            count(each["outcomes"]),
-            money(each["revenue"]),
-            share(each["share"]),
+        rows.add_column(name, justify="right", no_wrap=True)
+    for node in answer["nodes"]:
+        rows.add_row(
+            escape(node["name"]),
+            count(node["decisions"]),
+            count(node["outcomes"]),
+            money(node["revenue"]),
+            share(node["share"]),
         )
-    unmapped = found["unmapped"]
-    shown.add_row(
+    unmapped = answer["unmapped"]
+    rows.add_row(
         "unmapped",
         count(unmapped["decisions"]),
         "",
@@ -253,20 +255,20 @@ def render_nodes(out: Console, found: dict[str, Any]) -> None:
         share(unmapped["share"]),
         style="bold",
     )
-    for name, says in WHY_UNMAPPED.items():
-        shown.add_row(f"  {says}", "", "", money(unmapped[name]), "")
-    shown.add_row(found["total_is"], "", "", money(found["total"]), "", style="bold")
-    print_table(out, shown)
+    for name, words in WHY_UNMAPPED.items():
+        rows.add_row(f"  {words}", "", "", money(unmapped[name]), "")
+    rows.add_row(answer["total_is"], "", "", money(answer["total"]), "", style="bold")
+    print_table(out, rows)
     out.print("share of unmapped: of amounts without their signs", soft_wrap=True)
-    if found["days_without_ledger"]:
-        days = found["days_without_ledger"]
+    if answer["days_without_ledger"]:
+        days = answer["days_without_ledger"]
         listed = ", ".join(days[:10]) + (", ..." if len(days) > 10 else "")
         out.print(
             f"no ledger, or no rate for it: {listed}; millworth import ledger", soft_wrap=True
         )
-    if found["unknown_outcomes"]:
-        out.print(f"of no known amount, in no sum: {found['unknown_outcomes']:,} outcomes")
-    for flow in found["unmapped_flows"]:
+    if answer["unknown_outcomes"]:
+        out.print(f"of no known amount, in no sum: {answer['unknown_outcomes']:,} outcomes")
+    for flow in answer["unmapped_flows"]:
         values = ", ".join(f"{key} = {value!r}" for key, value in flow["values"].items())
         out.print(
             f"in no node: {flow['decisions']:,} decisions of {values or 'a flow without a name'}",

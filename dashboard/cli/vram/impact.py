@@ -38,17 +38,17 @@ def modes(
 
     query = urlencode({"window": window, "until": until})
     with ApiClient.open(load(config).settings, url) as api:
-        found = api.get(f"/api/v1/vram/modes?{query}")
+        answer = api.get(f"/api/v1/vram/modes?{query}")
     if as_json:
-        print_json(found)
+        print_json(answer)
         return
     out = Console(highlight=False, soft_wrap=True, markup=False)
-    for mode in found["modes"]:
-        _render_mode(out, found, mode)
-    if not found["modes"]:
+    for mode in answer["modes"]:
+        _render_mode(out, answer, mode)
+    if not answer["modes"]:
         out.print("no decision in this window")
         return
-    out.print(found["caution"])
+    out.print(answer["caution"])
 
 
 def caches(
@@ -82,37 +82,39 @@ def caches(
         {"window": window, "until": until, "action": action, "region": region, "target": target}
     )
     with ApiClient.open(load(config).settings, url) as api:
-        found = api.get(f"/api/v1/vram/caches?{query}")
+        answer = api.get(f"/api/v1/vram/caches?{query}")
     if as_json:
-        print_json(found)
+        print_json(answer)
         return
     out = Console(highlight=False, soft_wrap=True, markup=False)
-    for cache in found["caches"]:
+    for cache in answer["caches"]:
         _render_cache(out, cache)
-    if not found["caches"]:
+    if not answer["caches"]:
         out.print("no lookup says whether it hit; set cache.hit on the spans of your caches")
-    if found["sampled_every"] > 1:
-        out.print(f"of one in {found['sampled_every']} of {found['decisions']} decisions")
+    if answer["sampled_every"] > 1:
+        out.print(f"of one in {answer['sampled_every']} of {answer['decisions']} decisions")
 
 
-def _render_mode(out: Console, found: dict[str, Any], mode: dict[str, Any]) -> None:
+def _render_mode(out: Console, answer: dict[str, Any], mode: dict[str, Any]) -> None:
     name = mode["mode"] or "(no mode said)"
     earned = mode["mean_usd"]
-    unit = "sales" if found["outcome"] == "converted" else f"{found['currency']} {found['outcome']}"
-    until = utc_iso(found["outcomes_until_ns"])
+    unit = (
+        "sales" if answer["outcome"] == "converted" else f"{answer['currency']} {answer['outcome']}"
+    )
+    until = utc_iso(answer["outcomes_until_ns"])
     young = f"earnings unknown: no outcome of a decision before {until}Z"
     each = f"{earned:,.4f} {unit} each" if earned is not None else young
     out.print(
         f"{name}: {mode['decisions']} decisions, {mode['failed']} failed, "
         f"{mode['mean_ms']:,.1f} ms, {each}"
     )
-    if mode["mode"] == found["compared_with"]:
+    if mode["mode"] == answer["compared_with"]:
         return
     ms, usd = mode["ms"], mode["usd"]
-    told = _interval(ms, "ms") if ms else "an unknown time"
+    latency = _interval(ms, "ms") if ms else "an unknown time"
     raw = mode["raw_ms"]
-    beside = f" (whatever the hour: {raw:+,.1f})" if raw is not None else ""
-    out.print(f"  {mode['verdict']}; a decision takes {told} more{beside}")
+    whatever_hour = f" (whatever the hour: {raw:+,.1f})" if raw is not None else ""
+    out.print(f"  {mode['verdict']}; a decision takes {latency} more{whatever_hour}")
     out.print(
         f"  a decision earns {f'{_interval(usd, unit)} more' if usd else 'an unknown amount'}"
     )
@@ -144,23 +146,23 @@ def _render_cache(out: Console, cache: dict[str, Any]) -> None:
         f"{cache['explained_ratio']:.1%} of the variance"
     )
     out.print(f"  of the slowest twentieth {cache['tail_missed_ratio']:.1%} missed")
-    at = cache["at_target"]
+    goal = cache["at_target"]
     out.print(
-        f"  if {at['hit_ratio']:.1%} of decisions had no miss: {at['variance_ratio']:.2f} times "
-        f"the variance, sd {at['sd_ms']:,.1f} ms (now {cache['sd_ms']:,.1f}), "
-        f"p95 {at['p95_ms']:,.1f}, p99 {at['p99_ms']:,.1f} ms; as what hits, and what misses, now "
-        "in the same action and region"
+        f"  if {goal['hit_ratio']:.1%} of decisions had no miss: {goal['variance_ratio']:.2f} "
+        f"times the variance, sd {goal['sd_ms']:,.1f} ms (now {cache['sd_ms']:,.1f}), "
+        f"p95 {goal['p95_ms']:,.1f}, p99 {goal['p99_ms']:,.1f} ms; as what hits, and what misses, "
+        "now in the same action and region"
     )
-    if at["left"]:
-        other = "hit" if at["reached_ratio"] < at["hit_ratio"] else "miss"
+    if goal["left"]:
+        other = "hit" if goal["reached_ratio"] < goal["hit_ratio"] else "miss"
         out.print(
-            f"  {at['left']:,} decisions are of an action and region that hardly ever {other}s: "
+            f"  {goal['left']:,} decisions are of an action and region that hardly ever {other}s: "
             f"what a {other} would take there is unknown, so that they stay as they are, and "
-            f"{at['reached_ratio']:.1%} are reached"
+            f"{goal['reached_ratio']:.1%} are reached"
         )
 
 
-def _interval(told: dict[str, float], unit: str) -> str:
+def _interval(change_of: dict[str, float], unit: str) -> str:
     digits = 1 if unit == "ms" else 4
-    change, low, high = (f"{told[name]:+,.{digits}f}" for name in ("change", "low", "high"))
-    return f"{change} {unit} ({low} to {high}, {told['compared']} compared)"
+    change, low, high = (f"{change_of[name]:+,.{digits}f}" for name in ("change", "low", "high"))
+    return f"{change} {unit} ({low} to {high}, {change_of['compared']} compared)"

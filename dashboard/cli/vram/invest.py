@@ -62,22 +62,24 @@ def npv(
         return
     if file is None:
         raise InputError("name a file of investments; --template prints one to begin with")
-    told = read_invest(file)
-    if not told.options:
+    invest_file = read_invest(file)
+    if not invest_file.options:
         raise InputError(f"{file}: no [[options]]; add one")
-    found = _compared(told, window, until, config, url)
+    comparison = _compared(invest_file, window, until, config, url)
     if as_json:
-        print_json(found)
+        print_json(comparison)
         return
-    _render_options(Console(highlight=False), found)
+    _render_options(Console(highlight=False), comparison)
 
 
 def tiers(file: FileArgument, as_json: JsonOption = False) -> None:
     """Compare target latencies: what the next millisecond brings and costs, and where to stop."""
-    told = read_invest(file)
+    invest_file = read_invest(file)
     try:
         table = tier_table(
-            [entry.tier() for entry in told.tiers], told.invest.rate, told.invest.years
+            [entry.tier() for entry in invest_file.tiers],
+            invest_file.invest.rate,
+            invest_file.invest.years,
         )
     except ValueError as error:
         raise InputError(f"{file}: {error}; correct [[tiers]]") from error
@@ -86,18 +88,18 @@ def tiers(file: FileArgument, as_json: JsonOption = False) -> None:
         return
     out = Console(highlight=False)
     money = load(None).settings.attribution.currency  # no service is asked
-    shown = Table(box=box.SIMPLE, caption=f"{money} per ms and year")
+    steps = Table(box=box.SIMPLE, caption=f"{money} per ms and year")
     for name in ("from ms", "to ms", "revenue", "cost", "pays"):
-        shown.add_column(name, justify="right")
+        steps.add_column(name, justify="right")
     for step in table.steps:
-        shown.add_row(
+        steps.add_row(
             f"{step.from_ms:g}",
             f"{step.to_ms:g}",
             f"{step.revenue_usd_per_ms:,}",
             f"{step.cost_usd_per_ms:,}",
             "yes" if step.pays else "no",
         )
-    print_table(out, shown)
+    print_table(out, steps)
     stop = "none: the first step does not pay" if table.stop_ms is None else f"{table.stop_ms:g} ms"
     out.print(f"go as far as: {stop}")
 
@@ -147,15 +149,15 @@ def gate(
     if file is None:
         raise InputError("name a file of investments, or one verdict with --verify")
     if verify:
-        found = verdict_files.read_verdict(file)
-        _verified(str(file), found, public_key, [])
-    told = read_invest(file)
+        verdict = verdict_files.read_verdict(file)
+        _verified(str(file), verdict, public_key, [])
+    invest_file = read_invest(file)
     if offline:
-        ruled = _judged_offline(told, option)
+        ruled = _ruled_offline(invest_file, option)
         if key is not None:
             ruled["signature"], ruled["public_key"] = verdict_files.sign(ruled["document"], key)
     else:
-        ruled = _judged(told, option, window, until, key, config, url)
+        ruled = _ruled(invest_file, option, window, until, key, config, url)
     print_json(ruled)
     raise typer.Exit(0 if ruled["document"]["verdict"]["ruling"] == Ruling.FUND else 1)
 
@@ -180,19 +182,19 @@ def verdicts(
 
     with ApiClient.open(load(config).settings, url) as api:
         if sha256:
-            asked = f"/api/v1/vram/verdicts/{sha256}?replay={str(replay).lower()}"
-            found = api.get(asked)
+            path = f"/api/v1/vram/verdicts/{sha256}?replay={str(replay).lower()}"
+            answer = api.get(path)
         else:
-            found = api.get("/api/v1/vram/verdicts")
+            answer = api.get("/api/v1/vram/verdicts")
     if sha256:
-        wrong = found.pop("faults")
-        print_json(found)
-        _verified(found["sha256"][:12], found, public_key, wrong, to_stderr=True)
+        wrong = answer.pop("faults")
+        print_json(answer)
+        _verified(answer["sha256"][:12], answer, public_key, wrong, to_stderr=True)
     if as_json:
-        print_json(found)
+        print_json(answer)
         return
     out = Console(highlight=False, soft_wrap=True, markup=False)
-    for row in found["verdicts"]:
+    for row in answer["verdicts"]:
         figures = (
             "no figure"
             if row["cost_usd"] is None
@@ -204,7 +206,7 @@ def verdicts(
             f"{row['sha256'][:12]}  {utc_iso(row['judged_ns'])}Z  {row['ruling']}  "
             f"{row['option']}: {figures}, {seal}, by {row['actor']}"
         )
-    if not found["verdicts"]:
+    if not answer["verdicts"]:
         out.print("no verdict yet; judge with millworth vram gate")
 
 
@@ -217,31 +219,32 @@ def read_invest(file: Path) -> InvestFile:
 
 
 def _compared(
-    told: InvestFile, window: str, until: str, config: Path | None, url: str | None
+    invest_file: InvestFile, window: str, until: str, config: Path | None, url: str | None
 ) -> dict[str, Any]:
     """Compare here what is stated; what has to be replayed, where the decisions are."""
     from dashboard.cli.client import ApiClient
 
-    if url is None and not any(entry.saves or _claims(entry.basis) for entry in told.options):
+    asks = any(entry.saves or _claims(entry.basis) for entry in invest_file.options)
+    if url is None and not asks:
         options = []
-        for entry in told.options:
+        for entry in invest_file.options:
             try:
-                stated = entry.stated(told.invest.quarters)
+                stated = entry.stated(invest_file.invest.quarters)
             except ValueError as error:
                 raise InputError(f"option {error}") from error
             assert stated is not None
             options.append((stated, Evidence(entry.basis, source=entry.source)))
-        invest = told.invest
+        invest = invest_file.invest
         answer = compare_options(options, invest.rate, invest.years, invest.seed)
-        found: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(answer), default=str))
-        return found
-    body = {"file": told.model_dump(mode="json"), "window": window, "until": until}
+        compared: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(answer), default=str))
+        return compared
+    body = {"file": invest_file.model_dump(mode="json"), "window": window, "until": until}
     with ApiClient.open(load(config).settings, url) as api:
         return api.post("/api/v1/vram/npv", body)
 
 
-def _judged(
-    told: InvestFile,
+def _ruled(
+    invest_file: InvestFile,
     option: str,
     window: str,
     until: str,
@@ -253,8 +256,11 @@ def _judged(
     from dashboard.cli.client import ApiClient
 
     body = {
-        "file": told.model_dump(mode="json"), "option": option, "window": window, "until": until,
-    }  # fmt: skip
+        "file": invest_file.model_dump(mode="json"),
+        "option": option,
+        "window": window,
+        "until": until,
+    }
     with ApiClient.open(load(config).settings, url) as api:
         ruled = api.post("/api/v1/vram/gate", body)
         if key is None:
@@ -266,10 +272,10 @@ def _judged(
         )
 
 
-def _judged_offline(told: InvestFile, option: str) -> dict[str, Any]:
-    entry = told.chosen(option)
+def _ruled_offline(invest_file: InvestFile, option: str) -> dict[str, Any]:
+    entry = invest_file.chosen(option)
     try:
-        stated = entry.stated(told.invest.quarters)
+        stated = entry.stated(invest_file.invest.quarters)
     except ValueError as error:
         raise InputError(f"option {error}") from error
     if stated is None:
@@ -278,8 +284,8 @@ def _judged_offline(told: InvestFile, option: str) -> dict[str, Any]:
     if _claims(entry.basis):
         reason = "whether a slope is identified is not known without the service"
         evidence = Evidence(Basis.PRIOR, reason, source=entry.source)
-    at = f"{utc_iso(SystemClock().now_ns())}Z"
-    ruled = document(stated, evidence, told.invest.demand(), at)
+    ruled_at = f"{utc_iso(SystemClock().now_ns())}Z"
+    ruled = document(stated, evidence, invest_file.invest.demand(), ruled_at)
     return {"document": ruled, "sha256": digest(ruled), "signature": None, "public_key": None}
 
 
@@ -290,9 +296,9 @@ def _claims(basis: Basis) -> bool:
 
 def _verified(
     name: str,
-    found: dict[str, Any],
+    verdict: dict[str, Any],
     public_path: Path | None,
-    known: list[str],
+    faults: list[str],
     *,
     to_stderr: bool = False,
 ) -> None:
@@ -300,36 +306,36 @@ def _verified(
     from dashboard.api.provenance import verdict_files
 
     # The key beside it says that nothing was changed since somebody signed, and not who that was.
-    public = found.get("public_key")
+    public = verdict.get("public_key")
     if public_path is not None:
         public = verdict_files.read_public_key(public_path)
     out = sys.stderr if to_stderr else sys.stdout
-    wrong = list(dict.fromkeys([*known, *verdict_files.faults(found, public)]))
-    for line in wrong:
+    lines = list(dict.fromkeys([*faults, *verdict_files.faults(verdict, public)]))
+    for line in lines:
         out.write(f"{name}: {line}\n")
-    if not wrong:
+    if not lines:
         checked = (
             "and its signature holds"
             if public_path is not None
             else "it is not signed"
-            if not found["signature"]
+            if not verdict["signature"]
             else "its signature was not checked: give --public-key"
             if public is None
             else "its signature is by the key beside it: give --public-key for whose"
         )
         out.write(f"{name}: follows from its inputs, {checked}\n")
-    raise typer.Exit(1 if wrong else 0)
+    raise typer.Exit(1 if lines else 0)
 
 
-def _render_options(out: Console, found: dict[str, Any]) -> None:
-    rate = float(found["rate"])
+def _render_options(out: Console, comparison: dict[str, Any]) -> None:
+    rate = float(comparison["rate"])
     table = Table(
-        box=box.SIMPLE, caption=f"{currency()}, {found['years']} years at {rate:.4g} a year"
+        box=box.SIMPLE, caption=f"{currency()}, {comparison['years']} years at {rate:.4g} a year"
     )
     table.add_column("option", overflow="fold")
     for name in ("NPV", "5 % to 95 %", "NPV > 0", "best", "payback"):
         table.add_column(name, justify="right")
-    for row in found["options"]:
+    for row in comparison["options"]:
         drawn, values = row["draws"], row["values"]
         quarter = values["payback_quarter"]
         table.add_row(
@@ -342,10 +348,10 @@ def _render_options(out: Console, found: dict[str, Any]) -> None:
         )
     print_table(out, table)
     out.print(
-        f"best: share of {found['options'][0]['draws']['count']:,} draws; in "
-        f"{found['nothing_is_best_ratio']:.1%} doing nothing is"
+        f"best: share of {comparison['options'][0]['draws']['count']:,} draws; in "
+        f"{comparison['nothing_is_best_ratio']:.1%} doing nothing is"
     )
-    for row in found["options"]:
+    for row in comparison["options"]:
         out.print(f"\n[bold]{escape(row['name'])}[/bold] rests on {escape(row['basis'])}: "
                   f"{escape(row['told'])}", soft_wrap=True)  # fmt: skip
         for swing in row["tornado"]:

@@ -97,20 +97,20 @@ def rank(
     version. Owned channels come before paid ones of the same figure. With --budget it is shared
     out by the low ends, less the reserve; that it pays at all is for `millworth vram gate`.
     """
-    asked = {"budget_usd": budget, "reserve_share": reserve, "step_usd": step}
-    told = _model(by, window, until, config, url, annualise=annualise, **asked)
+    budget_options = {"budget_usd": budget, "reserve_share": reserve, "step_usd": step}
+    model = _model(by, window, until, config, url, annualise=annualise, **budget_options)
     if as_json:
-        print_json(told)
+        print_json(model)
         return
     out = Console(highlight=False)
-    _render_lineage(out, told)
-    lineage = told["lineage"]
+    _render_lineage(out, model)
+    lineage = model["lineage"]
     unit = "year" if lineage["is_annualised"] else "hour"
     table = _table(f"by {by}: {currency()} that the next millisecond brings")
     table.add_column(by, overflow="fold")
     for name in ("decisions", f"{currency()}/s", f"{currency()}/ms/{unit}", "90 %", "-100 ms"):
         table.add_column(name, justify="right", no_wrap=True)
-    for group in told["groups"]:
+    for group in model["groups"]:
         per_ms = group[f"marginal_usd_per_ms_{unit}"]
         table.add_row(
             escape(group["name"] or "(none)") + (f" ({group['kind']})" if group["kind"] else ""),
@@ -122,67 +122,67 @@ def rank(
         )
     print_table(out, table)
     out.print("-100 ms: share of the value that 100 ms more lose, 1 - exp(-slope x 100 ms)")
-    for basis in sorted({group["slope_basis"] for group in told["groups"]}):
-        groups = [group for group in told["groups"] if group["slope_basis"] == basis]
-        own = [group["name"] or "(none)" for group in groups]
+    for basis in sorted({group["slope_basis"] for group in model["groups"]}):
+        groups = [group for group in model["groups"] if group["slope_basis"] == basis]
+        names_of = [group["name"] or "(none)" for group in groups]
         loss = groups[0]["loss_per_100ms"]
         out.print(
-            f"slope of {', '.join(own)}: {loss['median']:.2%} per 100 ms (90 %: {loss['low']:.2%} "
-            f"to {loss['high']:.2%}), {basis}",
+            f"slope of {', '.join(names_of)}: {loss['median']:.2%} per 100 ms "
+            f"(90 %: {loss['low']:.2%} to {loss['high']:.2%}), {basis}",
             markup=False,
             soft_wrap=True,
         )
-    if "allocation" in told:
-        _render_allocation(out, told)
-    _render_segments(out, told)
+    if "allocation" in model:
+        _render_allocation(out, model)
+    _render_segments(out, model)
     for why, names in (
-        ("of unknown value", told["unknown"]),
-        ("too small for the sample", told["unsampled"]),
+        ("of unknown value", model["unknown"]),
+        ("too small for the sample", model["unsampled"]),
     ):
         if names:
             listed = ", ".join(escape(name or "(none)") for name in names)
             out.print(f"{why}, in no figure: {listed}")
 
 
-def _render_allocation(out: Console, told: dict[str, Any]) -> None:
+def _render_allocation(out: Console, model: dict[str, Any]) -> None:
     """Show who gets what of a budget; the parts sum to it."""
-    found = told["allocation"]
+    allocation = model["allocation"]
     shares = _table(f"a budget, {currency()}")
     shares.add_column("to", overflow="fold")
     shares.add_column("kind", no_wrap=True)
     shares.add_column(currency(), justify="right", no_wrap=True)
-    for each in found["shares"]:
-        shares.add_row(escape(each["name"] or "(none)"), each["kind"], money(each["usd"]))
+    for share in allocation["shares"]:
+        shares.add_row(escape(share["name"] or "(none)"), share["kind"], money(share["usd"]))
     for name in ("unallocated", "reserve", "budget"):
-        shares.add_row(name, "", money(found[f"{name}_usd"]), style="bold")
+        shares.add_row(name, "", money(allocation[f"{name}_usd"]), style="bold")
     print_table(out, shares)
-    if found["reason"]:
-        out.print(f"unallocated: {found['reason']}", soft_wrap=True)
+    if allocation["reason"]:
+        out.print(f"unallocated: {allocation['reason']}", soft_wrap=True)
     out.print(
         f"by the low ends of what the next millisecond brings, in steps of "
-        f"{money(found['step_usd'])}; it says where money goes first, not "
+        f"{money(allocation['step_usd'])}; it says where money goes first, not "
         "that it pays: millworth vram gate",
         soft_wrap=True,
     )
 
 
-def _render_segments(out: Console, told: dict[str, Any]) -> None:
+def _render_segments(out: Console, model: dict[str, Any]) -> None:
     """Show what each segment weighs; a figure of a year is so many hours."""
-    is_year = told["lineage"]["is_annualised"]
+    is_year = model["lineage"]["is_annualised"]
     unit, scale = ("a year", HOURS_A_YEAR) if is_year else ("an hour", 1.0)
     segments = _table(f"by segment: gain {unit}, each at its own 10 % quantile")
     segments.add_column("segment", no_wrap=True)
     for name in ("weight", "of time", "floor ms", f"gain {currency()}", "90 %"):
         segments.add_column(name, justify="right", no_wrap=True)
-    for each in told["weights"]:
+    for segment in model["weights"]:
         low, gain, high = (
-            _three(each[f"gain_{end}usd_per_hour"] * scale) for end in ("low_", "", "high_")
+            _three(segment[f"gain_{end}usd_per_hour"] * scale) for end in ("low_", "", "high_")
         )
         segments.add_row(
-            each["segment"],
-            f"{each['weight']:.1%}",
-            f"{each['time_share']:.1%}",
-            f"{each['floor_ms']:,.3f}",
+            segment["segment"],
+            f"{segment['weight']:.1%}",
+            f"{segment['time_share']:.1%}",
+            f"{segment['floor_ms']:,.3f}",
             gain,
             f"{low} to {high}",
         )
@@ -200,20 +200,20 @@ def curve(
     as_json: JsonOption = False,
 ) -> None:
     """Show the expected revenue velocity of each group at other latencies, with its band."""
-    told = _model(by, window, until, config, url, annualise=annualise)
+    model = _model(by, window, until, config, url, annualise=annualise)
     if as_json:
         print_json(
             {
-                "version": told["version"],
-                "lineage": told["lineage"],
-                "curves": {group["name"]: group["curve"] for group in told["groups"]},
+                "version": model["version"],
+                "lineage": model["lineage"],
+                "curves": {group["name"]: group["curve"] for group in model["groups"]},
             }
         )
         return
     out = Console(highlight=False)
-    _render_lineage(out, told)
-    for group in told["groups"]:
-        unit = "year" if told["lineage"]["is_annualised"] else "hour"
+    _render_lineage(out, model)
+    for group in model["groups"]:
+        unit = "year" if model["lineage"]["is_annualised"] else "hour"
         table = _table(escape(group["name"] or "(none)"))
         for name in (
             "shift ms",
@@ -245,18 +245,18 @@ def models(config: ConfigOption = None, url: UrlOption = None, as_json: JsonOpti
     from dashboard.units import utc_iso
 
     with ApiClient.open(load(config).settings, url) as api:
-        found = api.get("/api/v1/vram/models")
+        answer = api.get("/api/v1/vram/models")
     if as_json:
-        print_json(found)
+        print_json(answer)
         return
     out = Console(highlight=False, soft_wrap=True, markup=False)
-    for each in found["models"]:
-        lineage = each["lineage"]
+    for model in answer["models"]:
+        lineage = model["lineage"]
         out.print(
-            f"{each['version']}: {utc_iso(each['computed_ns'])}Z, by {lineage['dimension']}, "
+            f"{model['version']}: {utc_iso(model['computed_ns'])}Z, by {lineage['dimension']}, "
             f"{lineage['decisions']} decisions, {lineage['slope']}"
         )
-    if not found["models"]:
+    if not answer["models"]:
         out.print("no model yet; make one with millworth vram rank")
 
 

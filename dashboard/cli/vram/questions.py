@@ -29,7 +29,6 @@ from dashboard.cli.options import (
 )
 from dashboard.settings.settings import load
 
-_UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 _SHARES = ("class", "stage", "segment")
 _VALUES_SHOWN = 12
 
@@ -94,11 +93,11 @@ def what_if(
         "changes": changes,
         "shares": shares,
     }
-    found = _from_file(file, config, body) if file else _ask("/api/v1/what-if", body, config, url)
+    answer = _from_file(file, config, body) if file else _ask("/api/v1/what-if", body, config, url)
     if as_json:
-        print_json(found)
+        print_json(answer)
     else:
-        _render_what_if(Console(highlight=False), found)
+        _render_what_if(Console(highlight=False), answer)
 
 
 def compare(
@@ -150,12 +149,12 @@ def compare(
     else:
         begin = utc_iso(until_ns - window_length_ns(window)) + "Z"
         before = {**after, "window": before_window or window, "until": before_until or begin}
-    found = _ask("/api/v1/compare", {"before": before, "after": after}, config, url)
+    answer = _ask("/api/v1/compare", {"before": before, "after": after}, config, url)
     if as_json:
-        print_json(found)
+        print_json(answer)
     else:
-        _render_compare(Console(highlight=False), found)
-    raise typer.Exit(1 if found["verdict"] == "different" else 0)
+        _render_compare(Console(highlight=False), answer)
+    raise typer.Exit(1 if answer["verdict"] == "different" else 0)
 
 
 def _chosen(
@@ -174,19 +173,21 @@ def _chosen(
 def _changes(scale: list[str], cut: list[str], floor: list[str], per: str) -> list[dict[str, Any]]:
     if per not in ("call", "decision"):
         raise InputError(f"--per {per!r} is neither call nor decision")
-    found: list[dict[str, Any]] = []
+    changes: list[dict[str, Any]] = []
     for text in scale:
         segment, value = _named("--scale", text)
-        found.append({"segment": segment, "scale": _factor(text, value)})
+        changes.append({"segment": segment, "scale": _factor(text, value)})
     for text in cut:
         segment, value = _named("--cut", text)
-        found.append({"segment": segment, f"cut_ms_per_{per}": milliseconds("--cut", text, value)})
+        changes.append(
+            {"segment": segment, f"cut_ms_per_{per}": milliseconds("--cut", text, value)}
+        )
     for text in floor:
         segment, value = _named("--floor", text)
-        found.append({"segment": segment, "floor_ms": milliseconds("--floor", text, value)})
-    if not found:
+        changes.append({"segment": segment, "floor_ms": milliseconds("--floor", text, value)})
+    if not changes:
         raise InputError("nothing is changed; give --scale store=0.5, --cut store=10ms or --floor")
-    return found
+    return changes
 
 
 def _named(option: str, text: str) -> tuple[str, str]:
@@ -198,8 +199,8 @@ def _named(option: str, text: str) -> tuple[str, str]:
 
 def _factor(text: str, value: str) -> float:
     with suppress(ValueError):
-        if 0 <= (found := float(value)) < math.inf:
-            return found
+        if 0 <= (factor := float(value)) < math.inf:
+            return factor
     raise InputError(f"--scale {text!r}: {value} is no factor; give 0 or more, such as 0.5")
 
 
@@ -228,44 +229,44 @@ def _from_file(file: Path, config: Path | None, body: dict[str, Any]) -> dict[st
     try:
         request = WhatIfRequest(**body)
     except ValidationError as error:
-        wrong = error.errors()[0]
-        at = ".".join(str(each) for each in wrong["loc"])
-        raise InputError(f"{at}: {wrong['input']!r} {complaint(wrong)}") from error
+        fault = error.errors()[0]
+        location = ".".join(str(each) for each in fault["loc"])
+        raise InputError(f"{location}: {fault['input']!r} {complaint(fault)}") from error
     if request != WhatIfRequest(changes=request.changes, shares=request.shares):
         raise InputError("--file replays every decision of the file; leave the other filters away")
-    found = split_trace_file(file, load(config).settings)
-    if found.refused.count:
+    split = split_trace_file(file, load(config).settings)
+    if split.refused.count:
         sys.stderr.write(
-            f"{file}: spans not used: {found.refused.count}; see millworth attribute\n"
+            f"{file}: spans not used: {split.refused.count}; see millworth attribute\n"
         )
     changes = [each.change() for each in request.changes]
-    return dataclasses.asdict(replay_alone(found.done, changes, request.shares))
+    return dataclasses.asdict(replay_alone(split.done, changes, request.shares))
 
 
-def _render_what_if(out: Console, found: dict[str, Any]) -> None:
-    if not found["replayed"]:
+def _render_what_if(out: Console, answer: dict[str, Any]) -> None:
+    if not answer["replayed"]:
         out.print("no decisions in this window")
         return
-    for change in found["changes"]:
+    for change in answer["changes"]:
         out.print(change)
-    out.print(f"decisions: {found['decisions']}, replayed: {found['replayed']}")
+    out.print(f"decisions: {answer['decisions']}, replayed: {answer['replayed']}")
     latencies = Table(box=box.SIMPLE)
     for name in ("ms", "mean", "p50", "p95", "p99"):
         latencies.add_column(name, justify="left" if name == "ms" else "right")
     for name in ("before", "after"):
-        each = found[name]
+        each = answer[name]
         latencies.add_row(
             name, *(f"{each[f'{key}_ms']:,.3f}" for key in ("mean", "p50", "p95", "p99"))
         )
     print_table(out, latencies)
-    parts = Table(box=box.SIMPLE, caption=f"shares over {found['shares_method']}")
+    parts = Table(box=box.SIMPLE, caption=f"shares over {answer['shares_method']}")
     for name in ("saved by", "ms a decision", currency()):
         parts.add_column(name, justify="left" if name == "saved by" else "right")
-    for share in found["shares"]:
+    for share in answer["shares"]:
         usd = "unknown" if share["usd"] is None else share["usd"]
         parts.add_row(share["part"], f"{share['saved_ms_mean']:,.3f}", str(usd))
     print_table(out, parts)
-    money = found["money"]
+    money = answer["money"]
     if money is None:
         out.print(f"{many()}: unknown, no decision of this window has a known value")
         return
@@ -278,24 +279,24 @@ def _render_what_if(out: Console, found: dict[str, Any]) -> None:
         out.print(f"decisions of unknown value, in no amount: {money['unvalued']}")
 
 
-def _render_compare(out: Console, found: dict[str, Any]) -> None:
+def _render_compare(out: Console, answer: dict[str, Any]) -> None:
     out.print(
-        f"{found['verdict']}; decisions before: {found['decisions_before']}, "
-        f"after: {found['decisions_after']}"
+        f"{answer['verdict']}; decisions before: {answer['decisions_before']}, "
+        f"after: {answer['decisions_after']}"
     )
-    if found["before"] is None or found["after"] is None:
+    if answer["before"] is None or answer["after"] is None:
         return
     table = Table(
         box=box.SIMPLE,
-        caption=f"mean {found['before']['mean_ms']:,.3f} -> {found['after']['mean_ms']:,.3f} ms; "
-        f"of {found['change_ms']:+,.3f} ms, {found['mix_ms']:+,.3f} by the mix of actions "
+        caption=f"mean {answer['before']['mean_ms']:,.3f} -> {answer['after']['mean_ms']:,.3f} ms; "
+        f"of {answer['change_ms']:+,.3f} ms, {answer['mix_ms']:+,.3f} by the mix of actions "
         "and regions; another mix of channels or cohorts is in the segments",
     )
     # On a narrow terminal the interval is broken, and never the name.
-    table.add_column("segment", min_width=max(len(each["segment"]) for each in found["segments"]))
+    table.add_column("segment", min_width=max(len(each["segment"]) for each in answer["segments"]))
     for name in ("before ms", "after ms", "change ms", "95 %", "q", f"{currency()}/h"):
         table.add_column(name, justify="right", min_width=0 if name == "95 %" else 9)
-    for each in found["segments"]:
+    for each in answer["segments"]:
         if not each["before_ms"] and not each["after_ms"]:
             continue
         usd = "unknown" if each["usd_per_hour"] is None else each["usd_per_hour"]
@@ -309,24 +310,24 @@ def _render_compare(out: Console, found: dict[str, Any]) -> None:
             str(usd),
         )
     print_table(out, table)
-    if found["values"]:
-        print_table(out, _values_table(found["values"]))
-    for line in _lost_lines(found):
+    if answer["values"]:
+        print_table(out, _values_table(answer["values"]))
+    for line in _lost_lines(answer):
         out.print(line)
-    out.print(f"* different; {many()} rest on: {found['slope']}")
-    if found["uncompared"]:
-        out.print(f"of an action and region that was not there before: {found['uncompared']}")
+    out.print(f"* different; {many()} rest on: {answer['slope']}")
+    if answer["uncompared"]:
+        out.print(f"of an action and region that was not there before: {answer['uncompared']}")
 
 
 def _lost_lines(found: dict[str, Any]) -> list[str]:
     """Return what both sides lost, the second beyond the first, and what of it is failures."""
 
-    def told(amount: str | None) -> str:
+    def text(amount: str | None) -> str:
         return "unknown" if amount is None else amount
 
     lost = ", ".join(
-        f"{name} {told(found[f'lost_{name}']['usd'])} "
-        f"(by failures {told(found[f'lost_{name}']['failed_usd'])}, "
+        f"{name} {text(found[f'lost_{name}']['usd'])} "
+        f"(by failures {text(found[f'lost_{name}']['failed_usd'])}, "
         f"late or failed and of unknown value: {found[f'lost_{name}']['unknown']})"
         for name in ("before", "after")
     )
@@ -336,7 +337,7 @@ def _lost_lines(found: dict[str, Any]) -> list[str]:
     return [
         f"{currency()} lost: {lost}",
         f"{currency()}/h lost by those after, beyond as many of those before: "
-        f"{told(found['usd_per_hour'])}, by failures {told(failures['usd_per_hour'])}",
+        f"{text(found['usd_per_hour'])}, by failures {text(failures['usd_per_hour'])}",
         f"failed: {shares[0]:.1f} % -> {shares[1]:.1f} %, {ends}, q {failures['q']:.2g}"
         f"{' *' if failures['is_different'] else ''}",
     ]
@@ -349,15 +350,15 @@ def _values_table(values: list[dict[str, Any]]) -> Table:
         caption="beyond its share of the decisions before, of time and of what was lost by "
         "failures and lateness; those of a dimension sum to 0",
     )
-    shown = values[:_VALUES_SHOWN]
-    names = [f"{each['dimension']} {each['value'] or '(empty)'}" for each in shown]
+    dearest = values[:_VALUES_SHOWN]
+    names = [f"{each['dimension']} {each['value'] or '(empty)'}" for each in dearest]
     table.add_column("value", min_width=max(map(len, names)))
     # Where nothing failed it takes no room.
     has_failed = any(each["failed_before"] or each["failed_after"] for each in values)
     failing = ("failed", "q failed", "by failures") if has_failed else ()
     for name in ("n before", "n after", "carries ms", "95 %", "q", f"{currency()}/h", *failing):
         table.add_column(name, justify="right")
-    for name, each in zip(names, shown, strict=True):
+    for name, each in zip(names, dearest, strict=True):
         usd = "unknown" if each["usd_per_hour"] is None else each["usd_per_hour"]
         by_failures = each["failed_usd_per_hour"]
         failed = (

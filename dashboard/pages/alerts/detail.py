@@ -8,7 +8,6 @@ from urllib.parse import quote, unquote
 
 from dash import Dash, Input, State, dcc, html
 
-from alerts.rows import without_calls
 from dashboard.pages.alerts.acts import ACT_OUTPUTS, act_parts, act_values, register_acts
 from dashboard.pages.alerts.lines import state_of
 from dashboard.pages.alerts.links import (
@@ -23,7 +22,7 @@ from dashboard.pages.alerts.links import (
 from dashboard.pages.charts.intervals import interval_bar, interval_text
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, facts_list, kpi, page, panel
-from dashboard.pages.states import Found, answering, state, state_outputs
+from dashboard.pages.states import Reading, answering, state, state_outputs
 from dashboard.read.alerts.detail import ELSEWHERE, AlertDetail, Companion, rate_of_when, read_alert
 from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.alerts.rows import OPEN_STATES
@@ -119,7 +118,7 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(path: str | None, _ticks: int | None, _acted: object, query: str | None) -> Found:
+    def refresh(path: str | None, _ticks: int | None, _acted: object, query: str | None) -> Reading:
         return show(context, episode_of(path or ""), parse_scope(query).zone)
 
     inputs = [
@@ -139,7 +138,7 @@ def episode_of(path: str) -> str:
     return unquote(path.removeprefix(_PREFIX), errors="replace")[:_ID_MAX]
 
 
-def show(context: PageContext, episode_id: str, zone: Zone) -> Found:
+def show(context: PageContext, episode_id: str, zone: Zone) -> Reading:
     """Read one alert: a value for each of READ."""
     now_ns = context.clock.now_ns()
     found = read_alert(
@@ -152,7 +151,7 @@ def show(context: PageContext, episode_id: str, zone: Zone) -> Found:
         zone,
     )
     if found is None:
-        return Found(_unknown(episode_id))
+        return Reading(_unknown(episode_id))
     refusal = context.refusal()
     if context.alert_state is None:
         refusal = f"{ELSEWHERE[0].upper()}{ELSEWHERE[1:]}."
@@ -168,7 +167,7 @@ def show(context: PageContext, episode_id: str, zone: Zone) -> Found:
         "alert-timeline-note.children": f"newest first, times in {zone.city}",
         **act_values(found, refusal, zone, now_ns),
     }
-    return Found(shown, "; ".join(found.unknown))
+    return Reading(shown, "; ".join(found.unknown))
 
 
 def _unknown(episode_id: str) -> dict[str, object]:
@@ -254,8 +253,7 @@ def _facts(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
         return zone.dated_at(ns, now_ns)
 
     suspect = alert.put_down_to(at) or f"no segment stands out (as of {at(alert.blamed_ns)})"
-    reason = without_calls(alert.reason)
-    why = html.Span(f"at {at(alert.reason_ns)}: {reason}", className="whole-line")
+    why = html.Span(f"at {at(alert.reason_ns)}: {alert.reason}", className="whole-line")
     facts: list[tuple[str, object]] = [
         ("Cause", html.Span(suspect, className="whole-line")),
         ("Who looks after it", _owner(alert, zone, now_ns)),
@@ -343,7 +341,7 @@ def _ways(alert: AlertDetail, context: PageContext, now_ns: int) -> list[Compone
     kind = "failed" if is_of_failures(alert) else "late"
     found = [dcc.Link(f"all {kind} ones", href=decisions_href(alert))]
     if alert.exemplars and (alert.blamed or kind == "late"):
-        href = explore_href(alert, context.reference.of(alert.of_action), now_ns)
+        href = explore_href(alert, context.reference.target_ns(alert.of_action), now_ns)
         found += [" · ", dcc.Link("what do they share?", href=href)]
     return found
 

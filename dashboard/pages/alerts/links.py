@@ -39,7 +39,7 @@ def decisions_href(alert: AlertDetail) -> str:
     """Return the late or the failed decisions of one alert's class and time, the dearest first."""
     kind = ("failed" if is_of_failures(alert) else "late", "1")
     filters = (("segment", alert.blamed), kind) if alert.blamed else (kind,)
-    return "/decision" + format_scope(replace(_scope(alert), filters=(*filters, ("sort", "lost"))))
+    return "/decisions" + format_scope(replace(_scope(alert), filters=(*filters, ("sort", "lost"))))
 
 
 def explore_href(alert: AlertDetail, target_ns: int, now_ns: int) -> str:

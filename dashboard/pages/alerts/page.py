@@ -25,7 +25,7 @@ from dashboard.pages.alerts.lines import (
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.parts import Component, grid, page, panel, scrolled, zoned
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
-from dashboard.pages.states import Found, answering, state, state_outputs
+from dashboard.pages.states import Reading, answering, state, state_outputs
 from dashboard.read.alerts.counts import count_alerts
 from dashboard.read.alerts.listing import alerts_of_state, listed_alerts, with_people
 from dashboard.read.alerts.rows import AlertRow
@@ -139,7 +139,7 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> Found:
+    def refresh(query: str | None, _ticks: int | None) -> Reading:
         return show(context, parse_scope(query))
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
@@ -209,7 +209,7 @@ def _stored(
     return found, listed.total, offered, context.attributed(now_ns)
 
 
-def show(context: PageContext, scope: Scope) -> Found:
+def show(context: PageContext, scope: Scope) -> Reading:
     """Read the page: a value for each of READ."""
     found, now_ns = read(context, scope), context.clock.now_ns()
     seen = scope.range_at(now_ns)
@@ -255,7 +255,7 @@ def show(context: PageContext, scope: Scope) -> Found:
         ],
     }
     away = f"the store is away, so each is as of its last change ({found.away[:160]})"
-    return Found(shown, away if found.away else "")
+    return Reading(shown, away if found.away else "")
 
 
 def _is_wanted(alert: AlertRow, scope: Scope) -> bool:

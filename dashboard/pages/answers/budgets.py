@@ -20,7 +20,7 @@ from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_too
 from dashboard.pages.states import (
     SHARED_LONG_S,
     SHARED_S,
-    Found,
+    Reading,
     answering,
     sentence,
     state,
@@ -116,16 +116,24 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> Found:
+    def refresh(query: str | None, _ticks: int | None) -> Reading:
         return read(context, parse_scope(query))
 
-    def refresh_cost(query: str | None) -> Found:
+    def refresh_cost(query: str | None) -> Reading:
         return read_cost(context, parse_scope(query))
 
     search = Input("url", "search")
     inputs = [search, Input(TICK, "n_intervals")]
     answering(
-        app, context, "budgets-list", KEPT, inputs, refresh, tick=TICK, keep_s=SHARED_S, at=PATH
+        app,
+        context,
+        "budgets-list",
+        KEPT,
+        inputs,
+        refresh,
+        tick=TICK,
+        keep_s=SHARED_S,
+        page_path=PATH,
     )
     # Bills come once a day: the page that is opened asks for them.
     answering(
@@ -137,124 +145,127 @@ def register(app: Dash, context: PageContext) -> None:
         refresh_cost,
         is_long=True,
         keep_s=SHARED_LONG_S,
-        at=PATH,
+        page_path=PATH,
     )
     register_scope(app, NAME, TICK, context.clock)
 
 
-def read(context: PageContext, scope: Scope) -> Found:
+def read(context: PageContext, scope: Scope) -> Reading:
     """Read how every budget stands: a value for each of KEPT."""
     now_ns = context.clock.now_ns()
-    seen = scope.range_at(now_ns)
-    actions, regions = context.scopes(seen.to_ns)
-    every = context.sources.analyst.budgets(seen.to_ns)
-    shown = [each for each in every if _is_of(each, scope)]
+    view = scope.range_at(now_ns)
+    actions, regions = context.scopes(view.to_ns)
+    budgets = context.sources.analyst.budgets(view.to_ns)
+    in_scope = [budget for budget in budgets if _is_of(budget, scope)]
     attributed = context.attributed(now_ns)
-    known: dict[str, list[str]] = {}
+    offered: dict[str, list[str]] = {}
     if scope.filter("channel"):
         # Of a day, as actions and regions are: a budget is of more than the range of the page.
-        day = replace(seen, from_ns=max(0, seen.to_ns - NS_PER_DAY))
-        known = context.offered(day).by_dimension
-    return Found(
+        day = replace(view, from_ns=max(0, view.to_ns - NS_PER_DAY))
+        offered = context.offered(day).by_dimension
+    return Reading(
         {
-            **scope_view(NAME, scope, actions, regions, seen.to_ns, attributed, known),
-            "budgets-said.children": unbroken(said(every, shown)),
-            "budgets-list.rowData": lines(shown, scope, seen.to_ns),
-            "budgets-set.hidden": bool(every),
+            **scope_view(NAME, scope, actions, regions, view.to_ns, attributed, offered),
+            "budgets-said.children": unbroken(answer_sentence(budgets, in_scope)),
+            "budgets-list.rowData": lines(in_scope, scope, view.to_ns),
+            "budgets-set.hidden": bool(budgets),
         }
     )
 
 
-def read_cost(context: PageContext, scope: Scope) -> Found:
+def read_cost(context: PageContext, scope: Scope) -> Reading:
     """Read what a decision cost: a value for each of COST."""
-    seen = scope.range_at(context.clock.now_ns())
-    found = context.sources.unit_cost(Selection(seen.from_ns, seen.to_ns))
+    view = scope.range_at(context.clock.now_ns())
+    unit_cost = context.sources.unit_cost(Selection(view.from_ns, view.to_ns))
     partial = ""
-    if found.effective is not None and found.covered_ratio < 1:
-        partial = f"bills cover {percent(found.covered_ratio)} of the range"
-    return Found(
+    if unit_cost.effective is not None and unit_cost.covered_ratio < 1:
+        partial = f"bills cover {percent(unit_cost.covered_ratio)} of the range"
+    return Reading(
         {
-            "budgets-cost.children": cost_facts(found),
+            "budgets-cost.children": cost_facts(unit_cost),
         },
         partial,
     )
 
 
-def said(every: Sequence[BudgetStanding], shown: Sequence[BudgetStanding]) -> str:
+def answer_sentence(budgets: Sequence[BudgetStanding], in_scope: Sequence[BudgetStanding]) -> str:
     """Return the answer of the page in a sentence."""
-    if not every:
+    if not budgets:
         return "No latency budget is set: nothing is promised, so nothing can be missed."
-    if not shown:
+    if not in_scope:
         return "No latency budget is of this action and region."
-    number = "The latency budget" if len(shown) == 1 else f"All {len(shown)} latency budgets"
-    missed = [each for each in shown if each.verdict is Verdict.MISSED]
+    number = "The latency budget" if len(in_scope) == 1 else f"All {len(in_scope)} latency budgets"
+    missed = [each for each in in_scope if each.verdict is Verdict.MISSED]
     if missed:
-        worst, promise = max(((each, _broken(each)) for each in missed), key=lambda it: it[1][0])
-        of = "the" if len(shown) == 1 else f"{len(missed)} of {len(shown)}"
+        worst, broken = max(((each, _broken(each)) for each in missed), key=lambda pair: pair[1][0])
+        share = "the" if len(in_scope) == 1 else f"{len(missed)} of {len(in_scope)}"
         verb = "is" if len(missed) == 1 else "are"
-        words = f"{of} latency budget{'' if len(shown) == 1 else 's'} {verb} missed"
-        return f"{words[0].upper()}{words[1:]}: {worst.name} {_measured(promise[1])}"
-    unclear = sum(each.verdict is Verdict.UNCLEAR for each in shown)
-    silent = sum(each.verdict is Verdict.NO_DATA for each in shown)
-    if silent == len(shown):
+        words = f"{share} latency budget{'' if len(in_scope) == 1 else 's'} {verb} missed"
+        return f"{words[0].upper()}{words[1:]}: {worst.name} {_measured(broken[1])}"
+    unclear = sum(each.verdict is Verdict.UNCLEAR for each in in_scope)
+    silent = sum(each.verdict is Verdict.NO_DATA for each in in_scope)
+    if silent == len(in_scope):
         return "Nothing can be judged: no decision came in the windows of the budgets."
     if unclear or silent:
         parts = [f"{unclear} cannot be told from chance yet"] if unclear else []
         parts += [f"{silent} had no decision"] if silent else []
-        return f"No latency budget is missed, but {' and '.join(parts)} (of {len(shown)})."
-    return f"{number} {'is' if len(shown) == 1 else 'are'} kept."
+        return f"No latency budget is missed, but {' and '.join(parts)} (of {len(in_scope)})."
+    return f"{number} {'is' if len(in_scope) == 1 else 'are'} kept."
 
 
-def lines(shown: Sequence[BudgetStanding], scope: Scope, to_ns: int) -> list[dict[str, object]]:
+def lines(budgets: Sequence[BudgetStanding], scope: Scope, to_ns: int) -> list[dict[str, object]]:
     """Return one row a promise, the worst first."""
     order = list(Verdict)  # met, missed, unclear, no decisions
-    order = [Verdict.MISSED, *(each for each in order if each is not Verdict.MISSED)]
-    pairs = [(each, promise) for each in shown for promise in each.promises]
+    order = [Verdict.MISSED, *(budget for budget in order if budget is not Verdict.MISSED)]
+    pairs = [(budget, promise) for budget in budgets for promise in budget.promises]
     pairs.sort(key=lambda pair: (order.index(pair[1].verdict), -_ratio(pair[1])))
     longest = max([1e-9, *(max(p.target_ms, p.measured_ms or 0) for _, p in pairs)])
-    return [_line(each, promise, scope, to_ns, longest) for each, promise in pairs]
+    return [_line(budget, promise, scope, to_ns, longest) for budget, promise in pairs]
 
 
 def _line(
-    of: BudgetStanding, promise: Promise, scope: Scope, to_ns: int, longest: float
+    budget: BudgetStanding, promise: Promise, scope: Scope, to_ns: int, longest: float
 ) -> dict[str, object]:
     quantile = f"p{promise.quantile * 100:.0f}"
-    got = promise.measured_ms
-    known = of.reference_p50_ms if promise.quantile == 0.5 else of.reference_p95_ms
+    measured_ms = promise.measured_ms
+    reference_ms = budget.reference_p50_ms if promise.quantile == 0.5 else budget.reference_p95_ms
     return {
-        "id": f"{of.name} {quantile}",
+        "id": f"{budget.name} {quantile}",
         "verdict": str(promise.verdict),
-        "latency": f"{quantile} {_number(got)} of {promise.target_ms:g} ms",
+        "latency": f"{quantile} {_number(measured_ms)} of {promise.target_ms:g} ms",
         "isLate": promise.verdict is Verdict.MISSED,
-        "bar": round((got or 0) / longest * 100, 1),
+        "bar": round((measured_ms or 0) / longest * 100, 1),
         "tick": round(promise.target_ms / longest * 100, 1),
-        "budget": of.name,
-        "of": scope_words(of),
-        "href": "/decision" + format_scope(_behind(of, promise, scope, to_ns)),
+        "budget": budget.name,
+        "of": scope_words(budget),
+        "href": "/decisions" + format_scope(_behind(budget, promise, scope, to_ns)),
         **_over(promise),
-        "n": count(of.decisions),
-        "reference": UNKNOWN if known is None else f"{known:,.1f} ms",
+        "n": count(budget.decisions),
+        "reference": UNKNOWN if reference_ms is None else f"{reference_ms:,.1f} ms",
     }
 
 
-def scope_words(of: BudgetStanding) -> str:
+def scope_words(budget: BudgetStanding) -> str:
     """Return which decisions, and which part of their time, a budget is of."""
-    words = [word for word in (of.action, of.region, of.channel) if word] or ["all decisions"]
-    return " / ".join(words) + ("" if of.segment == "all" else f" · time in {of.segment}")
+    parts = (budget.action, budget.region, budget.channel)
+    words = [word for word in parts if word] or ["all decisions"]
+    return " / ".join(words) + ("" if budget.segment == "all" else f" · time in {budget.segment}")
 
 
-def _behind(of: BudgetStanding, promise: Promise, scope: Scope, to_ns: int) -> Scope:
+def _behind(budget: BudgetStanding, promise: Promise, scope: Scope, to_ns: int) -> Scope:
     """Return the list of the decisions over a promise, over the window that it is judged by."""
-    is_whole = of.segment == "all"
-    filters = [("channel", of.channel)] if of.channel else []
+    is_whole = budget.segment == "all"
+    filters = [("channel", budget.channel)] if budget.channel else []
     # How long a segment took is no filter: the list has those that were longest in it.
-    filters += [("sort", "slowest")] if is_whole else [("segment", of.segment), ("sort", "segment")]
+    filters += (
+        [("sort", "slowest")] if is_whole else [("segment", budget.segment), ("sort", "segment")]
+    )
     return replace(
         scope,
-        window=f"{of.window_s}s",
+        window=f"{budget.window_s}s",
         until_ns=to_ns if scope.until_ns is not None else None,
-        action=of.action,
-        region=of.region,
+        action=budget.action,
+        region=budget.region,
         low_ms=promise.target_ms if is_whole else None,
         high_ms=None,
         filters=tuple(filters),
@@ -272,45 +283,47 @@ def _over(promise: Promise) -> dict[str, object]:
     }
 
 
-def cost_facts(found: UnitCost) -> Component:
+def cost_facts(unit_cost: UnitCost) -> Component:
     """Return what a decision cost, beside its target; without a bill, how to bring one."""
-    target = f"{found.target:f} {found.currency} a decision"
-    if found.per_decision is None:
-        why = "a line has no exchange rate" if found.unconverted else "no bill covers this range"
+    target = f"{unit_cost.target:f} {unit_cost.currency} a decision"
+    if unit_cost.per_decision is None:
+        why = (
+            "a line has no exchange rate" if unit_cost.unconverted else "no bill covers this range"
+        )
         return html.P(
             [f"Unknown: {why}. The target is {target}. ", html.Code("millworth import costs FILE"),
              " brings bills in FOCUS."]
         )  # fmt: skip
-    verdict = {True: "met", False: "missed", None: UNKNOWN}[found.is_met]
+    verdict = {True: "met", False: "missed", None: UNKNOWN}[unit_cost.is_met]
     shares = [
-        (f"of it {name}", _usd(each, found.currency))
-        for name, each in found.per_decision_by_class.items()
+        (f"of it {name}", _usd(each, unit_cost.currency))
+        for name, each in unit_cost.per_decision_by_class.items()
     ]
     return facts_list(
         [
-            ("A decision", f"{_usd(found.per_decision, found.currency)} ({verdict})"),
+            ("A decision", f"{_usd(unit_cost.per_decision, unit_cost.currency)} ({verdict})"),
             ("Target", target),
-            ("Decisions billed", count(found.decisions)),
-            ("Not billed yet", count(found.decisions_unbilled)),
+            ("Decisions billed", count(unit_cost.decisions)),
+            ("Not billed yet", count(unit_cost.decisions_unbilled)),
             *shares,
         ]
     )
 
 
-def _is_of(each: BudgetStanding, scope: Scope) -> bool:
+def _is_of(budget: BudgetStanding, scope: Scope) -> bool:
     """Return whether a budget has to do with the scope; one of any action has to with each."""
     return all(
-        not chosen or own in ("", chosen)
-        for own, chosen in (
-            (each.action, scope.action),
-            (each.region, scope.region),
-            (each.channel, scope.filter("channel")),
+        not chosen or of_budget in ("", chosen)
+        for of_budget, chosen in (
+            (budget.action, scope.action),
+            (budget.region, scope.region),
+            (budget.channel, scope.filter("channel")),
         )
     )
 
 
-def _broken(of: BudgetStanding) -> tuple[float, Promise]:
-    broken = [each for each in of.promises if each.verdict is Verdict.MISSED]
+def _broken(budget: BudgetStanding) -> tuple[float, Promise]:
+    broken = [each for each in budget.promises if each.verdict is Verdict.MISSED]
     worst = max(broken, key=_ratio)
     return _ratio(worst), worst
 

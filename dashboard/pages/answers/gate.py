@@ -8,7 +8,7 @@ from typing import Final
 
 from dash import html
 
-from dashboard.pages.context import Judged
+from dashboard.pages.context import GateVerdict
 from dashboard.pages.parts import Component
 from dashboard.units import percent, shorten, usd, utc_iso
 
@@ -22,18 +22,18 @@ _RESTS: Final = {
 }
 
 
-def cards(found: Sequence[Judged]) -> Component:
+def cards(verdicts: Sequence[GateVerdict]) -> Component:
     """Return a card a verdict, the newest first; without one, how to have one made."""
-    if not found:
+    if not verdicts:
         return html.P(
             "No investment was judged yet: `millworth vram gate FILE` rules on one, by what its "
             "milliseconds bring.",
             className="note",
         )
-    return html.Ul([_card(each) for each in found[:CARDS_MAX]], className="gate")
+    return html.Ul([_card(each) for each in verdicts[:CARDS_MAX]], className="gate")
 
 
-def _card(row: Judged) -> Component:
+def _card(row: GateVerdict) -> Component:
     verdict, demand = row.document["verdict"], row.document["demand"]
     basis = str(row.document["evidence"]["basis"])
     mark = "note" if basis in ("estimate", "experiment") else "badge"
@@ -57,11 +57,11 @@ def _card(row: Judged) -> Component:
     )  # fmt: skip
 
 
-def _money(row: Judged, probability: Decimal) -> str:
+def _money(row: GateVerdict, probability: Decimal) -> str:
     """Return the low end of the gain beside the cost; what nobody knows is no zero."""
     if row.gain_low_usd is None or row.cost_usd is None:
         return "What it gains is not known."
     # What is refused is not ruled on: the figures are what the file comes to.
-    says = "By its file it gains" if row.ruling == "refuse" else "Gains"
+    begin = "By its file it gains" if row.ruling == "refuse" else "Gains"
     surely = f"with {percent(float(probability))} probability"
-    return f"{says} at least {usd(row.gain_low_usd)} {surely}, for {usd(row.cost_usd)}"
+    return f"{begin} at least {usd(row.gain_low_usd)} {surely}, for {usd(row.cost_usd)}"

@@ -27,7 +27,7 @@ from dashboard.pages.context import PageContext
 from dashboard.pages.overview import start
 from dashboard.pages.parts import Component, page, panel, scrolled
 from dashboard.pages.states import (
-    Found,
+    Reading,
     answering,
     sentence,
     state,
@@ -139,10 +139,10 @@ def _folded(words: str, box_id: str, title: str) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(_ticks: int | None, query: str | None) -> Found:
+    def refresh(_ticks: int | None, query: str | None) -> Reading:
         return read_service(context, parse_scope(query).zone)
 
-    def refresh_store(_ticks: int | None, query: str | None) -> Found:
+    def refresh_store(_ticks: int | None, query: str | None) -> Reading:
         return read_store(context, parse_scope(query).zone)
 
     inputs = [Input(TICK, "n_intervals"), State("url", "search")]
@@ -152,10 +152,10 @@ def register(app: Dash, context: PageContext) -> None:
     answering(app, context, "health-store", STORE, of_store, refresh_store, tick=tick)
 
 
-def read_service(context: PageContext, zone: Zone) -> Found:
+def read_service(context: PageContext, zone: Zone) -> Reading:
     """Read what the service knows of itself: a value for each of SERVICE."""
     items = context.health.health()
-    return Found(
+    return Reading(
         {
             "health-said.children": unbroken(verdict(items)),
             "health-flow.children": boxes(items),
@@ -166,7 +166,7 @@ def read_service(context: PageContext, zone: Zone) -> Found:
     )
 
 
-def read_store(context: PageContext, zone: Zone) -> Found:
+def read_store(context: PageContext, zone: Zone) -> Reading:
     """Read what the store holds: a value for each of STORE."""
     now_ns, reader = context.clock.now_ns(), context.reader
     cursors = {
@@ -177,7 +177,7 @@ def read_store(context: PageContext, zone: Zone) -> Found:
     rejected = reader.rejected(max(0, now_ns - REJECTED_WINDOW_NS))
     tables = reader.table_sizes()
     first = start.show(start.read(context))
-    return Found(
+    return Reading(
         {
             **{name.replace("overview", NAME): value for name, value in first.items()},
             "health-items.children": items_table(context.health.health(), cursors, now_ns, zone),

@@ -7,11 +7,11 @@ from typing import Any, Final
 from dash import Dash, Input, dcc, html
 
 from dashboard.pages.answers.waits import (
+    answer_sentence,
     bursts_empty,
     bursts_lines,
     missing,
     pairs_lines,
-    said,
     waits_table,
     wire_facts,
 )
@@ -20,7 +20,7 @@ from dashboard.pages.parts import Component, grid, page, panel, scrolled, zoned
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import (
     SHARED_S,
-    Found,
+    Reading,
     answering,
     sentence,
     state,
@@ -130,27 +130,27 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> Found:
+    def refresh(query: str | None, _ticks: int | None) -> Reading:
         return read(context, parse_scope(query))
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
-    answering(app, context, NAME, READ, inputs, refresh, tick=TICK, keep_s=SHARED_S, at=PATH)
+    answering(app, context, NAME, READ, inputs, refresh, tick=TICK, keep_s=SHARED_S, page_path=PATH)
     register_scope(app, NAME, TICK, context.clock)
 
 
-def read(context: PageContext, scope: Scope) -> Found:
+def read(context: PageContext, scope: Scope) -> Reading:
     """Read what packets prove: a value for each of READ."""
     now_ns = context.clock.now_ns()
-    seen = scope.range_at(now_ns)
-    actions, regions = context.scopes(seen.to_ns)
-    found = network(context.reader, seen)
+    view = scope.range_at(now_ns)
+    actions, regions = context.scopes(view.to_ns)
+    found = network(context.reader, view)
     recorder = next((item for item in context.items() if item.name == RECORDER), None)
     why_off = "" if recorder is None or recorder.status == "ok" else recorder.detail
     bursts = f"the first {BURSTS_MAX}" if len(found.bursts) == BURSTS_MAX else ""
-    return Found(
+    return Reading(
         {
-            **scope_view(NAME, scope, actions, regions, seen.to_ns, context.attributed(now_ns)),
-            "network-said.children": unbroken(said(found, why_off)),
+            **scope_view(NAME, scope, actions, regions, view.to_ns, context.attributed(now_ns)),
+            "network-said.children": unbroken(answer_sentence(found, why_off)),
             "network-waits.children": waits_table(found.waited),
             "network-wire.children": wire_facts(found.wire),
             "network-pairs.rowData": pairs_lines(found.pairs),

@@ -59,10 +59,10 @@ def verdict(items: Sequence[HealthItem]) -> str:
     # What was put off is worked off with late data, which may be none of it.
     order = [*(name for name, _ in STAGES), *([] if put_off else [_LATE])]
     quiet = next((each for each in items if each.name == _QUIET and each.status == "warn"), None)
-    said = (put_off, quiet)  # by the sentence itself
-    wrong = [each for each in by_urgency(items) if each.status != "ok" and each not in said]
-    found = (stages[name] for name in order if name in stages)
-    behind = [each for each in found if each.status != "ok" and each is not quiet]
+    in_sentence = (put_off, quiet)  # by the sentence itself
+    wrong = [each for each in by_urgency(items) if each.status != "ok" and each not in in_sentence]
+    known_stages = (stages[name] for name in order if name in stages)
+    behind = [each for each in known_stages if each.status != "ok" and each is not quiet]
     if behind:
         first = by_urgency(behind)[0]
         more = len({each.name for each in wrong} - {first.name})
@@ -79,14 +79,14 @@ def verdict(items: Sequence[HealthItem]) -> str:
         )
     if received.value > _SILENT_S:
         return f"All that came is stored and attributed, but nothing came for {age}{_but(wrong)}."
-    done = _all_up_to(stages, "stored", "attributed")
-    return f"{done} is stored and attributed; the newest data are {age} old{_but(wrong)}."
+    stored_words = _all_up_to(stages, "stored", "attributed")
+    return f"{stored_words} is stored and attributed; the newest data are {age} old{_but(wrong)}."
 
 
 def _all_up_to(stages: Mapping[str, HealthItem], *names: str) -> str:
     """Return how much has passed these stages: "Everything", or up to when it came."""
-    found = (stages[name].value for name in names if name in stages)
-    behind_s = max((value for value in found if isinstance(value, int | float)), default=0.0)
+    values = (stages[name].value for name in names if name in stages)
+    behind_s = max((value for value in values if isinstance(value, int | float)), default=0.0)
     if behind_s <= _PROMPT_S:
         return "Everything"
     return f"What came up to {span_of_time(behind_s * NS_PER_S)} ago"
@@ -120,8 +120,10 @@ def wrong_list(items: Sequence[HealthItem]) -> Component:
     """Return what is not well, the worst first, each with what to do and the page that shows it."""
     wrong = [item for item in by_urgency(items) if item.status != "ok"]
     if not wrong:
-        said = "Nothing: every figure below is well." if items else "Nothing is known here."
-        return html.P(said, className="note")
+        nothing_words = (
+            "Nothing: every figure below is well." if items else "Nothing is known here."
+        )
+        return html.P(nothing_words, className="note")
     return html.Ul([_wrong_line(item) for item in wrong], className="wrong")
 
 

@@ -24,8 +24,8 @@ _DETAIL_MAX: Final = 200
 _WELL: Final = "synchronised"
 
 
-def said(
-    found: Verdicts,
+def answer_sentence(
+    verdicts: Verdicts,
     clocks: Sequence[ClockPair],
     lost: Sequence[tuple[str, str]],
     broken: str | None,
@@ -35,13 +35,13 @@ def said(
     """Return the answer in a sentence: whether the figures can be trusted, or what speaks against.
 
     Args:
-        found: what is said of sealed decisions.
+        verdicts: what is said of sealed decisions.
         clocks: the pairs of hosts.
         lost: stage and what it lost.
         broken: why the chain of the audit does not hold, "" where it does, None: not known yet.
         is_required: a decision without a seal is a finding.
     """
-    bad = [each for each in found.counts if is_bad(each.verdict, is_required=is_required)]
+    bad = [each for each in verdicts.counts if is_bad(each.verdict, is_required=is_required)]
     against = [f"the chain of the audit does not hold: {broken}"] if broken else []
     against += [f"{count(each.events)} sealed events are {each.verdict}" for each in bad]
     against += [f"{stage} lost {what}" for stage, what in lost]
@@ -51,12 +51,12 @@ def said(
     if against:
         more = f", and {len(against) - 1} more" if len(against) > 1 else ""
         return f"Not all of it can be trusted: {against[0]}{more}."
-    good = sum(each.events for each in found.counts if each.verdict in GOOD_VERDICTS)
+    good = sum(each.events for each in verdicts.counts if each.verdict in GOOD_VERDICTS)
     audit = "" if broken is None else ", and the audit holds"
     if good:
-        unsigned = sum(each.events for each in found.counts if each.verdict == UNSIGNED)
-        rest = f" ({count(unsigned)} more have no seal)" if unsigned else ""
-        return f"All {count(good)} sealed decisions are as they were sealed{rest}{audit}."
+        unsigned = sum(each.events for each in verdicts.counts if each.verdict == UNSIGNED)
+        without_seal = f" ({count(unsigned)} more have no seal)" if unsigned else ""
+        return f"All {count(good)} sealed decisions are as they were sealed{without_seal}{audit}."
     return (
         "Nothing is lost, but nothing is proven either: no decision of this range is sealed"
         f"{audit}."
@@ -96,7 +96,7 @@ def findings_lines(findings: Sequence[VerdictFinding]) -> list[dict[str, object]
             "id": f"{place}",
             "verdict": each.verdict,
             "what": each.reason or each.verdict,
-            "href": f"/decision?{urlencode({'q': each.trace_id})}" if each.trace_id else "",
+            "href": f"/decisions?{urlencode({'q': each.trace_id})}" if each.trace_id else "",
             "numbers": _numbers(each),
             "by": f"{each.producer} {each.epoch}".strip() or UNKNOWN,
             "key": each.kid or "no key",
@@ -106,9 +106,9 @@ def findings_lines(findings: Sequence[VerdictFinding]) -> list[dict[str, object]
     ]
 
 
-def withdrawn_words(found: Verdicts) -> str:
+def withdrawn_words(verdicts: Verdicts) -> str:
     """Return what was taken out of the sums, "" for nothing."""
-    gone = found.withdrawn
+    gone = verdicts.withdrawn
     if not gone.decisions and not gone.outcomes:
         return ""
     worth = usd(gone.value_usd) if gone.value_usd else "of unknown value"
@@ -176,14 +176,14 @@ def losses_lines(
     return rows
 
 
-def audit_facts(found: AuditState, holds: Sequence[Hold]) -> Component:
+def audit_facts(audit: AuditState, holds: Sequence[Hold]) -> Component:
     """Return whether the chain holds, and what is held."""
     is_held = sum(not each.released_ns for each in holds)
-    verdict = "holds" if found.broken_seq is None else f"broken at row {found.broken_seq}"
+    verdict = "holds" if audit.broken_seq is None else f"broken at row {audit.broken_seq}"
     return facts_list(
         [
-            ("The chain", verdict if found.rows else "no act yet"),
-            ("Acts", count(found.rows)),
+            ("The chain", verdict if audit.rows else "no act yet"),
+            ("Acts", count(audit.rows)),
             ("Legal holds", f"{is_held} in force, {len(holds) - is_held} released"),
         ]
     )
@@ -204,9 +204,9 @@ def acts_lines(rows: Sequence[AuditRow]) -> list[dict[str, object]]:
 
 
 def _means(verdict: str, *, is_required: bool) -> str:
-    known = {"ok": "as they were sealed", "reordered": "as sealed, in another order",
+    meanings = {"ok": "as they were sealed", "reordered": "as sealed, in another order",
              "retried": "as sealed, sent again", UNSIGNED: "without a seal"}  # fmt: skip
-    words = known.get(verdict, "not as they were sealed")
+    words = meanings.get(verdict, "not as they were sealed")
     return f"{words}: a finding" if is_bad(verdict, is_required=is_required) else words
 
 
@@ -214,9 +214,9 @@ def _second(ns: int) -> str:
     return utc_iso(ns)[:19].replace("T", " ")
 
 
-def _numbers(each: VerdictFinding) -> str:
-    if each.first_seq < 0:
+def _numbers(finding: VerdictFinding) -> str:
+    if finding.first_seq < 0:
         return "no number"
-    if each.first_seq == each.last_seq:
-        return f"no. {each.first_seq}"
-    return f"no. {each.first_seq} to {each.last_seq}"
+    if finding.first_seq == finding.last_seq:
+        return f"no. {finding.first_seq}"
+    return f"no. {finding.first_seq} to {finding.last_seq}"

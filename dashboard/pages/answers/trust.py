@@ -9,6 +9,7 @@ from dash import Dash, Input, dcc, html
 from collector.core.clock import NS_PER_DAY
 from dashboard.pages.answers.proofs import (
     acts_lines,
+    answer_sentence,
     audit_facts,
     clock_words,
     clocks_lines,
@@ -16,7 +17,6 @@ from dashboard.pages.answers.proofs import (
     findings_lines,
     losses_lines,
     lost_of,
-    said,
     unsigned_is_bad,
     withdrawn_words,
 )
@@ -26,7 +26,7 @@ from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_too
 from dashboard.pages.states import (
     SHARED_LONG_S,
     SHARED_S,
-    Found,
+    Reading,
     answering,
     sentence,
     state,
@@ -165,10 +165,10 @@ def _panels() -> list[Component]:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None, broken: str | None) -> Found:
+    def refresh(query: str | None, _ticks: int | None, broken: str | None) -> Reading:
         return read(context, parse_scope(query), broken)
 
-    def refresh_audit(_ticks: int | None) -> Found:
+    def refresh_audit(_ticks: int | None) -> Reading:
         return read_audit(context)
 
     inputs = [
@@ -188,37 +188,37 @@ def register(app: Dash, context: PageContext) -> None:
         refresh_audit,
         is_long=True,
         keep_s=SHARED_LONG_S,
-        at=PATH,
+        page_path=PATH,
     )
     register_scope(app, NAME, TICK, context.clock)
 
 
-def read(context: PageContext, scope: Scope, broken: str | None) -> Found:
+def read(context: PageContext, scope: Scope, broken: str | None) -> Reading:
     """Read what the figures rest on: a value for each of PROOF.
 
     `broken` is what the last reading of the audit found, None before the first.
     """
     reader, now_ns = context.reader, context.clock.now_ns()
-    seen = scope.range_at(now_ns)
-    found = context.sources.verdicts.verdicts(seen.from_ns, seen.to_ns)
-    pairs = clocks(reader, seen)
+    view = scope.range_at(now_ns)
+    verdicts = context.sources.verdicts.verdicts(view.from_ns, view.to_ns)
+    pairs = clocks(reader, view)
     items = context.items()
     lost, is_required = lost_of(items), unsigned_is_bad(items)
-    shown = len(found.findings)
-    return Found(
+    findings = len(verdicts.findings)
+    return Reading(
         {
-            **scope_view(NAME, scope, [], [], seen.to_ns, context.attributed(now_ns)),
+            **scope_view(NAME, scope, [], [], view.to_ns, context.attributed(now_ns)),
             "trust-said.children": unbroken(
-                said(found, pairs, lost, broken, is_required=is_required)
+                answer_sentence(verdicts, pairs, lost, broken, is_required=is_required)
             ),
-            "trust-seals.rowData": counts_lines(found.counts, is_required=is_required),
-            "trust-seals-note.children": withdrawn_words(found) or "by when they arrived",
-            "trust-findings.rowData": findings_lines(found.findings),
+            "trust-seals.rowData": counts_lines(verdicts.counts, is_required=is_required),
+            "trust-seals-note.children": withdrawn_words(verdicts) or "by when they arrived",
+            "trust-findings.rowData": findings_lines(verdicts.findings),
             "trust-findings-note.children": (
-                f"the newest {count(FINDINGS_MAX)}" if shown == FINDINGS_MAX else ""
+                f"the newest {count(FINDINGS_MAX)}" if findings == FINDINGS_MAX else ""
             ),
             "trust-clocks.rowData": clocks_lines(pairs),
-            "trust-clocks-note.children": clock_words(context.evidence(seen)),
+            "trust-clocks-note.children": clock_words(context.evidence(view)),
             "trust-losses.rowData": losses_lines(
                 lost, reader.rejected(max(0, now_ns - NS_PER_DAY))
             ),
@@ -226,13 +226,13 @@ def read(context: PageContext, scope: Scope, broken: str | None) -> Found:
     )
 
 
-def read_audit(context: PageContext) -> Found:
+def read_audit(context: PageContext) -> Reading:
     """Check the chain of the audit: a value for each of AUDIT."""
-    found, rows = context.sources.audit(ACTS_MAX)
-    broken = "" if found.broken_seq is None else f"row {found.broken_seq}, {found.reason}"
-    return Found(
+    audit, rows = context.sources.audit(ACTS_MAX)
+    broken = "" if audit.broken_seq is None else f"row {audit.broken_seq}, {audit.reason}"
+    return Reading(
         {
-            "trust-audit.children": audit_facts(found, context.sources.holds()),
+            "trust-audit.children": audit_facts(audit, context.sources.holds()),
             "trust-acts.rowData": acts_lines(rows),
             "trust-broken.data": broken,
         }

@@ -17,11 +17,11 @@ from collector.core.errors import InputError
 from dashboard.pages.answers.gate import CARDS_MAX, cards
 from dashboard.pages.answers.worth import (
     LESS_MS,
+    answer_sentence,
     curve_figure,
     curve_table,
     groups_lines,
     less_words,
-    said,
     weights_lines,
 )
 from dashboard.pages.charts.theme import message
@@ -31,7 +31,7 @@ from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_too
 from dashboard.pages.states import (
     SHARED_LONG_S,
     SHARED_S,
-    Found,
+    Reading,
     answering,
     sentence,
     state,
@@ -184,17 +184,21 @@ def _less(asked: str) -> list[Component]:
     )
     words = dcc.Store(id="velocity-less-words")
     usual = dcc.Store(id="velocity-less-default", data=_LESS_MS)
-    said = html.Div("", id="velocity-less-said", className="strong less-said", role="status")
-    return [html.Div(["What would fewer milliseconds be worth?", slider, said]), words, usual]
+    effect = html.Div("", id="velocity-less-said", className="strong less-said", role="status")
+    return [
+        html.Div(["What would fewer milliseconds be worth?", slider, effect]),
+        words,
+        usual,
+    ]
 
 
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> Found:
+    def refresh(query: str | None, _ticks: int | None) -> Reading:
         return read_frame(context, parse_scope(query))
 
-    def refresh_worth(query: str | None, _ticks: int | None) -> Found:
+    def refresh_worth(query: str | None, _ticks: int | None) -> Reading:
         return read_worth(context, parse_scope(query))
 
     search = Input("url", "search")
@@ -208,7 +212,7 @@ def register(app: Dash, context: PageContext) -> None:
         refresh,
         tick=TICK,
         keep_s=SHARED_S,
-        at=PATH,
+        page_path=PATH,
     )
     slow = [search, Input("velocity-slow-tick", "n_intervals")]
     answering(
@@ -220,7 +224,7 @@ def register(app: Dash, context: PageContext) -> None:
         refresh_worth,
         is_long=True,
         keep_s=SHARED_LONG_S,
-        at=PATH,
+        page_path=PATH,
     )
     register_scope(app, NAME, TICK, context.clock)
     # Of a range that stands still the model does not change.
@@ -244,60 +248,64 @@ def register(app: Dash, context: PageContext) -> None:
     )
 
 
-def read_frame(context: PageContext, scope: Scope) -> Found:
+def read_frame(context: PageContext, scope: Scope) -> Reading:
     """Read the pickers and the experiments: a value for each of FRAME."""
     now_ns = context.clock.now_ns()
-    seen = scope.range_at(now_ns)
-    actions, regions = context.scopes(seen.to_ns)
-    found = context.sources.experiments.all()
-    return Found(
+    view = scope.range_at(now_ns)
+    actions, regions = context.scopes(view.to_ns)
+    experiments = context.sources.experiments.all()
+    return Reading(
         {
-            **scope_view(NAME, scope, actions, regions, seen.to_ns, context.attributed(now_ns)),
-            "velocity-experiments.rowData": experiment_lines(found, now_ns, scope.zone),
+            **scope_view(NAME, scope, actions, regions, view.to_ns, context.attributed(now_ns)),
+            "velocity-experiments.rowData": experiment_lines(experiments, now_ns, scope.zone),
             "velocity-gate.children": cards(context.judged()),
         }
     )
 
 
-def read_worth(context: PageContext, scope: Scope) -> Found:
+def read_worth(context: PageContext, scope: Scope) -> Reading:
     """Read what latency is worth to the groups: a value for each of WORTH."""
     now_ns = context.clock.now_ns()
-    seen = scope.range_at(now_ns)
+    view = scope.range_at(now_ns)
     dimension = scope.filter("by") or DIMENSIONS[0]
-    chosen = Selection(seen.from_ns, seen.to_ns, seen.action, seen.region)
+    chosen = Selection(view.from_ns, view.to_ns, view.action, view.region)
     try:
-        told = context.sources.vram.compute(chosen, dimension, now_ns)
+        document = context.sources.vram.compute(chosen, dimension, now_ns)
     except InputError as error:
         if dimension not in DIMENSIONS:
             raise
-        return Found(_unknown(str(error)))
-    lineage = told["lineage"]
+        return Reading(_unknown(str(error)))
+    lineage = document["lineage"]
     is_assumed = not lineage["slope_version"]
-    way: Component = unbroken(said(told, is_assumed=is_assumed))
+    way: Component = unbroken(answer_sentence(document, is_assumed=is_assumed))
     if context.attributed(now_ns).is_empty:
         link = dcc.Link("see how to send the first one", href="/")
         unknown = "What a millisecond is worth is unknown: no decision is here yet, "
         way = html.Span([unknown, link, "."])
-    top = told["groups"][0] if told["groups"] else None
-    label = f"What {_shown(top['name'])} would earn more or less" if top else "no group has a value"
-    return Found(
+    top = document["groups"][0] if document["groups"] else None
+    label = (
+        f"What {_group_name(top['name'])} would earn more or less"
+        if top
+        else "no group has a value"
+    )
+    return Reading(
         {
             "velocity-said.children": way,
-            "velocity-groups.rowData": groups_lines(told, scope, is_assumed=is_assumed),
-            "velocity-groups-note.children": _note(told),
-            "velocity-weights.rowData": weights_lines(told, scope),
+            "velocity-groups.rowData": groups_lines(document, scope, is_assumed=is_assumed),
+            "velocity-groups-note.children": _note(document),
+            "velocity-weights.rowData": weights_lines(document, scope),
             "velocity-curve.figure": curve_figure(top, str(scope.until_ns or "")),
             "velocity-curve-note.children": label if top else "",
             "velocity-curve-box.aria-label": label,
             "velocity-curve-table.children": curve_table(top),
             "velocity-less-words.data": less_words(top, lineage["slope"], is_assumed=is_assumed),
         },
-        "; ".join(_missing(told)),
+        "; ".join(_missing(document)),
     )
 
 
 def experiment_lines(
-    found: Sequence[Experiment], now_ns: int, zone: Zone
+    experiments: Sequence[Experiment], now_ns: int, zone: Zone
 ) -> list[dict[str, object]]:
     """Return one row an experiment, the newest first."""
     return [
@@ -314,7 +322,7 @@ def experiment_lines(
             "ends": f"to {zone.second(each.ended_ns)[:16]}",
             "budget": usd(Decimal(each.budget_usd)),
         }
-        for each in reversed(found)
+        for each in reversed(experiments)
     ]
 
 
@@ -330,8 +338,8 @@ def _unknown(why: str) -> dict[str, object]:
     }
 
 
-def _note(told: Document) -> str:
-    lineage = told["lineage"]
+def _note(document: Document) -> str:
+    lineage = document["lineage"]
     number = counted(lineage["decisions"], "decision")
     return (
         f"{number}, {count(lineage['sampled'])} of them replayed · "
@@ -339,14 +347,16 @@ def _note(told: Document) -> str:
     )
 
 
-def _missing(told: Document) -> list[str]:
-    parts = list(told["lineage"]["warnings"])
-    if told["unknown"]:
-        parts.append(f"of unknown value, in no figure: {', '.join(map(_shown, told['unknown']))}")
-    if told["unsampled"]:
-        parts.append(f"not in the sample: {', '.join(map(_shown, told['unsampled']))}")
+def _missing(document: Document) -> list[str]:
+    parts = list(document["lineage"]["warnings"])
+    if document["unknown"]:
+        parts.append(
+            f"of unknown value, in no figure: {', '.join(map(_group_name, document['unknown']))}"
+        )
+    if document["unsampled"]:
+        parts.append(f"not in the sample: {', '.join(map(_group_name, document['unsampled']))}")
     return parts
 
 
-def _shown(name: str) -> str:
+def _group_name(name: str) -> str:
     return name or "(empty)"

@@ -33,24 +33,25 @@ _LEAST_NS: Final = 10_000  # less than two digits of milliseconds show
 _WORTH_A_LOOK: Final = 0.1
 
 
-def said(found: Network, why_off: str) -> str:
+def answer_sentence(network: Network, why_off: str) -> str:
     """Return the answer in a sentence: whether the network is to blame.
 
     Args:
-        found: of the range.
+        network: of the range.
         why_off: why no packets are recorded, "" where they are.
     """
-    proven = [each for each in found.waited if each.method == PACKETS]
+    proven = [each for each in network.waited if each.method == PACKETS]
     whole = _sum(proven, ("self_ns",))
     if whole:
         wire = _sum(proven, _WIRE) / whole
         begin = "It is not the network" if wire < _WORTH_A_LOOK else "Look at the network"
         name, share = largest(proven)
-        rest = "" if name in _ON_THE_WIRE else f", {percent(share)} was {name}"
-        return f"{begin}: of the waiting that packets show, {percent(wire)} was on the wire{rest}."
-    wire_seen = found.wire
-    if found.waited:
-        kernel = _sum(found.waited, ("rtt_ns",)) / max(_sum(found.waited, ("self_ns",)), 1)
+        largest_words = "" if name in _ON_THE_WIRE else f", {percent(share)} was {name}"
+        on_wire = f"{percent(wire)} was on the wire{largest_words}"
+        return f"{begin}: of the waiting that packets show, {on_wire}."
+    wire_seen = network.wire
+    if network.waited:
+        kernel = _sum(network.waited, ("rtt_ns",)) / max(_sum(network.waited, ("self_ns",)), 1)
         return (
             f"By what the kernel knew, at least {percent(kernel)} of the waiting was on the wire; "
             "no packets of these decisions are kept to show the rest."
@@ -112,21 +113,21 @@ def pairs_lines(pairs: Sequence[Pair]) -> list[dict[str, object]]:
 def bursts_lines(bursts: Sequence[Burst], scope: Scope) -> list[dict[str, object]]:
     """Return one row a burst, the largest queue first, with its decisions."""
     rows: list[dict[str, object]] = []
-    for each in sorted(bursts, key=lambda burst: -burst.queue_ns):
-        to_ns = each.end_ns // NS_PER_S * NS_PER_S + NS_PER_S
-        around = replace(scope, window="2s", until_ns=to_ns, filters=(("sort", "slowest"),))
+    for burst in sorted(bursts, key=lambda burst: -burst.queue_ns):
+        to_ns = burst.end_ns // NS_PER_S * NS_PER_S + NS_PER_S
+        listed = replace(scope, window="2s", until_ns=to_ns, filters=(("sort", "slowest"),))
         rows.append(
             {
-                "id": f"{each.start_ns} {each.host}",
-                "at": utc_iso(scope.zone.wall_ns(each.start_ns))[11:],
-                "host": each.host or "this host",
-                "href": "/decision" + format_scope(around),
-                "lasts": ms(each.end_ns - each.start_ns),
-                "peak": f"{each.peak_ratio * 100:.0f} % of the link",
-                "queue": ms(each.queue_ns),
-                "queue_of": size(each.queue_bytes),
-                "flows": counted(each.flows, "connection"),
-                "top": f"{percent(each.top_share)} by the largest",
+                "id": f"{burst.start_ns} {burst.host}",
+                "at": utc_iso(scope.zone.wall_ns(burst.start_ns))[11:],
+                "host": burst.host or "this host",
+                "href": "/decisions" + format_scope(listed),
+                "lasts": ms(burst.end_ns - burst.start_ns),
+                "peak": f"{burst.peak_ratio * 100:.0f} % of the link",
+                "queue": ms(burst.queue_ns),
+                "queue_of": size(burst.queue_bytes),
+                "flows": counted(burst.flows, "connection"),
+                "top": f"{percent(burst.top_share)} by the largest",
             }
         )
     return rows
@@ -161,12 +162,12 @@ def bursts_empty(wire: Wire) -> str:
     return f"No burst in {span_of_time(wire.judged_seconds * NS_PER_S)} that were looked at."
 
 
-def missing(found: Network) -> str:
+def missing(network: Network) -> str:
     """Return what the figures lack, in words, "" where nothing."""
-    wire, parts = found.wire, []
+    wire, parts = network.wire, []
     if wire.refused_bytes:
         parts.append(f"there was no room for {size(wire.refused_bytes)} of packets")
-    outside = sum(each.outside_spans for each in found.waited)
+    outside = sum(each.outside_spans for each in network.waited)
     if outside:
         parts.append(f"{count(outside)} waits disagree with their packets by more than the clocks")
     return "; ".join(parts)
@@ -184,20 +185,20 @@ def _interval(low: float | None, high: float | None, packets: int) -> str:
     return f"95 %: {low * 100:.2f} to {high * 100:.2f} %, n {count(packets)}"
 
 
-def _part(each: Waited, ns: int) -> str:
+def _part(waited: Waited, ns: int) -> str:
     if not ns:
         # The kernel has figures of round trips and losses alone.
-        return "none" if each.method == PACKETS else "not known"
-    share = percent(ns / each.self_ns) if each.self_ns else UNKNOWN
-    mean_ns = ns / max(each.decisions, 1)
-    said = ms(mean_ns, 2) if mean_ns >= _LEAST_NS else f"under {ms(_LEAST_NS, 2)}"
-    return f"{said} · {share}"
+        return "none" if waited.method == PACKETS else "not known"
+    share = percent(ns / waited.self_ns) if waited.self_ns else UNKNOWN
+    mean_ns = ns / max(waited.decisions, 1)
+    answer_sentence = ms(mean_ns, 2) if mean_ns >= _LEAST_NS else f"under {ms(_LEAST_NS, 2)}"
+    return f"{answer_sentence} · {share}"
 
 
-def _tail(each: Pair) -> str:
-    if each.rtt_p95_ns is None:
+def _tail(pair: Pair) -> str:
+    if pair.rtt_p95_ns is None:
         return "no round trip seen"
-    return f"p95 {ms(each.rtt_p95_ns, 3)}, n {count(each.rtts)}"
+    return f"p95 {ms(pair.rtt_p95_ns, 3)}, n {count(pair.rtts)}"
 
 
 def _decision(decision_id: str) -> str:

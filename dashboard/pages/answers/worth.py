@@ -24,9 +24,9 @@ LESS_MS: Final = (1, 5, 10, 20, 50)  # of the shifts that a model has
 _FILTERS: Final = ("action", "region", "channel", "cohort")
 
 
-def said(told: Document, *, is_assumed: bool) -> str:
+def answer_sentence(model: Document, *, is_assumed: bool) -> str:
     """Return the answer in a sentence: whose next millisecond is worth most, if any stands out."""
-    groups = told["groups"]
+    groups = model["groups"]
     if not groups:
         return (
             "What a millisecond is worth is unknown: no decision of the range has a known value. "
@@ -34,7 +34,7 @@ def said(told: Document, *, is_assumed: bool) -> str:
         )
     top = groups[0]
     per_ms = top["marginal_usd_per_ms_hour"]
-    by = str(told["lineage"]["dimension"]).replace("_", " ")
+    by = str(model["lineage"]["dimension"]).replace("_", " ")
     rate = ", by an assumed rate" if is_assumed else ""
     worth = f"is worth {usd(per_ms['median'])} an hour (90 %: {ends(per_ms)}{rate})."
     if len(groups) == 1:
@@ -109,7 +109,7 @@ def weights_lines(told: Document, scope: Scope) -> list[dict[str, object]]:
             {
                 "id": each["segment"],
                 "segment": each["segment"],
-                "href": "/decision" + format_scope(listed),
+                "href": "/decisions" + format_scope(listed),
                 "floor": f"could be {each['floor_ms']:,.1f} ms",
                 "weight": percent(each["weight"]),
                 "gain": f"{usd(each['gain_usd_per_hour'])} / h",
@@ -195,7 +195,7 @@ def _listed(scope: Scope, dimension: str, name: str) -> str:
     if dimension not in _FILTERS or not name:
         return ""
     kept = replace(scope, filters=(("sort", "lost"),), low_ms=None, high_ms=None)
-    return "/decision" + format_scope(narrowed(kept, dimension, name))
+    return "/decisions" + format_scope(narrowed(kept, dimension, name))
 
 
 def _name(name: str) -> str:

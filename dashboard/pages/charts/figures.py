@@ -56,11 +56,6 @@ def bucket_position(ns: float) -> float:
     return BUCKETS_PER_OCTAVE * math.log2(ns) if ns >= 1 else 0.0
 
 
-def bucket_bounds_ns(bucket: int) -> tuple[float, float]:
-    """Return the latencies [low, high) of one bucket."""
-    return math.exp2(bucket / BUCKETS_PER_OCTAVE), math.exp2((bucket + 1) / BUCKETS_PER_OCTAVE)
-
-
 def quantile_ns(cells: Sequence[Cell], share: float) -> float | None:
     """Return a quantile of the latencies, None without any.
 
@@ -96,7 +91,7 @@ class Band:
 
 def heatmap(
     cells: Sequence[Cell],
-    seen: Range,
+    view: Range,
     step_ns: int,
     reference_ns: int,
     axis: Axis,
@@ -117,12 +112,12 @@ def heatmap(
             "No decision in this window",
             "Widen the window, clear the filters, or look at Health for what arrives.",
         )
-    from_ns = seen.from_ns if drawn_from_ns is None else drawn_from_ns
+    from_ns = view.from_ns if drawn_from_ns is None else drawn_from_ns
     reference = bucket_position(reference_ns)
     low = min(min(cell.bucket for cell in cells), int(reference)) - 1
     high = max(max(cell.bucket for cell in cells), int(reference)) + 2
     layout = frame(
-        f"heatmap {seen.action} {seen.region} {seen.to_ns - seen.from_ns} {frozen}",
+        f"heatmap {view.action} {view.region} {view.to_ns - view.from_ns} {frozen}",
         margin={"l": 52, "r": 8, "t": 10, "b": 44},
         # What a click needs to tell which decisions a cell is of.
         meta={
@@ -130,9 +125,9 @@ def heatmap(
             "buckets_per_octave": BUCKETS_PER_OCTAVE,
             "offset_ms": axis.offset_ns // NS_PER_MS,
             # As texts, for a browser's numbers end at 2**53.
-            "range_ns": [*map(str, counted_ns(seen, step_ns, is_frozen=bool(frozen)))],
+            "range_ns": [*map(str, counted_ns(view, step_ns, is_frozen=bool(frozen)))],
         },
-        xaxis={"type": "date", "range": [axis.iso(from_ns), axis.iso(seen.to_ns)]},
+        xaxis={"type": "date", "range": [axis.iso(from_ns), axis.iso(view.to_ns)]},
         # What is dragged over is a range of time, whatever the latency.
         yaxis={**bucket_ticks(low, high), "title": {"text": "decision ms"}, "fixedrange": True},
         shapes=[
@@ -144,14 +139,14 @@ def heatmap(
     return {"data": [_heat_trace(cells, step_ns, low, high, axis)], "layout": layout}
 
 
-def counted_ns(seen: Range, step_ns: int, *, is_frozen: bool) -> tuple[int, int]:
+def counted_ns(view: Range, step_ns: int, *, is_frozen: bool) -> tuple[int, int]:
     """Return what the cells of a range are of: from, and to.
 
     Columns of minutes are of those that begin in the range; of now nothing is later.
     """
     edge_ns = NS_PER_MINUTE if step_ns >= NS_PER_MINUTE else 1
-    from_ns, to_ns = (-(-at_ns // edge_ns) * edge_ns for at_ns in (seen.from_ns, seen.to_ns))
-    return from_ns, to_ns if is_frozen else seen.to_ns
+    from_ns, to_ns = (-(-at_ns // edge_ns) * edge_ns for at_ns in (view.from_ns, view.to_ns))
+    return from_ns, to_ns if is_frozen else view.to_ns
 
 
 def _band(band: Band, axis: Axis) -> Figure:
@@ -268,7 +263,7 @@ def _place(segment: int) -> float:
 
 def _excess(observed: SegmentMeans, reference: SegmentMeans) -> list[float]:
     pairs = zip(observed.segments_ns, reference.segments_ns, strict=True)
-    return [seen - expected for seen, expected in pairs]
+    return [actual - expected for actual, expected in pairs]
 
 
 def _path_bars(

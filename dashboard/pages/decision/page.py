@@ -18,7 +18,7 @@ from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decision.gaps import evidence_line, missing_line, revisions_line
 from dashboard.pages.overview.heat import RECORDER
 from dashboard.pages.parts import Cell, Component, facts_list, legend, page, panel, scrolled, table
-from dashboard.pages.states import Found, answering, state, state_outputs
+from dashboard.pages.states import Reading, answering, state, state_outputs
 from dashboard.read.decision.detail import Decision, read_shared
 from dashboard.read.decision.link_wording import burst_line, linked_by
 from dashboard.read.decision.outcome_wording import (
@@ -35,7 +35,7 @@ from dashboard.read.rows import Attribution
 from dashboard.read.scope import parse_scope
 from dashboard.units import UNKNOWN, Zone, ms
 
-PATH = "/decision?id"
+PATH = "/decision"
 TITLE = "Decision"
 IN_MENU = False  # it is reached from the list
 READ = (
@@ -122,17 +122,18 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> Found:
+    def refresh(query: str | None, _ticks: int | None) -> Reading:
         scope = parse_scope(query)
-        wanted = scope.decision_id
-        found = read(context, wanted)
-        if found is None:
-            return Found(show_unknown(wanted))
-        return Found(show(found, scope.zone), missing(found.detail))
+        decision_id = scope.decision_id
+        decision = read(context, decision_id)
+        if decision is None:
+            return Reading(show_unknown(decision_id))
+        return Reading(show(decision, scope.zone), missing(decision.detail))
 
     def ahead(query: str | None) -> dict[str, object]:
-        wanted, now_ns = parse_scope(query).decision_id, context.clock.now_ns()
-        read_shared(context.reader, context.shared, wanted, now_ns, AHEAD_S)
+        decision_id, now_ns = parse_scope(query).decision_id, context.clock.now_ns()
+        if decision_id:  # else it is led to the list
+            read_shared(context.reader, context.shared, decision_id, now_ns, AHEAD_S)
         return {}
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
@@ -152,39 +153,39 @@ def register(app: Dash, context: PageContext) -> None:
 def read(context: PageContext, decision_id: str) -> DecisionRead | None:
     """Read one decision with all its evidence, None where nothing has that id."""
     now_ns = context.clock.now_ns()
-    found = read_shared(context.reader, context.shared, decision_id, now_ns)
-    if found is None:
+    detail_and_sent = read_shared(context.reader, context.shared, decision_id, now_ns)
+    if detail_and_sent is None:
         return None
-    detail, _ = found
+    detail, _ = detail_and_sent
     health = context.items()
     is_young = now_ns - detail.facts.end_ns < _YOUNG_NS
     facts = detail.facts
-    money = context.decisions.one(facts.decision_id, facts.ingress_ns)
+    money = context.decisions.row_of(facts.decision_id, facts.ingress_ns)
     return DecisionRead(
         detail=detail,
         money=money,
-        target_ns=context.reference.of(detail.facts.action),
+        target_ns=context.reference.target_ns(detail.facts.action),
         is_settled=not is_young or (money is not None and bool(detail.evidence)),
         recorder=next((item for item in health if item.name == RECORDER), None),
     )
 
 
-def show(found: DecisionRead, zone: Zone) -> dict[str, object]:
+def show(decision: DecisionRead, zone: Zone) -> dict[str, object]:
     """Return what was read: a value for each of OUTPUTS."""
-    detail = found.detail
+    detail = decision.detail
     budget, check = _budget(detail.attribution)
     return {
-        "decision-title.children": headline(detail, found.target_ns),
-        "decision-said.children": _said(found),
-        "decision-facts.children": facts_list(_facts(found, zone)),
+        "decision-title.children": headline(detail, decision.target_ns),
+        "decision-said.children": _sentence(decision),
+        "decision-facts.children": facts_list(_facts(decision, zone)),
         "decision-known.data": {
             "id": detail.facts.decision_id,
             "version": waterfall_version(detail),
         },
-        "decision-packets-note.children": _packet_note(detail, found.recorder),
+        "decision-packets-note.children": _packet_note(detail, decision.recorder),
         "decision-budget.children": budget,
         "decision-budget-note.children": check,
-        "decision-tick.max_intervals": 0 if found.is_settled else TICKS_MAX,
+        "decision-tick.max_intervals": 0 if decision.is_settled else TICKS_MAX,
     }
 
 
@@ -195,18 +196,18 @@ def missing(detail: Decision) -> str:
 
 def show_unknown(decision_id: str) -> dict[str, object]:
     """Say that nothing has this id, and what may be done."""
-    shown: dict[str, object] = dict.fromkeys(READ, "")
-    shown |= {
+    values: dict[str, object] = dict.fromkeys(READ, "")
+    values |= {
         "decision-title.children": "No decision has this id",
         "decision-said.children": [
             f"{decision_id or UNKNOWN} is the id of no decision that is stored. Search ",
-            html.A("the list of decisions", href="/decision"),
+            html.A("the list of decisions", href="/decisions"),
             " for its trace id or outcome key.",
         ],
         "decision-known.data": None,
         "decision-tick.max_intervals": TICKS_MAX,
     }
-    return shown
+    return values
 
 
 def headline(detail: Decision, target_ns: int) -> str:
@@ -233,14 +234,14 @@ def why_no_packets(recorder: HealthItem | None) -> str:
     )
 
 
-def _said(found: DecisionRead) -> list[Component]:
-    facts, money = found.detail.facts, found.money
-    outcome = outcome_words(found.detail.outcomes)
-    of = [facts.action, facts.region, priced_words(money), f"outcome: {outcome}"]
+def _sentence(decision: DecisionRead) -> list[Component]:
+    facts, money = decision.detail.facts, decision.money
+    outcome = outcome_words(decision.detail.outcomes)
+    parts = [facts.action, facts.region, priced_words(money), f"outcome: {outcome}"]
     if money is None or not money.is_stated:
-        of.append(stated_words(facts.value_usd))
-    named = html.Span(f"decision {facts.decision_id}", className="note")
-    return [" · ".join(part for part in of if part) + " · ", named, *_exports(found.detail)]
+        parts.append(stated_words(facts.value_usd))
+    name = html.Span(f"decision {facts.decision_id}", className="note")
+    return [" · ".join(part for part in parts if part) + " · ", name, *_exports(decision.detail)]
 
 
 def _exports(detail: Decision) -> list[Component]:
@@ -255,17 +256,17 @@ def _exports(detail: Decision) -> list[Component]:
     ]
 
 
-def _facts(found: DecisionRead, zone: Zone) -> list[tuple[str, object]]:
-    detail = found.detail
+def _facts(decision: DecisionRead, zone: Zone) -> list[tuple[str, object]]:
+    detail = decision.detail
     facts, split = detail.facts, detail.attribution
     total_ns = split.total_ns if split else facts.end_ns - facts.ingress_ns
     named = [(name, value) for name, value in facts.dimensions.items() if name != "region"]
-    listed: list[tuple[str, object]] = [
+    facts_of: list[tuple[str, object]] = [
         ("latency", html.Span(ms(total_ns, 3), title=f"{total_ns:,} ns")),
         ("action", facts.action),
         ("region", facts.region or UNKNOWN),
-        ("lost", lost_words(found.money)),
-        ("worth", worth_words(found.money)),
+        ("lost", lost_words(decision.money)),
+        ("worth", worth_words(decision.money)),
         ("outcome", outcome_words(detail.outcomes)),
         ("ingress", zone.full(facts.ingress_ns)),
         ("result", "error" if facts.is_error else "ok"),
@@ -276,27 +277,27 @@ def _facts(found: DecisionRead, zone: Zone) -> list[tuple[str, object]]:
             evidence_line(
                 detail.evidence,
                 is_linked=bool(detail.flows),
-                is_settled=found.is_settled,
+                is_settled=decision.is_settled,
             ),
         ),
         ("missing spans", missing_line(detail.missing)),
         ("trace", html.A(facts.trace_id, href=f"/api/v1/traces/{facts.trace_id}")),
     ]
-    listed += [(name.replace("_", " "), value) for name, value in named if value]
+    facts_of += [(name.replace("_", " "), value) for name, value in named if value]
     if facts.replaced:
-        listed.append(("replaced as personal", facts.replaced.replace(",", ", ")))
+        facts_of.append(("replaced as personal", facts.replaced.replace(",", ", ")))
     if detail.revisions:
-        listed.append(("what changed", revisions_line(detail.revisions, detail.spans)))
+        facts_of.append(("what changed", revisions_line(detail.revisions, detail.spans)))
     if facts.injected_delay_ns:
-        listed.append(("injected delay", ms(facts.injected_delay_ns, 3)))
-    return listed
+        facts_of.append(("injected delay", ms(facts.injected_delay_ns, 3)))
+    return facts_of
 
 
 def _packet_note(detail: Decision, recorder: HealthItem | None) -> str:
-    exchanges = [own[0] for own in by_exchange(detail.flows)]
+    exchanges = [flows[0] for flows in by_exchange(detail.flows)]
     linked = linked_by([(each.method, each.confidence) for each in exchanges])
-    told = (linked if detail.flows else why_no_packets(recorder), burst_line(detail.bursts))
-    return "; ".join(part for part in told if part)
+    parts = (linked if detail.flows else why_no_packets(recorder), burst_line(detail.bursts))
+    return "; ".join(part for part in parts if part)
 
 
 def _budget(split: Attribution | None) -> tuple[Component, str]:
@@ -311,12 +312,12 @@ def _budget(split: Attribution | None) -> tuple[Component, str]:
         mark = "largest" if is_largest else "zero" if not ns else ""
         return Cell(ms(ns, 3), f"{ns:,} ns", mark, strong)
 
-    def line(name: str, of: Sequence[int]) -> tuple[str | Cell, ...]:
-        return (name, *map(cell, of), cell(sum(of), strong=True))
+    def line(name: str, row: Sequence[int]) -> tuple[str | Cell, ...]:
+        return (name, *map(cell, row), cell(sum(row), strong=True))
 
     rows = [
-        line(stage, parts[at : at + width])
-        for stage, at in zip(STAGES, range(0, len(parts), width), strict=True)
+        line(stage, parts[begin : begin + width])
+        for stage, begin in zip(STAGES, range(0, len(parts), width), strict=True)
     ]
     rows.append(line("sum", [sum(parts[place::width]) for place in range(width)]))
     exact = "=" if sum(parts) == split.total_ns else "≠"

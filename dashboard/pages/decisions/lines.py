@@ -39,11 +39,11 @@ def totals_line(totals: Totals) -> str:
     low, high = totals.loss_low_usd, totals.loss_high_usd
     if totals.loss_usd is None or low is None or high is None:
         return f"{number}, what they lost is {UNKNOWN}" if totals.decisions else "No decision"
-    said = f"{number}, {usd(totals.loss_usd)} lost (90 %: {usd(low)} to {usd(high)})"
-    said += f", {count(totals.late)} late"
+    lost = f"{number}, {usd(totals.loss_usd)} lost (90 %: {usd(low)} to {usd(high)})"
+    lost += f", {count(totals.late)} late"
     if totals.value_usd is not None:
-        said += f" · worth {usd(totals.value_usd)}"
-    return said + (f" · {count(totals.unvalued)} of unknown value" if totals.unvalued else "")
+        lost += f" · worth {usd(totals.value_usd)}"
+    return lost + (f" · {count(totals.unvalued)} of unknown value" if totals.unvalued else "")
 
 
 def csv_words(decisions: int) -> str:

@@ -23,13 +23,13 @@ from dashboard.pages.decisions.lines import (
 )
 from dashboard.pages.parts import Component, grid, page, panel, zoned
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
-from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
-from dashboard.read.decisions.listing import Offered
-from dashboard.read.decisions.wanted import After, Order, Wanted, parse_after
-from dashboard.read.scope import Scope, format_scope, parse_scope
+from dashboard.pages.states import SHARED_S, Reading, answering, state, state_outputs
+from dashboard.read.decisions.filter import DecisionFilter, Order, PageCursor, parse_cursor
+from dashboard.read.decisions.listing import FilterValues
+from dashboard.read.scope import Scope, format_scope, latency_text, parse_scope
 from dashboard.units import count, utc_iso
 
-PATH = "/decision"
+PATH = "/decisions"
 NAME = "decisions"
 TITLE = "Decisions"
 IN_MENU = True
@@ -118,19 +118,23 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> Found:
-        return Found(read(context, parse_scope(query)))
+    def refresh(query: str | None, _ticks: int | None) -> Reading:
+        return Reading(read(context, parse_scope(query)))
 
-    def refresh_totals(kept: Any) -> Found:  # noqa: ANN401  what a browser kept
+    def refresh_totals(kept: Any) -> Reading:  # noqa: ANN401  what a browser kept
         if not isinstance(kept, dict):
             raise PreventUpdate
         # Of the rows that are shown: the address may be another by now.
-        return Found(read_totals(context, parse_scope(str(kept.get("search", ""))), kept))
+        return Reading(read_totals(context, parse_scope(str(kept.get("search", ""))), kept))
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
-    answering(app, context, READINGS[0], ROWS, inputs, refresh, tick=TICK, keep_s=SHARED_S, at=PATH)
+    answering(
+        app, context, READINGS[0], ROWS, inputs, refresh, tick=TICK, keep_s=SHARED_S, page_path=PATH
+    )
     of_rows = [Input("decisions-read", "data")]
-    answering(app, context, READINGS[1], TOTALS, of_rows, refresh_totals, keep_s=SHARED_S, at=PATH)
+    answering(
+        app, context, READINGS[1], TOTALS, of_rows, refresh_totals, keep_s=SHARED_S, page_path=PATH
+    )
     register_scope(app, NAME, TICK, context.clock)
     texts = ("channel", "service", "cohort", "segment")
     controls = [(f"decisions-{name}", "value") for name in texts]
@@ -152,10 +156,10 @@ def register(app: Dash, context: PageContext) -> None:
     )
 
 
-def wanted_of(scope: Scope, now_ns: int) -> Wanted:
+def criteria_of(scope: Scope, now_ns: int) -> DecisionFilter:
     """Return the filter that a page's address says."""
     low_ns, high_ns = scope.latency_ns
-    return Wanted(
+    return DecisionFilter(
         scope.range_at(now_ns),
         channel=scope.filter("channel"),
         service=scope.filter("service"),
@@ -171,21 +175,21 @@ def wanted_of(scope: Scope, now_ns: int) -> Wanted:
 def read(context: PageContext, scope: Scope) -> dict[str, object]:
     """Read one page of the list: a value for each of ROWS."""
     reader, now_ns = context.reader, context.clock.now_ns()
-    wanted = wanted_of(scope, now_ns)
-    seen = wanted.seen
-    actions, regions = context.scopes(seen.to_ns)
-    offered = context.offered(seen)
-    stated = context.decisions.stated(seen)
-    after: After | None = None
+    criteria = criteria_of(scope, now_ns)
+    view = criteria.view
+    actions, regions = context.scopes(view.to_ns)
+    offered = context.offered(view)
+    stated = context.decisions.stated(view)
+    after: PageCursor | None = None
     if scope.search:
         ids = reader.decision_ids(scope.search)
         known = [facts for facts in map(reader.decision, ids) if facts is not None]
         lines = [found_line(facts, scope.zone) for facts in known]
         note = f"{count(len(lines))} found at any time for “{scope.search}”"
     else:
-        rows, after = context.decisions.page(wanted, order_of(scope), ROWS_MAX, stated=stated)
+        rows, after = context.decisions.page(criteria, order_of(scope), ROWS_MAX, stated=stated)
         lines, note = listed_lines(rows, scope.zone), _note(scope, len(rows), is_last=after is None)
-    frozen = replace(scope, until_ns=seen.to_ns)
+    frozen = replace(scope, until_ns=view.to_ns)
     first = PATH + format_scope(scope) if scope.filter("after") else ""
     return {
         **scope_view(
@@ -193,7 +197,7 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
             scope,
             actions,
             regions,
-            seen.to_ns,
+            view.to_ns,
             context.attributed(now_ns),
             offered.by_dimension,
         ),
@@ -205,7 +209,7 @@ def read(context: PageContext, scope: Scope) -> dict[str, object]:
         "decisions-first.href": first,
         "decisions-csv.href": csv_href(frozen),
         "decisions-read.data": {
-            "to_ns": str(seen.to_ns),
+            "to_ns": str(view.to_ns),
             "search": format_scope(scope),
             "stated": stated,
             "found": bool(scope.search),
@@ -221,8 +225,8 @@ def read_totals(context: PageContext, scope: Scope, kept: Mapping[str, Any]) -> 
         to_ns = int(kept["to_ns"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"not what the list keeps ({error}); reload the page") from error
-    wanted = wanted_of(scope, to_ns)
-    found = context.decisions.totals(wanted, stated=bool(kept.get("stated")))
+    criteria = criteria_of(scope, to_ns)
+    found = context.decisions.totals(criteria, stated=bool(kept.get("stated")))
     return {
         "decisions-totals.children": totals_line(found),
         "decisions-csv.children": csv_words(found.decisions),
@@ -235,7 +239,7 @@ def order_of(scope: Scope) -> Order:
     if name not in SORTS:
         raise InputError(f"sort={name[:40]!r} is not an order; give one of {', '.join(SORTS)[2:]}")
     sort, ascending, _ = SORTS[name]
-    return Order(sort, ascending, parse_after(scope.filter("after")))
+    return Order(sort, ascending, parse_cursor(scope.filter("after")))
 
 
 def csv_href(scope: Scope) -> str:
@@ -248,8 +252,8 @@ def csv_href(scope: Scope) -> str:
         "region": scope.region,
         **{name: scope.filter(name) for name in ("channel", "service", "cohort", "segment")},
         **{name: "true" if scope.filter(name) else "" for name in ("late", "failed")},
-        "low_ms": "" if scope.low_ms is None else f"{scope.low_ms:g}",
-        "high_ms": "" if scope.high_ms is None else f"{scope.high_ms:g}",
+        "low_ms": latency_text(scope.low_ms),
+        "high_ms": latency_text(scope.high_ms),
         "sort": order.sort,
         "order": "asc" if order.ascending else "desc",
     }
@@ -271,7 +275,7 @@ def _bounds(scope: Scope) -> str:
     return f", latency{low}{high}"
 
 
-def _choices(offered: Offered, scope: Scope) -> dict[str, object]:
+def _choices(offered: FilterValues, scope: Scope) -> dict[str, object]:
     named = {
         "channel": ("Any channel", offered.channels),
         "service": ("Any service", offered.services),

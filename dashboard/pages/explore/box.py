@@ -9,6 +9,7 @@ import dash_mantine_components as dmc
 from dash import dcc, no_update
 
 from collector.core.errors import InputError
+from dashboard.pages.scope.typed_range import FORMS, typed_range
 from dashboard.read.decisions.brush import (
     LATENCY_FORMS,
     as_typed,
@@ -17,7 +18,6 @@ from dashboard.read.decisions.brush import (
     parse_latency,
 )
 from dashboard.read.scope import Scope, format_scope
-from dashboard.read.typed_range import FORMS, typed_range
 
 Component = Any
 FIELDS: Final = ("explore-time", "explore-ms", "explore-against")

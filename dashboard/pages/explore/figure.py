@@ -36,7 +36,7 @@ _Grid = list[list[Any]]
 def heatmap(
     cells: Sequence[HeatCell],
     mode: str,
-    seen: Range,
+    view: Range,
     step_ns: int,
     target_ns: int,
     brush: Brush,
@@ -60,18 +60,18 @@ def heatmap(
     high = max(max(cell.bucket for cell in cells), int(target)) + 2
     layout = frame(
         # Another box or range is drawn anew, whatever was zoomed before.
-        f"explore {seen.from_ns} {seen.to_ns} {brush}",
+        f"explore {view.from_ns} {view.to_ns} {brush}",
         margin={"l": 52, "r": 8, "t": 10, "b": 36},
         # What is dragged over is read from here.
         meta={
-            "until": utc_iso(seen.to_ns) + "Z",
+            "until": utc_iso(view.to_ns) + "Z",
             "buckets_per_octave": BUCKETS_PER_OCTAVE,
             "offset_ms": axis.offset_ns // NS_PER_MS,
         },
         dragmode="zoom",
-        xaxis={"type": "date", "range": [axis.iso(seen.from_ns), axis.iso(seen.to_ns)]},
+        xaxis={"type": "date", "range": [axis.iso(view.from_ns), axis.iso(view.to_ns)]},
         yaxis={**bucket_ticks(low, high), "title": {"text": "decision ms"}},
-        shapes=[target_line(target), *_box(brush, seen, low, high, axis)],
+        shapes=[target_line(target), *_box(brush, view, low, high, axis)],
         annotations=[target_name(target, target_ns)],
     )
     known = [cell for cell in cells if mode != "dollars" or cell.loss_usd is not None]
@@ -89,7 +89,7 @@ def amount(cell: HeatCell, mode: str) -> float:
     return cell.late if mode == "late" else cell.decisions
 
 
-def said(cell: HeatCell, mode: str) -> str:
+def cell_words(cell: HeatCell, mode: str) -> str:
     """Return a cell in words."""
     decisions = counted(cell.decisions, "decision")
     if mode == "late":
@@ -113,7 +113,7 @@ def _trace(cells: Sequence[HeatCell], mode: str, step_ns: int, axis: Axis) -> Fi
     money = mode == "dollars"
     colours = [math.log10(each) if each > 0 else low for each in amounts]
     return {
-        **_shared(cells, colours, [said(cell, mode) for cell in cells], step_ns, axis),
+        **_shared(cells, colours, [cell_words(cell, mode) for cell in cells], step_ns, axis),
         "colorscale": "Cividis",
         "zmin": low,
         "zmax": max(high, low + 0.5),
@@ -128,7 +128,7 @@ def _trace(cells: Sequence[HeatCell], mode: str, step_ns: int, axis: Axis) -> Fi
 
 
 def _grey(cells: Sequence[HeatCell], step_ns: int, axis: Axis) -> Figure:
-    texts = [said(cell, "dollars") for cell in cells]
+    texts = [cell_words(cell, "dollars") for cell in cells]
     return {
         **_shared(cells, [1.0] * len(cells), texts, step_ns, axis),
         "colorscale": [[0, REFERENCE], [1, REFERENCE]],
@@ -167,7 +167,7 @@ def _shared(
     }
 
 
-def _box(brush: Brush, seen: Range, low: int, high: int, axis: Axis) -> list[Figure]:
+def _box(brush: Brush, view: Range, low: int, high: int, axis: Axis) -> list[Figure]:
     """Return what is brushed as an outline; what it leaves open reaches to the edge."""
     if brush.is_empty:
         return []
@@ -178,8 +178,8 @@ def _box(brush: Brush, seen: Range, low: int, high: int, axis: Axis) -> list[Fig
     return [
         {
             "type": "rect",
-            "x0": axis.iso(seen.from_ns if brush.from_ns is None else brush.from_ns),
-            "x1": axis.iso(seen.to_ns if brush.to_ns is None else brush.to_ns),
+            "x0": axis.iso(view.from_ns if brush.from_ns is None else brush.from_ns),
+            "x1": axis.iso(view.to_ns if brush.to_ns is None else brush.to_ns),
             "y0": least,
             "y1": most,
             "line": {"color": ALARM, "width": 3},

@@ -18,15 +18,15 @@ from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError, MillworthError
 from collector.core.log import get_logger
 from dashboard.pages.context import PageContext, in_browser
-from dashboard.pages.decisions.page import wanted_of
+from dashboard.pages.decisions.page import criteria_of
 from dashboard.pages.explore.box import FIELDS, form, late_query, typed_box, without_box
-from dashboard.pages.explore.figure import MODES, amount, heatmap, said
+from dashboard.pages.explore.figure import MODES, amount, cell_words, heatmap
 from dashboard.pages.explore.ranked import failed_line, listed, rows_of_segments, rows_of_values
 from dashboard.pages.explore.sentence import populations, sentence
 from dashboard.pages.parts import Component, chart, page, panel, table
 from dashboard.pages.scope.chips import choices
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
-from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
+from dashboard.pages.states import SHARED_S, Reading, answering, state, state_outputs
 from dashboard.read.adhoc.sql import engine_error
 from dashboard.read.decisions.brush import (
     Brush,
@@ -34,9 +34,9 @@ from dashboard.read.decisions.brush import (
     parse_brush,
     sides,
 )
+from dashboard.read.decisions.filter import DecisionFilter
 from dashboard.read.decisions.kept import KeptCells
 from dashboard.read.decisions.listing import HeatCell
-from dashboard.read.decisions.wanted import Wanted
 from dashboard.read.rows import Attributed
 from dashboard.read.scope import Scope, format_scope, parse_scope
 from dashboard.units import Zone, counted
@@ -74,15 +74,15 @@ class Question:
     """What an address asks."""
 
     scope: Scope
-    wanted: Wanted
+    criteria: DecisionFilter
     brush: Brush
     against: tuple[int, int] | None  # None: the rest
     now_ns: int
 
     @property
-    def seen(self) -> tuple[int, int]:
+    def range_ns(self) -> tuple[int, int]:
         """Return [from, to) of the page."""
-        return self.wanted.seen.from_ns, self.wanted.seen.to_ns
+        return self.criteria.view.from_ns, self.criteria.view.to_ns
 
     @property
     def other(self) -> str:
@@ -150,8 +150,8 @@ def register(app: Dash, context: PageContext) -> None:
 
     kept = KeptCells(context.decisions)
 
-    def refresh(query: str | None, _ticks: int | None) -> Found:
-        return Found(heat(context, parse_scope(query), kept))
+    def refresh(query: str | None, _ticks: int | None) -> Reading:
+        return Reading(heat(context, parse_scope(query), kept))
 
     def explain(query: str | None, _retries: int | None) -> dict[str, object]:
         return why(context, parse_scope(query))
@@ -166,7 +166,15 @@ def register(app: Dash, context: PageContext) -> None:
     search = Input("url", "search")
     timed = [search, Input(TICK, "n_intervals")]
     answering(
-        app, context, "explore-heat", HEAT, timed, refresh, tick=TICK, keep_s=SHARED_S, at=PATH
+        app,
+        context,
+        "explore-heat",
+        HEAT,
+        timed,
+        refresh,
+        tick=TICK,
+        keep_s=SHARED_S,
+        page_path=PATH,
     )
     context.reading(app, WHY, [search, Input("explore-retry", "n_clicks")], explain, is_long=True)
     # In the browser and at once: an answer that comes later would undo what somebody types.
@@ -210,7 +218,7 @@ def question_of(scope: Scope, now_ns: int) -> Question:
     against = scope.filter("against")
     return Question(
         scope,
-        replace(wanted_of(scope, now_ns), late=False),
+        replace(criteria_of(scope, now_ns), late=False),
         parse_brush(scope.filter("brush"), scope.filter("brush_ms")),
         parse_between("against", against) if against else None,
         now_ns,
@@ -223,102 +231,102 @@ def heat(context: PageContext, scope: Scope, kept: KeptCells) -> dict[str, objec
     if mode not in MODES:
         raise InputError(f"mode={mode[:40]!r} is not a mode; give one of dollars, late, or none")
     try:
-        asked = question_of(scope, now_ns)
+        question = question_of(scope, now_ns)
     except InputError:
         # The panel below says what is wrong with the box; the range is still shown.
-        asked = question_of(without_box(scope), now_ns)
-    found = kept.read(asked.wanted, now_ns, is_live=scope.until_ns is None)
-    seen = found.seen
-    actions, regions = context.scopes(seen.to_ns)
-    target_ns = context.reference.of(scope.action)
-    decisions = counted(sum(cell.decisions for cell in found.cells), "decision")
+        question = question_of(without_box(scope), now_ns)
+    read = kept.read(question.criteria, now_ns, is_live=scope.until_ns is None)
+    view = read.view
+    actions, regions = context.scopes(view.to_ns)
+    target_ns = context.reference.target_ns(scope.action)
+    decisions = counted(sum(cell.decisions for cell in read.cells), "decision")
     zone = scope.zone
-    named = found.offered.by_dimension
+    named = read.offered.by_dimension
     attributed = context.attributed(now_ns)
     return {
-        **scope_view(NAME, scope, actions, regions, seen.to_ns, attributed, named),
+        **scope_view(NAME, scope, actions, regions, view.to_ns, attributed, named),
         "explore-add.data": choices(named),
         "explore-heatmap.figure": heatmap(
-            found.cells,
+            read.cells,
             mode,
-            seen,
-            found.step_ns,
+            view,
+            read.step_ns,
             target_ns,
-            asked.brush,
-            zone.axis(seen.to_ns),
+            question.brush,
+            zone.axis(view.to_ns),
             is_empty=attributed.is_empty,
         ),
         "explore-heat-note.children": ""
         if attributed.is_empty
         else f"{decisions}. Drag a box over what is odd.",
         "explore-heatmap-box.aria-label": (
-            f"Latency of {decisions} from {zone.dated(seen.from_ns, now_ns)}"
-            f" to {zone.dated_at(seen.to_ns, now_ns)}; type a box in the fields below"
+            f"Latency of {decisions} from {zone.dated(view.from_ns, now_ns)}"
+            f" to {zone.dated_at(view.to_ns, now_ns)}; type a box in the fields below"
         ),
-        "explore-heatmap-table.children": _largest(found.cells, mode, zone, now_ns),
+        "explore-heatmap-table.children": _largest(read.cells, mode, zone, now_ns),
     }
 
 
 def why(context: PageContext, scope: Scope) -> dict[str, object]:
     """Compare the box with the others: a value for each of WHY."""
     now_ns = context.clock.now_ns()
-    shown: dict[str, object] = dict.fromkeys(WHY, "")
-    target_ms = context.reference.of(scope.action) / NS_PER_MS
-    shown["explore-retry.hidden"] = True
-    shown["explore-late.href"] = PATH + late_query(scope, target_ms, now_ns)
-    shown["explore-clear.href"] = PATH + format_scope(without_box(scope))
+    values: dict[str, object] = dict.fromkeys(WHY, "")
+    target_ms = context.reference.target_ns(scope.action) / NS_PER_MS
+    values["explore-retry.hidden"] = True
+    values["explore-late.href"] = PATH + late_query(scope, target_ms, now_ns)
+    values["explore-clear.href"] = PATH + format_scope(without_box(scope))
     try:
-        asked = question_of(scope, now_ns)
+        question = question_of(scope, now_ns)
     except InputError as error:
-        return shown | {"explore-said.children": _refused(str(error))}
-    if asked.brush.is_empty:
+        return values | {"explore-said.children": _refused(str(error))}
+    if question.brush.is_empty:
         later = "Ranked here once something is brushed."
         lists = {f"explore-{name}.children": later for name in ("values", "segments")}
         try:
             is_empty = context.attributed(now_ns).is_empty
         except MillworthError:  # the panel above says that it cannot be read
             is_empty = False
-        return shown | {"explore-said.children": _guide(is_empty=is_empty), **lists}
-    before, inside, is_rest = sides(asked.wanted, asked.brush, asked.against)
+        return values | {"explore-said.children": _guide(is_empty=is_empty), **lists}
+    before, inside, is_rest = sides(question.criteria, question.brush, question.against)
     try:
-        found = context.compare(before, inside, rest=is_rest)
+        answer = context.compare(before, inside, rest=is_rest)
         attributed = context.attributed(now_ns)
     except (MillworthError, ClickHouseError) as error:
         mark = secrets.token_hex(4)
         # What the engine says of its limits has code numbers and a version in it.
-        said = engine_error(error) if isinstance(error, ClickHouseError) else str(error)
-        said = said.splitlines()[0][:300]
-        _log.error("comparison_failed", question=mark, error=said)
-        failed = {"explore-said.children": _failed(said, mark), "explore-retry.hidden": False}
-        return shown | failed
-    return shown | _found(context, asked, found, attributed)
+        error_text = engine_error(error) if isinstance(error, ClickHouseError) else str(error)
+        error_text = error_text.splitlines()[0][:300]
+        _log.error("comparison_failed", question=mark, error=error_text)
+        failed = {"explore-said.children": _failed(error_text, mark), "explore-retry.hidden": False}
+        return values | failed
+    return values | _compared(context, question, answer, attributed)
 
 
-def _found(
-    context: PageContext, asked: Question, found: CompareAnswer, attributed: Attributed
+def _compared(
+    context: PageContext, question: Question, answer: CompareAnswer, attributed: Attributed
 ) -> dict[str, object]:
-    to_ns = asked.seen[1] if asked.brush.to_ns is None else asked.brush.to_ns
-    notes: list[Component] = [populations(found, asked.other.capitalize())]
-    if found.is_assumed and any(each.usd_per_hour is not None for each in found.segments):
+    to_ns = question.range_ns[1] if question.brush.to_ns is None else question.brush.to_ns
+    notes: list[Component] = [populations(answer, question.other.capitalize())]
+    if answer.is_assumed and any(each.usd_per_hour is not None for each in answer.segments):
         notes += [" ", html.Span("assumed rate", className="badge", title=context.prior_basis)]
     until_ns = attributed.until_ns
     if until_ns < to_ns:
-        until = asked.scope.zone.dated(until_ns, asked.now_ns) if until_ns else "now"
+        until = question.scope.zone.dated(until_ns, question.now_ns) if until_ns else "now"
         why_not = "Later decisions of the box are not in it yet."
-        said_so = f"attributed to {until} only"
-        notes += [" ", html.Span(said_so, className="badge", title=why_not)]
-    places = (asked.scope, asked.brush, asked.seen)
-    enough = found.before is not None and found.after is not None
+        attributed_text = f"attributed to {until} only"
+        notes += [" ", html.Span(attributed_text, className="badge", title=why_not)]
+    places = (question.scope, question.brush, question.range_ns)
+    is_enough = answer.before is not None and answer.after is not None
     return {
-        "explore-said.children": sentence(found, asked.other),
+        "explore-said.children": sentence(answer, question.other),
         "explore-why-note.children": notes,
         "explore-values.children": [
-            *failed_line(found, asked.other, *places),
-            *listed(rows_of_values(found, asked.other), *places, "Values by money"),
-        ] if enough else "",
+            *failed_line(answer, question.other, *places),
+            *listed(rows_of_values(answer, question.other), *places, "Values by money"),
+        ] if is_enough else "",
         "explore-segments.children": listed(
-            rows_of_segments(found), *places, "Segments by money"
-        ) if enough else "",
+            rows_of_segments(answer), *places, "Segments by money"
+        ) if is_enough else "",
     }  # fmt: skip
 
 
@@ -368,7 +376,7 @@ def _largest(cells: list[HeatCell], mode: str, zone: Zone, now_ns: int) -> Compo
         (
             zone.dated(cell.column_ns, now_ns),
             f"{2 ** (cell.bucket / 8) / NS_PER_MS:,.1f}",
-            said(cell, mode),
+            cell_words(cell, mode),
         )
         for cell in most
     ]

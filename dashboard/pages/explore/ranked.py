@@ -12,9 +12,9 @@ from dash import dcc, html
 from attribution.whatif.answers import CompareAnswer, SegmentDifference, ValueDifference
 from collector.core.clock import NS_PER_MS
 from dashboard.pages.explore.sentence import share, signed_usd
+from dashboard.pages.scope.typed_range import length_text
 from dashboard.read.decisions.brush import Brush
 from dashboard.read.scope import Scope, format_scope
-from dashboard.read.typed_range import length_text
 from dashboard.units import UNKNOWN, count, percent, shorten, signed_ms
 
 Component = Any
@@ -45,19 +45,19 @@ class Row:
         return (self.ms if self.usd_per_hour is None else self.usd_per_hour) >= 0
 
 
-def rows_of_values(found: CompareAnswer, other: str) -> list[Row]:
+def rows_of_values(answer: CompareAnswer, other: str) -> list[Row]:
     """Return the values, dearest first; `other` names what is compared with."""
-    return [_value_row(each, found, other) for each in found.values]
+    return [_value_row(each, answer, other) for each in answer.values]
 
 
-def rows_of_segments(found: CompareAnswer) -> list[Row]:
+def rows_of_segments(answer: CompareAnswer) -> list[Row]:
     """Return the segments in which any time was spent, dearest first."""
-    spent = [each for each in found.segments if each.before_ms or each.after_ms]
+    spent = [each for each in answer.segments if each.before_ms or each.after_ms]
     return [_segment_row(each) for each in spent]
 
 
 def listed(
-    rows: Sequence[Row], scope: Scope, brush: Brush, seen: tuple[int, int], label: str
+    rows: Sequence[Row], scope: Scope, brush: Brush, range_ns: tuple[int, int], label: str
 ) -> Component:
     """Return the ranked lines; what chance explains is folded away.
 
@@ -65,51 +65,55 @@ def listed(
         rows: in their order.
         scope: of the page, which the links narrow.
         brush: the box, of which the decisions are listed.
-        seen: [from, to) of the page.
+        range_ns: [from, to) of the page.
         label: of the list, for a screen reader.
     """
     widest = max([1e-9, *(max(abs(row.low_ms), abs(row.high_ms)) for row in rows)])
-    told = [row for row in rows if row.is_different]
-    rest = [row for row in rows if not row.is_different]
-    first, folded = told[:_OPEN_MAX], [*told[_OPEN_MAX:], *rest]
+    different = [row for row in rows if row.is_different]
+    by_chance = [row for row in rows if not row.is_different]
+    first, folded = different[:_OPEN_MAX], [*different[_OPEN_MAX:], *by_chance]
 
     def items(some: Sequence[Row], name: str) -> Component:
-        lines = [_item(row, scope, brush, seen, widest) for row in some]
+        lines = [_item(row, scope, brush, range_ns, widest) for row in some]
         return html.Ol(lines, className="ranked", **{"aria-label": name})
 
     parts: list[Component] = [items(first, label)] if first else []
     if folded:
-        more = f"{count(len(told) - len(first))} more that differ" if len(told) > len(first) else ""
-        chance = f"{count(len(rest))} that chance explains" if rest else ""
+        more = (
+            f"{count(len(different) - len(first))} more that differ"
+            if len(different) > len(first)
+            else ""
+        )
+        chance = f"{count(len(by_chance))} that chance explains" if by_chance else ""
         cut = f"the first {_ROWS_MAX} of them" if len(folded) > _ROWS_MAX else ""
         words = html.Summary(", ".join(part for part in (more, chance, cut) if part))
         lines = items(folded[:_ROWS_MAX], f"{label}, the others")
-        parts.append(html.Details([words, lines], className="twin", open=not told))
+        parts.append(html.Details([words, lines], className="twin", open=not different))
     return parts or html.P("Nothing to tell apart: all of them have the same value.")
 
 
 def failed_line(
-    found: CompareAnswer, other: str, scope: Scope, brush: Brush, seen: tuple[int, int]
+    answer: CompareAnswer, other: str, scope: Scope, brush: Brush, range_ns: tuple[int, int]
 ) -> list[Component]:
     """Return a ranked line for those that failed, none where nothing did on either side.
 
     Args:
-        found: the comparison.
+        answer: the comparison.
         other: names what is compared with.
         scope: of the page.
         brush: the box.
-        seen: [from, to) of the page.
+        range_ns: [from, to) of the page.
     """
-    failures = found.failures
+    failures = answer.failures
     if failures is None or not (failures.before or failures.after):
         return []
     usd_per_hour = failures.usd_per_hour
     dollars = UNKNOWN if usd_per_hour is None else f"{signed_usd(usd_per_hour)} / h"
-    listing = decisions_scope(scope, brush, seen)
+    listing = decisions_scope(scope, brush, range_ns)
     listing = replace(listing, filters=(*listing.filters, ("failed", "1")))
     shares = (
-        f"{share(failures.after, found.decisions_after)} of the box (n {count(failures.after)}), "
-        f"{share(failures.before, found.decisions_before)} of {other} "
+        f"{share(failures.after, answer.decisions_after)} of the box (n {count(failures.after)}), "
+        f"{share(failures.before, answer.decisions_before)} of {other} "
         f"(n {count(failures.before)})"
     )
     chance = "" if failures.is_different else ", which chance explains"
@@ -128,7 +132,7 @@ def failed_line(
                 className="ranked-amount",
             ),
             html.Div(
-                dcc.Link("Decisions", href=f"/decision{format_scope(listing)}",
+                dcc.Link("Decisions", href=f"/decisions{format_scope(listing)}",
                          title="List the decisions of the box that failed"),
                 className="ranked-links",
             ),
@@ -148,10 +152,10 @@ def narrowed(scope: Scope, dimension: str, value: str) -> Scope:
     return replace(scope, filters=(*others, (dimension, value)))
 
 
-def decisions_scope(scope: Scope, brush: Brush, seen: tuple[int, int]) -> Scope:
+def decisions_scope(scope: Scope, brush: Brush, range_ns: tuple[int, int]) -> Scope:
     """Return the scope of the list of the decisions in the box."""
-    from_ns = seen[0] if brush.from_ns is None else brush.from_ns
-    to_ns = seen[1] if brush.to_ns is None else brush.to_ns
+    from_ns = range_ns[0] if brush.from_ns is None else brush.from_ns
+    to_ns = range_ns[1] if brush.to_ns is None else brush.to_ns
     kept = ("channel", "service", "cohort", "segment")
     return replace(
         scope,
@@ -164,7 +168,9 @@ def decisions_scope(scope: Scope, brush: Brush, seen: tuple[int, int]) -> Scope:
     )
 
 
-def _item(row: Row, scope: Scope, brush: Brush, seen: tuple[int, int], widest: float) -> Component:
+def _item(
+    row: Row, scope: Scope, brush: Brush, range_ns: tuple[int, int], widest: float
+) -> Component:
     dollars = UNKNOWN if row.usd_per_hour is None else f"{signed_usd(row.usd_per_hour)} / h"
     of_failures = ""
     if row.failed_usd_per_hour:
@@ -175,12 +181,12 @@ def _item(row: Row, scope: Scope, brush: Brush, seen: tuple[int, int], widest: f
     if row.value:
         filtered = format_scope(narrowed(scope, row.dimension, row.value))
         listing = format_scope(
-            narrowed(decisions_scope(scope, brush, seen), row.dimension, row.value)
+            narrowed(decisions_scope(scope, brush, range_ns), row.dimension, row.value)
         )
         links = [
             dcc.Link("Only these", href=f"/explore{filtered}",
                      title=f"Narrow the page to {row.title}"),
-            dcc.Link("Decisions", href=f"/decision{listing}",
+            dcc.Link("Decisions", href=f"/decisions{listing}",
                      title=f"List the decisions of {row.title} in the box"),
         ]  # fmt: skip
     return html.Li(
@@ -210,7 +216,7 @@ def _item(row: Row, scope: Scope, brush: Brush, seen: tuple[int, int], widest: f
 
 def _bar(row: Row, widest: float, ends: str) -> Component:
     """Return the interval as a bar around zero in the middle."""
-    low, high, at = (50 + each / widest * 50 for each in (row.low_ms, row.high_ms, row.ms))
+    low, high, middle = (50 + each / widest * 50 for each in (row.low_ms, row.high_ms, row.ms))
     return html.Div(
         [
             html.Span(className="ranked-zero"),
@@ -218,7 +224,7 @@ def _bar(row: Row, widest: float, ends: str) -> Component:
                 className="interval-range",
                 style={"left": f"{low:.1f}%", "width": f"{high - low:.1f}%"},
             ),
-            html.Span(className="interval-at", style={"left": f"{at:.1f}%"}),
+            html.Span(className="interval-at", style={"left": f"{middle:.1f}%"}),
         ],
         className="interval",
         role="img",
@@ -226,42 +232,42 @@ def _bar(row: Row, widest: float, ends: str) -> Component:
     )
 
 
-def _value_row(each: ValueDifference, found: CompareAnswer, other: str) -> Row:
-    inside = percent(each.decisions_after / max(found.decisions_after, 1))
-    outside = percent(each.decisions_before / max(found.decisions_before, 1))
+def _value_row(difference: ValueDifference, answer: CompareAnswer, other: str) -> Row:
+    inside = percent(difference.decisions_after / max(answer.decisions_after, 1))
+    outside = percent(difference.decisions_before / max(answer.decisions_before, 1))
     failed = ""
-    if each.failed_before or each.failed_after:
-        usual = share(each.failed_before, each.decisions_before)
-        now = share(each.failed_after, each.decisions_after)
-        failed = f"; {now} failed, {usual} of {other} (q {_q(each.failed_q)})"
+    if difference.failed_before or difference.failed_after:
+        usual = share(difference.failed_before, difference.decisions_before)
+        now = share(difference.failed_after, difference.decisions_after)
+        failed = f"; {now} failed, {usual} of {other} (q {_q(difference.failed_q)})"
     return Row(
-        each.dimension,
-        each.value,
-        f"{each.dimension} {each.value or '(empty)'}",
-        each.excess_ms,
-        each.low_ms,
-        each.high_ms,
-        each.usd_per_hour,
-        each.q,
-        each.is_different,
-        f"{inside} of the box (n {count(each.decisions_after)}), {outside} of {other} "
-        f"(n {count(each.decisions_before)}){failed}",
-        each.failed_usd_per_hour,
+        difference.dimension,
+        difference.value,
+        f"{difference.dimension} {difference.value or '(empty)'}",
+        difference.excess_ms,
+        difference.low_ms,
+        difference.high_ms,
+        difference.usd_per_hour,
+        difference.q,
+        difference.is_different,
+        f"{inside} of the box (n {count(difference.decisions_after)}), {outside} of {other} "
+        f"(n {count(difference.decisions_before)}){failed}",
+        difference.failed_usd_per_hour,
     )
 
 
-def _segment_row(each: SegmentDifference) -> Row:
+def _segment_row(difference: SegmentDifference) -> Row:
     return Row(
         "segment",
-        each.segment,
-        each.segment,
-        each.change_ms,
-        each.low_ms,
-        each.high_ms,
-        each.usd_per_hour,
-        each.q,
-        each.is_different,
-        f"{each.before_ms:,.1f} → {each.after_ms:,.1f} ms a decision",
+        difference.segment,
+        difference.segment,
+        difference.change_ms,
+        difference.low_ms,
+        difference.high_ms,
+        difference.usd_per_hour,
+        difference.q,
+        difference.is_different,
+        f"{difference.before_ms:,.1f} → {difference.after_ms:,.1f} ms a decision",
     )
 
 

@@ -15,25 +15,25 @@ _ORDER: Final = ("action", "region", "channel", "cohort", "service")
 _NEARLY_ALL: Final = 0.9
 
 
-def sentence(found: CompareAnswer, other: str) -> str:
+def sentence(answer: CompareAnswer, other: str) -> str:
     """Return the finding in one sentence; `other` names what is compared with."""
-    if found.before is None or found.after is None:
-        empty = "outside of it" if found.after is not None else "in the box"
+    if answer.before is None or answer.after is None:
+        empty = "outside of it" if answer.after is not None else "in the box"
         return f"No decision {empty}: make the box larger, or compare with another range."
-    if found.verdict == "n too small":
+    if answer.verdict == "n too small":
         return (
             f"Too few to tell: {DECISIONS_MIN} decisions on either side are the least. "
             "Make the box or the range larger."
         )
-    named = _named(found)
-    segment = next((s for s in found.segments if s.is_different and s.change_ms > 0), None)
-    failures = found.failures
+    named = _named(answer)
+    segment = next((s for s in answer.segments if s.is_different and s.change_ms > 0), None)
+    failures = answer.failures
     is_failing = failures is not None and failures.is_different
     if not named and segment is None and not is_failing:
         return "No difference found that chance does not explain."
     who = " and ".join(f"{each.dimension} {each.value or '(empty)'}" for each in named)
     where = "" if segment is None else f", in {segment.segment}"
-    if named and not _is_nearly_all(named[0], found):
+    if named and not _is_nearly_all(named[0], answer):
         [value] = named
         shares = _failed(
             (value.failed_after, value.decisions_after),
@@ -41,32 +41,32 @@ def sentence(found: CompareAnswer, other: str) -> str:
             other,
         )
         return f"{who}{where}: {_cost(value.usd_per_hour, value.failed_usd_per_hour, shares)}"
-    whole = all(each.decisions_after == found.decisions_after for each in named)
+    whole = all(each.decisions_after == answer.decisions_after for each in named)
     what = f"{who}, {'all' if whole else 'nearly all'} of the box" if who else "all of them alike"
     by_failures, shares = None, ""
     if failures is not None:
         by_failures = failures.usd_per_hour
         shares = _failed(
-            (failures.after, found.decisions_after),
-            (failures.before, found.decisions_before),
+            (failures.after, answer.decisions_after),
+            (failures.before, answer.decisions_before),
             other,
         )
-    return f"{what}{where}: {_cost(found.usd_per_hour, by_failures, shares)}"
+    return f"{what}{where}: {_cost(answer.usd_per_hour, by_failures, shares)}"
 
 
-def _named(found: CompareAnswer) -> list[ValueDifference]:
+def _named(answer: CompareAnswer) -> list[ValueDifference]:
     """Return the dearest value that costs more; is the box of it, what else it is of too."""
-    different = [v for v in found.values if v.is_different]
+    different = [v for v in answer.values if v.is_different]
     dear = [v for v in different if v.usd_per_hour is not None and v.usd_per_hour > 0]
     more = dear or [v for v in different if v.excess_ms > 0 and not v.usd_per_hour]
-    if not more or not _is_nearly_all(more[0], found):
+    if not more or not _is_nearly_all(more[0], answer):
         return more[:1]
-    all_of_it = [v for v in more if _is_nearly_all(v, found)]
+    all_of_it = [v for v in more if _is_nearly_all(v, answer)]
     return sorted(all_of_it, key=lambda v: _ORDER.index(v.dimension))
 
 
-def _is_nearly_all(value: ValueDifference, found: CompareAnswer) -> bool:
-    return value.decisions_after >= _NEARLY_ALL * found.decisions_after
+def _is_nearly_all(value: ValueDifference, answer: CompareAnswer) -> bool:
+    return value.decisions_after >= _NEARLY_ALL * answer.decisions_after
 
 
 def _failed(here: tuple[int, int], there: tuple[int, int], other: str) -> str:
@@ -76,9 +76,9 @@ def _failed(here: tuple[int, int], there: tuple[int, int], other: str) -> str:
 
 def _cost(usd_per_hour: Decimal | None, by_failures: Decimal | None, shares: str) -> str:
     """Return what it costs, and how much of that is failures."""
-    said = f"money {UNKNOWN}" if usd_per_hour is None else f"{signed_usd(usd_per_hour)} / h"
+    money = f"money {UNKNOWN}" if usd_per_hour is None else f"{signed_usd(usd_per_hour)} / h"
     part = f"{signed_usd(by_failures)} of it by failures" if by_failures and shares else ""
-    return " ".join([", ".join(filter(None, [said, part])), *([f"({shares})"] if shares else [])])
+    return " ".join([", ".join(filter(None, [money, part])), *([f"({shares})"] if shares else [])])
 
 
 def share(part: int, whole: int) -> str:
@@ -86,40 +86,40 @@ def share(part: int, whole: int) -> str:
     return percent(part / max(whole, 1))
 
 
-def populations(found: CompareAnswer, other: str) -> str:
+def populations(answer: CompareAnswer, other: str) -> str:
     """Return both sides in words, with n and means."""
-    if found.before is None or found.after is None:
+    if answer.before is None or answer.after is None:
         return ""
-    failures = found.failures
+    failures = answer.failures
     failed = (0, 0) if failures is None else (failures.before, failures.after)
-    inside = _decisions(found.decisions_after, found.one_in_after)
-    others = _decisions(found.decisions_before, found.one_in_before)
-    said = (
-        f"In the box: {inside}, mean {found.after.mean_ms:,.1f} ms"
-        f"{_lost(found.lost_after, failed[1], found.decisions_after)}. "
-        f"{other}: {others}, mean {found.before.mean_ms:,.1f} ms"
-        f"{_lost(found.lost_before, failed[0], found.decisions_before)}."
+    inside = _decisions(answer.decisions_after, answer.one_in_after)
+    others = _decisions(answer.decisions_before, answer.one_in_before)
+    both_sides = (
+        f"In the box: {inside}, mean {answer.after.mean_ms:,.1f} ms"
+        f"{_lost(answer.lost_after, failed[1], answer.decisions_after)}. "
+        f"{other}: {others}, mean {answer.before.mean_ms:,.1f} ms"
+        f"{_lost(answer.lost_before, failed[0], answer.decisions_before)}."
     )
     new = (
-        f" In no segment: {count(found.uncompared)} of an action and region that "
+        f" In no segment: {count(answer.uncompared)} of an action and region that "
         f"{other.lower()} has not twice."
     )
-    left_out = found.lost_after.left_out, found.lost_before.left_out
+    left_out = answer.lost_after.left_out, answer.lost_before.left_out
     worth = (
         f" Of an unknown value, in no difference of money: {count(left_out[0])} in the box, "
         f"{count(left_out[1])} of {other.lower()}."
     )
-    return said + (new if found.uncompared else "") + (worth if any(left_out) else "")
+    return both_sides + (new if answer.uncompared else "") + (worth if any(left_out) else "")
 
 
 def _lost(lost: Lost, failed: int, decisions: int) -> str:
     """Return how many failed, and what the list of these decisions says that they lost."""
-    said = f", {count(failed)} failed ({share(failed, decisions)})" if failed else ""
+    failed_words = f", {count(failed)} failed ({share(failed, decisions)})" if failed else ""
     if lost.usd is None:
-        return said
+        return failed_words
     of_it = f" ({usd(lost.failed_usd)} by failures)" if failed and lost.failed_usd else ""
     unknown = f", {count(lost.unknown)} lost an unknown amount" if lost.unknown else ""
-    return f"{said}, {usd(lost.usd)} lost{of_it}{unknown}"
+    return f"{failed_words}, {usd(lost.usd)} lost{of_it}{unknown}"
 
 
 def signed_usd(value: Decimal) -> str:

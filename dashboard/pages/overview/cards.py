@@ -21,35 +21,37 @@ from dashboard.units import UNKNOWN, Zone, count, counted, ms, percent, span_of_
 Note = Any  # text, or a Dash component
 
 
-def now_card(found: AtRisk, silence: str, past: str = "") -> tuple[str, Note]:
+def now_card(at_risk: AtRisk, silence: str, past: str = "") -> tuple[str, Note]:
     """Return what the alerts that fire cost an hour, with the interval as a bar.
 
     Args:
-        found: the sum, and how many alerts there are.
+        at_risk: the sum, and how many alerts there are.
         silence: `no decision since 19:56:05 UTC`, "" while they come: else nothing can be said to
             be well.
         past: `at 05:53:00 UTC`, of a range that ended; "" of one that goes on to now.
     """
     when = f" {past}" if past else ""
-    unpriced = f" · {count(found.unpriced)} without money" if found.unpriced else ""
-    old = f" · {count(found.old)} as of last change" if found.old else ""
-    if found.alerts:
-        ends = (found.low_usd_per_h, found.high_usd_per_h)
+    unpriced = f" · {count(at_risk.unpriced)} without money" if at_risk.unpriced else ""
+    old = f" · {count(at_risk.old)} as of last change" if at_risk.old else ""
+    if at_risk.alerts:
+        ends = (at_risk.low_usd_per_h, at_risk.high_usd_per_h)
         note = [
-            interval_bar(found.usd_per_h, *ends),
+            interval_bar(at_risk.usd_per_h, *ends),
             f"{interval_text(*ends)}, {'last' if past else 'newest'} 5 min at most · "
-            f"{found.counts.text}{when}{old}{unpriced}",
+            f"{at_risk.counts.text}{when}{old}{unpriced}",
         ]
-        return f"{usd(found.usd_per_h)} / h", note
+        return f"{usd(at_risk.usd_per_h)} / h", note
     fires = f"fired{when}" if past else "fires"
     if silence:
-        judged = replace(found.counts, unknown=0)
-        unjudged = f"{counted(found.counts.unknown, 'alert')} cannot be judged, "
-        said = (unjudged if found.counts.unknown else "") + silence
-        return UNKNOWN, said + (f" · {judged.text}" if judged != NO_ALERTS else "") + unpriced
-    if found.unpriced or found.silent:
-        return UNKNOWN, f"no alert with money {fires} · {found.counts.text}{unpriced}"
-    return "nothing", " · ".join((f"no live alert {fires}", *found.counts.parts[1:]))
+        counts = replace(at_risk.counts, unknown=0)
+        unjudged = f"{counted(at_risk.counts.unknown, 'alert')} cannot be judged, "
+        unpriced_words = (unjudged if at_risk.counts.unknown else "") + silence
+        return UNKNOWN, unpriced_words + (
+            f" · {counts.text}" if counts != NO_ALERTS else ""
+        ) + unpriced
+    if at_risk.unpriced or at_risk.silent:
+        return UNKNOWN, f"no alert with money {fires} · {at_risk.counts.text}{unpriced}"
+    return "nothing", " · ".join((f"no live alert {fires}", *at_risk.counts.parts[1:]))
 
 
 def lost_title(zone: Zone, now_ns: int, day_from_ns: int) -> str:

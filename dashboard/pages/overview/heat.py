@@ -12,7 +12,7 @@ from dashboard.health.items import HealthItem
 from dashboard.pages.charts.figures import Band, counted_ns, heatmap, quantile_ns, quantile_text
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview.cards import evidence_card, latency_card
-from dashboard.pages.overview.top import Top
+from dashboard.pages.overview.top import TopReading
 from dashboard.pages.parts import Cell as TableCell
 from dashboard.pages.parts import Component, table
 from dashboard.read.rows import Cell, Evidence, Range
@@ -42,7 +42,7 @@ class HeatRead:
     """Everything that one reading of the panel found."""
 
     scope: Scope
-    seen: Range
+    view: Range
     target_ns: int
     drawn_from_ns: int
     first_ns: int  # of the decisions of the window, 0 without any
@@ -53,119 +53,119 @@ class HeatRead:
     recorder: HealthItem | None
 
 
-def read(context: PageContext, scope: Scope, top: Top) -> HeatRead:
+def read(context: PageContext, scope: Scope, top: TopReading) -> HeatRead:
     """Read the panel over the range of the alerts that were read before it."""
-    seen = scope.range_at(top.to_ns)
-    drawn_from_ns = drawn_from(seen, top.first_ns)
+    view = scope.range_at(top.to_ns)
+    drawn_from_ns = drawn_from(view, top.first_ns)
     health = context.items()
     return HeatRead(
         scope=scope,
-        seen=seen,
-        target_ns=context.reference.of(scope.action),
+        view=view,
+        target_ns=context.reference.target_ns(scope.action),
         drawn_from_ns=drawn_from_ns,
         first_ns=top.first_ns,
-        cells=context.reader.latency_cells(seen, step_of(seen.to_ns - drawn_from_ns)),
-        bands=bands(top, seen, drawn_from_ns),
-        evidence=context.evidence(seen),
+        cells=context.reader.latency_cells(view, step_of(view.to_ns - drawn_from_ns)),
+        bands=bands(top, view, drawn_from_ns),
+        evidence=context.evidence(view),
         now_ns=context.clock.now_ns(),
         recorder=next((item for item in health if item.name == RECORDER), None),
     )
 
 
-def bands(top: Top, seen: Range, drawn_from_ns: int) -> list[Band]:
+def bands(top: TopReading, view: Range, drawn_from_ns: int) -> list[Band]:
     """Return when alerts fired on what is looked at; those that overlap are one band."""
-    found: list[Band] = []
-    shown = [
-        each
-        for each in top.alerts
-        if each.is_band and seen.action in ("", each.action) and seen.region in ("", each.region)
+    merged: list[Band] = []
+    alerts = [
+        alert
+        for alert in top.alerts
+        if alert.is_band and view.action in ("", alert.action) and view.region in ("", alert.region)
     ]
-    for each in sorted(shown, key=lambda alert: alert.since_ns):
-        from_ns = max(each.since_ns, drawn_from_ns)
-        to_ns = min(each.until_ns or seen.to_ns, seen.to_ns)
+    for alert in sorted(alerts, key=lambda alert: alert.since_ns):
+        from_ns = max(alert.since_ns, drawn_from_ns)
+        to_ns = min(alert.until_ns or view.to_ns, view.to_ns)
         if from_ns >= to_ns:
             continue
-        if found and from_ns <= found[-1].to_ns:
-            last = found.pop()
-            what = last.what if each.cause in last.what else f"{last.what}; {each.cause}"
-            found.append(Band(last.from_ns, max(last.to_ns, to_ns), what[:_WHAT_MAX]))
+        if merged and from_ns <= merged[-1].to_ns:
+            last = merged.pop()
+            what = last.what if alert.cause in last.what else f"{last.what}; {alert.cause}"
+            merged.append(Band(last.from_ns, max(last.to_ns, to_ns), what[:_WHAT_MAX]))
         else:
-            found.append(Band(from_ns, to_ns, each.cause))
-    return found[:BANDS_MAX]
+            merged.append(Band(from_ns, to_ns, alert.cause))
+    return merged[:BANDS_MAX]
 
 
-def show(found: HeatRead) -> Mapping[str, Any]:
+def show(heat: HeatRead) -> Mapping[str, Any]:
     """Return a value for each of OUTPUTS."""
-    latency = latency_card(found.cells, found.target_ns, found.scope.window)
-    evidence = evidence_card(found.evidence, found.recorder)
+    latency = latency_card(heat.cells, heat.target_ns, heat.scope.window)
+    evidence = evidence_card(heat.evidence, heat.recorder)
     return {
         "overview-latency-value.children": latency[0],
         "overview-latency-note.children": latency[1],
         "overview-evidence-value.children": evidence[0],
         "overview-evidence-note.children": evidence[1],
         "overview-heatmap.figure": heatmap(
-            found.cells,
-            found.seen,
-            step_of(found.seen.to_ns - found.drawn_from_ns),
-            found.target_ns,
-            found.scope.zone.axis(found.seen.to_ns),
-            drawn_from_ns=found.drawn_from_ns,
-            frozen=str(found.scope.until_ns or ""),
-            bands=found.bands,
+            heat.cells,
+            heat.view,
+            step_of(heat.view.to_ns - heat.drawn_from_ns),
+            heat.target_ns,
+            heat.scope.zone.axis(heat.view.to_ns),
+            drawn_from_ns=heat.drawn_from_ns,
+            frozen=str(heat.scope.until_ns or ""),
+            bands=heat.bands,
         ),
-        "overview-heatmap-note.children": _heat_note(found),
-        "overview-heatmap-box.aria-label": heat_summary(found),
-        "overview-heatmap-table.children": _heat_table(found),
+        "overview-heatmap-note.children": _heat_note(heat),
+        "overview-heatmap-box.aria-label": heat_summary(heat),
+        "overview-heatmap-table.children": _heat_table(heat),
     }
 
 
-def drawn_from(seen: Range, first_ns: int) -> int:
+def drawn_from(view: Range, first_ns: int) -> int:
     """Return where the heatmap begins: at the first decision where much of the window is before it.
 
     A service that is up for a minute would show its minute in a fifteenth of the figure.
     """
-    begins_ns = min(first_ns, seen.to_ns - DRAWN_NS_MIN)
-    is_empty = begins_ns - seen.from_ns > (seen.to_ns - seen.from_ns) * EMPTY_SHARE_MAX
-    return begins_ns if first_ns and is_empty else seen.from_ns
+    begins_ns = min(first_ns, view.to_ns - DRAWN_NS_MIN)
+    is_empty = begins_ns - view.from_ns > (view.to_ns - view.from_ns) * EMPTY_SHARE_MAX
+    return begins_ns if first_ns and is_empty else view.from_ns
 
 
-def heat_summary(found: HeatRead) -> str:
+def heat_summary(heat: HeatRead) -> str:
     """Return the heatmap in a sentence."""
-    cells, zone = found.cells, found.scope.zone
+    cells, zone = heat.cells, heat.scope.zone
     middle, tail = quantile_ns(cells, 0.5), quantile_ns(cells, 0.99)
     if middle is None or tail is None:
         return "Decision latency: no decision in this window."
     decisions = counted(sum(cell.decisions for cell in cells), "decision")
-    begin = zone.dated(found.seen.from_ns, found.now_ns)
-    end = zone.dated_at(found.seen.to_ns, found.now_ns)
+    begin = zone.dated(heat.view.from_ns, heat.now_ns)
+    end = zone.dated_at(heat.view.to_ns, heat.now_ns)
     return (
         f"Decision latency of {decisions} from {begin} to {end}: "
         f"median {quantile_text(middle)}, 99th percentile {quantile_text(tail)}."
     )
 
 
-def _heat_note(found: HeatRead) -> str:
+def _heat_note(heat: HeatRead) -> str:
     note = "Click a cell to list its decisions."
-    if found.bands:
+    if heat.bands:
         note += " Bands: alerts fire."
-    if found.drawn_from_ns == found.seen.from_ns:
+    if heat.drawn_from_ns == heat.view.from_ns:
         return note
-    first = found.scope.zone.dated(found.first_ns, found.now_ns)
+    first = heat.scope.zone.dated(heat.first_ns, heat.now_ns)
     return f"{note} None before {first} in this window."
 
 
-def _column_href(found: HeatRead, column_ns: int) -> str:
+def _column_href(heat: HeatRead, column_ns: int) -> str:
     """Return the list of the decisions of a column, as a click on a cell of it does of the cell."""
-    step_ns = step_of(found.seen.to_ns - found.drawn_from_ns)
-    is_frozen = found.scope.until_ns is not None
-    seen_from_ns, seen_to_ns = counted_ns(found.seen, step_ns, is_frozen=is_frozen)
+    step_ns = step_of(heat.view.to_ns - heat.drawn_from_ns)
+    is_frozen = heat.scope.until_ns is not None
+    seen_from_ns, seen_to_ns = counted_ns(heat.view, step_ns, is_frozen=is_frozen)
     from_ns = max(column_ns, seen_from_ns)
     # An address ends at a whole millisecond.
     to_ns = -(-min(column_ns + step_ns, seen_to_ns) // NS_PER_MS) * NS_PER_MS
-    filters = [each for each in found.scope.filters if each[0] != "sort"]
-    return "/decision" + format_scope(
+    filters = [each for each in heat.scope.filters if each[0] != "sort"]
+    return "/decisions" + format_scope(
         replace(
-            found.scope,
+            heat.scope,
             window=f"{Decimal(to_ns - from_ns) / NS_PER_S:f}s",
             until_ns=to_ns,
             filters=(*filters, ("sort", "slowest")),
@@ -173,14 +173,14 @@ def _column_href(found: HeatRead, column_ns: int) -> str:
     )
 
 
-def _heat_table(found: HeatRead) -> Component:
+def _heat_table(heat: HeatRead) -> Component:
     columns: dict[int, list[Cell]] = {}
-    zone = found.scope.zone
-    for cell in found.cells:
+    zone = heat.scope.zone
+    for cell in heat.cells:
         columns.setdefault(cell.column_ns, []).append(cell)
     rows: list[tuple[str | TableCell, ...]] = [
         (
-            TableCell(zone.dated(column_ns, found.now_ns), href=_column_href(found, column_ns)),
+            TableCell(zone.dated(column_ns, heat.now_ns), href=_column_href(heat, column_ns)),
             count(sum(cell.decisions for cell in mine)),
             *(quantile_text(quantile_ns(mine, share) or 1) for share in (0.5, 0.95, 0.99)),
         )

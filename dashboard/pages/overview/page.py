@@ -27,10 +27,10 @@ from dashboard.pages.overview.cards import (
     warned,
 )
 from dashboard.pages.overview.start import Start
-from dashboard.pages.overview.top import Top, from_json, to_json, top_of
+from dashboard.pages.overview.top import TopReading, from_json, to_json, top_of
 from dashboard.pages.parts import Component, chart, grid, kpi, legend, page, panel, zoned
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
-from dashboard.pages.states import SHARED_S, Found, answering, state, state_outputs
+from dashboard.pages.states import SHARED_S, Reading, answering, state, state_outputs
 from dashboard.read.alerts.listing import AtRisk, alerts_at_risk, with_people
 from dashboard.read.alerts.losses import Loss, losses
 from dashboard.read.alerts.rows import AlertRow
@@ -69,7 +69,7 @@ class MoneyRead:
     """What the first reading found: everything in dollars."""
 
     scope: Scope
-    seen: Range
+    view: Range
     now_ns: int
     actions: list[str]
     regions: list[str]
@@ -84,14 +84,14 @@ class MoneyRead:
     contradiction: str  # of what every dollar rests on: outcomes.complete; "" where there is none
 
     @property
-    def top(self) -> Top:
+    def top(self) -> TopReading:
         """Return what the other panels need of it."""
-        return top_of(self.alerts[:SHOWN_MAX], self.seen.to_ns, self.revenue.first_ns)
+        return top_of(self.alerts[:SHOWN_MAX], self.view.to_ns, self.revenue.first_ns)
 
 
 def layout(query: str, context: PageContext) -> Component:
     """Return the page as it stands before the first reading."""
-    cards = (
+    headings = (
         ("overview-now", "Money at risk now"),
         ("overview-lost", "Lost today"),
         ("overview-latency", "Decision p50"),
@@ -111,7 +111,7 @@ def layout(query: str, context: PageContext) -> Component:
         NAME,
         TITLE,
         start.layout(context),
-        html.Div([kpi(*card) for card in cards], className="kpis overview-kpis"),
+        html.Div([kpi(*card) for card in headings], className="kpis overview-kpis"),
         html.Div(
             [
                 panel(
@@ -152,58 +152,37 @@ def layout(query: str, context: PageContext) -> Component:
 def register(app: Dash, context: PageContext) -> None:
     """Attach this page's callbacks to `app`."""
 
-    def refresh(query: str | None, _ticks: int | None) -> Found:
-        found = read(context, query or "")
-        return Found(show(found, context.prior_basis), missing(found))
+    def refresh(query: str | None, _ticks: int | None) -> Reading:
+        money = read(context, query or "")
+        return Reading(show(money, context.prior_basis), missing(money))
 
-    def refresh_path(kept: Any, pick: Any, query: str | None) -> Found:  # noqa: ANN401  what a browser kept
+    def refresh_path(kept: Any, pick: Any, query: str | None) -> Reading:  # noqa: ANN401  what a browser kept
         if not kept:
             raise PreventUpdate
         picked = pick if isinstance(pick, dict) else {}
-        found = path.read(
+        panel = path.read(
             context,
             parse_scope(query),
             from_json(kept),
             str(picked.get("id", "")),
             is_pinned=bool(picked.get("pinned")),
         )
-        return Found(path.show(found))
+        return Reading(path.show(panel))
 
-    def refresh_heat(kept: Any, query: str | None) -> Found:  # noqa: ANN401  what a browser kept
+    def refresh_heat(kept: Any, query: str | None) -> Reading:  # noqa: ANN401  what a browser kept
         if not kept:
             raise PreventUpdate
-        return Found(heat.show(heat.read(context, parse_scope(query), from_json(kept))))
+        return Reading(heat.show(heat.read(context, parse_scope(query), from_json(kept))))
 
     search, kept = State("url", "search"), Input("overview-top", "data")
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     # Where money cannot be read the others look for themselves, without an alert to follow.
     alone = partial(_alone, context)
-    answering(
-        app,
-        context,
-        READINGS[0],
-        MONEY,
-        inputs,
-        refresh,
-        tick=TICK,
-        keep_s=SHARED_S,
-        at=PATH,
-        unread=alone,
-    )
+    answer = partial(answering, app, context, keep_s=SHARED_S, page_path=PATH)
+    answer(READINGS[0], MONEY, inputs, refresh, tick=TICK, unread=alone)
     picks = [kept, Input("overview-pick", "data"), search]
-    answering(
-        app, context, READINGS[1], path.OUTPUTS, picks, refresh_path, keep_s=SHARED_S, at=PATH
-    )
-    answering(
-        app,
-        context,
-        READINGS[2],
-        heat.OUTPUTS,
-        [kept, search],
-        refresh_heat,
-        keep_s=SHARED_S,
-        at=PATH,
-    )
+    answer(READINGS[1], path.OUTPUTS, picks, refresh_path)
+    answer(READINGS[2], heat.OUTPUTS, [kept, search], refresh_heat)
     register_scope(app, NAME, TICK, context.clock)
     in_browser(
         app,
@@ -225,17 +204,17 @@ def read(context: PageContext, query: str) -> MoneyRead:
     """Read what is at risk; the other panels look at the same time."""
     reader, scope = context.reader, parse_scope(query)
     now_ns = context.clock.now_ns()
-    seen = scope.range_at(now_ns)
-    actions, regions = context.scopes(seen.to_ns)
-    day_from_ns = scope.zone.day_ns(seen.to_ns)
-    today = Range(day_from_ns, seen.to_ns, seen.action, seen.region)
+    view = scope.range_at(now_ns)
+    actions, regions = context.scopes(view.to_ns)
+    day_from_ns = scope.zone.day_ns(view.to_ns)
+    today = Range(day_from_ns, view.to_ns, view.action, view.region)
     health = context.items()
-    revenue = reader.revenue(seen)
-    alerts, at_risk = alerts_at_risk(reader, seen)
+    revenue = reader.revenue(view)
+    alerts, at_risk = alerts_at_risk(reader, view)
     attributed = context.attributed(now_ns)
     return MoneyRead(
         scope=scope,
-        seen=seen,
+        view=view,
         now_ns=now_ns,
         actions=actions,
         regions=regions,
@@ -246,8 +225,8 @@ def read(context: PageContext, query: str) -> MoneyRead:
         attributed=attributed,
         alerts=[
             alert
-            for alert in with_people(alerts, context.alert_state, now_ns, seen.to_ns)
-            if alert.is_of(seen.action, seen.region)
+            for alert in with_people(alerts, context.alert_state, now_ns, view.to_ns)
+            if alert.is_of(view.action, view.region)
             # Of a class that has gone quiet and was well there is nothing to say here.
             and (alert.state != UNKNOWN or alert.is_open_and_silent)
         ],
@@ -264,56 +243,56 @@ def _silence(
 
     Judged at the end of a range, however long that is.
     """
-    seen = scope.range_at(now_ns)
-    is_all = scope.until_ns is None and not (seen.action or seen.region)
+    view = scope.range_at(now_ns)
+    is_all = scope.until_ns is None and not (view.action or view.region)
     last_ns = attributed.newest_ns if is_all else revenue.last_ns
     if not last_ns:
         return "no decision in this window"
-    until_ns = min(attributed.until_ns, seen.to_ns)
+    until_ns = min(attributed.until_ns, view.to_ns)
     if not context.alerts.is_silent(last_ns, until_ns):
         return ""
     return f"no decision since {scope.zone.dated_at(last_ns, now_ns)}"
 
 
-def show(found: MoneyRead, prior_basis: str) -> dict[str, object]:
+def show(money: MoneyRead, prior_basis: str) -> dict[str, object]:
     """Return what was read: a value for each of MONEY."""
-    revenue, to_ns, zone = found.revenue, found.seen.to_ns, found.scope.zone
-    past = as_of(zone, found.now_ns, to_ns)
-    lost = lost_card(found.lost, (found.day_from_ns, to_ns), zone, prior_basis)
-    cards = {
-        "now": now_card(found.at_risk, found.silence, past),
-        "lost": warned(lost, found.contradiction),
-        "late": late_card(revenue, found.scope.window),
-        "velocity": warned(velocity_card(revenue, found.silence), found.contradiction),
+    revenue, to_ns, zone = money.revenue, money.view.to_ns, money.scope.zone
+    past = as_of(zone, money.now_ns, to_ns)
+    lost = lost_card(money.lost, (money.day_from_ns, to_ns), zone, prior_basis)
+    texts_of = {
+        "now": now_card(money.at_risk, money.silence, past),
+        "lost": warned(lost, money.contradiction),
+        "late": late_card(revenue, money.scope.window),
+        "velocity": warned(velocity_card(revenue, money.silence), money.contradiction),
     }
     return {
-        **scope_view(NAME, found.scope, found.actions, found.regions, to_ns, found.attributed),
+        **scope_view(NAME, money.scope, money.actions, money.regions, to_ns, money.attributed),
         **{
             f"overview-{card}-{part}.children": text
-            for card, texts in cards.items()
+            for card, texts in texts_of.items()
             for part, text in zip(("value", "note"), texts, strict=True)
         },
         "overview-now-title.children": "Money at risk" if past else "Money at risk now",
-        "overview-lost-title.children": lost_title(zone, found.now_ns, found.day_from_ns),
-        "overview-alerts.rowData": alert_lines(found.alerts, zone, found.now_ns, to_ns)[:SHOWN_MAX],
-        "overview-alerts-note.children": _incidents(len(found.alerts)),
-        "overview-top.data": to_json(found.top),
-        **start.show(found.start),
+        "overview-lost-title.children": lost_title(zone, money.now_ns, money.day_from_ns),
+        "overview-alerts.rowData": alert_lines(money.alerts, zone, money.now_ns, to_ns)[:SHOWN_MAX],
+        "overview-alerts-note.children": _incidents(len(money.alerts)),
+        "overview-top.data": to_json(money.top),
+        **start.show(money.start),
     }
 
 
-def missing(found: MoneyRead) -> str:
+def missing(money: MoneyRead) -> str:
     """Return what the sum is without, "" for nothing."""
-    silent = sum(alert.state == UNKNOWN for alert in found.alerts)
+    silent = sum(alert.state == UNKNOWN for alert in money.alerts)
     if not silent:
         return ""
-    said = f"{count(silent)} of {count(len(found.alerts))} alerts cannot be judged"
+    unjudged = f"{count(silent)} of {count(len(money.alerts))} alerts cannot be judged"
     why = "their data stopped, or what lateness costs is unknown"
-    return f"{said}: {why}; the sum is without them"
+    return f"{unjudged}: {why}; the sum is without them"
 
 
 def _alone(context: PageContext) -> dict[str, object]:
-    return {"overview-top.data": to_json(Top(context.clock.now_ns(), 0, ()))}
+    return {"overview-top.data": to_json(TopReading(context.clock.now_ns(), 0, ()))}
 
 
 def _incidents(alerts: int) -> str:

@@ -11,7 +11,7 @@ from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
 from dashboard.pages.charts.figures import decision_path, worst_segment
 from dashboard.pages.context import PageContext
-from dashboard.pages.overview.top import Incident, Top
+from dashboard.pages.overview.top import Incident, TopReading
 from dashboard.pages.parts import Component, table
 from dashboard.read.alerts.losses import Loss, losses
 from dashboard.read.rows import Range, SegmentMeans
@@ -36,7 +36,7 @@ OUTPUTS = (
 class PathRead:
     """Everything that one reading of the panel found."""
 
-    seen: Range
+    view: Range
     path_of: Range
     of_alert: Incident | None
     why: str  # it is of this alert
@@ -48,17 +48,22 @@ class PathRead:
 
 
 def read(
-    context: PageContext, scope: Scope, top: Top, picked: str = "", *, is_pinned: bool = False
+    context: PageContext,
+    scope: Scope,
+    top: TopReading,
+    picked: str = "",
+    *,
+    is_pinned: bool = False,
 ) -> PathRead:
     """Read the path of an alert that is pointed at, else of the pickers or the dearest alert."""
-    seen = scope.range_at(top.to_ns)
+    view = scope.range_at(top.to_ns)
     alert, why = top.picked(picked), "pinned, click again to let go" if is_pinned else "this row"
     if alert is None:
         alert, why = top.dearest, "following the costliest open alert"
-        alert = None if seen.action or seen.region else alert
-    path_of = path_range(seen, alert)
+        alert = None if view.action or view.region else alert
+    path_of = path_range(view, alert)
     lookback = dataclasses.replace(
-        path_of, from_ns=max(0, seen.to_ns - REFERENCE_WINDOW_NS), to_ns=seen.to_ns
+        path_of, from_ns=max(0, view.to_ns - REFERENCE_WINDOW_NS), to_ns=view.to_ns
     )
     reader = context.reader
     expected = _normal(context, lookback)
@@ -68,7 +73,7 @@ def read(
         expected = _normal(context, lookback)
     newest = dataclasses.replace(path_of, from_ns=max(path_of.from_ns, path_of.to_ns - _MODES_NS))
     return PathRead(
-        seen=seen,
+        view=view,
         path_of=path_of,
         of_alert=alert,
         why=why if alert is not None else "",
@@ -88,38 +93,38 @@ def _normal(context: PageContext, lookback: Range) -> SegmentMeans | None:
     key = (lookback.action, lookback.region, lookback.to_ns // NS_PER_MINUTE)
     kept = context.normal
     if key not in kept:
-        found = context.reader.reference_means(lookback, context.reference)
+        means = context.reader.reference_means(lookback, context.reference)
         while len(kept) >= _KEPT_MAX:
             kept.pop(next(iter(kept)), None)
-        kept[key] = found
+        kept[key] = means
     return kept[key]
 
 
-def path_range(seen: Range, alert: Incident | None) -> Range:
+def path_range(view: Range, alert: Incident | None) -> Range:
     """Return which decisions the path shows: those of an alert, else those of the pickers.
 
     An incident of one region would drown in the mean over all of them.
     """
     if alert is None:
-        return seen
-    to_ns = alert.until_ns or seen.to_ns
-    from_ns = min(max(seen.from_ns, alert.from_ns), to_ns)
+        return view
+    to_ns = alert.until_ns or view.to_ns
+    from_ns = min(max(view.from_ns, alert.from_ns), to_ns)
     return Range(from_ns, to_ns, alert.action, alert.region)
 
 
-def show(found: PathRead) -> Mapping[str, Any]:
+def show(panel: PathRead) -> Mapping[str, Any]:
     """Return a value for each of OUTPUTS."""
-    blamed = found.of_alert.blamed if found.of_alert is not None else None
+    blamed = panel.of_alert.blamed if panel.of_alert is not None else None
     # What an alert says of its cause is of when it last changed; this is of all since.
-    is_since = found.of_alert is not None and found.path_of.from_ns > found.seen.from_ns
+    is_since = panel.of_alert is not None and panel.path_of.from_ns > panel.view.from_ns
     since = " since its loss began" if is_since else ""
-    said = path_summary(found.observed, found.reference, since)
+    summary = path_summary(panel.observed, panel.reference, since)
     return {
-        "overview-path.figure": decision_path(found.observed, found.reference, blamed),
-        "overview-path-box.aria-label": f"Reference decision path. {said}",
-        "overview-path-said.children": said,
-        "overview-path-table.children": _path_table(found.observed, found.reference),
-        "overview-path-note.children": _path_note(found),
+        "overview-path.figure": decision_path(panel.observed, panel.reference, blamed),
+        "overview-path-box.aria-label": f"Reference decision path. {summary}",
+        "overview-path-said.children": summary,
+        "overview-path-table.children": _path_table(panel.observed, panel.reference),
+        "overview-path-note.children": _path_note(panel),
     }
 
 
@@ -140,23 +145,23 @@ def path_summary(
     return text + f"; {'/'.join(SEGMENTS[worst])} is slower by {ms(excess)} than normal."
 
 
-def _path_note(found: PathRead) -> str:
-    of = " · ".join(part for part in (found.path_of.action, found.path_of.region) if part)
-    parts = [of or "all decisions"]
-    if found.why:
-        parts.append(found.why)
-    if found.modes:
-        parts.append("mode " + " and ".join(found.modes))
-    if found.lost is not None and found.lost.is_known:
-        parts.append(_loss_of_each(found.lost))
-    elsewhere = " in any region" if found.reference_of.region != found.path_of.region else ""
-    if found.reference is not None:
-        normal = count(found.reference.decisions)
+def _path_note(panel: PathRead) -> str:
+    class_name = " · ".join(part for part in (panel.path_of.action, panel.path_of.region) if part)
+    parts = [class_name or "all decisions"]
+    if panel.why:
+        parts.append(panel.why)
+    if panel.modes:
+        parts.append("mode " + " and ".join(panel.modes))
+    if panel.lost is not None and panel.lost.is_known:
+        parts.append(_loss_of_each(panel.lost))
+    elsewhere = " in any region" if panel.reference_of.region != panel.path_of.region else ""
+    if panel.reference is not None:
+        normal = count(panel.reference.decisions)
         parts.append(f"grey: normal = mean of {normal} on target in 24 h{elsewhere}")
-        if found.reference.sample is not None:
-            read, of_all = found.reference.sample
+        if panel.reference.sample is not None:
+            read, of_all = panel.reference.sample
             parts.append(f"in a sample of {count(read)} of {count(of_all)} decisions")
-    elif found.observed is not None:
+    elif panel.observed is not None:
         parts.append("no decision met its target: no reference")
     return " · ".join(parts)
 
@@ -177,10 +182,10 @@ def _path_table(observed: SegmentMeans | None, reference: SegmentMeans | None) -
     rows = [
         (
             "/".join(segment),
-            ms(seen, 3),
+            ms(mean_ns, 3),
             UNKNOWN if base is None else ms(base, 3),
-            UNKNOWN if base is None else signed_ms(seen - base),
+            UNKNOWN if base is None else signed_ms(mean_ns - base),
         )
-        for segment, seen, base in zip(SEGMENTS, observed.segments_ns, expected, strict=True)
+        for segment, mean_ns, base in zip(SEGMENTS, observed.segments_ns, expected, strict=True)
     ]
     return table(("Segment", "Observed", "Reference", "Excess"), rows, numeric=(1, 2, 3))

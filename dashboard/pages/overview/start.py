@@ -100,26 +100,26 @@ def read(context: PageContext, in_window: int = 0) -> Start | None:
     return Start(context.otlp_url, int(came["spans"]), roots)
 
 
-def show(found: Start | None) -> dict[str, object]:
+def show(start: Start | None) -> dict[str, object]:
     """Return a value for each of OUTPUTS."""
-    if found is None:
+    if start is None:
         return dict(zip(OUTPUTS, (True, "", ""), strict=True))
-    if not found.spans:
-        said = (
+    if not start.spans:
+        hint = (
             "No decision is stored yet. Any OpenTelemetry SDK or collector sends here by its "
             "standard variables; each root span of a server is a decision of its route until you "
             "declare what a decision is. This page shows it as it comes."
         )
-        code = (_SEND + _TEST).format(url=found.url) + _IMPORT
-        return dict(zip(OUTPUTS, (False, said, code), strict=True))
-    said = f"{found.spans:,} spans came in the last hour, and none of them is a decision yet. "
-    if not found.roots:
-        return dict(zip(OUTPUTS, (False, said + "None of them is a root.", ""), strict=True))
-    said += (
+        code = (_SEND + _TEST).format(url=start.url) + _IMPORT
+        return dict(zip(OUTPUTS, (False, hint, code), strict=True))
+    hint = f"{start.spans:,} spans came in the last hour, and none of them is a decision yet. "
+    if not start.roots:
+        return dict(zip(OUTPUTS, (False, hint + "None of them is a root.", ""), strict=True))
+    hint += (
         "Attribution takes some seconds; if nothing shows, these lines of millworth.toml make "
         "decisions of the roots that came most:"
     )
-    return dict(zip(OUTPUTS, (False, said, "\n".join(map(_rule, found.roots))), strict=True))
+    return dict(zip(OUTPUTS, (False, hint, "\n".join(map(_rule, start.roots))), strict=True))
 
 
 def _rule(root: Root) -> str:

@@ -33,7 +33,7 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
-class Top:
+class TopReading:
     """One reading: its instant, when its decisions began, and its alerts, the dearest first."""
 
     to_ns: int
@@ -52,12 +52,12 @@ class Top:
         return next((each for each in found if each.is_about_decisions), None)
 
 
-def top_of(alerts: Sequence[AlertRow], to_ns: int, first_ns: int) -> Top:
+def top_of(alerts: Sequence[AlertRow], to_ns: int, first_ns: int) -> TopReading:
     """Return what the other panels need of a reading."""
-    return Top(to_ns, first_ns, tuple(_incident(alert) for alert in alerts))
+    return TopReading(to_ns, first_ns, tuple(_incident(alert) for alert in alerts))
 
 
-def to_json(top: Top) -> dict[str, Any]:
+def to_json(top: TopReading) -> dict[str, Any]:
     """Return it as the browser keeps it."""
     return {
         "to_ns": str(top.to_ns),
@@ -73,7 +73,7 @@ def to_json(top: Top) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def from_json(kept: Mapping[str, Any]) -> Top:
+def from_json(kept: Mapping[str, Any]) -> TopReading:
     """Return what `to_json` wrote; a browser may send anything.
 
     Raises:
@@ -81,7 +81,7 @@ def from_json(kept: Mapping[str, Any]) -> Top:
     """
     try:
         alerts = tuple(map(_kept, kept["alerts"]))
-        return Top(int(kept["to_ns"]), int(kept["first_ns"]), alerts)
+        return TopReading(int(kept["to_ns"]), int(kept["first_ns"]), alerts)
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise InputError(f"not what the Overview keeps ({error}); reload the page") from error
 

@@ -34,24 +34,24 @@ _NARROWED_BY: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
 _TEXT_MAX: Final = 40
 
 
-def chips(name: str, scope: Scope, known: Mapping[str, Sequence[str]]) -> list[Component]:
+def chips(name: str, scope: Scope, offered: Mapping[str, Sequence[str]]) -> list[Component]:
     """Return a chip for each filter of an address, and a line for each part that is not readable.
 
     Args:
         name: of the page.
         scope: as its address says it.
-        known: the values that decisions have lately, by dimension; of one that is not there or has
-            none, nothing is said.
+        offered: the values that decisions have lately, by dimension; of one that is not there or
+            has none, nothing is said.
     """
-    found = [
-        _chip(dimension, value, _without(scope, dimension), _fault(name, dimension, value, known))
+    chips_of = [
+        _chip(dimension, value, _without(scope, dimension), _fault(name, dimension, value, offered))
         for dimension in DIMENSIONS
         if (value := _value(scope, dimension))
     ]
     if scope.low_ms is not None or scope.high_ms is not None:
         bare = replace(scope, low_ms=None, high_ms=None)
         # Of a latency there is no list of values.
-        found.append(
+        chips_of.append(
             _chip(
                 "latency",
                 _latency(scope.low_ms, scope.high_ms),
@@ -59,7 +59,7 @@ def chips(name: str, scope: Scope, known: Mapping[str, Sequence[str]]) -> list[C
                 _fault(name, "latency", "", {}),
             )
         )
-    return found + [
+    return chips_of + [
         html.Span(fault, className="chip-fault", role="alert") for fault in scope.faults
     ]
 
@@ -79,22 +79,24 @@ def way_to_decisions(name: str, scope: Scope, to_ns: int, attributed: Attributed
         # The Overview has it itself.
         if name == "overview":
             return ""
-        said, text, query = "No decision is here yet.", "See how to send the first one", "/"
+        state, text, query = "No decision is here yet.", "See how to send the first one", "/"
     elif newest_ns < to_ns - scope.window_ns:
         until_ns = newest_ns - newest_ns % NS_PER_S + NS_PER_S
-        said = f"Every decision is older: the newest began {scope.zone.dated_at(newest_ns, to_ns)}."
+        state = (
+            f"Every decision is older: the newest began {scope.zone.dated_at(newest_ns, to_ns)}."
+        )
         text, query = "Look there", format_scope(replace(scope, until_ns=until_ns))
     else:
         return ""
     return html.Span(
-        [f"{said} ", dcc.Link(text, href=query), "."], className="chip-first", role="status"
+        [f"{state} ", dcc.Link(text, href=query), "."], className="chip-first", role="status"
     )
 
 
-def choices(known: Mapping[str, Sequence[str]]) -> list[dict[str, object]]:
+def choices(offered: Mapping[str, Sequence[str]]) -> list[dict[str, object]]:
     """Return what may be added, in groups; a value is `dimension=value`."""
-    both = ["/".join(segment) for segment in SEGMENTS]
-    named = {**known, "segment": [*CLASSES, *STAGES, *both]}
+    stage_and_class = ["/".join(segment) for segment in SEGMENTS]
+    named = {**offered, "segment": [*CLASSES, *STAGES, *stage_and_class]}
     return [
         {
             "group": dimension.capitalize(),

@@ -13,9 +13,9 @@ from collector.core.clock import NS_PER_S, Clock
 from collector.core.errors import InputError
 from dashboard.pages.context import in_browser
 from dashboard.pages.scope.chips import chips, way_to_decisions
+from dashboard.pages.scope.typed_range import FORMS, typed_range
 from dashboard.read.rows import Attributed
 from dashboard.read.scope import WINDOWS, Scope, format_scope, parse_scope
-from dashboard.read.typed_range import FORMS, typed_range
 from dashboard.units import span_of_time, utc_iso, without_text
 
 # Dash's components are untyped.
@@ -183,11 +183,11 @@ def scope_view(
         is_away: the store did not answer, so that nobody knows whether it is empty.
     """
     named = {"action": actions, "region": regions, **(known or {})}
-    said, mark = _age(scope, to_ns, attributed)
+    age, mark = _age(scope, to_ns, attributed)
     return {
         f"{name}-action.data": _choices("All actions", actions, scope.action),
         f"{name}-region.data": _choices("All regions", regions, scope.region),
-        f"{name}-asof.children": said,
+        f"{name}-asof.children": age,
         f"{name}-asof.className": f"{_asof(scope)} {mark}".rstrip(),
         f"{name}-asof-iso.data": utc_iso(to_ns) + "Z",
         f"{name}-chips.children": [
@@ -212,20 +212,20 @@ def _age(scope: Scope, to_ns: int, attributed: Attributed) -> tuple[str, str]:
     complete_ns, zone = min(attributed.until_ns, to_ns), scope.zone
     behind_ns, from_ns = to_ns - complete_ns, max(0, to_ns - scope.window_ns)
     if missing_ns := attributed.missing_ns(from_ns, to_ns):
-        said, _ = _age(scope, to_ns, replace(attributed, put_off=()))
-        return said + without_text(missing_ns), _OLD
+        age, _ = _age(scope, to_ns, replace(attributed, put_off=()))
+        return age + without_text(missing_ns), _OLD
     if scope.until_ns is not None:
         begin, end = zone.second(from_ns), zone.second(to_ns)
-        said = f"{begin} to {end[11:] if begin[:10] == end[:10] else end} {zone.mark(to_ns)}"
+        age = f"{begin} to {end[11:] if begin[:10] == end[:10] else end} {zone.mark(to_ns)}"
         if behind_ns == 0:
-            return said, ""
-        return f"{said}, complete to {zone.dated(complete_ns, to_ns)}", _OLD
+            return age, ""
+        return f"{age}, complete to {zone.dated(complete_ns, to_ns)}", _OLD
     if attributed.is_silent and behind_ns <= _OLD_NS:  # all is there, and none of it is of now
         return f"no decision since {zone.dated_at(attributed.newest_ns, to_ns)}", "quiet"
-    said = f"as of {zone.dated_at(complete_ns, to_ns)}"
+    age = f"as of {zone.dated_at(complete_ns, to_ns)}"
     if behind_ns <= _OLD_NS:
-        return said, ""
-    return f"{said}, {span_of_time(behind_ns)} ago", _OLD
+        return age, ""
+    return f"{age}, {span_of_time(behind_ns)} ago", _OLD
 
 
 def _choices(everything: str, values: Sequence[str], chosen: str) -> list[dict[str, str]]:

@@ -120,9 +120,9 @@ class OutsideReader:
     def _answer(self, sql: str, parameters: dict[str, object], running: Running) -> Answer:
         statement = self._parsed("format_statement", check_size(sql))
         tree = read_tree(self._parsed("parse_statement", judged_as(statement)))
-        judged = judge(tree, self._store.config.database)
-        self._refuse_functions(judged.names)
-        bound = check_parameters(statement, parameters, is_asked=judged.has_parameters)
+        allowed = judge(tree, self._store.config.database)
+        self._refuse_functions(allowed.names)
+        bound = check_parameters(statement, parameters, is_asked=allowed.has_parameters)
         running.check()
         try:
             text = self._store.outside().raw_query(statement, parameters=bound, fmt="JSONCompact")
@@ -134,12 +134,16 @@ class OutsideReader:
         """Refuse a name that is a function beyond the list; a column has another alias then."""
         if not names:
             return
-        asked = {"names": sorted(names)}
+        parameters = {"names": sorted(names)}
         try:
-            found = self._store.outside().query(sql("functions_named", __file__), asked).result_rows
+            functions = (
+                self._store.outside()
+                .query(sql("functions_named", __file__), parameters)
+                .result_rows
+            )
         except ClickHouseError as error:
             raise InputError(engine_error(error)) from error
-        for (name,) in found:
+        for (name,) in functions:
             raise InputError(f"{closed_function(str(name))}; a column may have another alias")
 
     def _parsed(self, name: str, statement: str) -> str:

@@ -102,7 +102,7 @@ _REMEDIES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class AllowedStatement:
     """What has to be asked of a statement that passes."""
 
     # In lower case. One that is no column may be a function, as in `arrayMap(file, ...)`, so none
@@ -111,7 +111,7 @@ class Judged:
     has_parameters: bool
 
 
-def judge(tree: Tree, database: str) -> Judged:
+def judge(tree: Tree, database: str) -> AllowedStatement:
     """Let a statement pass, or say what of it is not taken.
 
     Raises:
@@ -147,7 +147,7 @@ def judge(tree: Tree, database: str) -> Judged:
         elif kind == "QueryParameter":
             has_parameters = True
             _judge_parameter(node)
-    return Judged(frozenset(names - FUNCTIONS), has_parameters)
+    return AllowedStatement(frozenset(names - FUNCTIONS), has_parameters)
 
 
 def _judge_explain(tree: Tree) -> None:

@@ -61,12 +61,12 @@ def count_alerts(alerts: Iterable[Standing]) -> Counts:
     But for live ones that cannot be judged: nobody knows that these would not fire.
     """
     found = Counter(
-        "shadow" if alert.is_shadow else alert.state for alert in alerts if _is_alight(alert)
+        "shadow" if alert.is_shadow else alert.state for alert in alerts if _is_active(alert)
     )
     return Counts(found[Phase.FIRING], found[Phase.COOLING], found[Phase.UNKNOWN], found["shadow"])
 
 
-def _is_alight(alert: Standing) -> bool:
+def _is_active(alert: Standing) -> bool:
     is_open = alert.state in (Phase.FIRING, Phase.COOLING, Phase.UNKNOWN)
     is_unjudged = alert.state == Phase.UNKNOWN and not alert.is_shadow
     return is_unjudged or (is_open and alert.started_ns > 0)

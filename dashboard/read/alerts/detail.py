@@ -16,7 +16,7 @@ from typing import Any, Final
 from alerts.config import AlertsConfig
 from alerts.people.notes import Note, Notes, ack_of
 from alerts.people.silences import Silence, Silences
-from alerts.rows import AlertEvent, calls_of, failing_of, failing_percent
+from alerts.rows import AlertEvent, failing_text
 from alerts.rules.base import RuleConfig
 from alerts.rules.ledger import RATE_S
 from alerts.rules.tiers import DollarBurnConfig
@@ -29,11 +29,11 @@ from dashboard.read.alerts.exemplars import Exemplar, exemplars
 from dashboard.read.alerts.listing import (
     IncidentSum,
     dearest_first,
+    explaining_event,
     incident_sum,
     interval_of,
     rate_of,
     row_of,
-    telling,
     with_packets,
 )
 from dashboard.read.alerts.losses import with_losses
@@ -58,7 +58,7 @@ ELSEWHERE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class MatchingSilence:
     """A silence that would hide an alert, were it to fire while it holds."""
 
     id: int
@@ -122,12 +122,16 @@ class AlertDetail:
     reason_ns: int  # of when that is
     failing_ns: int  # of when the share is that fails, where the reason has one
     blamed_ns: int  # since when it is put down to that segment
+    focus: str  # of several classes the one that the cause is of: action/region; "" for one
+    failing_share: float  # of the decisions, 0 where it is not about failures
+    failing_call_text: str  # the first to fail, in how many decisions; "" where it is not known
+    slow_call_text: str  # the same of the one that takes longer
     runbook_url: str
     note: str
     reroute: str  # what the webhook proposed, "" for nothing
     ack: Note | None
-    silences: list[Held]  # that hide it now
-    lasting: list[Held]  # those, and others of its class that hold or are to come
+    silences: list[MatchingSilence]  # that hide it now
+    lasting: list[MatchingSilence]  # those, and others of its class that hold or are to come
     timeline: list[Moment]  # the newest first, at most 200
     exemplars: list[Exemplar]
     packets: KeptPackets | None  # null: not judged yet, or never asked for
@@ -142,10 +146,10 @@ class AlertDetail:
         Each is told with the calls that it is in, where they are known, and the instant of its
         figures, which `at` writes.
         """
-        failing, segment = failing_of(self.reason), segment_of(self.blamed, self.excess_ns)
-        for said in calls_of(self.reason):
-            failing += f", {said}" if failing and "failed decisions" in said else ""
-            segment += f", {said}" if segment and said.startswith("slower") else ""
+        failing = failing_text(self.failing_share, self.focus)
+        segment = segment_of(self.blamed, self.excess_ns)
+        failing += f", {self.failing_call_text}" if failing and self.failing_call_text else ""
+        segment += f", {self.slow_call_text}" if segment and self.slow_call_text else ""
         if failing and segment and self.failing_ns == self.blamed_ns:
             failing, segment = "", f"{failing}; {segment}"
         parts = ((failing, self.failing_ns), (segment, self.blamed_ns))
@@ -314,15 +318,19 @@ def _detail(
         slope_source=events[-1].slope_source,
         window_s=row.window_s,
         reason=row.reason,
-        reason_ns=telling(events).at_ns,
+        reason_ns=explaining_event(events).at_ns,
         failing_ns=_failing_ns(events),
         blamed_ns=_blamed_ns(events),
+        focus=row.focus,
+        failing_share=row.failing_share,
+        failing_call_text=events[-1].failing_call_text,
+        slow_call_text=events[-1].slow_call_text,
         runbook_url="" if rule is None else rule.runbook_url,
         note="" if rule is None else rule.note,
         reroute=_reroute(people.deliveries),
         ack=ack_of(people.notes),
-        silences=[_held(each) for each in people.hiding],
-        lasting=[_held(each) for each in people.lasting],
+        silences=[_matching(each) for each in people.hiding],
+        lasting=[_matching(each) for each in people.lasting],
         timeline=[],
         exemplars=exemplars,
         packets=row.packets,
@@ -338,11 +346,10 @@ def _has_rate(row: AlertRow) -> bool:
 
 
 def _failing_ns(events: Sequence[AlertEvent]) -> int:
-    """Return when the share that the reason says of failures was found: later events repeat it."""
-    told = events[: events.index(telling(events)) + 1]
-    share = failing_percent(told[-1].reason)
-    same = takewhile(lambda each: failing_percent(each.reason) == share, reversed(told))
-    return min(each.at_ns for each in same)
+    """Return when the share that fails was found: later events repeat it."""
+    share = events[-1].failing_share
+    alike = takewhile(lambda event: event.failing_share == share, reversed(events))
+    return min(event.at_ns for event in alike)
 
 
 def _blamed_ns(events: Sequence[AlertEvent]) -> int:
@@ -351,9 +358,9 @@ def _blamed_ns(events: Sequence[AlertEvent]) -> int:
     return min(each.at_ns for each in same)
 
 
-def _held(silence: Silence) -> Held:
+def _matching(silence: Silence) -> MatchingSilence:
     matchers = [str(each) for each in silence.matchers]
-    return Held(silence.id, matchers, silence.ends_ns, silence.actor, silence.reason)
+    return MatchingSilence(silence.id, matchers, silence.ends_ns, silence.actor, silence.reason)
 
 
 def _reroute(deliveries: Sequence[Delivery]) -> str:

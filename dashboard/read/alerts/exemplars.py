@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alerts.rows import failing_of
 from collector.core.clock import NS_PER_S
 from dashboard.read.alerts.losses import BEFORE_S_MAX
 from dashboard.read.alerts.rows import AlertRow
@@ -53,7 +52,7 @@ def exemplars(
             "reference_ns": list(by_action.values()),
             "default_reference_ns": reference.default_ns,
             "segment": segment_place(alert.blamed_stage, alert.blamed_class),
-            "is_of_failures": int(bool(failing_of(alert.reason))),
+            "is_of_failures": int(alert.failing_share > 0),
             "rows_max": rows_max,
         },
     )

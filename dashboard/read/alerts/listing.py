@@ -190,13 +190,18 @@ def row_of(events: Sequence[AlertEvent]) -> AlertRow:
         blamed_stage=last.blamed_stage,
         blamed_class=last.blamed_class,
         blamed_excess_ns=last.blamed_excess_ns,
-        reason=telling(events).reason,
+        reason=explaining_event(events).reason,
         is_shadow=last.is_shadow,
         incident_id=last.incident_id,
+        focus=last.focus,
+        failing_share=last.failing_share,
+        failing_call=last.failing_call,
+        slow_call=last.slow_call,
+        calls=last.calls,
     )
 
 
-def telling(events: Sequence[AlertEvent]) -> AlertEvent:
+def explaining_event(events: Sequence[AlertEvent]) -> AlertEvent:
     """Return the event whose reason is that of the alert: of what is over, the last as it fired."""
     fired = [each for each in events if each.to_state == Phase.FIRING]
     is_ending = events[-1].to_state in (Phase.COOLING, Phase.RESOLVED)

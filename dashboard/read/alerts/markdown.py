@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Final
 
-from alerts.rows import without_calls
 from dashboard.read.alerts.detail import AlertDetail, Companion, rate_of_when
 from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.wording import after, companion_dollars, incident_of, packets_of
 from dashboard.units import UNKNOWN, ms, percent, usd, utc_iso, without_text
+from dashboard.units import markdown_text as plain
 
 # A sender's text must not become a link, an image, a table or HTML where it is pasted.
-_MARKS: Final = re.compile(r"([\\`*_{}\[\]<>#|!~])")
 
 
 def markdown(alert: AlertDetail, now_ns: int) -> str:
     """Return the alert as it is known at an instant."""
-    lines = [f"# {_plain(alert.cause)}", "", *_facts(alert, now_ns), "", "## Timeline (UTC)", ""]
+    lines = [
+        f"# {plain(alert.cause)}",
+        "",
+        *_facts(alert, now_ns),
+        "",
+        "## Timeline (UTC)",
+        "",
+    ]
     for moment in reversed(alert.timeline):
-        by = f" by {_plain(moment.actor)}" if moment.actor else ""
-        lines.append(f"- {_at(moment.at_ns)} {moment.kind}{by}: {_plain(moment.text)}")
+        by = f" by {plain(moment.actor)}" if moment.actor else ""
+        lines.append(f"- {_at(moment.at_ns)} {moment.kind}{by}: {plain(moment.text)}")
     if alert.exemplars:
         lines += ["", "## Decisions that show it", ""]
         for each in alert.exemplars:
             said = ", failed" if each.is_error else ""
             said += ", with packets" if each.packets else ""
-            name = _plain(each.decision_id)
+            name = plain(each.decision_id)
             lines.append(f"- {name} at {_at(each.ingress_ns)}: {ms(each.total_ns)}{said}")
     if alert.incident:
         lines += ["", "## Others of the incident", "", *_incident(alert.incident)]
     if alert.unknown:
-        lines += ["", "## Not known", "", *(f"- {_plain(each)}" for each in alert.unknown)]
+        lines += ["", "## Not known", "", *(f"- {plain(each)}" for each in alert.unknown)]
     return "\n".join(lines) + "\n"
 
 
@@ -55,27 +59,27 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
         of = f"{usd(alert.budget_usd)} in {alert.budget_days:g} days"
         yield f"- Share of the budget: {percent(alert.budget_share)} of {of}"
     if suspect := alert.put_down_to(_at):
-        yield f"- Cause: {_plain(suspect)}"
-    yield f"- Why, at {_at(alert.reason_ns)}: {_plain(without_calls(alert.reason))}"
+        yield f"- Cause: {plain(suspect)}"
+    yield f"- Why, at {_at(alert.reason_ns)}: {plain(alert.reason)}"
     if alert.note:
-        yield f"- Note of the rule: {_plain(alert.note)}"
+        yield f"- Note of the rule: {plain(alert.note)}"
     if alert.runbook_url:
-        yield f"- Runbook: {_plain(alert.runbook_url)}"
+        yield f"- Runbook: {plain(alert.runbook_url)}"
     if alert.reroute:
-        yield f"- Proposed: {_plain(alert.reroute)}"
+        yield f"- Proposed: {plain(alert.reroute)}"
     if alert.ack is not None:
-        said = f"{_plain(alert.ack.actor)} at {_at(alert.ack.at_ns)}{after(_plain(alert.ack.text))}"
+        said = f"{plain(alert.ack.actor)} at {_at(alert.ack.at_ns)}{after(plain(alert.ack.text))}"
         yield f"- Acknowledged by {said}"
     yield f"- Money rests on: basis {alert.basis}, slope {alert.slope_source or UNKNOWN}"
     yield f"- Packets: {packets_of(alert.packets)}"
     if alert.incident_sum is not None:
         yield f"- Incident: {incident_of(alert.incident_sum, _at)}"
-    yield f"- Episode: {_plain(alert.episode_id)}"
+    yield f"- Episode: {plain(alert.episode_id)}"
 
 
 def _incident(companions: Sequence[Companion]) -> Iterator[str]:
     for each in companions:
-        where = _plain("/".join(name for name in (each.action, each.region) if name) or "all data")
+        where = plain("/".join(name for name in (each.action, each.region) if name) or "all data")
         began = "since" if each.state in OPEN_STATES else "began"
         dollars = companion_dollars(each.usd_per_h, each.lost_usd)
         yield f"- {each.rule} {where}, {each.state}, {dollars}, {began} {_at(each.started_ns)}"
@@ -89,8 +93,3 @@ def _money(value: Decimal | None, low: Decimal | None, high: Decimal | None, aft
 
 def _at(ns: int) -> str:
     return utc_iso(ns)[:19] + "Z"
-
-
-def _plain(text: str) -> str:
-    flat = "".join(mark if mark.isprintable() else " " for mark in text)
-    return _MARKS.sub(r"\\\1", flat)

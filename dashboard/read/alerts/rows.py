@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -43,6 +44,11 @@ class AlertRow:
     reason: str
     is_shadow: bool = False  # its rule routed nothing: nobody was told
     incident_id: str = ""  # the episode of the first alert of its incident; "" until it fires
+    focus: str = ""  # of several classes the one that its cause is of: action/region
+    failing_share: float = 0.0  # of the decisions, where failures are what it is about
+    failing_call: str = ""  # the first to fail, by service and name; "" where it is not known
+    slow_call: str = ""
+    calls: Sequence[str] = ()  # both in words, with the number of decisions
     exemplar: str = ""  # "" where no decision of its window is attributed; of the first 50
     # What it costs while it is open, over its window up to now; None where that is not known.
     now_usd_per_h: Decimal | None = None

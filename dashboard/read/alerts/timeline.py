@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from alerts.people.notes import ACK, Note
 from alerts.people.silences import Silence
-from alerts.rows import AlertEvent, calls_of, has_rate, without_calls
+from alerts.rows import AlertEvent, has_rate
 from alerts.state.deliveries import Delivery, Rest
 from dashboard.read.alerts.wording import after
 from dashboard.units import Zone, signed_ms, usd
@@ -48,7 +48,7 @@ def timeline(
 def _changes(events: Sequence[AlertEvent]) -> Iterator[Moment]:
     for before, event in pairwise([None, *events]):
         assert event is not None
-        why = without_calls(event.reason)  # they have a line of their own
+        why = event.reason
         cost = ""  # but of what the reason does not say: each figure stands once
         if event.is_priced and not has_rate(event.reason):
             rate = usd(event.revenue_at_risk_usd_per_h)
@@ -56,8 +56,8 @@ def _changes(events: Sequence[AlertEvent]) -> Iterator[Moment]:
         if event.from_state == event.to_state:
             if before is None or blamed(before) != blamed(event):
                 yield Moment(event.at_ns, "cause", "", _suspect(event))
-            elif (calls := calls_of(event.reason)) and calls != calls_of(before.reason):
-                yield Moment(event.at_ns, "cause", "", "; ".join(calls))
+            elif event.calls and event.calls != before.calls:
+                yield Moment(event.at_ns, "cause", "", "; ".join(event.calls))
             else:  # a rule was promoted, or it is told of now
                 yield Moment(event.at_ns, "changed", "", f"{event.to_state}{cost}: {why}")
             continue

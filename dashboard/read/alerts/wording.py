@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, Protocol
 
-from alerts.rows import calls_text, failing_of, focus_of
+from alerts.rows import failing_text
 from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.units import count, counted, ms, percent, shorten, signed_ms, usd
@@ -50,6 +50,26 @@ class Caused(Protocol):
         ...
 
     @property
+    def focus(self) -> str:
+        """Return the class that its cause is of, "" where it is on one alone."""
+        ...
+
+    @property
+    def failing_share(self) -> float:
+        """Return the share of decisions that fail, 0 where it is not about failures."""
+        ...
+
+    @property
+    def failing_call(self) -> str:
+        """Return the first call to fail, "" where it is not known."""
+        ...
+
+    @property
+    def slow_call(self) -> str:
+        """Return the call that takes longer, "" where it is not known."""
+        ...
+
+    @property
     def reason(self) -> str:
         """Return why it fires."""
         ...
@@ -71,20 +91,17 @@ def cause_of(alert: Caused) -> str:
 
     Of an alert about several classes it is that of one, which it names.
     """
-    subject, failing = subject_of(alert), failing_of(alert.reason)
-    focus = focus_of(alert.reason)
-    failed_in, slow_in = calls_text(alert.reason)
-    if focus and (failing or alert.blamed_stage):
-        subject = f"{subject}, most by {shorten(focus, _NAME_MAX)}"
-        failing = failing.replace(f"the decisions of {focus}", "its decisions")
-    failing += f", first in {failed_in}" if failing and failed_in else ""
+    subject, failing = subject_of(alert), failing_text(alert.failing_share)
+    if alert.focus and (failing or alert.blamed_stage):
+        subject = f"{subject}, most by {shorten(alert.focus, _NAME_MAX)}"
+    failing += f", first in {alert.failing_call}" if failing and alert.failing_call else ""
     if not alert.blamed_stage:
         reason = failing or shorten(alert.reason, _REASON_MAX)
         return f"{subject}: {reason or 'no reason was given'}"
     name = _CLASSES.get(alert.blamed_class, alert.blamed_class)
     digits = 0 if abs(alert.blamed_excess_ns) >= 10_000_000 else 1
     slower = f"{name} slower by {ms(alert.blamed_excess_ns, digits)} than normal"
-    slower += f", in {slow_in}" if slow_in else ""
+    slower += f", in {alert.slow_call}" if alert.slow_call else ""
     return f"{subject}: {failing}, {slower}" if failing else f"{subject}: {slower}"
 
 

@@ -85,39 +85,39 @@ def read_span(
         logs=[] if sent is None else _logs(reader, trace_id, sent),
         kin=None if placed is None else _kin(reader, facts, placed),
         verdicts=_verdicts(reader, facts),
-        money=listing.one(facts.decision_id, facts.ingress_ns),
+        money=listing.row_of(facts.decision_id, facts.ingress_ns),
     )
 
 
 def _logs(reader: Reader, trace_id: str, span: TraceSpan) -> list[SpanLog]:
-    asked = {
+    parameters = {
         "trace_id": trace_id,
         "span_id": span.span_id,
         "from_ns": max(0, span.start_ns - _LOG_ROOM_NS),
         "to_ns": span.start_ns + span.duration_ns + _LOG_ROOM_NS,
         "rows_max": LOGS_MAX,
     }
-    return [SpanLog(**row) for row in reader.ask("logs", __file__, asked)]
+    return [SpanLog(**row) for row in reader.ask("logs", __file__, parameters)]
 
 
 def _kin(reader: Reader, facts: DecisionFacts, span: PathSpan) -> SpanKin | None:
-    asked = {
+    parameters = {
         "service_name": span.service_name,
         "span_name": span.span_name,
         "duration_ns": span.duration_ns,
         "from_ns": max(0, facts.ingress_ns - _KIN_NS),
         "to_ns": facts.ingress_ns + _KIN_NS,
     }
-    [row] = reader.ask("kin", __file__, asked)
+    [row] = reader.ask("kin", __file__, parameters)
     if not row["spans"]:
         return None
     return SpanKin(row["spans"], row["at_most"], round(row["p50_ns"]), round(row["p95_ns"]))
 
 
 def _verdicts(reader: Reader, facts: DecisionFacts) -> list[Verdict]:
-    asked = {
+    parameters = {
         "trace_id": facts.trace_id,
         "from_ns": max(0, facts.ingress_ns - _KIN_NS),
         "rows_max": _VERDICTS_MAX,
     }
-    return [Verdict(**row) for row in reader.ask("verdict", __file__, asked)]
+    return [Verdict(**row) for row in reader.ask("verdict", __file__, parameters)]

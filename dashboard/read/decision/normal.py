@@ -40,31 +40,31 @@ class NormalTimes:
         self._reference = reference
         self._kept: dict[Range, SegmentMeans | None] = {}
 
-    def of(self, facts: DecisionFacts) -> Normal:
+    def normal_for(self, facts: DecisionFacts) -> Normal:
         """Return what is normal for one decision."""
         to_ns = (facts.end_ns // NS_PER_MINUTE + 1) * NS_PER_MINUTE
-        seen = Range(max(0, to_ns - NS_PER_DAY), to_ns, facts.action, facts.region)
-        means = self._means(seen)
-        if means is None and seen.region:
+        view = Range(max(0, to_ns - NS_PER_DAY), to_ns, facts.action, facts.region)
+        means = self._means(view)
+        if means is None and view.region:
             # Too few there ever met their target; the action elsewhere shows what is possible.
-            seen = Range(seen.from_ns, seen.to_ns, seen.action)
-            means = self._means(seen)
+            view = Range(view.from_ns, view.to_ns, view.action)
+            means = self._means(view)
         width, parts = len(CLASSES), means.segments_ns if means else []
         sums = [sum(parts[at : at + width]) for at in range(0, len(parts), width)]
         return Normal(
             decisions=means.decisions if means else 0,
-            action=seen.action,
-            region=seen.region,
-            target_ns=self._reference.of(facts.action),
+            action=view.action,
+            region=view.region,
+            target_ns=self._reference.target_ns(facts.action),
             total_ns=means.total_ns if means else 0.0,
             stages_ns=dict(zip(STAGES, sums, strict=False)),
         )
 
-    def _means(self, seen: Range) -> SegmentMeans | None:
-        if seen not in self._kept:
-            found = self._reader.reference_means(seen, self._reference)
+    def _means(self, view: Range) -> SegmentMeans | None:
+        if view not in self._kept:
+            means = self._reader.reference_means(view, self._reference)
             while len(self._kept) >= _KEPT_MAX:
                 self._kept.pop(next(iter(self._kept)), None)
-            is_enough = found is not None and found.decisions >= DECISIONS_MIN
-            self._kept[seen] = found if is_enough else None
-        return self._kept[seen]
+            is_enough = means is not None and means.decisions >= DECISIONS_MIN
+            self._kept[view] = means if is_enough else None
+        return self._kept[view]

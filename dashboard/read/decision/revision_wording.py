@@ -39,8 +39,8 @@ def revision_line(revision: Revision, span_names: Mapping[str, str]) -> str:
 
 
 def _named(ids: list[str], span_names: Mapping[str, str]) -> str:
-    told = ", ".join(span_names.get(each, each) for each in ids[:_SPANS_MAX])
-    return told + (f" and {len(ids) - _SPANS_MAX} more" if len(ids) > _SPANS_MAX else "")
+    names = ", ".join(span_names.get(each, each) for each in ids[:_SPANS_MAX])
+    return names + (f" and {len(ids) - _SPANS_MAX} more" if len(ids) > _SPANS_MAX else "")
 
 
 def _ms(ns: str) -> str:

@@ -3,33 +3,54 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple, TypeVar
 
 from dashboard.read.rows import PathSpan
 
+SpanT = TypeVar("SpanT")
 # How far up the callers of one span are looked for: a chain of spans may be as long as the trace.
 _CALLERS_MAX: Final = 256
 
 
-def tree_order(spans: Sequence[PathSpan]) -> list[tuple[int, PathSpan]]:
+class TreeNode(NamedTuple):
+    """What places one span in the tree."""
+
+    span_id: str
+    parent_span_id: str
+    start_ns: int  # as it is shown, beside the others
+    duration_ns: int
+
+
+def tree_order(
+    spans: Iterable[SpanT], node_of: Callable[[SpanT], TreeNode]
+) -> list[tuple[int, SpanT]]:
     """Return spans with their depth, parents before children, children by start.
 
-    A span whose parent is not among them, or that is its own, stands at the top.
+    Of those that start together the longest is first, as the one that may contain the others. A
+    span whose parent is not among them, or that is its own, stands at the top.
     """
-    ids = {span.span_id for span in spans}
-    children: dict[str, list[PathSpan]] = defaultdict(list)
-    for span in sorted(spans, key=lambda s: (s.shown_ns, -s.duration_ns, s.span_id)):
-        parent = span.parent_span_id
-        children[parent if parent in ids and parent != span.span_id else ""].append(span)
-    ordered: list[tuple[int, PathSpan]] = []
-    waiting = [(0, span) for span in reversed(children.pop("", []))]
+    nodes = [(node_of(span), span) for span in spans]
+    ids = {node.span_id for node, _ in nodes}
+    children: dict[str, list[tuple[TreeNode, SpanT]]] = defaultdict(list)
+    for node, span in sorted(
+        nodes, key=lambda pair: (pair[0].start_ns, -pair[0].duration_ns, pair[0].span_id)
+    ):
+        parent = node.parent_span_id
+        children[parent if parent in ids and parent != node.span_id else ""].append((node, span))
+    ordered: list[tuple[int, SpanT]] = []
+    waiting = [(0, *top) for top in reversed(children.pop("", []))]
     while waiting:
-        depth, span = waiting.pop()
+        depth, node, span = waiting.pop()
         ordered.append((depth, span))
-        waiting += [(depth + 1, child) for child in reversed(children.pop(span.span_id, []))]
+        waiting += [(depth + 1, *child) for child in reversed(children.pop(node.span_id, []))]
     # What hangs in a ring of parents is reached from no top; it is shown all the same.
-    return ordered + [(0, span) for rest in children.values() for span in rest]
+    return ordered + [(0, span) for ring in children.values() for _, span in ring]
+
+
+def path_node(span: PathSpan) -> TreeNode:
+    """Return what places a span of a decision, by the decision's clock."""
+    return TreeNode(span.span_id, span.parent_span_id, span.shown_ns, span.duration_ns)
 
 
 def dearest(spans: Sequence[PathSpan], most: int) -> list[PathSpan]:

@@ -18,7 +18,7 @@ from dashboard.read.decision.exchange_marks import (
     PacketColumns,
     exchange_marks,
 )
-from dashboard.read.decision.tree import dearest, tree_order
+from dashboard.read.decision.tree import dearest, path_node, tree_order
 from dashboard.read.packet_rows import Packet, SpanEvidence
 from dashboard.read.rows import Attribution, DecisionFacts, PathSpan, SentSpan
 from dashboard.units import count, shorten
@@ -133,13 +133,13 @@ def waterfall(
 ) -> Waterfall:
     """Return one decision as columns; of more than `rows_max` spans those that took longest."""
     facts, spans = detail.facts, dearest(detail.spans, rows_max)
-    ordered = tree_order(_with_missing(spans, detail.missing, sent))
+    ordered = tree_order(_with_missing(spans, detail.missing, sent), path_node)
     rows = {span.span_id: row for row, (_, span) in enumerate(ordered)}
     names, services, kinds = _Words(), _Words(), _Words()
     columns, sections = SpanColumns(), SectionColumns()
     errors = {each.span_id for each in sent if each.status == "Error"}
     gaps = {gap.span_id: place for place, gap in enumerate(detail.missing)}
-    known = {span.span_id for span in spans}
+    kept_ids = {span.span_id for span in spans}
     traces = {trace_id: place for place, trace_id in enumerate(detail.trace_ids)}
     for depth, span in ordered:
         columns.span_id.append(span.span_id)
@@ -157,7 +157,7 @@ def waterfall(
         columns.shift_ns.append(span.shift_ns)
         columns.clock_bound_ns.append(span.clock_bound_ns)
         columns.is_error.append(int(span.span_id in errors))
-        columns.is_missing.append(int(span.span_id not in known))
+        columns.is_missing.append(int(span.span_id not in kept_ids))
         columns.gap.append(gaps.get(span.span_id, -1))
         columns.sections.append(len(span.sections))
         sections.from_ns.extend(begin - facts.ingress_ns for begin, _ in span.sections)

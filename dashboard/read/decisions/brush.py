@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from attribution.core.selection import Narrowed, Selection
-from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError
 from collector.core.times import INSTANT_NS_MAX, iso_ns
-from dashboard.read.decisions.wanted import Wanted
-from dashboard.read.scope import UNBOUNDED_NS, WINDOW_MAX_NS
+from dashboard.read.decisions.filter import DecisionFilter
+from dashboard.read.scope import WINDOW_MAX_NS, latency_bounds_ns, latency_text
 from dashboard.units import Zone, utc_iso
 
 _NUMBER: Final = r"\d{1,9}(?:\.\d{1,6})?"
@@ -38,9 +37,7 @@ class Brush:
     @property
     def latency_ns(self) -> tuple[int, int]:
         """Return the latencies of the box."""
-        low = 0 if self.low_ms is None else round(self.low_ms * NS_PER_MS)
-        high = UNBOUNDED_NS if self.high_ms is None else round(self.high_ms * NS_PER_MS)
-        return low, high
+        return latency_bounds_ns(self.low_ms, self.high_ms)
 
 
 def parse_brush(time: str, latency: str) -> Brush:
@@ -60,14 +57,14 @@ def parse_brush(time: str, latency: str) -> Brush:
 
 def parse_latency(text: str) -> tuple[float | None, float | None]:
     """Return the least and the largest latency in milliseconds. Raises InputError."""
-    said = text.strip().lower().removesuffix("ms").strip()
-    if not said:
+    range_text = text.strip().lower().removesuffix("ms").strip()
+    if not range_text:
         return None, None
-    if over := _OVER.fullmatch(said):
+    if over := _OVER.fullmatch(range_text):
         return float(over[1]), None
-    if under := _UNDER.fullmatch(said):
+    if under := _UNDER.fullmatch(range_text):
         return None, float(under[1])
-    match = _BETWEEN.fullmatch(said)
+    match = _BETWEEN.fullmatch(range_text)
     if match is None or not any(match.groups()):
         raise InputError(
             f"latency {text[:40]!r} is not a range of milliseconds; give {LATENCY_FORMS}"
@@ -106,12 +103,12 @@ def as_typed(text: str, zone: Zone) -> str:
     ends = [iso_ns(part.strip()) for part in text.split("..")]
     if len(ends) != 2 or any(end is None or not 0 <= end <= INSTANT_NS_MAX for end in ends):
         return text
-    begin, end = (_shown(ns or 0, zone) for ns in ends)
+    begin, end = (_typed_instant(ns or 0, zone) for ns in ends)
     is_short = begin[:10] == end[:10] and not begin.endswith("Z") and not end.endswith("Z")
     return f"{begin}..{end[11:] if is_short else end}"
 
 
-def _shown(ns: int, zone: Zone) -> str:
+def _typed_instant(ns: int, zone: Zone) -> str:
     wall_ns = zone.wall_ns(ns)
     if zone.utc_ns(wall_ns) != ns:
         return f"{utc_iso(ns)}Z"
@@ -122,40 +119,38 @@ def format_latency(low_ms: float | None, high_ms: float | None) -> str:
     """Return latencies as an address has them, "" for any."""
     if low_ms is None and high_ms is None:
         return ""
-    low, high = ("" if each is None else f"{each:.6f}".rstrip("0").rstrip(".") for each in
-                 (low_ms, high_ms))  # fmt: skip
-    return f"{low}..{high}"
+    return f"{latency_text(low_ms)}..{latency_text(high_ms)}"
 
 
 def sides(
-    wanted: Wanted, brush: Brush, against: tuple[int, int] | None
+    criteria: DecisionFilter, brush: Brush, against: tuple[int, int] | None
 ) -> tuple[Narrowed, Narrowed, bool]:
     """Return what is compared with, what is brushed, and whether the first is without the second.
 
     Args:
-        wanted: what the page looks at; its own latency bounds narrow both sides.
+        criteria: what the page looks at; its own latency bounds narrow both sides.
         brush: the box in it.
         against: a range of time that is the baseline; None compares with the rest.
     """
-    seen = wanted.seen
+    view = criteria.view
     low_ns, high_ns = brush.latency_ns
     scope = Narrowed(
         Selection(
-            seen.from_ns, seen.to_ns, seen.action, seen.region, wanted.low_ns, wanted.high_ns
+            view.from_ns, view.to_ns, view.action, view.region, criteria.low_ns, criteria.high_ns
         ),
-        wanted.channel,
-        wanted.cohort,
-        wanted.service,
-        tuple(wanted.places),
+        criteria.channel,
+        criteria.cohort,
+        criteria.service,
+        tuple(criteria.places),
     )
     inside = replace(
         scope,
         of=replace(
             scope.of,
-            from_ns=seen.from_ns if brush.from_ns is None else brush.from_ns,
-            to_ns=seen.to_ns if brush.to_ns is None else brush.to_ns,
-            low_ns=max(low_ns, wanted.low_ns),
-            high_ns=min(high_ns, wanted.high_ns),
+            from_ns=view.from_ns if brush.from_ns is None else brush.from_ns,
+            to_ns=view.to_ns if brush.to_ns is None else brush.to_ns,
+            low_ns=max(low_ns, criteria.low_ns),
+            high_ns=min(high_ns, criteria.high_ns),
         ),
     )
     if against is None:

@@ -18,7 +18,7 @@ Key = tuple[int, str]  # ingress in Unix ns, and id
 
 
 @dataclass(frozen=True, slots=True)
-class EarnedOf:
+class DecisionEarnings:
     """What one decision earned: margin, or revenue where a margin is not known."""
 
     amount: Decimal | None  # null where neither is known
@@ -26,40 +26,42 @@ class EarnedOf:
     currency: str  # its outcomes' own, or where they have several that of the settings
 
 
-def earned_of(rows: Sequence[Row], config: AttributionConfig) -> dict[Key, EarnedOf]:
+def earnings_by_decision(
+    rows: Sequence[Row], config: AttributionConfig
+) -> dict[Key, DecisionEarnings]:
     """Return what the decisions earned that have an outcome, as the cells of their seconds do."""
-    own: dict[Key, list[Row]] = {}
+    rows_of: dict[Key, list[Row]] = {}
     for row in rows:
-        own.setdefault((row["ingress_ns"], row["decision_id"]), []).append(row)
-    currencies = [{row["currency"] for row in told} for told in own.values()]
+        rows_of.setdefault((row["ingress_ns"], row["decision_id"]), []).append(row)
+    currencies = [{row["currency"] for row in group} for group in rows_of.values()]
     outcomes = [
-        _outcome(at, row, config, "rated_" if len(currencies[at]) > 1 else "")
-        for at, told in enumerate(own.values())
-        for row in told
+        _outcome(index, row, config, "rated_" if len(currencies[index]) > 1 else "")
+        for index, group in enumerate(rows_of.values())
+        for row in group
     ]
-    earned = earned_by_decision(Outcomes.from_rows(outcomes), len(own))
-    sold = {each.decision for each in outcomes if each.is_sale and not each.is_late}
-    found = {}
-    for at, key in enumerate(own):
+    earned = earned_by_decision(Outcomes.from_rows(outcomes), len(rows_of))
+    sold = {outcome.decision for outcome in outcomes if outcome.is_sale and not outcome.is_late}
+    earnings = {}
+    for index, key in enumerate(rows_of):
         amount: int | None = 0  # nothing that earns is known too
-        if earned.converted[at]:
+        if earned.converted[index]:
             amounts = (
                 (earned.margins, earned.margin_micros),
                 (earned.revenues, earned.revenue_micros),
             )
-            amount = next((int(micros[at]) for known, micros in amounts if known[at]), None)
-        found[key] = EarnedOf(
+            amount = next((int(micros[index]) for known, micros in amounts if known[index]), None)
+        earnings[key] = DecisionEarnings(
             None if amount is None else Decimal(amount).scaleb(-6),
-            at in sold,
-            min(currencies[at]) if len(currencies[at]) == 1 else config.currency,
+            index in sold,
+            min(currencies[index]) if len(currencies[index]) == 1 else config.currency,
         )
-    return found
+    return earnings
 
 
-def _outcome(at: int, row: Row, config: AttributionConfig, prefix: str) -> Outcome:
+def _outcome(index: int, row: Row, config: AttributionConfig, prefix: str) -> Outcome:
     ends_ns = row["ingress_ns"] + config.horizon_days_of(row["channel"]) * NS_PER_DAY
     return Outcome(
-        decision=at,
+        decision=index,
         kind=row["kind"],
         is_sale=bool(row["is_sale"]),
         margin_micros=_micros(row[f"{prefix}margin"]),

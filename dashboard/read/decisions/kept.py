@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from collector.core.clock import NS_PER_MINUTE
-from dashboard.read.decisions.listing import DecisionList, HeatCell, Offered
-from dashboard.read.decisions.wanted import Wanted
+from dashboard.read.decisions.filter import DecisionFilter
+from dashboard.read.decisions.listing import DecisionList, FilterValues, HeatCell
 from dashboard.read.rows import Range
 from dashboard.read.scope import step_of
 
@@ -27,10 +27,10 @@ _KEPT_NS_MAX: Final = NS_PER_MINUTE
 class Heat:
     """What was read of one filter over one range."""
 
-    seen: Range
+    view: Range
     step_ns: int
     cells: list[HeatCell]
-    offered: Offered
+    offered: FilterValues
 
 
 class KeptCells:
@@ -38,31 +38,31 @@ class KeptCells:
 
     def __init__(self, listing: DecisionList) -> None:
         self._listing = listing
-        self._kept: OrderedDict[tuple[Wanted, bool], tuple[int, Heat]] = OrderedDict()
+        self._kept: OrderedDict[tuple[DecisionFilter, bool], tuple[int, Heat]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def read(self, wanted: Wanted, now_ns: int, *, is_live: bool) -> Heat:
-        """Return the cells of a filter; a live range may end a moment before the one wanted.
+    def read(self, criteria: DecisionFilter, now_ns: int, *, is_live: bool) -> Heat:
+        """Return the cells of a filter; a live range may end a moment before the one asked for.
 
         Args:
-            wanted: the filter and its range.
+            criteria: the filter and its range.
             now_ns: the time.
             is_live: its range ends now, and is the same question a second later.
         """
-        seen = wanted.seen
-        length_ns = seen.to_ns - seen.from_ns
+        view = criteria.view
+        length_ns = view.to_ns - view.from_ns
         step_ns = step_of(length_ns)
-        asked = replace(seen, from_ns=0, to_ns=length_ns) if is_live else seen
-        key = (replace(wanted, seen=asked), is_live)
+        keyed = replace(view, from_ns=0, to_ns=length_ns) if is_live else view
+        key = (replace(criteria, view=keyed), is_live)
         with self._lock:
             kept = self._kept.get(key)
         if kept is not None and 0 <= now_ns - kept[0] < min(step_ns // _OF_A_COLUMN, _KEPT_NS_MAX):
             return kept[1]
-        cells = self._listing.cells(wanted, step_ns, stated=self._listing.stated(seen))
-        found = Heat(seen, step_ns, cells, self._listing.offered(seen))
+        cells = self._listing.cells(criteria, step_ns, stated=self._listing.stated(view))
+        heat = Heat(view, step_ns, cells, self._listing.offered(view))
         with self._lock:
-            self._kept[key] = (now_ns, found)
+            self._kept[key] = (now_ns, heat)
             self._kept.move_to_end(key)
             while len(self._kept) > _KEPT_MAX:
                 self._kept.popitem(last=False)
-        return found
+        return heat

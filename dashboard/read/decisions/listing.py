@@ -16,8 +16,8 @@ from attribution.core.selection import CALIBRATION_ACTION
 from attribution.revenue.priced import STATED, over_priced
 from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import sql
-from dashboard.read.decisions.earned import EarnedOf, earned_of
-from dashboard.read.decisions.wanted import DOLLAR_SORTS, After, Order, Wanted
+from dashboard.read.decisions.earned import DecisionEarnings, earnings_by_decision
+from dashboard.read.decisions.filter import DOLLAR_SORTS, DecisionFilter, Order, PageCursor
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
 
@@ -87,7 +87,7 @@ class HeatCell:
 
 
 @dataclass(frozen=True, slots=True)
-class Offered:
+class FilterValues:
     """What the decisions of a range may be filtered by."""
 
     channels: list[str]
@@ -123,73 +123,79 @@ class DecisionList:
         self._config = config
         self._reference = reference
 
-    def offered(self, seen: Range) -> Offered:
+    def offered(self, view: Range) -> FilterValues:
         """Return what may be filtered by."""
-        [row] = self._reader.ask("offered", __file__, _range(seen))
-        return Offered(**{name: [text for text in texts if text] for name, texts in row.items()})
+        [row] = self._reader.ask("offered", __file__, _range(view))
+        return FilterValues(
+            **{name: [text for text in texts if text] for name, texts in row.items()}
+        )
 
-    def stated(self, seen: Range) -> bool:
+    def stated(self, view: Range) -> bool:
         """Return whether some decisions of a range are worth what they state."""
-        [row] = self._reader.ask_text(STATED, _range(seen))
+        [row] = self._reader.ask_text(STATED, _range(view))
         return bool(row["stated"])
 
     def page(
-        self, wanted: Wanted, order: Order, rows_max: int, *, stated: bool
-    ) -> tuple[list[DecisionRow], After | None]:
+        self, criteria: DecisionFilter, order: Order, rows_max: int, *, stated: bool
+    ) -> tuple[list[DecisionRow], PageCursor | None]:
         """Return one page, and where the next begins: None where there is no more."""
-        wanted = wanted.summed
-        found = self._keys(wanted, order, rows_max + 1, stated=stated)
-        rows, more = found[:rows_max], found[rows_max:]
+        criteria = criteria.summed
+        keys = self._keys(criteria, order, rows_max + 1, stated=stated)
+        rows, more = keys[:rows_max], keys[rows_max:]
         if not rows:
             return [], None
         last = rows[-1]
-        after = After(last["key"], last["ingress_ns"], last["decision_id"]) if more else None
-        return self._with_rest(wanted, rows, stated=stated), after
+        cursor = PageCursor(last["key"], last["ingress_ns"], last["decision_id"]) if more else None
+        return self._complete(criteria, rows, stated=stated), cursor
 
-    def all_rows(self, wanted: Wanted, order: Order, rows_max: int) -> Iterator[list[DecisionRow]]:
+    def all_rows(
+        self, criteria: DecisionFilter, order: Order, rows_max: int
+    ) -> Iterator[list[DecisionRow]]:
         """Yield all rows up to a number, some thousands at a time."""
-        stated = self.stated(wanted.seen)
-        left, after = rows_max, order.after
+        stated = self.stated(criteria.view)
+        left, cursor = rows_max, order.cursor
         while left > 0:
             part = min(left, _ROWS_A_READING)
-            rows, after = self.page(wanted, replace(order, after=after), part, stated=stated)
+            rows, cursor = self.page(criteria, replace(order, cursor=cursor), part, stated=stated)
             yield rows
             left -= len(rows)
-            if after is None:
+            if cursor is None:
                 return
 
-    def one(self, decision_id: str, ingress_ns: int) -> DecisionRow | None:
+    def row_of(self, decision_id: str, ingress_ns: int) -> DecisionRow | None:
         """Return one decision with its dollars, None while its second is not summed."""
-        seen = Range(ingress_ns, ingress_ns + 1)
-        rows, _ = self.page(Wanted(seen), Order("latency"), PAGE_ROWS_MAX, stated=self.stated(seen))
+        view = Range(ingress_ns, ingress_ns + 1)
+        rows, _ = self.page(
+            DecisionFilter(view), Order("latency"), PAGE_ROWS_MAX, stated=self.stated(view)
+        )
         return next((row for row in rows if row.decision_id == decision_id), None)
 
-    def count(self, wanted: Wanted) -> int:
+    def count(self, criteria: DecisionFilter) -> int:
         """Return how many decisions a filter holds."""
-        [row] = self._ask("count", self._filtered(wanted))
+        [row] = self._ask("count", self._filtered(criteria))
         return int(row["decisions"])
 
-    def totals(self, wanted: Wanted, *, stated: bool) -> Totals:
+    def totals(self, criteria: DecisionFilter, *, stated: bool) -> Totals:
         """Return how many decisions a filter holds, and what they cost."""
-        rows = [row for [row] in self._ask_priced("totals", wanted, {}, stated=stated)]
+        rows = [row for [row] in self._ask_priced("totals", criteria, {}, stated=stated)]
         sums = {name: sum(row[name] for row in rows) for name in rows[0]}
         decisions, unvalued = int(sums["decisions"]), int(sums["unvalued"])
-        known = decisions > unvalued
+        is_known = decisions > unvalued
         return Totals(
             decisions=decisions,
             late=int(sums["late"]),
             unvalued=unvalued,
             **{
-                f"{name}_usd": _usd(sums[name]) if known else None
+                f"{name}_usd": _usd(sums[name]) if is_known else None
                 for name in ("value", "loss", "loss_low", "loss_high")
             },
         )
 
-    def cells(self, wanted: Wanted, step_ns: int, *, stated: bool) -> list[HeatCell]:
+    def cells(self, criteria: DecisionFilter, step_ns: int, *, stated: bool) -> list[HeatCell]:
         """Return what a filter holds by column of time and latency, in that order."""
         parameters = {"step_ns": step_ns, "calibration": CALIBRATION_ACTION}
         sums: dict[tuple[int, int], list[float]] = {}
-        for rows in self._ask_priced("cells", wanted, parameters, stated=stated):
+        for rows in self._ask_priced("cells", criteria, parameters, stated=stated):
             for row in rows:
                 cell = sums.setdefault((int(row["column_ns"]), int(row["bucket"])), [0, 0, 0, 0.0])
                 for place, name in enumerate(("decisions", "late", "unvalued", "loss")):
@@ -206,38 +212,38 @@ class DecisionList:
         ]
 
     def _keys(
-        self, wanted: Wanted, order: Order, rows_max: int, *, stated: bool
+        self, criteria: DecisionFilter, order: Order, rows_max: int, *, stated: bool
     ) -> list[dict[str, Any]]:
-        after = order.after
+        cursor = order.cursor
         parameters = {
             "sort": order.sort,
             "direction": 1 if order.ascending else -1,
-            "has_after": int(after is not None),
-            "after_key": after.key if after else 0,
-            "after_ns": after.ingress_ns if after else 0,
-            "after_id": after.decision_id if after else "",
+            "has_after": int(cursor is not None),
+            "after_key": cursor.key if cursor else 0,
+            "after_ns": cursor.ingress_ns if cursor else 0,
+            "after_id": cursor.decision_id if cursor else "",
             "rows_max": rows_max,
         }
         if order.sort in DOLLAR_SORTS:
-            parts = self._ask_priced("by_dollars", wanted, parameters, stated=stated)
+            parts = self._ask_priced("by_dollars", criteria, parameters, stated=stated)
             direction = 1 if order.ascending else -1
             in_order = heapq.merge(*parts, key=lambda row: _place(row, direction))
             return list(islice(in_order, rows_max))
-        found: list[dict[str, Any]] = []
-        for part in _parts(wanted, order):
-            found = self._ask("by_column", self._filtered(part) | parameters)
-            if len(found) == rows_max:
+        rows: list[dict[str, Any]] = []
+        for part in _parts(criteria, order):
+            rows = self._ask("by_column", self._filtered(part) | parameters)
+            if len(rows) == rows_max:
                 break
-        return found
+        return rows
 
-    def _with_rest(
-        self, wanted: Wanted, rows: Sequence[dict[str, Any]], *, stated: bool
+    def _complete(
+        self, criteria: DecisionFilter, rows: Sequence[dict[str, Any]], *, stated: bool
     ) -> list[DecisionRow]:
         """Return rows with what is looked up for a page alone: dollars, service, outcome."""
         ids = [row["decision_id"] for row in rows]
         from_ns = min(row["ingress_ns"] for row in rows)
         to_ns = max(row["ingress_ns"] for row in rows) + 1
-        part = replace(wanted, seen=replace(wanted.seen, from_ns=from_ns, to_ns=to_ns))
+        part = replace(criteria, view=replace(criteria.view, from_ns=from_ns, to_ns=to_ns))
         instants = sorted({row["ingress_ns"] for row in rows})
         of_page = {"ids": ids, "instants_ns": instants, "seconds_ns": _seconds(instants)}
         priced = _by_key(self._ask("dollars", self._priced(part, stated=stated) | of_page))
@@ -245,59 +251,59 @@ class DecisionList:
         facts = _by_key(self._reader.ask("facts", __file__, between))
         rated = {"currency": self._config.currency, "rate_days": self._config.rate_days_max}
         outcomes = self._reader.ask("earned", __file__, of_page | rated)
-        earned = earned_of(outcomes, self._config)
-        found = []
+        earned = earnings_by_decision(outcomes, self._config)
+        listed = []
         for row in rows:
             key = row["ingress_ns"], row["decision_id"]
             fact = facts.get(key, {"service_name": "", "packets": 0})
-            found.append(_row(row, priced.get(key), fact, earned.get(key)))
-        return found
+            listed.append(_row(row, priced.get(key), fact, earned.get(key)))
+        return listed
 
-    def _filtered(self, wanted: Wanted) -> dict[str, Any]:
-        seen, reference = wanted.seen, self._reference
+    def _filtered(self, criteria: DecisionFilter) -> dict[str, Any]:
+        view, reference = criteria.view, self._reference
         # The engine refuses an empty list of actions, so a name that no action has stands in.
         by_action = reference.by_action_ns or {"": reference.default_ns}
         return {
-            "from_ns": seen.from_ns,
-            "to_ns": seen.to_ns,
-            "action": seen.action,
-            "region": seen.region,
-            "channel": wanted.channel,
-            "cohort": wanted.cohort,
-            "service": wanted.service,
-            "late": int(wanted.late),
-            "failed": int(wanted.failed),
-            "places": wanted.places,
-            "low_ns": wanted.low_ns,
-            "high_ns": wanted.high_ns,
+            "from_ns": view.from_ns,
+            "to_ns": view.to_ns,
+            "action": view.action,
+            "region": view.region,
+            "channel": criteria.channel,
+            "cohort": criteria.cohort,
+            "service": criteria.service,
+            "late": int(criteria.late),
+            "failed": int(criteria.failed),
+            "places": criteria.places,
+            "low_ns": criteria.low_ns,
+            "high_ns": criteria.high_ns,
             "reference_actions": list(by_action),
             "reference_ns": list(by_action.values()),
             "default_reference_ns": reference.default_ns,
-            "summed_ns": wanted.summed.summed_ns,
+            "summed_ns": criteria.summed.summed_ns,
             "instants_ns": [],
         }
 
-    def _priced(self, wanted: Wanted, *, stated: bool) -> dict[str, Any]:
-        seen = wanted.seen
+    def _priced(self, criteria: DecisionFilter, *, stated: bool) -> dict[str, Any]:
+        view = criteria.view
         book = self._reader.slopes(self._config)
-        priced = self._filtered(wanted) | book.parameters(seen.from_ns, seen.to_ns)
+        priced = self._filtered(criteria) | book.parameters(view.from_ns, view.to_ns)
         return priced | {"stated": int(stated), "seconds_ns": [], "every": 1}
 
     def _ask_priced(
-        self, name: str, wanted: Wanted, parameters: dict[str, Any], *, stated: bool
+        self, name: str, criteria: DecisionFilter, parameters: dict[str, Any], *, stated: bool
     ) -> Iterator[list[dict[str, Any]]]:
         """Yield the rows of a statement over priced.sql, of one part of the range after the other.
 
         To join all that a month holds takes more memory than a question may.
         """
-        wanted, seen = wanted.summed, wanted.seen
-        [row] = self._reader.ask("held", __file__, _range(seen))
+        criteria, view = criteria.summed, criteria.view
+        [row] = self._reader.ask("held", __file__, _range(view))
         parts = max(1, math.ceil(row["decisions"] / self._priced_max))
         ends = [
-            seen.from_ns + (seen.to_ns - seen.from_ns) * part // parts for part in range(parts + 1)
+            view.from_ns + (view.to_ns - view.from_ns) * part // parts for part in range(parts + 1)
         ]
         for from_ns, to_ns in pairwise(ends):
-            part = replace(wanted, seen=replace(seen, from_ns=from_ns, to_ns=to_ns))
+            part = replace(criteria, view=replace(view, from_ns=from_ns, to_ns=to_ns))
             yield self._ask(name, self._priced(part, stated=stated) | parameters)
 
     def _ask(self, name: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
@@ -315,26 +321,26 @@ def _seconds(instants_ns: Sequence[int]) -> list[int]:
     return sorted({ns - ns % NS_PER_S for ns in instants_ns})
 
 
-def _parts(wanted: Wanted, order: Order) -> Iterator[Wanted]:
+def _parts(criteria: DecisionFilter, order: Order) -> Iterator[DecisionFilter]:
     """Yield what to look through, until a page is full: of an order by time ever longer parts."""
-    seen = wanted.seen
+    view = criteria.view
     if order.sort != "time":
-        yield wanted
+        yield criteria
         return
-    if order.after is not None:
-        at_ns = order.after.ingress_ns
-        begins, ends = (at_ns, seen.to_ns) if order.ascending else (seen.from_ns, at_ns + 1)
-        seen = replace(seen, from_ns=max(begins, seen.from_ns), to_ns=min(ends, seen.to_ns))
-    width_ns = max((seen.to_ns - seen.from_ns) // _FIRST_PART, _PART_NS_MIN)
-    while width_ns < seen.to_ns - seen.from_ns:
-        begin = seen.from_ns if order.ascending else seen.to_ns - width_ns
-        yield replace(wanted, seen=replace(seen, from_ns=begin, to_ns=begin + width_ns))
+    if order.cursor is not None:
+        at_ns = order.cursor.ingress_ns
+        begins, ends = (at_ns, view.to_ns) if order.ascending else (view.from_ns, at_ns + 1)
+        view = replace(view, from_ns=max(begins, view.from_ns), to_ns=min(ends, view.to_ns))
+    width_ns = max((view.to_ns - view.from_ns) // _FIRST_PART, _PART_NS_MIN)
+    while width_ns < view.to_ns - view.from_ns:
+        begin = view.from_ns if order.ascending else view.to_ns - width_ns
+        yield replace(criteria, view=replace(view, from_ns=begin, to_ns=begin + width_ns))
         width_ns *= _GROWS
-    yield replace(wanted, seen=seen)
+    yield replace(criteria, view=view)
 
 
-def _range(seen: Range) -> dict[str, int]:
-    return {"from_ns": seen.from_ns, "to_ns": seen.to_ns}
+def _range(view: Range) -> dict[str, int]:
+    return {"from_ns": view.from_ns, "to_ns": view.to_ns}
 
 
 def _by_key(rows: Sequence[dict[str, Any]]) -> dict[tuple[int, str], dict[str, Any]]:
@@ -345,7 +351,7 @@ def _row(
     row: dict[str, Any],
     priced: dict[str, Any] | None,
     fact: dict[str, Any],
-    earned: EarnedOf | None,
+    earned: DecisionEarnings | None,
 ) -> DecisionRow:
     known = priced is not None and bool(priced["is_valued"])
     dollars: dict[str, Decimal | None] = {

@@ -11,29 +11,29 @@ from dashboard.read.rows import Range
 PAIRS_MAX: Final = 200
 
 
-def network(reader: Reader, seen: Range) -> Network:
+def network(reader: Reader, view: Range) -> Network:
     """Return what was waited for, who spoke with whom, and bursts.
 
     What was waited for is of the decisions of one action and region; connections carry all of them.
     """
-    span = {"from_ns": seen.from_ns, "to_ns": seen.to_ns}
+    span = {"from_ns": view.from_ns, "to_ns": view.to_ns}
     (wire,) = reader.ask("wire", __file__, span)
-    waited = reader.ask("waited", __file__, {**span, "action": seen.action, "region": seen.region})
+    waited = reader.ask("waited", __file__, {**span, "action": view.action, "region": view.region})
     pairs = reader.ask("pairs", __file__, {**span, "rows_max": PAIRS_MAX})
     return Network(
-        seen.from_ns,
-        seen.to_ns,
+        view.from_ns,
+        view.to_ns,
         [Waited(**row) for row in waited],
         _wire(wire),
         [_pair(row) for row in pairs],
-        reader.bursts(seen.from_ns, seen.to_ns),
+        reader.bursts(view.from_ns, view.to_ns),
     )
 
 
-def clocks(reader: Reader, seen: Range) -> list[ClockPair]:
+def clocks(reader: Reader, view: Range) -> list[ClockPair]:
     """Return each pair of hosts by its newest minute of a range, the gravest first."""
     gravity = ("stepped", "drifting", "unsynchronised")
-    span = {"from_ns": seen.from_ns, "to_ns": seen.to_ns}
+    span = {"from_ns": view.from_ns, "to_ns": view.to_ns}
     found = [ClockPair(**row) for row in reader.ask("clocks", __file__, span)]
     return sorted(
         found,

@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
 from collector.audit.log import AuditRow, acts_that_hold
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
-from collector.core.errors import StoreUnavailableError
 from collector.core.event_schema import DIMENSIONS
 from collector.core.sql import fill, fill_some, sql
 from collector.provenance.config import ProvenanceConfig
@@ -25,7 +22,7 @@ from collector.store.retention_policy import RetentionConfig
 from collector.store.schema.cluster import render
 from collector.store.schema.migrate import VIEWS_DIR, load_views, render_view
 from collector.store.schema.view_times import view_times
-from dashboard.read.adhoc.sql import engine_error
+from dashboard.read.statements import Statements, store_errors
 
 # A page scans what arrived in its window, not all that came later.
 _WINDOW_NS: Final = 10 * NS_PER_MINUTE
@@ -119,6 +116,7 @@ class SealedStore:
         proof: ProvenanceConfig | None = None,
     ) -> None:
         self._store = store
+        self._statements = Statements(store)
         self._names = (
             attributes or AttributesConfig(),
             decisions or DecisionsConfig(),
@@ -131,10 +129,10 @@ class SealedStore:
 
     def events(self, after_ns: int, limit: int) -> SealedPage:
         """Return about `limit` decisions that arrived after an instant."""
-        (found,) = self._rows("sealed_next", after_ns=after_ns)
-        if not found["next_ns"]:
+        (following,) = self._rows("sealed_next", after_ns=after_ns)
+        if not following["next_ns"]:
             return SealedPage([], "")
-        until_ns = found["next_ns"] + _WINDOW_NS
+        until_ns = following["next_ns"] + _WINDOW_NS
         rows = self._rows(
             "sealed_spans", after_ns=after_ns, until_ns=until_ns, limit=limit, trace_ids=[]
         )
@@ -175,14 +173,14 @@ class SealedStore:
             unaudited = 0 if next_ns else self._unaudited()
             return RowsPage(0, 0, 0, 0, [], str(next_ns or ""), [], unaudited)
         window = {"from_ns": begin_ns, "to_ns": begin_ns + _WINDOW_NS}
-        told = {"until_ns": now_ns - _SETTLED_NS, "kept_ns": max(kept_ns, 0)}
-        told["ahead_ns"] = now_ns + NS_PER_DAY
+        bounds = {"until_ns": now_ns - _SETTLED_NS, "kept_ns": max(kept_ns, 0)}
+        bounds["ahead_ns"] = now_ns + NS_PER_DAY
         since, out = self._view_times(), self._unsigned_out
         (counts,) = self._rows("stored_counts", **window)
         changed = []
         for table in _TABLES:
             since_ns = since.get(table, 0)
-            rows = self._changed(table, unsigned_out=int(table in out), **told, **window)
+            rows = self._changed(table, unsigned_out=int(table in out), **bounds, **window)
             changed += [
                 ChangedRow(
                     table,
@@ -207,38 +205,32 @@ class SealedStore:
         Who writes to the store by SQL can say of a row that it was, and cannot write the audit. It
         is read once: the settings of this process are in it before anybody asks.
         """
-        asked = {"decisions": self._proof.required, "outcomes": self._proof.outcomes_required}
+        required = {"decisions": self._proof.required, "outcomes": self._proof.outcomes_required}
         names = {"decisions": "required", "outcomes": "outcomes_required"}
-        for row in self._held("configured"):
+        for row in self._acts("configured"):
             # Without a seal anybody may have written it.
             with suppress(ValueError, TypeError, KeyError):
                 settings = json.loads(row.detail)["settings"]
                 for table, name in names.items():
-                    asked[table] |= settings[f"provenance.{name}"] == "true"
-        return {table for table, is_asked in asked.items() if is_asked}
+                    required[table] |= settings[f"provenance.{name}"] == "true"
+        return {table for table, is_asked in required.items() if is_asked}
 
     def _unaudited(self) -> int:
         """Return how many outcomes say that they came from files which nobody imported."""
-        acts = (_IMPORTED.search(row.detail) for row in self._held("outcomes_imported"))
-        audited = sum(int(found[1]) for found in acts if found)
+        acts = (_IMPORTED.search(row.detail) for row in self._acts("outcomes_imported"))
+        audited = sum(int(match[1]) for match in acts if match)
         (stored,) = self._rows("file_outcomes")
         return max(0, int(stored["outcomes"]) - audited)
 
-    def _held(self, action: str) -> list[AuditRow]:
-        try:
+    def _acts(self, action: str) -> list[AuditRow]:
+        with store_errors():
             return acts_that_hold(self._store.reader(), action, self._store.audit_seal)
-        except ClickHouseError as error:
-            self._store.close()
-            raise StoreUnavailableError(engine_error(error)) from error
 
     def _view_times(self) -> dict[str, int]:
         """Return by table since when its view has the text that it has, where the audit says so."""
         views = load_views(*self._names, self._store.config.cluster)
-        try:
+        with store_errors():
             times = view_times(self._store.reader(), views, self._store.audit_seal)
-        except ClickHouseError as error:
-            self._store.close()
-            raise StoreUnavailableError(engine_error(error)) from error
         names = {f"view {table}_mv": table for table in _TABLES}
         return {names[name]: times[name] for name in names if name in times}
 
@@ -248,9 +240,9 @@ class SealedStore:
             to_ns = min(from_ns + look_ns, end_ns)
             if to_ns <= from_ns:
                 return 0, 0
-            (found,) = self._rows("next_stored", from_ns=from_ns, to_ns=to_ns)
-            if found["next_ns"]:
-                return found["next_ns"], 0
+            (row,) = self._rows("next_stored", from_ns=from_ns, to_ns=to_ns)
+            if row["next_ns"]:
+                return row["next_ns"], 0
             from_ns = to_ns
         return 0, from_ns
 
@@ -272,14 +264,9 @@ class SealedStore:
             names=f"[{names}]",
             window=_IN_WINDOW,
         )
-        return self._ask(render_view(text, *self._names), {**window, "limit": CHANGED_MAX})
+        text = render_view(text, *self._names)
+        return self._statements.ask_text(text, {**window, "limit": CHANGED_MAX})
 
     def _rows(self, name: str, **parameters: object) -> list[dict[str, Any]]:
         text = render_view(with_parts(sql(name, __file__)), *self._names)
-        return self._ask(text, parameters)
-
-    def _ask(self, text: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-        try:
-            return list(self._store.reader().query(text, parameters=parameters).named_results())
-        except ClickHouseError as error:
-            raise StoreUnavailableError(engine_error(error)) from error
+        return self._statements.ask_text(text, parameters)

@@ -6,12 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from clickhouse_connect.driver.exceptions import ClickHouseError
-
-from collector.core.errors import StoreUnavailableError
-from collector.core.sql import sql
-from collector.store.connect import Connections
-from dashboard.read.adhoc.sql import engine_error
+from dashboard.read.statements import Statements
 
 FINDINGS_MAX: Final = 200
 
@@ -61,11 +56,8 @@ class Verdicts:
     withdrawn: Withdrawn
 
 
-class VerdictReader:
+class VerdictReader(Statements):
     """Reads `provenance_events`; each thread reads over its own connection."""
-
-    def __init__(self, store: Connections) -> None:
-        self._store = store
 
     def verdicts(self, from_ns: int, to_ns: int, *, unsigned: bool = False) -> Verdicts:
         """Return counts and findings of what arrived in (from, to].
@@ -94,8 +86,4 @@ class VerdictReader:
         return Withdrawn(**row)
 
     def _rows(self, name: str, **parameters: int) -> list[dict[str, Any]]:
-        text = sql(name, __file__)
-        try:
-            return list(self._store.reader().query(text, parameters=parameters).named_results())
-        except ClickHouseError as error:
-            raise StoreUnavailableError(engine_error(error)) from error
+        return self.ask(name, __file__, parameters)

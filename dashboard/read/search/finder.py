@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from alerts.rows import AlertEvent
 from alerts.state.sqlite import AlertStore
 from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
 from collector.core.errors import StoreUnavailableError
-from dashboard.read.alerts import detail
 from dashboard.read.alerts.listing import alerts_of_state
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
@@ -80,36 +78,37 @@ class Finder:
 
     def find(self, text: str, now_ns: int) -> Found:
         """Return what a text may mean; of an empty one the pages."""
-        wanted, away = text.strip()[:TEXT_MAX], ""
-        if not wanted:
+        typed, away = text.strip()[:TEXT_MAX], ""
+        if not typed:
             pages = [hit for hit in self._fixed if hit.kind == "page"]
             return Found(pages, list(_LOOKED_THROUGH), "")
         ids: list[Hit] = []
         names: list[Hit] = []
         try:
-            ids = self._by_id(wanted)
+            ids = self._by_id(typed)
             names = self._known(now_ns)
         except StoreUnavailableError as error:
             # Pages, commands and open alerts are found without the store.
             away = str(error).splitlines()[0][:200]
-        others = closest([*self._open_alerts(now_ns), *names, *self._fixed], wanted)
-        known = {hit.href for hit in ids}
-        hits = [*ids, *(hit for hit in others if not hit.href or hit.href not in known)]
+        others = closest([*self._open_alerts(now_ns), *names, *self._fixed], typed)
+        by_id = {hit.href for hit in ids}
+        hits = [*ids, *(hit for hit in others if not hit.href or hit.href not in by_id)]
         return Found(hits[:HITS_MAX], list(_LOOKED_THROUGH), away)
 
-    def _by_id(self, wanted: str) -> list[Hit]:
-        if len(wanted) < _ID_CHARS_MIN or any(each.isspace() for each in wanted):
+    def _by_id(self, typed: str) -> list[Hit]:
+        if len(typed) < _ID_CHARS_MIN or any(each.isspace() for each in typed):
             return []
-        events: Sequence[AlertEvent] = self._state.events(wanted) if self._state else []
-        if not events:
-            parameters = {"episode_id": wanted, "rows_max": 1}
-            rows = self._reader.ask("events", detail.__file__, parameters)
-            events = [AlertEvent(**row) for row in rows]
-        hits = [_alert_hit(wanted, events[-1].rule, events[-1].to_state)] if events else []
-        found = self._reader.decision_ids(wanted)[:_IDS_MAX]
-        if not found and wanted != wanted.lower():
-            found = self._reader.decision_ids(wanted.lower())[:_IDS_MAX]
-        return hits + [_decision_hit(each, wanted) for each in found]
+        hits = self._alert_by_id(typed)
+        decision_ids = self._reader.decision_ids(typed)[:_IDS_MAX]
+        if not decision_ids and typed != typed.lower():
+            decision_ids = self._reader.decision_ids(typed.lower())[:_IDS_MAX]
+        return hits + [_decision_hit(each, typed) for each in decision_ids]
+
+    def _alert_by_id(self, episode_id: str) -> list[Hit]:
+        if events := self._state.events(episode_id) if self._state else []:
+            return [_alert_hit(episode_id, events[-1].rule, events[-1].to_state)]
+        rows = self._reader.ask("newest_event", __file__, {"episode_id": episode_id})
+        return [_alert_hit(episode_id, row["rule"], row["to_state"]) for row in rows]
 
     def _known(self, now_ns: int) -> list[Hit]:
         with self._lock:
@@ -140,6 +139,6 @@ def _alert_hit(episode_id: str, what: str, state: str) -> Hit:
     return Hit("alert", f"{what}, {state}", episode_id, f"/alerts/{quote(episode_id, safe='')}", "")
 
 
-def _decision_hit(decision_id: str, wanted: str) -> Hit:
-    note = "this decision" if decision_id == wanted else f"its trace or outcome is {wanted}"
+def _decision_hit(decision_id: str, typed: str) -> Hit:
+    note = "this decision" if decision_id == typed else f"its trace or outcome is {typed}"
     return Hit("decision", decision_id, note, f"/decision?{urlencode({'id': decision_id})}", "")

@@ -27,46 +27,46 @@ class Hit:
     copy: str  # a command line, "" for what has an address
 
 
-def closeness(name: str, wanted: str) -> int | None:
+def closeness(name: str, typed: str) -> int | None:
     """Return 0 for the very name, then its begin, the begin of a word, any part; None for none."""
-    said, text = name.casefold(), wanted.casefold().strip()
-    if not text or text not in said:
+    folded, text = name.casefold(), typed.casefold().strip()
+    if not text or text not in folded:
         return None
-    if said == text:
+    if folded == text:
         return 0
-    if said.startswith(text):
+    if folded.startswith(text):
         return 1
-    at = said.find(text)
-    while at > 0:
-        if not said[at - 1].isalnum():
+    begin = folded.find(text)
+    while begin > 0:
+        if not folded[begin - 1].isalnum():
             return 2
-        at = said.find(text, at + 1)
+        begin = folded.find(text, begin + 1)
     return 3
 
 
-def closest(hits: Iterable[Hit], wanted: str) -> list[Hit]:
+def closest(hits: Iterable[Hit], typed: str) -> list[Hit]:
     """Return the hits whose text or note has what is wanted, the closest first.
 
     Of one kind at most some, so that a hundred services do not hide a page.
     """
     ranked: list[tuple[int, int, Hit]] = []
     for place, hit in enumerate(hits):
-        of_text, of_note = closeness(hit.text, wanted), closeness(hit.note, wanted)
+        of_text, of_note = closeness(hit.text, typed), closeness(hit.note, typed)
         # What is meant is a name; its description is a second guess.
         rank = of_text if of_text is not None else None if of_note is None else 4
         if rank is not None:
             ranked.append((rank, place, hit))
-    found: list[Hit] = []
+    kept: list[Hit] = []
     for _, _, hit in sorted(ranked, key=lambda each: each[:2]):
-        if sum(other.kind == hit.kind for other in found) < _OF_A_KIND_MAX:
-            found.append(hit)
-    return found[:HITS_MAX]
+        if sum(other.kind == hit.kind for other in kept) < _OF_A_KIND_MAX:
+            kept.append(hit)
+    return kept[:HITS_MAX]
 
 
 def named_hits(kind: Kind, names: Sequence[str]) -> list[Hit]:
     """Return a hit for each value of a dimension: its decisions."""
     return [
-        Hit(kind, name, f"decisions of this {kind}", f"/decision?{urlencode([(kind, name)])}", "")
+        Hit(kind, name, f"decisions of this {kind}", f"/decisions?{urlencode([(kind, name)])}", "")
         for name in names
     ]
 

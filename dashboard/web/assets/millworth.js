@@ -22,7 +22,8 @@
     const next = new URL(href, window.location.href);
     const isOne =
       next.pathname.startsWith("/alerts/") ||
-      (next.pathname === "/decision" && ["id", "q"].some((name) => next.searchParams.has(name)));
+      (next.pathname === "/decision" && next.searchParams.has("id")) ||
+      (next.pathname === "/decisions" && next.searchParams.has("q"));
     if (next.origin !== window.location.origin || !isOne) return href;
     const now = new URLSearchParams(window.location.search);
     for (const name of CARRIED) {
@@ -156,7 +157,8 @@
         const path = (pathname || "/").replace(/\/+$/, "") || "/";
         const one = path === "/decision" && new URLSearchParams(query || "").get("id");
         const of = path.startsWith("/alerts/") && path.slice("/alerts/".length);
-        const page = one ? "/decision?id" : of ? "/alerts/{id}" : path;
+        // Without an id it is the list, as for whoever loads that address.
+        const page = path === "/decision" && !one ? "/decisions" : of ? "/alerts/{id}" : path;
         const route = one || of ? page + " " + (one || of) : page;
         document.title = (titles[page] || "No such page") + " - Millworth";
         return [
@@ -335,7 +337,7 @@
         now.set("low_ms", String(Math.pow(2, bucket / perOctave) / 1e6));
         now.set("high_ms", String(Math.pow(2, (bucket + 1) / perOctave) / 1e6));
         now.set("sort", "slowest");
-        go("/decision?" + now.toString());
+        go("/decisions?" + now.toString());
         window.scrollTo(0, 0);
         return UNCHANGED();
       },

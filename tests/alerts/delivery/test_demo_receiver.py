@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from alerts.delivery.demo_receiver import DemoReceiver
-from alerts.delivery.payload import BODY_BYTES_MAX, Shown, body
+from alerts.delivery.payload import BODY_BYTES_MAX, Details, body
 from alerts.delivery.pinned import PinnedClient
 from alerts.delivery.webhook import WebhookSender, message_headers
 from alerts.rows import Message
@@ -35,7 +35,7 @@ def receiver(said: list[str], clock: ManualClock) -> Iterator[DemoReceiver]:
 
 def alert(kind: str = "alert.firing", move: Move | None = MOVE) -> Message:
     """Return a message with a real body."""
-    return message(kind=kind, body=body(kind, event(), Wording(shorts={60: 6}), Shown(move)))
+    return message(kind=kind, body=body(kind, event(), Wording(shorts={60: 6}), Details(move)))
 
 
 def send(receiver: DemoReceiver, sent: Message) -> int | None:

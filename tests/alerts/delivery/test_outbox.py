@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from alerts.config import WebhookConfig
-from alerts.delivery.outbox import Hidden, Outbox
+from alerts.delivery.outbox import Outbox, Suppression
 from alerts.delivery.pinned import PinnedClient
 from alerts.delivery.webhook import WebhookSender
 from alerts.rows import AlertEvent, Message
@@ -50,12 +50,12 @@ class Desk:
         self,
         *endpoints: WebhookConfig,
         allowed: tuple[str, ...] = ALLOWED,
-        hidden: Hidden = lambda _event, _now_ns: "",
+        suppression: Suppression = lambda _event, _now_ns: "",
     ) -> Outbox:
         """Return an outbox for these endpoints, as a restart would make it."""
         self._clients.append(PinnedClient(allowed))
         sender = WebhookSender(self._clients[-1])
-        outbox = Outbox(self.memory, endpoints, sender, self.counters, hidden=hidden)
+        outbox = Outbox(self.memory, endpoints, sender, self.counters, suppression=suppression)
         self._outboxes.append(outbox)
         return self._outboxes[-1]
 
@@ -383,11 +383,11 @@ def test_what_a_pass_changes_while_it_is_looked_at_is_sent_as_it_is(
 
     def freed_now(_event: AlertEvent, _now_ns: int) -> str:
         state = replace(STATE, episode_id=EPISODE)
-        desk.memory.record([Update(state, told=b'{"type":"alert.firing","now":1}')])
+        desk.memory.record([Update(state, released_body=b'{"type":"alert.firing","now":1}')])
         return ""
 
     desk.post(message(episode_id=EPISODE))
-    assert desk.outbox(endpoint(receiver.url), hidden=freed_now).deliver_due(NOW_NS) == 1
+    assert desk.outbox(endpoint(receiver.url), suppression=freed_now).deliver_due(NOW_NS) == 1
     assert [content for _, content in receiver.requests] == [b'{"type":"alert.firing","now":1}']
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from alerts.delivery.payload import BODY_BYTES_MAX, Shown, body
+from alerts.delivery.payload import BODY_BYTES_MAX, Details, body
 from alerts.evidence.suspect import PathNow
 from alerts.rules.base import NO_WORDING, Move, Wording
 from tests.support.alerts.builders import event
@@ -13,7 +13,7 @@ def test_body_of_an_alert_that_fires() -> None:
     move = Move("checkout", "eu-west", "tier1-a", "us-east")
     words = Wording("", {60: 6}, "look at the store first", "https://runbooks.example/burn")
     path = PathNow(64, (12e6, 3e6, 96_200_400.0, 5e6), "before", (11e6, 3e6, 24e6, 5e6))
-    shown = Shown(move, ["d 1"], path)
+    shown = Details(move, ["d 1"], path)
 
     assert json.loads(body("alert.firing", event(incident_id="first"), words, shown)) == {
         "type": "alert.firing",
@@ -81,7 +81,7 @@ def test_unknown_is_null() -> None:
 
 def test_path_without_anything_to_compare_with_has_nulls() -> None:
     """The first minutes of a class have no before."""
-    shown = Shown(path=PathNow(9, (1e6,) * 4, "", ()))
+    shown = Details(path=PathNow(9, (1e6,) * 4, "", ()))
     path = json.loads(body("alert.firing", event(), NO_WORDING, shown))["data"]["path"]
 
     assert path["usual"] is None
@@ -104,7 +104,7 @@ def test_body_stays_below_its_bound_whatever_a_span_carried() -> None:
     words = Wording(note=hostile, runbook_url=hostile)
 
     assert (
-        len(body("alert.firing", widest, words, Shown(Move(*(hostile,) * 4), [hostile] * 3)))
+        len(body("alert.firing", widest, words, Details(Move(*(hostile,) * 4), [hostile] * 3)))
         < BODY_BYTES_MAX
     )
 
@@ -112,7 +112,7 @@ def test_body_stays_below_its_bound_whatever_a_span_carried() -> None:
 def test_an_id_that_is_too_long_is_left_out_and_not_cut() -> None:
     """What is cut leads nowhere, and an alert is worth more than its examples."""
     ids = ["d" * 200, "\ud800", "d-1"]
-    data = json.loads(body("alert.firing", event(), NO_WORDING, Shown(exemplars=ids)))["data"]
+    data = json.loads(body("alert.firing", event(), NO_WORDING, Details(exemplars=ids)))["data"]
     assert [each["decision_id"] for each in data["exemplars"]] == ["?", "d-1"]
 
 

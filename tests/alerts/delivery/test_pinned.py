@@ -115,7 +115,7 @@ def test_attempt_ends_in_its_time_however_the_peer_drips(
 def test_refusal_is_told_by_what_of_it_has_come(start: Callable[[Answer], int]) -> None:
     """The status is known; the rest of its text need not end."""
     head = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 9000\r\n\r\nno such route"
-    assert post(start(dripping(head, b".")), "127.0.0.1") == Reply(400, said="no such route")
+    assert post(start(dripping(head, b".")), "127.0.0.1") == Reply(400, message="no such route")
 
 
 def test_address_that_takes_no_connection_gives_way_to_the_next(

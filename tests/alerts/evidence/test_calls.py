@@ -6,8 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.evidence.calls import BEFORE_FIRST, FailedSpan, Path, failed_text, slower_text
-from alerts.rows import calls_of, calls_text, failing_of
+from alerts.evidence.calls import (
+    BEFORE_FIRST,
+    NO_ONE_CALL,
+    CallFinding,
+    FailedSpan,
+    Path,
+    first_to_fail,
+    slower_call,
+)
 from attribution.core.segments import COMPUTE, DECISION, INGRESS, NETWORK, STORE, UNTRACED
 from collector.core.clock import NS_PER_MS
 
@@ -53,7 +60,7 @@ def slow(times: int, **of: int) -> list[dict[str, int]]:
 
 
 @pytest.mark.parametrize(
-    ("during", "said"),
+    ("during", "expected"),
     [
         pytest.param(slow(30, price=10, pay=405),
                      f"slower is {PAY}, +400 ms in 30 of 30 decisions", id="of two stores"),
@@ -80,15 +87,20 @@ def slow(times: int, **of: int) -> list[dict[str, int]]:
         pytest.param([], "", id="no spans"),
     ],
 )  # fmt: skip
-def test_call_is_named_where_one_carries_most(during: list[dict[str, int]], said: str) -> None:
+def test_call_is_named_where_one_carries_most(during: list[dict[str, int]], expected: str) -> None:
     """And by how many of the decisions that were looked at it is so."""
     usual = slow(8, price=10, pay=5)
     if any(each.get(PRICE) == 260 * NS_PER_MS for each in during):
         usual = slow(18, price=10, pay=5) + slow(2, price=260, pay=5)
     if any("stock" in each and each["stock"] == 112 * NS_PER_MS for each in during):
         usual = slow(8, price=110, pay=5)
-    assert slower_text(during, usual) == said
-    assert slower_text(during, usual[:7]) == "", "too few to know what is usual"
+    assert text(slower_call(during, usual)) == expected
+    assert slower_call(during, usual[:7]) is None, "too few to know what is usual"
+
+
+def text(finding: CallFinding | None) -> str:
+    """Return a finding in words, "" for none."""
+    return finding.text if finding else ""
 
 
 def failed(*spans: list[FailedSpan]) -> list[tuple[Path, list[FailedSpan]]]:
@@ -99,29 +111,32 @@ def failed(*spans: list[FailedSpan]) -> list[tuple[Path, list[FailedSpan]]]:
 def test_first_to_fail_is_where_failures_come_from() -> None:
     """Whoever called it failed too, and is named by every other tool."""
     up = [FailedSpan(1, 0, 100), FailedSpan(3, 1, 85), FailedSpan(4, 3, 84), FailedSpan(5, 4, 80)]
-    said = f"first to fail is {PAY}, in 3 of 4 failed decisions"
-    assert failed_text(failed(up, up, up, []), []) == said
+    first = CallFinding(PAY, f"first to fail is {PAY}, in 3 of 4 failed decisions")
+    assert first_to_fail(failed(up, up, up, []), []) == first
     apart = [*up, FailedSpan(2, 1, 30)]
-    three = failed_text(failed(apart, apart, apart), [])
+    three = text(first_to_fail(failed(apart, apart, apart), []))
     assert three.startswith(f"first to fail is {PRICE}, in 3 of 3")
     alien = [FailedSpan(99, 1, 5)]
-    assert failed_text(failed(up, up, alien, []), []) == "", "of half the spans are not there"
+    assert first_to_fail(failed(up, up, alien, []), []) is None, "of half the spans are not there"
     other = [up[0], apart[-1]]
-    both = failed_text(failed(up, up, other, other), [])
-    assert both == f"first to fail is no one call: {PAY} in 2, {PRICE} in 2 of 4 failed decisions"
+    both = first_to_fail(failed(up, up, other, other), [])
+    several = f"first to fail is no one call: {PAY} in 2, {PRICE} in 2 of 4 failed decisions"
+    assert both == CallFinding(NO_ONE_CALL, several)
 
 
 def test_failure_that_is_handled_is_no_first_one() -> None:
     """A lookup that finds nothing is an error in every decision, and a first attempt in some."""
     up = [FailedSpan(1, 0, 100), FailedSpan(3, 1, 85), FailedSpan(4, 3, 84), FailedSpan(5, 4, 80)]
     lookup = FailedSpan(2, 1, 30)
-    said = f"first to fail is {PAY}, in 3 of 3 failed decisions"
+    first = f"first to fail is {PAY}, in 3 of 3 failed decisions"
     usual = failed([lookup], [lookup], [])
-    assert failed_text(failed(*[[*up, lookup]] * 3), usual) == said
-    assert failed_text(failed(*[[*up, lookup]] * 3), failed(*[[]] * 9, [lookup])) != said
+    assert text(first_to_fail(failed(*[[*up, lookup]] * 3), usual)) == first
+    rarely = failed(*[[]] * 9, [lookup])
+    assert text(first_to_fail(failed(*[[*up, lookup]] * 3), rarely)) != first
     # The call above it did not fail: what it called was tried again, or did not matter.
     swallowed = [up[0], FailedSpan(2, 1, 90), FailedSpan(5, 4, 80)]
-    assert failed_text(failed(*[swallowed] * 3), []).startswith(f"first to fail is {PRICE}, in 3")
+    finding = text(first_to_fail(failed(*[swallowed] * 3), []))
+    assert finding.startswith(f"first to fail is {PRICE}, in 3")
 
 
 def test_stage_is_that_of_the_next_span_above_that_says_one() -> None:
@@ -141,19 +156,13 @@ def test_stage_is_that_of_the_next_span_above_that_says_one() -> None:
     assert ring.times_in(DECISION, STORE) == PATH.times_in(DECISION, STORE)
 
 
-def test_reason_holds_what_is_said_of_calls() -> None:
-    """A sender's name ends no part of it, and stands for nothing else in it."""
+def test_name_of_a_sender_is_one_line_that_is_not_too_long() -> None:
+    """A name may be of any length, and of any characters."""
     odd = replace(PATH, names=["x"] * 4 + ["a, +9 ms; 50% of its decisions fail; b\n" + "c" * 90])
-    during = [odd.times_in(DECISION, STORE)] * 3
-    slower = slower_text(during, slow(8, price=10))
-    spans = [FailedSpan(5, 0, 1)]
-    first = failed_text([(odd, spans)] * 3, [])
-    reason = f"held back for 5 min (silence 3); {first}; {slower}; 16% of its decisions fail; $9/h"
-    assert calls_of(reason) == [first, slower]
-    assert failing_of(reason) == "16% of its decisions fail"
-    name = odd.call(4)
-    assert calls_text(reason) == (name, name)
-    assert len(name) == 60
-    several = slower_text(slow(9, price=20, pay=15), slow(8, price=10, pay=5))
-    assert calls_text(f"{several}; $9/h") == ("", "no one call")
-    assert calls_text("$9/h; no segment stands out") == ("", "")
+    slower = slower_call([odd.times_in(DECISION, STORE)] * 3, slow(8, price=10))
+    first = first_to_fail([(odd, [FailedSpan(5, 0, 1)])] * 3, [])
+    assert slower is not None
+    assert first is not None
+    assert slower.call == first.call == odd.call(4)
+    assert len(slower.call) == 60
+    assert "\n" not in slower.call

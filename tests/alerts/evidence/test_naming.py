@@ -9,7 +9,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from alerts.evidence.naming import Naming
 from alerts.evidence.search import SuspectSearch
 from alerts.read.reader import AlertReader
-from alerts.rows import AlertEvent, calls_of
+from alerts.rows import AlertEvent
 from dashboard.read.alerts.listing import row_of
 from dashboard.read.alerts.wording import cause_of
 from tests.support.alerts.builders import moment
@@ -26,8 +26,8 @@ from tests.support.alerts.scene import (
 
 def events(scene: Scene) -> list[AlertEvent]:
     """Return what happened to the one alert of a scene."""
-    [state] = [each for each in scene.job.state.states().values() if each.started_ns]
-    return scene.job.state.events(state.episode_id)
+    [state] = [each for each in scene.job.alert_state.states().values() if each.started_ns]
+    return scene.job.alert_state.events(state.episode_id)
 
 
 def test_slow_call_is_named_beside_its_segment(scene: Scene) -> None:
@@ -36,9 +36,9 @@ def test_slow_call_is_named_beside_its_segment(scene: Scene) -> None:
     write_paths(scene.client)
     assert scene.judge() == 1
     fired, named = events(scene)
-    assert calls_of(fired.reason) == []
+    assert fired.calls == ()
     # The window that it fired on begins before it was slow.
-    assert calls_of(named.reason) == [f"slower is {PAY}, +120 ms in 47 of 100 decisions"]
+    assert named.calls == (f"slower is {PAY}, +120 ms in 47 of 100 decisions",)
     assert (named.at_ns, named.from_state, named.to_state) == (fired.at_ns, "firing", "firing")
     assert cause_of(row_of([fired, named])).endswith(
         f"store slower by 120 ms than normal, in {PAY}"
@@ -46,11 +46,11 @@ def test_slow_call_is_named_beside_its_segment(scene: Scene) -> None:
     scene.go_on(5, slow_ms=120)
     write_paths(scene.client)
     assert scene.judge() == 0
-    assert scene.last("reason") == named.reason, "the pages have it with the next pass"
+    assert scene.last("slow_call") == named.slow_call, "the pages have it with the next pass"
     assert len(events(scene)) == 2, "it is named once"
     scene.go_on(60)
     assert scene.judge() == 1
-    assert calls_of(events(scene)[-1].reason) == calls_of(named.reason), "it cools, and was that"
+    assert events(scene)[-1].calls == named.calls, "it cools, and was that"
 
 
 def test_call_that_is_slower_than_elsewhere_is_held_against_elsewhere(scene: Scene) -> None:
@@ -63,7 +63,7 @@ def test_call_that_is_slower_than_elsewhere_is_held_against_elsewhere(scene: Sce
     assert scene.judge() == 1
     named = events(scene)[-1]
     assert "takes longer than in other regions" in named.reason
-    assert calls_of(named.reason) == [f"slower is {PAY}, +120 ms in 100 of 100 decisions"]
+    assert named.calls == (f"slower is {PAY}, +120 ms in 100 of 100 decisions",)
 
 
 def test_first_to_fail_is_named(scene: Scene) -> None:
@@ -78,7 +78,7 @@ def test_first_to_fail_is_named(scene: Scene) -> None:
     fail_payments(scene.client, HURT, from_ns)
     assert scene.judge() == 1
     named = events(scene)[-1]
-    assert calls_of(named.reason) == [f"first to fail is {PAY}, in 84 of 84 failed decisions"]
+    assert named.calls == (f"first to fail is {PAY}, in 84 of 84 failed decisions",)
     assert f"of its decisions fail, first in {PAY}" in cause_of(row_of([named]))
 
 
@@ -91,7 +91,7 @@ def test_message_waits_for_no_name(scene: Scene) -> None:
         scene.go_on(1, slow_ms=120)
         assert scene.judge() == 0
     [fired] = events(scene)
-    assert calls_of(fired.reason) == [], "sampled away: nothing is said"
+    assert fired.calls == (), "sampled away: nothing is said"
 
 
 class BrokenReader(AlertReader):
@@ -112,7 +112,7 @@ def test_store_that_is_too_slow_is_asked_some_times_alone(scene: Scene) -> None:
     scene.go_on(INCIDENT_S, slow_ms=120)
     assert scene.judge() == 1
     reader = BrokenReader(scene)
-    naming = Naming(reader, SuspectSearch(reader), scene.job.state)
+    naming = Naming(reader, SuspectSearch(reader), scene.job.alert_state)
     for second in range(9):
         naming.run_once(moment(second))
     assert len(events(scene)) == 1
@@ -125,5 +125,5 @@ def test_what_was_usual_is_without_what_fired_before(scene: Scene) -> None:
         scene.go_on(seconds, slow_ms=slow_ms)
         write_paths(scene.client)
         scene.judge()
-    [said] = calls_of(events(scene)[-1].reason)
-    assert said.startswith(f"slower is {PAY}, +120 ms in ")
+    [call] = events(scene)[-1].calls
+    assert call.startswith(f"slower is {PAY}, +120 ms in ")

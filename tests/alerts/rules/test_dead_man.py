@@ -147,8 +147,8 @@ def test_it_fires_exactly_after_the_limit(steps: list[tuple[float, bool]]) -> No
         newest_s = now_s if arrives else newest_s
         watch.see(now_s, newest_s)
         silent_ns = at(now_s) - at(newest_s)
-        is_alight = watch.states[ALL_DATA].phase is Phase.FIRING
-        assert is_alight == (silent_ns > LIMIT_S * NS_PER_S)
+        is_firing = watch.states[ALL_DATA].phase is Phase.FIRING
+        assert is_firing == (silent_ns > LIMIT_S * NS_PER_S)
 
 
 def test_silence_is_seen_though_the_clock_was_ahead(scene: Scene) -> None:

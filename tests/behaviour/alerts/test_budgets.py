@@ -70,10 +70,11 @@ def test_wide_budget_is_one_alert_with_the_evidence_of_the_class_that_loses(scen
 
     scene.judge()
 
-    columns = "action, region, to_state, blamed_stage, blamed_class, reason"
+    columns = "action, region, to_state, blamed_stage, blamed_class, focus, reason"
     [row] = scene.client.query(f"SELECT {columns} FROM alert_events FINAL").result_rows
     assert row[:5] == (ALL, ALL, "firing", "decision", "store")
-    assert f"checkout/{HURT} loses most of it" in row[5]
+    assert row[5] == f"checkout/{HURT}"
+    assert f"{row[5]} loses most of it" in row[6]
     captures = scene.client.query("SELECT action, region FROM capture_requests FINAL").result_rows
     assert captures == [("checkout", HURT)]
 

@@ -46,7 +46,9 @@ def test_budget_follows_its_calendar(
 
     assert scene.events() == events
     config: AlertsConfig = scene.config(**settings)
-    [found] = replay_rules(config, scene.store, scene.job.state, START_NS, scene.end_ns + NS_PER_S)
+    [found] = replay_rules(
+        config, scene.store, scene.job.alert_state, START_NS, scene.end_ns + NS_PER_S
+    )
     assert len(found.pages) == len(events)
     assert found.live_transitions == found.equal_transitions
     if events and factor != 1:

@@ -50,7 +50,7 @@ def test_imported_rule_fires_resolves_and_is_replayed_alike(scene: Scene) -> Non
 
     begin_ns = START_NS + CALM_S * NS_PER_S
     spans = read_spans(scene.store, rule, begin_ns, scene.end_ns, NS_PER_S)
-    at = read_instants(scene.job.state, begin_ns, scene.end_ns + NS_PER_S, 5.0, 60.0)
+    at = read_instants(scene.job.alert_state, begin_ns, scene.end_ns + NS_PER_S, 5.0, 60.0)
     replayed = [
         (c.transition.at_ns, str(c.transition.from_state), str(c.transition.to_state))
         for c in replay_spans(Slo(rule), spans, at)
@@ -58,7 +58,9 @@ def test_imported_rule_fires_resolves_and_is_replayed_alike(scene: Scene) -> Non
 
     assert replayed == [row[:3] for row in made if row[0] < scene.end_ns]
     config = scene.config(rules=[rule], nodata_s=60.0)
-    [report] = replay_rules(config, scene.store, scene.job.state, begin_ns, scene.end_ns + NS_PER_S)
+    [report] = replay_rules(
+        config, scene.store, scene.job.alert_state, begin_ns, scene.end_ns + NS_PER_S
+    )
     assert report.live_transitions == report.equal_transitions == len(made)
     assert [page.action for page in report.pages] == ["api"] * states.count("firing")
     assert {page.lost_usd for page in report.pages} == {report.caught_usd} == {None}

@@ -33,7 +33,7 @@ WHOLE = rule(name="whole", budget_for="all", budget_usd=5_000.0, keep_firing_s=2
 
 def owned(scene: Scene) -> dict[str, Owned]:
     """Return what each alert that fires owns, by its rule."""
-    by_episode = read_owned(scene.job.state)
+    by_episode = read_owned(scene.job.alert_state)
     names = {state.episode_id: state.rule for state in scene.job.status().states}
     return {names[episode_id]: each for episode_id, each in by_episode.items()}
 
@@ -221,11 +221,11 @@ def test_explanation_that_is_not_renewed_hides_nothing(scene: Scene) -> None:
     scene.restart(rules=[WHOLE, CLASSES])
     scene.go_on(INCIDENT_S, slow_ms=120)
     scene.judge()
-    [wide] = [each for each in read_owned(scene.job.state).values() if each.explained_by]
+    [wide] = [each for each in read_owned(scene.job.alert_state).values() if each.explained_by]
     end_ns = wide.at_ns
     for later_s, explained in ((60, wide.explained_by), (61, "")):
-        scene.job.state.record([], end_ns + later_s * NS_PER_S, end_ns)
-        assert explained_by(scene.job.state, wide.episode_id) == explained
+        scene.job.alert_state.record([], end_ns + later_s * NS_PER_S, end_ns)
+        assert explained_by(scene.job.alert_state, wide.episode_id) == explained
 
 
 RESET_S = 6

@@ -29,7 +29,9 @@ def test_rule_is_in_shadow_until_it_is_promoted(scene: Scene) -> None:
     shadow = scene.client.query("SELECT is_shadow FROM alert_events FINAL").result_rows
     assert shadow == [(True,)]
 
-    Promotions(scene.job.state).promote("burn", Act("ada", scene.clock.ns), "two weeks were quiet")
+    Promotions(scene.job.alert_state).promote(
+        "burn", Act("ada", scene.clock.ns), "two weeks were quiet"
+    )
     scene.restart(rules=[SHADOW])
     assert scene.deliver() == 0, "a pass says first what is true now"
     scene.go_on(10, slow_ms=120)
@@ -52,7 +54,7 @@ def test_pages_know_that_the_rule_of_an_alert_that_fires_was_promoted(scene: Sce
     suspect = scene.last("blamed_stage")
     why = scene.last("reason")
 
-    Promotions(scene.job.state).promote("burn", Act("ada", scene.clock.ns), "it is right")
+    Promotions(scene.job.alert_state).promote("burn", Act("ada", scene.clock.ns), "it is right")
     for _ in range(2):  # once, and not at each evaluation
         scene.go_on(1, slow_ms=120)
         scene.judge()
@@ -65,7 +67,7 @@ def test_pages_know_that_the_rule_of_an_alert_that_fires_was_promoted(scene: Sce
     assert promoted == f"rule burn was promoted; {why}"
     assert told.startswith("held back for 1 s (rule burn is in shadow until it is promoted); $")
 
-    Promotions(scene.job.state).demote("burn", Act("ada", scene.clock.ns), "it is not")
+    Promotions(scene.job.alert_state).demote("burn", Act("ada", scene.clock.ns), "it is not")
     scene.go_on(1, slow_ms=120)
     scene.judge()
     assert scene.last("is_shadow") is True
@@ -141,7 +143,7 @@ def test_episode_that_ends_in_shadow_is_told_to_nobody(scene: Scene) -> None:
     scene.deliver()
     assert scene.events()[-1] == "resolved"
 
-    Promotions(scene.job.state).promote("burn", Act("ada", scene.clock.ns), "good enough")
+    Promotions(scene.job.alert_state).promote("burn", Act("ada", scene.clock.ns), "good enough")
     scene.deliver()
 
     assert scene.receiver.deliveries == []
@@ -166,7 +168,7 @@ def test_replay_of_a_threshold_makes_every_transition_that_it_made(scene: Scene)
     assert {"pending", "firing", "cooling", "resolved", "unknown"} <= set(made)
     config = scene.config(rules=[late], nodata_s=30.0)
 
-    [report] = replay_rules(config, scene.store, scene.job.state, START_NS, scene.end_ns + 1)
+    [report] = replay_rules(config, scene.store, scene.job.alert_state, START_NS, scene.end_ns + 1)
 
     assert report.live_transitions == report.equal_transitions
     assert report.live_transitions is not None
@@ -210,7 +212,7 @@ def test_replay_makes_every_transition_that_the_rule_made(scene: Scene) -> None:
     assert "unknown" in made
     config = scene.config(rules=[burn], nodata_s=30.0)
 
-    [report] = replay_rules(config, scene.store, scene.job.state, START_NS, scene.end_ns)
+    [report] = replay_rules(config, scene.store, scene.job.alert_state, START_NS, scene.end_ns)
 
     assert report.live_transitions == report.equal_transitions
     assert report.live_transitions is not None

@@ -36,7 +36,7 @@ def silence(scene: Scene, seconds: int, starts_s: int = 0) -> None:
     window = Window(starts_ns, starts_ns + seconds * NS_PER_S)
     matchers = parse_matchers(["region=eu-west"])
     act = Act("anna", scene.clock.ns)
-    Silences(scene.job.state).make(matchers, window, act, "deploying")
+    Silences(scene.job.alert_state).make(matchers, window, act, "deploying")
 
 
 def step(scene: Scene, slow_ms: int = 120) -> None:
@@ -95,7 +95,7 @@ def test_what_ends_before_its_silence_goes_nowhere(
     assert scene.events() == ["firing", "cooling", "resolved"]
     assert received(scene) == []
     assert pushed(alertmanager) == 0
-    assert scene.job.state.backlog().deliveries == {"silenced": 2}
+    assert scene.job.alert_state.backlog().deliveries == {"silenced": 2}
 
 
 def test_end_of_an_alert_that_was_sent_is_sent_through_a_silence(scene: Scene) -> None:
@@ -116,7 +116,7 @@ def test_alert_that_was_sent_before_its_silence_was_not_held_back(scene: Scene) 
         step(scene)
     silence(scene, 1_000)
     step(scene)
-    Silences(scene.job.state).end(1, Act("anna", scene.clock.ns), "done")
+    Silences(scene.job.alert_state).end(1, Act("anna", scene.clock.ns), "done")
     for _ in range(4):
         step(scene)
 
@@ -135,7 +135,7 @@ def test_alert_that_cools_when_its_silence_ends_is_not_begun_anew(
     while scene.events() != ["firing", "cooling"]:
         step(scene, slow_ms=0)
     before = pushed(alertmanager)
-    Silences(scene.job.state).end(1, Act("anna", scene.clock.ns), "done")
+    Silences(scene.job.alert_state).end(1, Act("anna", scene.clock.ns), "done")
     step(scene, slow_ms=0)
 
     assert scene.events() == ["firing", "cooling"]
@@ -147,12 +147,12 @@ def test_silence_that_was_ended_early_is_said_to_have_ended_then(scene: Scene) -
     silence(scene, 1_000)
     for _ in range(5):
         step(scene)
-    ended = Silences(scene.job.state).end(1, Act("anna", scene.clock.ns), "done")
+    ended = Silences(scene.job.alert_state).end(1, Act("anna", scene.clock.ns), "done")
     for _ in range(4):
         step(scene)
 
     assert received(scene) == ["alert.firing"]
-    [alert] = open_alerts(scene.job.state)
+    [alert] = open_alerts(scene.job.alert_state)
     assert f"({ended}); " in alert.last.reason
 
 
@@ -170,7 +170,7 @@ def test_alert_that_is_hidden_is_listed_and_says_so(scene: Scene) -> None:
     silence(scene, 1_000)
     for _ in range(INCIDENT_S // 10):
         step(scene)
-    api = Api(scene.store, now_ns=scene.clock.ns, alert_state=scene.job.state)
+    api = Api(scene.store, now_ns=scene.clock.ns, alert_state=scene.job.alert_state)
     [alert] = api.send("GET", "/api/v1/alerts?window=1h").json()["alerts"]
     ack = {"comment": "looking", "actor": "anna"}
     api.send("POST", f"/api/v1/alerts/{alert['episode_id']}/ack", json=ack)
@@ -207,14 +207,16 @@ def test_receiver_that_rests_meanwhile_is_told_of_nothing_that_was_silenced(
     silence(scene, 150)
     for slow_ms in (120,) * 3 + (0,) * 12:
         step(scene, slow_ms)
-    fired = [each for each in scene.job.state.events_of("burn", 0) if each.to_state == Phase.FIRING]
+    fired = [
+        each for each in scene.job.alert_state.events_of("burn", 0) if each.to_state == Phase.FIRING
+    ]
     first, second = dict.fromkeys(each.episode_id for each in fired)
-    waiting = [each.status for each in Deliveries(scene.job.state).of_episode(second, 9)]
+    waiting = [each.status for each in Deliveries(scene.job.alert_state).of_episode(second, 9)]
     assert waiting == ["silenced", "silenced"]
     for _ in range(30):
         step(scene, slow_ms=0)
 
-    letters = Deliveries(scene.job.state).dead_letters()
+    letters = Deliveries(scene.job.alert_state).dead_letters()
     assert [each.episode_id for each in letters] == [first] * dead
     told = [json.loads(body)["data"]["episode_id"] for _, body in away.requests]
     assert told == [first] * (1 if dead else 3)
@@ -263,4 +265,4 @@ def test_end_of_what_may_have_been_taken_is_sent(
         step(scene, slow_ms=0)
     told = [json.loads(body)["type"] for _, body in away.requests]
     assert told == ["alert.firing", "alert.resolved"]
-    assert scene.job.state.backlog().deliveries == {"silenced": 1, "delivered": 1}
+    assert scene.job.alert_state.backlog().deliveries == {"silenced": 1, "delivered": 1}

@@ -72,7 +72,7 @@ def silence(scene: Scene, matcher: str, seconds: int) -> None:
     """Hide what matches for a time from now on."""
     window = Window(scene.clock.ns, scene.clock.ns + seconds * NS_PER_S)
     act = Act("anna", scene.clock.ns)
-    Silences(scene.job.state).make(parse_matchers([matcher]), window, act, "deploying")
+    Silences(scene.job.alert_state).make(parse_matchers([matcher]), window, act, "deploying")
 
 
 @pytest.mark.parametrize("lost", ["2", "5", "20"])
@@ -145,7 +145,7 @@ def test_silenced_alert_is_told_with_the_figures_of_now(scene: Scene) -> None:
     data = first.message["data"]
     assert data["revenue_at_risk_usd_per_h"] == pytest.approx(20 * 3_600)
     assert data["excess_ms"] == pytest.approx(480, abs=5)
-    [delivery] = Deliveries(scene.job.state).of_episode(data["episode_id"], 9)
+    [delivery] = Deliveries(scene.job.alert_state).of_episode(data["episode_id"], 9)
     assert delivery.tried_ns > created_ns + 30 * NS_PER_S
     assert first.webhook_id == f"{data['episode_id']}-1-router"
 

@@ -97,7 +97,7 @@ def test_figures_are_those_that_the_api_answers(
         expect(row).to_contain_text(f"{worst['measured_ms']:,.1f} of {worst['target_ms']:g} ms")
         expect(row).to_contain_text(f"{worst['over_ratio_low'] * 100:.1f} to ")
         row.get_by_role("link").click()
-        page.wait_for_url("**/decision?**")
+        page.wait_for_url("**/decisions?**")
         expect(page.locator("#decisions-totals")).to_contain_text("decision")
 
         told = answered(f"{pages.url}/api/v1/network?until={until}")

@@ -98,7 +98,7 @@ def test_a_box_is_typed_by_keyboard_and_leads_to_its_decisions(
             if link.evaluate("link => link === document.activeElement"):
                 break
         page.keyboard.press("Enter")
-        page.wait_for_url(re.compile(r"/decision\?.*low_ms=120"))
+        page.wait_for_url(re.compile(r"/decisions\?.*low_ms=120"))
         expect(page.locator("#decisions-totals")).to_contain_text("40 decisions")
         page.go_back()
         expect(page.locator("#explore-ms")).to_have_value("120..")

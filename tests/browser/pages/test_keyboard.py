@@ -53,7 +53,7 @@ def test_list_of_decisions_stands_still_for_whoever_is_in_it(
     page = visit.page
     rows = page.locator("#decisions-list .ag-center-cols-container .ag-row")
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
-        page.goto(f"{pages.url}/decision?window=1h")
+        page.goto(f"{pages.url}/decisions?window=1h")
         expect(page.locator("#decisions-totals")).to_contain_text("decisions")
         outlives_refreshes(page, "body")
         rows.first.locator(".ag-cell[col-id=lost]").focus()
@@ -89,7 +89,7 @@ def test_page_that_nobody_sees_is_not_read_until_it_is_seen(
     asked: list[str] = []
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
         page.clock.install()
-        page.goto(f"{pages.url}/decision?window=1h")
+        page.goto(f"{pages.url}/decisions?window=1h")
         expect(page.locator("#decisions-totals")).to_contain_text("decisions")
         outlives_refreshes(page, "body")
         page.evaluate("Object.defineProperty(document, 'hidden', {value: true, writable: true})")

@@ -31,7 +31,7 @@ def test_decisions_of_a_time_are_reached_by_keyboard(
         decisions = box.locator("tbody tr").first.locator("td").nth(1).inner_text()
         box.get_by_role("link").first.focus()
         keys.press("Enter")
-        page.wait_for_url("**/decision?**region=eu-west&**sort=slowest**")
+        page.wait_for_url("**/decisions?**region=eu-west&**sort=slowest**")
         totals = page.locator("#decisions-totals")
         expect(totals).to_contain_text(f"{decisions} decision")
         page.get_by_role("link", name="Skip the table").focus()

@@ -29,7 +29,7 @@ PAGES = {
         "overview-heatmap": "#overview-latency-value:has-text('ms')",
     },
     "/explore": {"explore-heat": "#explore-heat-note:has-text('decisions')"},
-    "/decision": {"decisions": "#decisions-totals:has-text('decisions')"},
+    "/decisions": {"decisions": "#decisions-totals:has-text('decisions')"},
     "/decision?id=d-12": {"decision": "#decision-title:has-text('ms')"},
     "/budgets": {"budgets-list": "#budgets-list .ag-row"},
     "/velocity": {"velocity-groups": "#velocity-said:has-text('unknown')"},
@@ -39,7 +39,7 @@ PAGES = {
 # What is looked at in every state, beside these.
 OTHERS = ("/alerts", "/alerts/episode-1", "/health")
 # ... and says of when it is.
-TIMED = ("/", "/explore", "/decision", "/budgets", "/velocity", "/network", "/trust", "/alerts")
+TIMED = ("/", "/explore", "/decisions", "/budgets", "/velocity", "/network", "/trust", "/alerts")
 # A table that says that it is empty; two are read by readings of their own, which succeed.
 UNREAD_ROWS = "#page .no-rows:visible:not(#trust-acts *, #velocity-experiments *)"
 CALLBACKS = "**/_dash-update-component*"

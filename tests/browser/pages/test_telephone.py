@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
-from dashboard.health.items import OUTCOMES, HealthItem, judged
+from dashboard.health.items import OUTCOMES, HealthItem, health_item
 from dashboard.units import utc_iso
 from tests.browser.conftest import NARROW, WIDE, Visit
 from tests.conftest import ManualClock
@@ -34,7 +34,7 @@ PAGES = {
         "#alert-lost-value:has-text('$')",
     ),
     "/explore": ("#explore-heatmap .nsewdrag", "#explore-heat-note:has-text('decisions')"),
-    "/decision": (
+    "/decisions": (
         "#decisions-totals:has-text('lost')",
         "#decisions-list .ag-row:has-text('store')",
     ),
@@ -117,7 +117,7 @@ class Contradicted(FixedHealth):
 
     def health(self) -> list[HealthItem]:
         """Return one more figure."""
-        return [*super().health(), judged(OUTCOMES, "contradicted", bad="they do")]
+        return [*super().health(), health_item(OUTCOMES, "contradicted", bad="they do")]
 
 
 def test_cards_and_head_are_whole_at_every_width(

@@ -19,7 +19,7 @@ from attribution.core.segments import SEGMENTS
 from collector.core.clock import NS_PER_MS
 from collector.core.errors import CaptureError, InputError
 from dashboard.cli.running.drill import Fault, impairment_of
-from dashboard.demo.drill_report import Made, Said, as_json, judge, true_times
+from dashboard.demo.drill_report import SentDecision, StoredDecision, as_json, judge, true_times
 from packet.lab.forwarder import FORWARDED, HEAD_BYTES, LOG_ROW, LOST
 from packet.lab.network import LogRows
 from tests.support.tree import ROOT
@@ -41,15 +41,17 @@ def _log(*rows: tuple[int, int, int]) -> LogRows:
     return np.frombuffer(b"".join(_row(*row) for row in sorted(rows)), LOG_ROW)
 
 
-def _made(number: int, start_ns: int) -> Made:
-    return Made(f"{number:032x}", start_ns, start_ns + 90 * _MS, start_ns + 9, start_ns + 19)
+def _made(number: int, start_ns: int) -> SentDecision:
+    return SentDecision(
+        f"{number:032x}", start_ns, start_ns + 90 * _MS, start_ns + 9, start_ns + 19
+    )
 
 
-def _said(network_ns: int, compute_ns: int = 0, **proved: int) -> Said:
+def _said(network_ns: int, compute_ns: int = 0, **proved: int) -> StoredDecision:
     segments = [0] * len(SEGMENTS)
     segments[SEGMENTS.index(("decision", "network"))] = network_ns
     segments[SEGMENTS.index(("decision", "compute"))] = compute_ns
-    return Said(tuple(segments), proved, (("header", 1.0),))
+    return StoredDecision(tuple(segments), proved, (("header", 1.0),))
 
 
 def test_truth_is_from_the_first_that_came_to_the_last_that_left() -> None:
@@ -65,7 +67,7 @@ def test_truth_is_from_the_first_that_came_to_the_last_that_left() -> None:
     assert (done.network_ns, done.packets, done.lost, done.overtaken) == (6 * _MS, 4, 1, 1)
 
 
-def _drilled(said_fault: Said, lost: bool = False) -> list[str]:
+def _drilled(said_fault: StoredDecision, lost: bool = False) -> list[str]:
     made = [_made(number, number * 1_000 * _MS) for number in range(1, 5)]
     rows = []
     for place, each in enumerate(made):
@@ -95,10 +97,10 @@ def test_fault_that_is_named_as_it_was_has_no_miss() -> None:
         (_said(2 * _MS, 25 * _MS), False, "decision/compute was blamed"),
         (_said(18 * _MS), False, "-4.000 ms too much or too little"),
         (_said(22 * _MS), True, "lost 2 packets, and no retransmission was said"),
-        (Said(_said(22 * _MS).segments_ns, {}, ()), False, "linked to 2 of 4 decisions"),
+        (StoredDecision(_said(22 * _MS).segments_ns, {}, ()), False, "linked to 2 of 4 decisions"),
     ],
 )
-def test_what_is_said_wrongly_is_a_miss(said: Said, lost: bool, miss: str) -> None:
+def test_what_is_said_wrongly_is_a_miss(said: StoredDecision, lost: bool, miss: str) -> None:
     """Each in words that say what was and what was said."""
     assert any(miss in each for each in _drilled(said, lost))
 

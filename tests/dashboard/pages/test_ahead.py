@@ -20,7 +20,7 @@ from collector.core.errors import InputError
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.pages.ahead import AHEAD_S, FirstReadings
-from dashboard.pages.states import Found, answering
+from dashboard.pages.states import Reading, answering
 from dashboard.read.reader import Reader
 from dashboard.read.workers import SharedReads, Workers
 from dashboard.web.app import create_app
@@ -56,7 +56,7 @@ class NotedReads(SharedReads):
             "?window=24h",
             ["overview-action.data", "overview-path.figure", "overview-latency-value.children"],
         ),
-        ("/decision?id", "?id=d-12", ["decision"]),
+        ("/decision", "?id=d-12", ["decision"]),
     ],
 )
 def test_layout_of_a_page_begins_what_the_page_shows(
@@ -136,13 +136,14 @@ def test_what_takes_long_is_not_read_anew_for_each_who_opens_its_page(reader: Re
     clock, reads = ManualClock(0), list[str]()
     first, shared, threads = FirstReadings(clock), SharedReads(clock), Workers(3, "test")
 
-    def read(query: str) -> Found:
+    def read(query: str) -> Reading:
         reads.append(query)
-        return Found({})
+        return Reading({})
 
     with page_context(reader, first=first, shared=shared, workers=threads) as context:
-        asked = [Input("url", "search")]
-        answering(Dash("test"), context, "model", ["model.data"], asked, read, keep_s=30.0, at="/")
+        inputs = [Input("url", "search")]
+        outputs = ["model.data"]
+        answering(Dash("test"), context, "model", outputs, inputs, read, keep_s=30.0, page_path="/")
         for opened, later_s in enumerate((0.0, 0.6 * 30.0, 0.6 * 30.0), start=1):
             clock.ns += round(later_s * NS_PER_S)
             context.begin("/", "?window=24h")

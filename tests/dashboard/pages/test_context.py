@@ -32,7 +32,7 @@ def test_page_is_as_old_as_what_is_not_stored_yet(own_world: Connections) -> Non
     """A store that takes nothing for ten minutes left `Live` and the clock beside old money."""
     write_cursor(own_world.client(), ATTRIBUTION_CURSOR, TODAY_NS)
     workers = Workers(1, "test")
-    sources = Sources.of(own_world, AttributionConfig())
+    sources = Sources.over(own_world, AttributionConfig())
     well = PageContext(
         reader=Reader(own_world),
         health=NoHealth(),

@@ -14,7 +14,7 @@ from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.pages.answers import budgets, velocity
-from dashboard.pages.states import Found, _read, state_outputs
+from dashboard.pages.states import Reading, _read, state_outputs
 from dashboard.web.app import create_app
 from tests.conftest import another_database
 from tests.support.dashboard.app import Api, FixedHealth
@@ -158,8 +158,8 @@ def test_each_reading_has_its_states_in_the_layout_of_its_page() -> None:
 
 def test_partial_reading_says_what_is_missing() -> None:
     """And one that is whole says nothing."""
-    found = Found({}, "bills cover 40.0 % of the range")
+    found = Reading({}, "bills cover 40.0 % of the range")
     assert _read("x", found, None, 0)["x-state.children"] == (
         "Partial: bills cover 40.0 % of the range"
     )
-    assert _read("x", Found({}), None, 0)["x-state.children"] == ""
+    assert _read("x", Reading({}), None, 0)["x-state.children"] == ""

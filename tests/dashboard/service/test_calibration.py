@@ -18,7 +18,7 @@ from collector.service import CollectorService
 from collector.store.connect import Connections
 from dashboard.reference.fulfilment import SERVICE as LATE
 from dashboard.reference.scenario import SEGMENTS
-from dashboard.service.calibration import Calibration, judge
+from dashboard.service.calibration import Calibration, compare
 from dashboard.service.canary import Canary
 from tests.support.collector.clients import PROTOBUF, WAIT_S
 from tests.support.dashboard.sink import Sink
@@ -53,7 +53,7 @@ def test_known_delays_are_found_where_they_were_injected(
     assert {each.segment for each in known} == set(SEGMENTS)
     AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(clock.now_ns())
 
-    judged = judge(known, store, from_ns)
+    judged = compare(known, store, from_ns)
 
     assert len(judged) == len(known) == 3 * len(SEGMENTS)
     for each in judged:

@@ -18,8 +18,8 @@ DOCUMENT = {"sec-fetch-dest": "document", "sec-fetch-mode": "navigate"}
     [
         ("GET", "/", DOCUMENT, [("/", "")]),
         ("GET", "/?window=24h&tz=Asia%2FTokyo", DOCUMENT, [("/", "?window=24h&tz=Asia%2FTokyo")]),
-        ("GET", "/decision?late=1", DOCUMENT, [("/decision", "?late=1")]),
-        ("GET", "/decision?id=d-1", DOCUMENT, [("/decision?id", "?id=d-1")]),
+        ("GET", "/decisions?late=1", DOCUMENT, [("/decisions", "?late=1")]),
+        ("GET", "/decision?id=d-1", DOCUMENT, [("/decision", "?id=d-1")]),
         ("GET", "/?window=24h", {}, []),
         ("GET", "/?window=24h", {"sec-fetch-dest": "empty"}, []),
         ("HEAD", "/?window=24h", DOCUMENT, []),

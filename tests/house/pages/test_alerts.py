@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from alerts.config import WebhookConfig
-from alerts.delivery.payload import Shown, body
+from alerts.delivery.payload import Details, body
 from alerts.delivery.webhook import message_headers
 from alerts.evidence.suspect import PathNow
 from alerts.rows import Message
@@ -44,6 +44,7 @@ from tests.conftest import NOW_NS
 from tests.support.alerts.builders import event
 from tests.support.builders import span, trace_request
 from tests.support.docs.pages import PageShell, blocks, only
+from tests.support.programs import free_port
 from tests.support.service import RunningService
 from tests.support.tree import text
 
@@ -156,7 +157,7 @@ def test_every_field_and_header_is_explained() -> None:
     move = Move("checkout", "eu-west", "tier1-a", "us-east")
     path = PathNow(9, (1e6,) * 4, "before", (1e6,) * 4)
     message = json.loads(
-        body("alert.firing", event(), Wording(shorts={60: 6}), Shown(move, path=path))
+        body("alert.firing", event(), Wording(shorts={60: 6}), Details(move, path=path))
     )
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     endpoint = WebhookConfig(name="router", url="https://r.example.com/h", secret=secret)  # type: ignore[arg-type]  # as from a file
@@ -168,7 +169,7 @@ def test_every_field_and_header_is_explained() -> None:
 
 def message(kind: str, seq: int, move: Move | None, **changes: object) -> dict[str, Any]:
     """Return a message of an episode, as it is sent."""
-    sent = body(kind, event(seq=seq, **changes), Wording(), Shown(move))
+    sent = body(kind, event(seq=seq, **changes), Wording(), Details(move))
     return dict(json.loads(sent))
 
 
@@ -223,14 +224,6 @@ def test_secret_of_the_page_is_usable(tmp_path: Path) -> None:
     assert len(key_of(secret)) >= KEY_BYTES_MIN
 
 
-def free_port() -> int:
-    """Return a port that nothing listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-@pytest.mark.integration
 def status_for_length(port: int, length: str) -> int:
     """Return what is answered to whoever says that so much will come, and sends nothing."""
     with socket.create_connection(("127.0.0.1", port), timeout=WAIT_S) as connection:
@@ -238,6 +231,7 @@ def status_for_length(port: int, length: str) -> int:
         return int(connection.makefile().readline().split()[1])
 
 
+@pytest.mark.integration
 def test_receiver_of_the_page_takes_a_real_delivery(tmp_path: Path) -> None:
     """A service whose data stopped sends `dead-man`, and the receiver verifies it."""
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

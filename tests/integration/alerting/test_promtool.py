@@ -36,7 +36,7 @@ BEGIN_NS = START_NS - START_NS % (60 * NS_PER_MINUTE)
 MINUTES = 150
 SAMPLE_S = 15
 BOUNDS_MS = (100, 250, 500)
-ALIGHT = (Phase.FIRING, Phase.COOLING)
+ACTIVE_PHASES = (Phase.FIRING, Phase.COOLING)
 
 FAILED = 'sum(rate(http_requests_total{job="api",code=~"5.."}[5m]))'
 ALL = 'sum(rate(http_requests_total{job="api"}[5m]))'
@@ -183,7 +183,7 @@ def test_promtool_fires_when_our_replay_does(store: Connections, tmp_path: Path,
             {
                 "eval_time": f"{minute}m",
                 "alertname": each.origin.name,
-                "exp_alerts": [{"exp_labels": labels}] if state in ALIGHT else [],
+                "exp_alerts": [{"exp_labels": labels}] if state in ACTIVE_PHASES else [],
             }
             for minute, state in enumerate(states[rule.name], 1)
         ]

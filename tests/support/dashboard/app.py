@@ -117,7 +117,7 @@ def page_context(
 ) -> Iterator[PageContext]:
     """Yield what pages are given, over a store."""
     workers, reference = Workers(1, "test"), Reference(80_000_000, {})
-    sources = Sources.of(reader._store, AttributionConfig())
+    sources = Sources.over(reader._store, AttributionConfig())
     fields: dict[str, Any] = {
         "reader": reader,
         "health": FixedHealth(),

@@ -6,17 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from alerts.rows import calls_of, failing_of
+from alerts.rows import failing_text
 from alerts.state.deliveries import Rest
 from attribution.core.money import amount
 from collector.core.errors import InputError
 from collector.core.http.path import path_part
 from dashboard.cli.ask.alerts.dead import dead_app
 from dashboard.cli.ask.alerts.known import known_lines
-from dashboard.cli.ask.alerts.options import Api, ByOption, actor
+from dashboard.cli.ask.alerts.options import ByOption, actor
 from dashboard.cli.ask.alerts.receivers import try_receivers
 from dashboard.cli.ask.alerts.silences import silence, silences, unsilence
-from dashboard.cli.client import asking
+from dashboard.cli.client import Api, asking
 from dashboard.cli.console import OUT, plain, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption
@@ -202,9 +202,9 @@ def _line(alert: dict[str, Any]) -> str:
         _cost(alert),
         "" if alert["started_ns"] else "never fired",
         f"since {utc_text(alert['since_ns'])}",
-        failing_of(alert["reason"]),
+        plain(failing_text(alert["failing_share"], alert["focus"])),
         f"blamed {alert['blamed']}" if alert["blamed"] else "",
-        *map(plain, calls_of(alert["reason"])),
+        *map(plain, alert["calls"]),
         f"acknowledged by {plain(ack['actor'])}" if ack else "",
         f"hidden by silence {silenced[0]}" if silenced else "",
         f"explained by {plain(owned['explained_by'])}" if explained else "",

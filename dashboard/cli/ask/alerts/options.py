@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Protocol
+from typing import Annotated
 
 import typer
 
@@ -13,18 +13,6 @@ ByOption = Annotated[
     str | None, typer.Option("--by", help="Who does it, for the audit; by default this user.")
 ]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept in the audit.")]
-
-
-class Api(Protocol):
-    """What answers; `dashboard.cli.client.ApiClient` is one."""
-
-    def get(self, path: str) -> dict[str, Any]:
-        """Return the JSON of one resource."""
-        ...
-
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Send JSON and return JSON."""
-        ...
 
 
 def actor(by: str | None) -> str:

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from dashboard.cli.ask.alerts.options import Api, ByOption, actor
-from dashboard.cli.client import asking
+from dashboard.cli.ask.alerts.options import ByOption, actor
+from dashboard.cli.client import Api, asking
 from dashboard.cli.console import OUT, plain
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption

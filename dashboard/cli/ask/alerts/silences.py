@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from attribution.core.money import amount
-from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor, said
-from dashboard.cli.client import asking
+from dashboard.cli.ask.alerts.options import ByOption, ReasonOption, actor, said
+from dashboard.cli.client import Api, asking
 from dashboard.cli.console import OUT, plain, quoted
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption

@@ -8,9 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from attribution.core.money import currency
-from dashboard.cli.ask.alerts.options import Api
 from dashboard.cli.ask.rules.waiting import with_bar
-from dashboard.cli.client import asking
+from dashboard.cli.client import Api, asking
 from dashboard.cli.console import OUT, plain, print_columns
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption, finite
@@ -62,13 +61,13 @@ def import_rules(
         "budget_usd": budget_usd,
     }
     if not score:
-        found = _mapped_here(body)
-        show_imported(found, as_json=as_json)
+        answer = _mapped_here(body)
+        show_imported(answer, as_json=as_json)
     else:
         with asking(config, url) as api:
-            found = asked(api, body, as_json=as_json)
-        show_imported(found, as_json=as_json)
-    raise typer.Exit(int(not any(each["rules"] for each in found["found"])))
+            answer = asked(api, body, as_json=as_json)
+        show_imported(answer, as_json=as_json)
+    raise typer.Exit(int(not any(each["rules"] for each in answer["found"])))
 
 
 def asked(api: Api, body: dict[str, Any], *, as_json: bool) -> dict[str, Any]:
@@ -80,12 +79,12 @@ def asked(api: Api, body: dict[str, Any], *, as_json: bool) -> dict[str, Any]:
     return with_bar(api, "scoring on what is stored", ask, as_json=as_json)
 
 
-def show_imported(found: dict[str, Any], *, as_json: bool) -> None:
+def show_imported(answer: dict[str, Any], *, as_json: bool) -> None:
     """Print what was found in the files, and the scores."""
     if as_json:
-        print_json(found)
+        print_json(answer)
         return
-    rules = found["found"]
+    rules = answer["found"]
     for each in rules:
         if each["toml"]:
             OUT.print(each["toml"])
@@ -95,10 +94,10 @@ def show_imported(found: dict[str, Any], *, as_json: bool) -> None:
         OUT.print(f"# not mapped: {where}: {plain(each['reason'])}")
     mapped = len(rules) - len(refused)
     OUT.print(f"# {mapped} of {len(rules)} rules are mapped")
-    if found["scores"]:
-        _print_scores(found["scores"])
-    if found["not_scored"]:
-        OUT.print(f"# not scored: {', '.join(found['not_scored'])}; import fewer at a time")
+    if answer["scores"]:
+        _print_scores(answer["scores"])
+    if answer["not_scored"]:
+        OUT.print(f"# not scored: {', '.join(answer['not_scored'])}; import fewer at a time")
 
 
 def _columns() -> tuple[str, ...]:
@@ -139,5 +138,5 @@ def _mapped_here(body: dict[str, Any]) -> dict[str, Any]:
     from dashboard.api.alerts.imported import imported_rule
 
     files = [RuleFile(each["name"], each["text"]) for each in body["files"]]
-    found = [dataclasses.asdict(imported_rule(each)) for each in read_rules(files, body["service"])]
-    return {"found": found, "scores": [], "not_scored": []}
+    rules = [dataclasses.asdict(imported_rule(each)) for each in read_rules(files, body["service"])]
+    return {"found": rules, "scores": [], "not_scored": []}

@@ -9,11 +9,11 @@ import typer
 
 from attribution.core.money import currency
 from collector.core.http.path import path_part
-from dashboard.cli.ask.alerts.options import Api, ByOption, ReasonOption, actor
+from dashboard.cli.ask.alerts.options import ByOption, ReasonOption, actor
 from dashboard.cli.ask.rules.imported import import_rules
 from dashboard.cli.ask.rules.trial import run_tests
 from dashboard.cli.ask.rules.waiting import with_bar
-from dashboard.cli.client import asking
+from dashboard.cli.client import Api, asking
 from dashboard.cli.console import OUT, plain, print_columns
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from attribution.core.money import currency, state_in
 from collector.core.errors import MillworthError
-from dashboard.cli.ask.alerts.options import Api
+from dashboard.cli.client import Api
 
 _ASKED_EVERY_S = 0.3
 

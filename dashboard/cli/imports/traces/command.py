@@ -19,7 +19,7 @@ from dashboard.units import utc_text
 if TYPE_CHECKING:
     from attribution.files.refused import Refused
     from dashboard.cli.imports.traces.files import TraceSource
-    from dashboard.cli.imports.traces.receiver import Answered, Receiver
+    from dashboard.cli.imports.traces.receiver import Receiver, RequestReport
     from dashboard.cli.imports.traces.requests import Halves
 
 _SHOWN_MAX: Final = 10  # a person reads the first ones; all that are named are in the JSON
@@ -57,7 +57,7 @@ class Report:
     first_ns: int = 0  # when the first span began, Unix ns
     last_ns: int = 0  # when the last one ended
 
-    def count(self, spans: int, answered: Answered) -> None:
+    def count(self, spans: int, answered: RequestReport) -> None:
         """Count what a receiver said of one request."""
         self.imported += spans - answered.known - answered.twice - answered.refused
         self.known += answered.known

@@ -84,8 +84,8 @@ def server_half(trace_id: bytes, span_id: bytes) -> bytes:
 
     The same each time: what is imported again is known again.
     """
-    found = hashlib.blake2b(_SERVER_HALF + trace_id + span_id, digest_size=SPAN_ID_BYTES).digest()
-    return found if any(found) else _SERVER_HALF.rjust(SPAN_ID_BYTES, b"\0")
+    span_id = hashlib.blake2b(_SERVER_HALF + trace_id + span_id, digest_size=SPAN_ID_BYTES).digest()
+    return span_id if any(span_id) else _SERVER_HALF.rjust(SPAN_ID_BYTES, b"\0")
 
 
 def message_of(span: FileSpan) -> Span:
@@ -97,30 +97,30 @@ def message_of(span: FileSpan) -> Span:
     raw = span.raw
     try:
         if isinstance(raw, Span):
-            found = Span()
-            found.CopyFrom(raw)
+            message = Span()
+            message.CopyFrom(raw)
         elif not isinstance(raw, dict):
-            found = Span()
+            message = Span()
         elif "spanId" in raw:
-            found = _of_otlp(raw)
+            message = _of_otlp(raw)
         elif "id" in raw:
-            found = _of_zipkin(span, raw)
+            message = _of_zipkin(span, raw)
         else:
-            found = _of_jaeger(span, raw)
+            message = _of_jaeger(span, raw)
     except _FAILURES as error:
         raise DecodeError(f"not OTLP: {str(error)[:200]}") from error
-    found.trace_id = trace_id_of(span)
-    found.span_id = span_id_of(span.span_id)
-    found.parent_span_id = span_id_of(span.parent_id)
-    found.name = span.name
-    found.kind = _KINDS[span.kind]
-    found.start_time_unix_nano, found.end_time_unix_nano = span.start_ns, span.end_ns
+    message.trace_id = trace_id_of(span)
+    message.span_id = span_id_of(span.span_id)
+    message.parent_span_id = span_id_of(span.parent_id)
+    message.name = span.name
+    message.kind = _KINDS[span.kind]
+    message.start_time_unix_nano, message.end_time_unix_nano = span.start_ns, span.end_ns
     if not isinstance(raw, Span):
-        for at, (trace, to) in enumerate(span.links):
-            link = found.links[at] if at < len(found.links) else found.links.add()
+        for index, (trace, linked_span) in enumerate(span.links):
+            link = message.links[index] if index < len(message.links) else message.links.add()
             link.trace_id = _id(trace, TRACE_ID_BYTES, "the trace id of a link")
-            link.span_id = _id(to, SPAN_ID_BYTES, "the span id of a link")
-    return found
+            link.span_id = _id(linked_span, SPAN_ID_BYTES, "the span id of a link")
+    return message
 
 
 def resource_of(origin: Origin) -> Resource:
@@ -132,19 +132,19 @@ def resource_of(origin: Origin) -> Resource:
     raw = origin.raw
     if isinstance(raw, Resource):
         return raw
-    found = Resource()
+    resource = Resource()
     if isinstance(raw, dict):
         try:
-            found.attributes.extend(_otlp_pairs(raw))
-            _add(found.attributes, _with_host(_jaeger_tags(raw)))
+            resource.attributes.extend(_otlp_pairs(raw))
+            _add(resource.attributes, _with_host(_jaeger_tags(raw)))
         except _FAILURES as error:
             raise DecodeError(f"not OTLP: {str(error)[:200]}") from error
-    named = {pair.key for pair in found.attributes}
-    known = {"service.name": origin.service, origin.host_attribute: origin.host}
+    named = {pair.key for pair in resource.attributes}
+    by_reader = {"service.name": origin.service, origin.host_attribute: origin.host}
     if not named.isdisjoint(_HOST_NAMES):
-        del known[origin.host_attribute]
-    _add(found.attributes, {k: v for k, v in known.items() if v and k not in named})
-    return found
+        del by_reader[origin.host_attribute]
+    _add(resource.attributes, {k: v for k, v in by_reader.items() if v and k not in named})
+    return resource
 
 
 def named_resource(origin: Origin) -> Resource:
@@ -157,17 +157,17 @@ def scope_of(span: FileSpan) -> InstrumentationScope:
     scope = span.scope
     if isinstance(scope, InstrumentationScope):
         return scope
-    found = InstrumentationScope()
+    library = InstrumentationScope()
     if isinstance(scope, dict):
         try:
-            json_format.ParseDict(scope, found, ignore_unknown_fields=True)
+            json_format.ParseDict(scope, library, ignore_unknown_fields=True)
         except _FAILURES:  # no span is lost for the name of its library
-            found = InstrumentationScope()
+            library = InstrumentationScope()
     elif isinstance(span.raw, dict) and "spanID" in span.raw:
         get = span.attributes.get
-        found.name = next((value for name in _SCOPE_NAMES if (value := get(name))), "")
-        found.version = next((value for name in _SCOPE_VERSIONS if (value := get(name))), "")
-    return found
+        library.name = next((value for name in _SCOPE_NAMES if (value := get(name))), "")
+        library.version = next((value for name in _SCOPE_VERSIONS if (value := get(name))), "")
+    return library
 
 
 def is_shared(span: FileSpan) -> bool:
@@ -183,12 +183,12 @@ def _of_otlp(raw: Json) -> Span:
             {name: value for name, value in link.items() if name not in ("traceId", "spanId")}
             for link in members(raw, "links")
         ]
-    found = Span()
+    message = Span()
     if body:
-        json_format.ParseDict(body, found, ignore_unknown_fields=True)
+        json_format.ParseDict(body, message, ignore_unknown_fields=True)
     # The parser takes ten times as long for what nearly every attribute is.
-    found.attributes.extend(_otlp_pairs(raw))
-    return found
+    message.attributes.extend(_otlp_pairs(raw))
+    return message
 
 
 def _otlp_pairs(node: Json) -> Iterator[KeyValue]:
@@ -215,25 +215,27 @@ def _of_otlp_value(value: object) -> AnyValue:
 
 
 def _of_jaeger(span: FileSpan, raw: Json) -> Span:
-    found = Span()
+    message = Span()
     tags = _jaeger_tags(raw)
     state, code = tags.get("w3c.tracestate"), as_text(tags.get("otel.status_code"))
     if isinstance(state, str):
-        found.trace_state = state
+        message.trace_state = state
     if code in _CODES or _is_true(tags.get("error")):
-        found.status.code = _CODES.get(code, Status.STATUS_CODE_ERROR)
-        found.status.message = as_text(tags.get("otel.status_description"))
-    _add(found.attributes, _with_missing(span, tags))
+        message.status.code = _CODES.get(code, Status.STATUS_CODE_ERROR)
+        message.status.message = as_text(tags.get("otel.status_description"))
+    _add(message.attributes, _with_missing(span, tags))
     for log in members(raw, "logs"):
         fields = _jaeger_pairs(log, "fields")
-        event = found.events.add(time_unix_nano=as_ns(log.get("timestamp"), NS_PER_US, "timestamp"))
+        event = message.events.add(
+            time_unix_nano=as_ns(log.get("timestamp"), NS_PER_US, "timestamp")
+        )
         event.name = as_text(fields.pop("event", ""))
         _add(event.attributes, fields)
-    return found
+    return message
 
 
 def _of_zipkin(span: FileSpan, raw: Json) -> Span:
-    found = Span()
+    message = Span()
     attributes: dict[str, object] = dict(span.attributes)
     ends = (("localEndpoint", "network.local"), ("remoteEndpoint", "network.peer"))
     for name, prefix in ends:
@@ -245,16 +247,16 @@ def _of_zipkin(span: FileSpan, raw: Json) -> Span:
     if isinstance(remote, dict):
         _default(attributes, "peer.service", remote.get("serviceName"))
     if "error" in span.attributes:
-        found.status.code = Status.STATUS_CODE_ERROR
-        said = span.attributes["error"]
-        found.status.message = "" if said == "true" else said
-    _add(found.attributes, attributes)
-    for each in members(raw, "annotations"):
-        found.events.add(
-            time_unix_nano=as_ns(each.get("timestamp"), NS_PER_US, "timestamp"),
-            name=as_text(each.get("value")),
+        message.status.code = Status.STATUS_CODE_ERROR
+        error = span.attributes["error"]
+        message.status.message = "" if error == "true" else error
+    _add(message.attributes, attributes)
+    for annotation in members(raw, "annotations"):
+        message.events.add(
+            time_unix_nano=as_ns(annotation.get("timestamp"), NS_PER_US, "timestamp"),
+            name=as_text(annotation.get("value")),
         )
-    return found
+    return message
 
 
 def _default(attributes: dict[str, object], name: str, value: object) -> None:

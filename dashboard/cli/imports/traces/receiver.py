@@ -61,7 +61,7 @@ _DRAIN_S: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class RequestReport:
     """What became of one request."""
 
     known: int  # spans that were there already
@@ -94,7 +94,7 @@ class Receiver:
         self._service = service
         self._never = threading.Event()
 
-    def send(self, body: bytes) -> Answered:
+    def send(self, body: bytes) -> RequestReport:
         """Send one request; as OTLP says, again where the answer asks for it.
 
         Raises:
@@ -104,23 +104,26 @@ class Receiver:
         """
         backoff_s = _BACKOFF_S_MIN
         for _ in range(_TRIES_MAX):
-            asked, said = "", ""
+            retry_after, failure = "", ""
             try:
                 response = self._post(body)
                 if response.status_code == HTTPStatus.OK:
                     return self._answered(response)
-                asked, said = response.headers.get("retry-after", ""), _said(response)
+                retry_after, failure = (
+                    response.headers.get("retry-after", ""),
+                    _status_words(response),
+                )
                 if response.status_code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-                    raise RequestTooLargeError(said)
+                    raise RequestTooLargeError(failure)
                 if response.status_code not in _RETRYABLE:
-                    raise InputError(f"{self._base_url} does not take it: {said}")
+                    raise InputError(f"{self._base_url} does not take it: {failure}")
             except httpx.HTTPError as error:
-                said = str(error) or type(error).__name__
-            wait_s = min(float(asked), _WAIT_S_MAX) if asked.isdecimal() else backoff_s
+                failure = str(error) or type(error).__name__
+            wait_s = min(float(retry_after), _WAIT_S_MAX) if retry_after.isdecimal() else backoff_s
             backoff_s = min(2 * backoff_s, _BACKOFF_S_MAX)
             self._never.wait(wait_s)
         raise StoreUnavailableError(
-            f"{self._base_url} did not take a request in {_TRIES_MAX} tries: {said}; import the "
+            f"{self._base_url} did not take a request in {_TRIES_MAX} tries: {failure}; import the "
             "same files again when it does: what it has is not stored twice"
         )
 
@@ -129,9 +132,9 @@ class Receiver:
             return self._client.post(_TRACES, content=body)
         return asyncio.run(_post_to(self._service, self._base_url, self._headers, body))
 
-    def _answered(self, response: httpx.Response) -> Answered:
-        known = response.headers.get(HEADER.decode(), "")
-        if not known.isdecimal():
+    def _answered(self, response: httpx.Response) -> RequestReport:
+        known_spans = response.headers.get(HEADER.decode(), "")
+        if not known_spans.isdecimal():
             raise InputError(
                 f"{self._base_url} does not say what it has already, so it is not a Millworth of "
                 "this version; name its OTLP/HTTP receiver with --url"
@@ -141,7 +144,7 @@ class Receiver:
         except message.DecodeError as error:
             raise InputError(f"{self._base_url} answers what is not OTLP: {error}") from error
         twice = int(response.headers.get(TWICE_HEADER.decode(), "0"))
-        return Answered(int(known), twice, partial.rejected_spans, partial.error_message)
+        return RequestReport(int(known_spans), twice, partial.rejected_spans, partial.error_message)
 
     def __enter__(self) -> Self:
         return self
@@ -189,12 +192,12 @@ def receiving(settings: Settings, url: str | None) -> Iterator[Receiver]:
             receiver.send(ExportTraceServiceRequest().SerializeToString())
             yield receiver
         return
-    with _own(settings, base_url) as receiver:
+    with _own_receiver(settings, base_url) as receiver:
         yield receiver
 
 
 @contextmanager
-def _own(settings: Settings, base_url: str) -> Iterator[Receiver]:
+def _own_receiver(settings: Settings, base_url: str) -> Iterator[Receiver]:
     path = settings.store.embedded_path
     if path is not None and not path.exists():
         raise InputError(
@@ -249,5 +252,5 @@ def _listens(base_url: str, settings: Settings) -> bool:
     return True
 
 
-def _said(response: httpx.Response) -> str:
+def _status_words(response: httpx.Response) -> str:
     return f"HTTP {response.status_code}: {status_text(response.content)[:300]}"

@@ -47,7 +47,7 @@
     now.delete("id");
     now.set("segment", kind);
     now.set("late", "1");
-    return "/decision?" + now.toString();
+    return "/decisions?" + now.toString();
   }
 
   function placed(model, row, found) {

@@ -69,7 +69,7 @@ def test_every_alert_name_leads_to_its_page(context: PageContext) -> None:
     assert rows[0]["href"] == lines(context, "")[0]["href"] == "/alerts/episode-1"
     shown = detail.show(context, "episode-1", Zone()).shown
     assert "/decision?id=d-12" in text_of(shown["alert-exemplars.children"])
-    assert "/decision?" in text_of(shown["alert-exemplars-note.children"])
+    assert "/decisions?" in text_of(shown["alert-exemplars-note.children"])
 
 
 def test_open_alert_says_what_it_costs_now(context: PageContext) -> None:
@@ -198,9 +198,10 @@ def test_three_hundred_alerts_are_one_question_to_the_store(
     class Counting(Reader):
         """A reader that keeps what it was asked."""
 
-        def _query(self, sql: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
-            asked.append(sql)
-            return super()._query(sql, parameters)
+        def ask_text(self, text: str, parameters: dict[str, Any]) -> list[dict[str, Any]]:
+            """Keep the statement, and read."""
+            asked.append(text)
+            return super().ask_text(text, parameters)
 
     found = listed_alerts(Counting(own_world), HOUR)
     assert len(found.alerts) == found.total == 301

@@ -17,7 +17,7 @@ from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError, StoreUnavailableError
 from collector.store.connect import Connections, connect
 from dashboard.pages.context import PageContext
-from dashboard.pages.decisions.page import wanted_of
+from dashboard.pages.decisions.page import criteria_of
 from dashboard.pages.explore import page as explore
 from dashboard.pages.explore.box import typed_box
 from dashboard.read.decisions.kept import KeptCells
@@ -211,11 +211,11 @@ def test_a_day_is_read_once_a_while_and_a_minute_each_time(busy: Connections) ->
 
         def read(window: str, after_s: int) -> int:
             now_ns = TODAY_NS + after_s * NS_PER_S
-            wanted = wanted_of(parse_scope(f"?window={window}"), now_ns)
-            return kept.read(wanted, now_ns, is_live=True).seen.to_ns - TODAY_NS
+            wanted = criteria_of(parse_scope(f"?window={window}"), now_ns)
+            return kept.read(wanted, now_ns, is_live=True).view.to_ns - TODAY_NS
 
         assert [read("24h", after_s) for after_s in (0, 5, 50, 60)] == [0, 0, 0, 60 * NS_PER_S]
         assert [read("1m", after_s) for after_s in (0, 1)] == [0, NS_PER_S]
-        other = wanted_of(parse_scope("?window=24h&region=eu-west"), TODAY_NS)
+        other = criteria_of(parse_scope("?window=24h&region=eu-west"), TODAY_NS)
         cells = kept.read(other, TODAY_NS, is_live=True).cells
         assert sum(cell.decisions for cell in cells) == 70

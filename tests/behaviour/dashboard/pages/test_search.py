@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
 from dashboard.read.search.finder import Finder
 from tests.support.dashboard.app import Api
-from tests.support.dashboard.seed import TODAY_NS
+from tests.support.dashboard.seed import TODAY_NS, Seed
 
 
 @pytest.mark.parametrize(
@@ -26,11 +27,11 @@ from tests.support.dashboard.seed import TODAY_NS
         (f"{12:032x}", "decision", "/decision?id=d-12"),
         ("order-12", "decision", "/decision?id=d-12"),
         ("episode-1", "alert", "/alerts/episode-1"),
-        ("edge", "service", "/decision?service=edge"),
-        ("offer.s", "action", "/decision?action=offer.select"),
-        ("west", "region", "/decision?region=eu-west"),
-        ("web", "channel", "/decision?channel=web"),
-        ("RETURNING", "cohort", "/decision?cohort=returning"),
+        ("edge", "service", "/decisions?service=edge"),
+        ("offer.s", "action", "/decisions?action=offer.select"),
+        ("west", "region", "/decisions?region=eu-west"),
+        ("web", "channel", "/decisions?channel=web"),
+        ("RETURNING", "cohort", "/decisions?cohort=returning"),
         ("expl", "page", "/explore"),
         ("what-if", "command", ""),
     ],
@@ -97,6 +98,16 @@ def test_pages_are_found_while_the_store_is_away(world: Connections, tmp_path: P
     state.close()
     assert found.hits[0].href == "/health"
     assert "the store is away" in found.away
+
+
+def test_an_alert_of_the_store_is_in_its_newest_state(own_world: Connections) -> None:
+    """The alert state of another machine has it, and a link to it says whether it is over."""
+    seed = Seed(random.Random(0))
+    for seq, state in enumerate(("firing", "resolved"), 1):
+        seed.alert(TODAY_NS + seq, seq, state, episode_id="over-1")
+    seed.insert(own_world.client())
+    [hit] = finder(Reader(own_world)).find("over-1", TODAY_NS).hits
+    assert (hit.href, hit.text.rpartition(", ")[2]) == ("/alerts/over-1", "resolved")
 
 
 def test_names_are_read_once_a_minute_however_fast_one_types(world: Connections) -> None:

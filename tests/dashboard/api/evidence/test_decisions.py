@@ -11,13 +11,12 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_S
+from collector.core.counters import Counters
 from collector.store.connect import Connections
+from dashboard.api.context import AppContext, Services
 from dashboard.api.evidence.decisions import TRUNCATED, _cell, decisions_router
-from dashboard.read.decisions.listing import DecisionList
-from dashboard.read.reader import Reader
-from dashboard.read.rows import Reference
+from dashboard.health.items import NoHealth
 from dashboard.read.workers import Workers
 from tests.conftest import ManualClock
 from tests.support.dashboard.app import Api
@@ -102,10 +101,9 @@ def test_a_file_that_is_cut_says_so_in_a_header(
 ) -> None:
     """100,000 rows looked like all of them; a comment in the file would be a row to a program."""
     app = FastAPI()
-    reader = Reader(world)
-    listing = DecisionList(reader, AttributionConfig(), Reference(80_000_000, {}))
     workers = Workers(1, "test")
-    app.include_router(decisions_router(listing, workers, ManualClock(TODAY_NS), rows_max))
+    context = AppContext(world, NoHealth(), Counters(), ManualClock(TODAY_NS))
+    app.include_router(decisions_router(Services(context, workers, workers), rows_max))
     with TestClient(app) as client:
         answer = client.get(f"/api/v1/decisions.csv{query}")
     workers.close()
@@ -113,8 +111,10 @@ def test_a_file_that_is_cut_says_so_in_a_header(
     assert len(answer.text.splitlines()) == rows + 1
 
 
-@pytest.mark.parametrize("query", ["", "?region=eu-west&late=1&window=1h"])
-def test_the_guessed_address_of_the_list_leads_to_it(api: Api, query: str) -> None:
-    """/decisions was 404; the question goes with it."""
-    answer = api.send("GET", f"/decisions{query}")
-    assert (answer.status_code, answer.headers["location"]) == (307, f"/decision{query}")
+@pytest.mark.parametrize("query", ["", "?region=eu-west&late=1&window=1h", "?id=&late=1"])
+def test_the_address_of_no_decision_leads_to_the_list(api: Api, query: str) -> None:
+    """The list was there, and links to it were kept; the question goes with it."""
+    answer = api.send("GET", f"/decision{query}")
+    assert (answer.status_code, answer.headers["location"]) == (307, f"/decisions{query}")
+    assert api.send("GET", f"/decisions{query}").status_code == 200
+    assert api.send("GET", "/decision?id=d-1").status_code == 200

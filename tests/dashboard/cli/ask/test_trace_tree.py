@@ -138,6 +138,15 @@ def test_every_span_has_a_row_whoever_its_parents_are() -> None:
     assert [line.split("  ")[0] for line in lines[2:]] == ["root", "ring 2", "ring 3"]
 
 
+def test_of_calls_that_start_together_the_longest_is_first() -> None:
+    """As on the page of the decision, so that both can be read side by side."""
+    call = {"parent_span_id": "1" * 16}
+    short = {**span("short", duration_ns=1), **call, "span_id": "2" * 16}
+    long = {**span("long", duration_ns=9), **call, "span_id": "3" * 16}
+    lines = rendered(span("root"), short, long, width=None)
+    assert [line.split()[0] for line in lines[2:]] == ["root", "long", "short"]
+
+
 def test_span_of_another_trace_has_a_row_and_is_counted_as_such() -> None:
     """A consumer belongs to a decision by a link, under a trace id of its own."""
     own = {

@@ -34,8 +34,8 @@ from dashboard.api.context import AppContext
 from dashboard.cli.client import ApiClient
 from dashboard.cli.main import app
 from dashboard.cli.verify.main import show_verdicts
+from dashboard.cli.verify.sealed_items import stored_items
 from dashboard.health.items import NoHealth
-from dashboard.read.sealed.rows import stored_items
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.builders import decision_span, logs_request, store_request, trace_request
 from tests.support.collector.provenance_scene import OUTCOMES, Scene, at, sealed_records

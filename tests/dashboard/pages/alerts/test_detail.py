@@ -102,7 +102,7 @@ def test_late_decisions_lead_to_what_they_share(own_world: Connections, tmp_path
         late, _, shared = shown
         scope = parse_scope(urlsplit(shared.href).query)
         asked = question_of(scope, TODAY_NS)
-        before, inside, _ = sides(asked.wanted, asked.brush, asked.against)
+        before, inside, _ = sides(asked.criteria, asked.brush, asked.against)
         found = context.compare(before, inside, rest=True)
     state.close()
     assert (late.children, shared.children) == ("all late ones", "what do they share?")

@@ -10,7 +10,7 @@ import pytest
 
 from attribution.core.slo import Measured, Verdict, promises, worst
 from attribution.whatif.answers import BudgetStanding
-from dashboard.pages.answers.budgets import lines, said
+from dashboard.pages.answers.budgets import answer_sentence, lines
 from dashboard.read.scope import Scope
 from tests.support.dashboard.seed import TODAY_NS
 
@@ -53,7 +53,7 @@ SILENT = standing("night", 0, 0)
 )
 def test_sentence_is_the_worst_that_can_be_said(every: list[BudgetStanding], words: str) -> None:
     """It is read at night, by somebody who reads nothing else."""
-    assert words in said(every, every)
+    assert words in answer_sentence(every, every)
 
 
 def test_promise_is_shown_with_its_interval_and_its_decisions() -> None:
@@ -83,4 +83,4 @@ def test_budget_of_a_segment_leads_to_decisions_that_were_longest_in_it() -> Non
 def test_sentence_of_another_scope_judges_nothing() -> None:
     """A filter that no budget is of is not a kept promise."""
     shown: Sequence[BudgetStanding] = []
-    assert said([MET], shown) == "No latency budget is of this action and region."
+    assert answer_sentence([MET], shown) == "No latency budget is of this action and region."

@@ -9,11 +9,11 @@ import pytest
 
 from dashboard.health.items import HealthItem
 from dashboard.pages.answers.proofs import (
+    answer_sentence,
     counts_lines,
     findings_lines,
     losses_lines,
     lost_of,
-    said,
     unsigned_is_bad,
     withdrawn_words,
 )
@@ -55,7 +55,7 @@ def test_sentence_names_what_speaks_against_the_figures(
     of: Verdicts, clocks: list[ClockPair], lost: list[tuple[str, str]], broken: str, words: str
 ) -> None:
     """What is not sealed is not proven, and what was not checked is not said to hold."""
-    assert words in said(of, clocks, lost, broken, is_required=False)
+    assert words in answer_sentence(of, clocks, lost, broken, is_required=False)
 
 
 def test_a_missing_seal_is_a_finding_where_one_is_required() -> None:
@@ -63,7 +63,7 @@ def test_a_missing_seal_is_a_finding_where_one_is_required() -> None:
     items = [HealthItem("provenance.unsigned", 5, "events", "bad", "which ones")]
     assert unsigned_is_bad(items)
     of = verdicts(unsigned=5)
-    assert "5 sealed events are unsigned" in said(of, [], [], "", is_required=True)
+    assert "5 sealed events are unsigned" in answer_sentence(of, [], [], "", is_required=True)
     rows = counts_lines(of.counts, is_required=True)
     assert rows[0]["means"] == "without a seal: a finding"
 
@@ -77,7 +77,7 @@ def test_finding_leads_to_its_decision_and_a_hole_to_none() -> None:
         VerdictFinding("missing", "edge", "1", 5, 9, "", "", "", TODAY_NS),
     ]
     first, second = findings_lines(found)
-    assert (first["href"], first["numbers"]) == (f"/decision?q={'ab' * 16}", "no. 4")
+    assert (first["href"], first["numbers"]) == (f"/decisions?q={'ab' * 16}", "no. 4")
     assert (second["href"], second["numbers"], second["what"]) == ("", "no. 5 to 9", "missing")
 
 

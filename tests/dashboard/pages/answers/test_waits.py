@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from dashboard.pages.answers.waits import bursts_empty, missing, pairs_lines, said, waits_table
+from dashboard.pages.answers.waits import (
+    answer_sentence,
+    bursts_empty,
+    missing,
+    pairs_lines,
+    waits_table,
+)
 from dashboard.read.network.rows import Network, Pair, Waited, Wire
 from tests.support.dashboard.seed import TODAY_NS
 
@@ -45,7 +51,7 @@ def found(*waited: Waited, wire: Wire = SEEN) -> Network:
 )  # fmt: skip
 def test_sentence_claims_no_more_than_is_proven(of: Network, words: str) -> None:
     """Without packets nobody can say that it is not the network."""
-    assert said(of, "run as root").startswith(words)
+    assert answer_sentence(of, "run as root").startswith(words)
 
 
 def test_what_the_kernel_cannot_see_is_not_known() -> None:

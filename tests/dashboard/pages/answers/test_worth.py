@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from dashboard.pages.answers.worth import (
+    answer_sentence,
     curve_figure,
     curve_table,
     groups_lines,
     less_words,
-    said,
     weights_lines,
 )
 from dashboard.read.scope import Scope
@@ -67,32 +67,32 @@ def test_slider_says_what_fewer_milliseconds_bring_with_interval_and_basis() -> 
 def test_sentence_names_the_dearest_with_its_interval_and_what_it_rests_on() -> None:
     """A point without its interval would be believed."""
     told = model(group("web", 24.6), group("app", 15.0))
-    assert said(told, is_assumed=True) == (
+    assert answer_sentence(told, is_assumed=True) == (
         "Make channel web faster first: its next millisecond is worth $24.60 an hour "
         "(90 %: $12.30 to $49.20, by an assumed rate)."
     )
-    assert "assumed" not in said(told, is_assumed=False)
-    assert said(model(group("web", 1.0)), is_assumed=False).startswith(
+    assert "assumed" not in answer_sentence(told, is_assumed=False)
+    assert answer_sentence(model(group("web", 1.0)), is_assumed=False).startswith(
         "The next millisecond faster is worth $1.00 an hour"
     )
-    assert "unknown" in said(model(), is_assumed=True)
+    assert "unknown" in answer_sentence(model(), is_assumed=True)
 
 
 def test_an_order_that_chance_explains_is_said_to_be_that() -> None:
     """Three channels that are drawn evenly took turns at being made faster first."""
     even = [group("web", 1.55), group("app", 1.51), group("partner", 1.50)]
-    assert said(model(*even), is_assumed=False) == (
+    assert answer_sentence(model(*even), is_assumed=False) == (
         "No channel stands out: which of the 3 comes first, chance explains. "
         "The next millisecond of web is worth $1.55 an hour (90 %: $0.78 to $3.10)."
     )
-    assert said(model(*even[:2], group("partner", 0.5)), is_assumed=False).startswith(
+    assert answer_sentence(model(*even[:2], group("partner", 0.5)), is_assumed=False).startswith(
         "Make channel web or app faster first: which, chance explains. The next millisecond of web"
     )
     # By a rate of its own each is as uncertain as that is.
     own = [group("web", 24.6, "measured"), group("app", 15.0)]
-    assert said(model(*own), is_assumed=False).startswith("No channel stands out")
+    assert answer_sentence(model(*own), is_assumed=False).startswith("No channel stands out")
     many = [group(f"c{at}", 2.0) for at in range(6)]
-    assert "Make channel c0 or c1, c2, c3 or 2 others faster first" in said(
+    assert "Make channel c0 or c1, c2, c3 or 2 others faster first" in answer_sentence(
         model(*many, group("least", 0.1)), is_assumed=False
     )
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.clock import NS_PER_MS, NS_PER_S
-from dashboard.pages.explore.figure import MODES, heatmap, said
+from dashboard.pages.explore.figure import MODES, cell_words, heatmap
 from dashboard.read.decisions.brush import Brush
 from dashboard.read.decisions.listing import HeatCell
 from dashboard.read.rows import Range
@@ -43,7 +43,7 @@ def test_each_cell_is_drawn_once_in_each_mode(
     """What is not drawn is not brushed; and the box lies inside the figure."""
     figure = heatmap(cells, mode, SEEN, NS_PER_S, 80 * NS_PER_MS, brush, Zone().axis(SEEN.to_ns))
     texts = [text for trace in figure["data"] for row in trace["text"] for text in row if text]
-    assert sorted(texts) == sorted(said(cell, mode) for cell in cells)
+    assert sorted(texts) == sorted(cell_words(cell, mode) for cell in cells)
     if cells:
         low, high = figure["layout"]["yaxis"]["range"]
         for shape in figure["layout"]["shapes"][1:]:
@@ -65,7 +65,7 @@ def test_unknown_dollars_are_never_zero(
 ) -> None:
     """What nobody knows is not nothing."""
     amount = None if loss is None else Decimal(loss)
-    assert said(HeatCell(0, 200, 3, 2, unvalued, amount), mode) == words
+    assert cell_words(HeatCell(0, 200, 3, 2, unvalued, amount), mode) == words
 
 
 def test_an_empty_range_says_what_to_do_next() -> None:

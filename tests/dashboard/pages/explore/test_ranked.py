@@ -71,7 +71,7 @@ def test_a_value_is_one_click_from_a_filter_and_from_its_decisions() -> None:
     assert (only["service"], only["mode"], only["brush_ms"]) == ("edge", "late", "120..")
     listing = found["Decisions"]
     assert (listing["path"], listing["region"], listing["low_ms"]) == (
-        "/decision",
+        "/decisions",
         "eu-west",
         "120",
     )

@@ -10,10 +10,10 @@ import pytest
 
 from collector.core.clock import NS_PER_DAY, NS_PER_S
 from dashboard.pages.overview.cards import lost_card, lost_title, now_card, warned
+from dashboard.pages.scope.typed_range import typed_range
 from dashboard.read.alerts.counts import Counts
 from dashboard.read.alerts.listing import AtRisk
 from dashboard.read.alerts.losses import Loss
-from dashboard.read.typed_range import typed_range
 from dashboard.units import Zone
 
 NO_USD = Decimal(0)

@@ -103,8 +103,7 @@ def test_decisions_that_show_it_failed_or_are_late(own_world: Connections, tmp_p
     """
     fail(own_world, "d-10")
     state = AlertStore(tmp_path / "alerts.sqlite")
-    reason = "8% of its decisions fail, 90% of the loss is of them; $1.00/h at risk"
-    on = {"action": ACTIONS[0], "region": REGIONS[0], "reason": reason}
+    on = {"action": ACTIONS[0], "region": REGIONS[0], "failing_share": 0.08}
     state.record([Update(firing_state(), event(at_ns=AT_NS, started_ns=AT_NS, **on), ())])
     found = read_alert(Reader(own_world), state, CONFIG, Reference(10**12, {}), EPISODE, TODAY_NS)
     late = read(Reader(own_world), state)
@@ -239,16 +238,10 @@ def test_each_part_of_a_cause_is_told_with_the_instant_of_its_figure(
     What repeats the figure afterwards is no news of it.
     """
     [fired] = state.events(EPISODE)
-    share = "16% of its decisions fail; $9/h at risk; decision/store takes longer than before"
-    changes = (
-        ("firing", share),
-        ("firing", f"rule burn was promoted; {share}"),
-        ("unknown", "no decisions for 59 s; 16% of its decisions failed"),
-    )
     found: AlertDetail | None = None
-    for number, (to_state, reason) in enumerate(changes, start=1):
+    for number, to_state in enumerate(("firing", "firing", "unknown"), start=1):
         later = replace(
-            fired, seq=1 + number, from_state="firing", to_state=to_state, reason=reason,
+            fired, seq=1 + number, from_state="firing", to_state=to_state, failing_share=0.16,
             at_ns=AT_NS + 4 * number * NS_PER_S,
         )  # fmt: skip
         state.record([Update(replace(firing_state(), seq=1 + number), later)])
@@ -258,7 +251,7 @@ def test_each_part_of_a_cause_is_told_with_the_instant_of_its_figure(
     assert found is not None
     begin, then = (utc_iso(at_ns)[:19] + "Z" for at_ns in (AT_NS, AT_NS + 4 * NS_PER_S))
     segment = f"decision/store, +120.0 ms a decision over normal (as of {begin})"
-    assert f"- Cause: 16% of its decisions failed (as of {then}); {segment}\n" in markdown(found, 0)
+    assert f"- Cause: 16% of its decisions fail (as of {then}); {segment}\n" in markdown(found, 0)
     together = replace(found, blamed_ns=found.failing_ns)
     assert together.put_down_to(str).endswith(f"over normal (as of {found.failing_ns})")
     assert together.put_down_to(str).count("as of") == 1
@@ -267,17 +260,18 @@ def test_each_part_of_a_cause_is_told_with_the_instant_of_its_figure(
 def test_calls_stand_with_the_cause_and_once(reader: Reader, state: AlertStore) -> None:
     """Nothing before the third page said which service was slow."""
     [fired] = state.events(EPISODE)
-    said = "slower is payments: INSERT [x](y), +120 ms in 28 of 30 decisions"
-    named = replace(fired, seq=2, from_state="firing", reason=f"{said}; {fired.reason}")
+    call = "payments: INSERT [x](y)"
+    slower = f"slower is {call}, +120 ms in 28 of 30 decisions"
+    named = replace(fired, seq=2, from_state="firing", slow_call=call, slow_call_text=slower)
     state.record([Update(replace(firing_state(), seq=2), named)])
     found = read(reader, state)
     assert found is not None
     assert found.cause.endswith("store slower by 120 ms than normal, in payments: INSERT [x](y)")
     assert found.put_down_to(str) == (
-        f"decision/store, +120.0 ms a decision over normal, {said} (as of {AT_NS})"
+        f"decision/store, +120.0 ms a decision over normal, {slower} (as of {AT_NS})"
     )
     causes = [each.text for each in found.timeline if each.kind == "cause"]
-    assert causes == [said]
+    assert causes == [slower]
     text = markdown(found, TODAY_NS)
     assert "payments: INSERT \\[x\\](y), +120 ms in 28 of 30 decisions (as of" in text
     assert f": {fired.reason}\n" in text, "it is not in the reason once more"

@@ -59,9 +59,9 @@ def test_calls_have_a_line_where_they_are_named() -> None:
     """And none where news of the failures came, of which the calls are not read yet."""
     again = {"from_state": "firing", "to_state": "firing"}
     slower = "slower is payments: INSERT charge, +399 ms in 28 of 30 decisions"
-    reasons = (f"{slower}; because", "30% of its decisions fail; because")
-    events = [event(seq=2 + at, reason=why, **again) for at, why in enumerate(reasons)]
-    lines = timeline([event(), *events], [], [], [], Zone(), NOW_NS)
+    named = event(seq=2, slow_call_text=slower, **again)
+    news = event(seq=3, reason="30% of its decisions fail; because", **again)
+    lines = timeline([event(), named, news], [], [], [], Zone(), NOW_NS)
     assert [(each.kind, each.text.partition(": ")[2]) for each in lines[:2]] == [
         ("changed", "30% of its decisions fail; because"),
         ("cause", slower.partition(": ")[2]),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
-from alerts.rows import failing_of, without_calls
 from dashboard.read.alerts.counts import Counts
 from dashboard.read.alerts.listing import AtRisk, IncidentSum
 from dashboard.read.alerts.wording import (
@@ -37,47 +36,45 @@ def test_cause_of_what_blames_nothing_is_its_reason() -> None:
 
 def test_cause_is_that_decisions_fail_where_it_is_about_failures() -> None:
     """A service that fails everything is not slow; one whose calls time out is both."""
-    reason = "100% of its decisions fail, 98% of the loss is of them; $9.00/h at risk"
-    plain = {"blamed_stage": "", "blamed_class": "", "reason": reason}
-    assert cause_of(event(**plain)) == "checkout / eu-west: 100% of its decisions fail"
-    both = "checkout / eu-west: 100% of its decisions fail, store slower by 120 ms than normal"
-    assert cause_of(event(reason=reason)) == both
-    held = f"held back for 5 min (silence 3; 5% of its decisions failing); {reason}"
-    assert failing_of(held) == "100% of its decisions fail"
-    over = "loss $0.00 < $2.00 in 30 s; 0.4% of its decisions failed"
-    assert failing_of(over) == "0.4% of its decisions failed"
-    assert failing_of("$2.00/h at risk; no segment stands out") == ""
+    both = event(failing_share=1.0)
+    plain = replace(both, blamed_stage="", blamed_class="")
+    assert cause_of(plain) == "checkout / eu-west: 100% of its decisions fail"
+    slow = "checkout / eu-west: 100% of its decisions fail, store slower by 120 ms than normal"
+    assert cause_of(both) == slow
 
 
 def test_cause_of_a_wide_alert_names_the_class_that_it_is_true_of() -> None:
     """`all / all: 17% of its decisions fail` stood on top of a page, where 4 % of all failed."""
-    reason = "17% of the decisions of b/us fail, 82% of the loss is of them; b/us loses most of it"
-    wide = event(action="*", region="*", reason=reason)
-    assert failing_of(reason) == "17% of the decisions of b/us fail"
+    wide = event(action="*", region="*", focus="b/us", failing_share=0.17, reason="$9.00/h at risk")
     assert cause_of(wide) == (
         "all / all, most by b/us: 17% of its decisions fail, store slower by 120 ms than normal"
     )
-    slow = replace(wide, reason="$9.00/h at risk; b/us loses most of it; path 5 ms")
+    slow = replace(wide, failing_share=0.0)
     assert cause_of(slow) == "all / all, most by b/us: store slower by 120 ms than normal"
     silent = replace(slow, blamed_stage="", blamed_class="")
-    assert cause_of(silent).startswith("all / all: $9.00/h at risk; b/us loses most of it")
+    assert cause_of(silent) == "all / all: $9.00/h at risk"
+
+
+def test_cause_rests_on_no_text_of_a_sender() -> None:
+    """An action that reads like a reason was taken for one."""
+    posing = "x; 100% of its decisions fail"
+    slow = event(action=posing, focus=f"{posing}/us", reason=f"{posing}/us loses most of it")
+    assert cause_of(slow) == (
+        f"{posing} / eu-west, most by {posing}/us: store slower by 120 ms than normal"
+    )
 
 
 def test_cause_names_the_call_where_one_is() -> None:
     """`store slower by 400 ms`, of two services that have one each."""
-    slower = "slower is payments: INSERT charge, +399 ms in 28 of 30 decisions"
-    failed = "first to fail is payments: INSERT charge, in 28 of 30 failed decisions"
-    reason = f"{failed}; {slower}; 16% of its decisions fail; $9.00/h at risk"
-    assert cause_of(event(reason=reason)) == (
+    call = "payments: INSERT charge"
+    named = event(failing_share=0.16, failing_call=call, slow_call=call)
+    assert cause_of(named) == (
         "checkout / eu-west: 16% of its decisions fail, first in payments: INSERT charge, store"
         " slower by 120 ms than normal, in payments: INSERT charge"
     )
-    several = "slower is no one call: a: b +9.0 ms, c: d +8.0 ms and 2 more in 30 decisions"
-    assert cause_of(event(reason=f"{several}; $9.00/h at risk")) == (
+    assert cause_of(event(slow_call="no one call")) == (
         "checkout / eu-west: store slower by 120 ms than normal, in no one call"
     )
-    assert without_calls(reason) == "16% of its decisions fail; $9.00/h at risk"
-    assert without_calls(f"no decisions for 60 s; {slower}") == "no decisions for 60 s"
 
 
 def test_packets_are_told_in_words() -> None:

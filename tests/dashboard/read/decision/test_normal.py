@@ -27,7 +27,7 @@ def normal_regions(store: Connections, here: int, there: int) -> tuple[str, int]
     reader = Reader(store)
     facts = reader.decision("d-99")
     assert facts is not None
-    found = NormalTimes(reader, TARGET).of(facts)
+    found = NormalTimes(reader, TARGET).normal_for(facts)
     return found.region, found.decisions
 
 

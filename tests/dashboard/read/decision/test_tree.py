@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.read.decision.tree import dearest, tree_order
+from dashboard.read.decision.tree import dearest, path_node, tree_order
 from dashboard.read.rows import PathSpan
 from tests.support.examples import examples
 
@@ -30,7 +30,7 @@ def some_spans(parents: list[int]) -> list[PathSpan]:
 def test_every_span_is_shown_once_whatever_its_parent(parents: list[int]) -> None:
     """Orphans and rings of parents come from real senders; no span may vanish."""
     spans = some_spans(parents)
-    shown = [span.span_id for _, span in tree_order(spans)]
+    shown = [span.span_id for _, span in tree_order(spans, path_node)]
     assert sorted(shown) == sorted(span.span_id for span in spans)
 
 
@@ -38,7 +38,7 @@ def test_every_span_is_shown_once_whatever_its_parent(parents: list[int]) -> Non
 @given(st.lists(st.integers(-1, 12), max_size=12))
 def test_depth_grows_by_one_at_the_most(parents: list[int]) -> None:
     """What is drawn folds a span away with what follows it and is deeper."""
-    depths = [depth for depth, _ in tree_order(some_spans(parents))]
+    depths = [depth for depth, _ in tree_order(some_spans(parents), path_node)]
     assert depths[:1] in ([], [0])
     assert all(later <= before + 1 for before, later in pairwise(depths))
 

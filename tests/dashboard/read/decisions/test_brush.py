@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError
+from dashboard.api.evidence.decisions import FilterQuery
+from dashboard.api.vram.questions import Chosen
+from dashboard.pages.scope.typed_range import typed_range
 from dashboard.read.decisions.brush import (
     Brush,
     as_typed,
@@ -16,11 +19,11 @@ from dashboard.read.decisions.brush import (
     parse_latency,
     sides,
 )
-from dashboard.read.decisions.wanted import Wanted
+from dashboard.read.decisions.filter import DecisionFilter
 from dashboard.read.rows import Range
-from dashboard.read.scope import UNBOUNDED_NS, window_length_ns
-from dashboard.read.typed_range import typed_range
+from dashboard.read.scope import UNBOUNDED_NS, Scope, format_scope, parse_scope, window_length_ns
 from dashboard.units import Zone
+from tests.conftest import NOW_NS
 
 MILLISECONDS = st.one_of(st.none(), st.integers(0, 10**9 - 1).map(lambda ms: ms / 1000))
 
@@ -33,6 +36,23 @@ def test_latencies_of_an_address_are_read_as_they_were_written(
     if low is not None and high is not None and low >= high:
         low, high = None, low
     assert parse_latency(format_latency(low, high)) == (low, high)
+
+
+@given(low_ns=st.integers(0, 10**12), length_ns=st.integers(1, 10**10))
+@example(low_ns=8_200_000, length_ns=100_001)
+@example(low_ns=1_234_567_800, length_ns=1_000)
+def test_a_box_and_the_list_of_it_have_the_same_bounds(low_ns: int, length_ns: int) -> None:
+    """Explore counts what the list that it leads to shows, to the nanosecond, over the API too."""
+    low_ms, high_ms = low_ns / NS_PER_MS, (low_ns + length_ns) / NS_PER_MS
+    brush = parse_brush("", format_latency(low_ms, high_ms))
+    bounds = low_ns, low_ns + length_ns
+    assert brush.latency_ns == bounds
+    linked = parse_scope(format_scope(Scope(low_ms=brush.low_ms, high_ms=brush.high_ms)))
+    assert linked.latency_ns == bounds
+    query = FilterQuery(low_ms=low_ms, high_ms=high_ms).criteria(NOW_NS)
+    assert (query.low_ns, query.high_ns) == bounds
+    chosen = Chosen(low_ms=low_ms, high_ms=high_ms).selection(NOW_NS)
+    assert (chosen.low_ns, chosen.high_ns) == bounds
 
 
 @given(from_ms=st.integers(0, 4_000_000_000_000), length_ms=st.integers(1, 86_400_000))
@@ -96,13 +116,13 @@ def test_latencies_that_are_none_are_refused_with_the_forms(text: str) -> None:
 
 def test_the_rest_is_the_scope_without_the_box() -> None:
     """Both sides are narrowed alike; the bounds of the page narrow the box too."""
-    wanted = Wanted(
+    criteria = DecisionFilter(
         Range(10 * NS_PER_S, 20 * NS_PER_S, "offer", "eu"),
         channel="web",
         segment="decision/store",
         low_ns=5 * NS_PER_MS,
     )
-    before, inside, is_rest = sides(wanted, Brush(12 * NS_PER_S, 13 * NS_PER_S, 2.0, None), None)
+    before, inside, is_rest = sides(criteria, Brush(12 * NS_PER_S, 13 * NS_PER_S, 2.0, None), None)
     assert is_rest
     assert (before.of.from_ns, before.of.to_ns) == (10 * NS_PER_S, 20 * NS_PER_S)
     assert (inside.of.from_ns, inside.of.to_ns) == (12 * NS_PER_S, 13 * NS_PER_S)
@@ -112,8 +132,8 @@ def test_the_rest_is_the_scope_without_the_box() -> None:
 
 def test_a_baseline_is_another_range_of_the_same_scope() -> None:
     """All of its decisions, whatever they took: slow ones now against an hour that was well."""
-    wanted = Wanted(Range(10 * NS_PER_S, 20 * NS_PER_S, region="eu"))
-    before, inside, is_rest = sides(wanted, Brush(low_ms=80.0), (1, NS_PER_S))
+    criteria = DecisionFilter(Range(10 * NS_PER_S, 20 * NS_PER_S, region="eu"))
+    before, inside, is_rest = sides(criteria, Brush(low_ms=80.0), (1, NS_PER_S))
     assert not is_rest
     assert (before.of.from_ns, before.of.to_ns, before.of.low_ns) == (1, NS_PER_S, 0)
     assert (before.of.region, inside.of.low_ns) == ("eu", 80 * NS_PER_MS)

@@ -9,8 +9,8 @@ import pytest
 from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
+from dashboard.read.decisions.filter import DecisionFilter, Order
 from dashboard.read.decisions.listing import DecisionList
-from dashboard.read.decisions.wanted import Order, Wanted
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
 from tests.support.attribution.attribution_job import at, job
@@ -72,8 +72,8 @@ def sold(store: Connections) -> Connections:
 def test_each_decision_earned_what_is_counted_to_it(sold: Connections) -> None:
     """A key beside an id once hid the other outcomes, and one order was every decision's."""
     decisions = DecisionList(Reader(sold), AttributionConfig(), Reference(80 * NS_PER_MS, {}))
-    wanted = Wanted(Range(BASE_NS - NS_PER_S, BASE_NS + NS_PER_S))
-    rows, _ = decisions.page(wanted, Order(), 100, stated=False)
+    criteria = DecisionFilter(Range(BASE_NS - NS_PER_S, BASE_NS + NS_PER_S))
+    rows, _ = decisions.page(criteria, Order(), 100, stated=False)
     found = {
         row.decision_id: (
             None if row.earned is None else str(row.earned),

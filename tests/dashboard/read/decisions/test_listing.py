@@ -12,8 +12,8 @@ import pytest
 from attribution.core.config import AttributionConfig
 from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
+from dashboard.read.decisions.filter import SORTS, DecisionFilter, Order
 from dashboard.read.decisions.listing import DecisionList, DecisionRow
-from dashboard.read.decisions.wanted import SORTS, Order, Wanted
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range, Reference
 from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed, fail, seed_world
@@ -57,17 +57,17 @@ def many(shared_store: Connections) -> Connections:
 
 def test_filter_holds_what_it_says(own_world: Connections) -> None:
     """Each by itself, and what was slow in a segment."""
-    found, all_ = lists(own_world), Wanted(HOUR)
+    found, all_ = lists(own_world), DecisionFilter(HOUR)
 
-    def held(wanted: Wanted) -> set[str]:
-        rows, _ = found.page(wanted, Order(), 100, stated=False)
-        assert found.totals(wanted, stated=False).decisions == len(rows)
+    def held(criteria: DecisionFilter) -> set[str]:
+        rows, _ = found.page(criteria, Order(), 100, stated=False)
+        assert found.totals(criteria, stated=False).decisions == len(rows)
         return set(ids(rows))
 
     late = {f"d-{number}" for number in range(10, 15)}
     assert len(held(all_)) == 15
     assert held(replace(all_, late=True)) == late
-    assert held(Wanted(replace(HOUR, region=REGIONS[0]))) == late
+    assert held(DecisionFilter(replace(HOUR, region=REGIONS[0]))) == late
     fail(own_world, "d-3", "d-11")
     assert held(replace(all_, failed=True)) == {"d-3", "d-11"}
     assert held(replace(all_, failed=True, late=True)) == {"d-11"}
@@ -92,15 +92,15 @@ def test_what_is_priced_in_parts_is_what_is_priced_at_once(
     """A month of decisions was more than one statement may hold, and its page said so."""
     in_parts = DecisionList(Reader(many), AttributionConfig(), REFERENCE, priced_max=priced_max)
     at_once = lists(many)
-    for wanted in (Wanted(of), replace(Wanted(of), late=True)):
-        assert in_parts.cells(wanted, 10 * NS_PER_S, stated=False) == at_once.cells(
-            wanted, 10 * NS_PER_S, stated=False
+    for criteria in (DecisionFilter(of), replace(DecisionFilter(of), late=True)):
+        assert in_parts.cells(criteria, 10 * NS_PER_S, stated=False) == at_once.cells(
+            criteria, 10 * NS_PER_S, stated=False
         )
-        assert in_parts.totals(wanted, stated=False) == at_once.totals(wanted, stated=False)
+        assert in_parts.totals(criteria, stated=False) == at_once.totals(criteria, stated=False)
         for ascending in (False, True):
             order = Order("lost", ascending)
             listed = [
-                [row for rows in found.all_rows(wanted, order, 500) for row in rows]
+                [row for rows in found.all_rows(criteria, order, 500) for row in rows]
                 for found in (in_parts, at_once)
             ]
             assert listed[0] == listed[1]
@@ -115,13 +115,13 @@ def test_what_is_attributed_is_there_once_its_second_is_summed(store: Connection
     seed.decision(new, 2)
     seed.insert(store.client())
     store.client().command("TRUNCATE TABLE revenue_cells")
-    found, wanted = lists(store), Wanted(HOUR)
+    found, criteria = lists(store), DecisionFilter(HOUR)
 
     def held() -> tuple[list[str], int, int]:
         return (
-            ids(found.page(wanted, Order(), 9, stated=True)[0]),
-            found.totals(wanted, stated=True).decisions,
-            found.count(wanted),
+            ids(found.page(criteria, Order(), 9, stated=True)[0]),
+            found.totals(criteria, stated=True).decisions,
+            found.count(criteria),
         )
 
     # Of what is old nobody waits for a sum.
@@ -143,14 +143,14 @@ def test_pages_and_parts_hold_what_the_sum_does_while_late_ones_are_not_summed(
     store.client().command("TRUNCATE TABLE revenue_cells")
     in_parts = DecisionList(Reader(store), AttributionConfig(), REFERENCE, priced_max=20)
     for found in (lists(store), in_parts):
-        assert found.totals(Wanted(HOUR), stated=True).decisions == 80
+        assert found.totals(DecisionFilter(HOUR), stated=True).decisions == 80
         for sort in SORTS:
             for ascending in (False, True):
                 order, listed = Order(sort, ascending), list[str]()
-                after = order.after
+                after = order.cursor
                 while True:
                     rows, after = found.page(
-                        Wanted(HOUR), replace(order, after=after), 10, stated=True
+                        DecisionFilter(HOUR), replace(order, cursor=after), 10, stated=True
                     )
                     listed += ids(rows)
                     if after is None:
@@ -160,7 +160,7 @@ def test_pages_and_parts_hold_what_the_sum_does_while_late_ones_are_not_summed(
 
 def test_row_has_all_that_a_page_shows(own_world: Connections) -> None:
     """Segment, target, packets, service, and dollars where the store has them."""
-    rows, after = lists(own_world).page(Wanted(HOUR), Order("latency"), 3, stated=False)
+    rows, after = lists(own_world).page(DecisionFilter(HOUR), Order("latency"), 3, stated=False)
     assert ids(rows) == ["d-14", "d-13", "d-12"]
     assert after is not None
     assert (rows[2].packets, rows[1].packets) == (True, False)
@@ -179,16 +179,16 @@ def test_pages_put_together_are_the_whole_order(
     many: Connections, sort: str, *, ascending: bool
 ) -> None:
     """Sorting the newest 200 put 54 ms on top of a window that held 160."""
-    found, wanted, order = lists(many), Wanted(HOUR), Order(sort, ascending)
-    whole, none = found.page(wanted, order, 1_000, stated=False)
+    found, criteria, order = lists(many), DecisionFilter(HOUR), Order(sort, ascending)
+    whole, none = found.page(criteria, order, 1_000, stated=False)
     assert (len(whole), none) == (215, None)
     paged: list[DecisionRow] = []
     while True:
-        rows, after = found.page(wanted, order, 17, stated=False)
+        rows, after = found.page(criteria, order, 17, stated=False)
         paged += rows
         if after is None:
             break
-        order = replace(order, after=after)
+        order = replace(order, cursor=after)
     assert paged == whole
     keys: dict[str, list[Decimal]] = {
         "time": [Decimal(row.ingress_ns) for row in whole],
@@ -202,9 +202,9 @@ def test_pages_put_together_are_the_whole_order(
 
 def test_sum_is_that_of_its_rows_and_of_its_cells(many: Connections) -> None:
     """Parts of a filter add up to the whole, to the cent."""
-    found, wanted = lists(many), Wanted(HOUR)
-    totals = found.totals(wanted, stated=False)
-    rows = [row for part in found.all_rows(wanted, Order(), 10_000) for row in part]
+    found, criteria = lists(many), DecisionFilter(HOUR)
+    totals = found.totals(criteria, stated=False)
+    rows = [row for part in found.all_rows(criteria, Order(), 10_000) for row in part]
     assert len(rows) == totals.decisions == 215
     known = [row.loss_usd for row in rows if row.loss_usd is not None]
     assert totals.unvalued == len(rows) - len(known)
@@ -215,13 +215,13 @@ def test_sum_is_that_of_its_rows_and_of_its_cells(many: Connections) -> None:
     assert high is not None
     assert low <= totals.loss_usd <= high
     parts = [
-        found.totals(Wanted(replace(HOUR, action=action)), stated=False).loss_usd
+        found.totals(DecisionFilter(replace(HOUR, action=action)), stated=False).loss_usd
         for action in ACTIONS
     ]
     assert abs(sum((part for part in parts if part), Decimal(0)) - totals.loss_usd) < Decimal(
         "0.001"
     )
-    nothing = found.totals(Wanted(Range(0, 1)), stated=False)
+    nothing = found.totals(DecisionFilter(Range(0, 1)), stated=False)
     assert (nothing.decisions, nothing.loss_usd) == (0, None)
 
 
@@ -238,11 +238,11 @@ def test_stated_value_is_that_of_each_decision(own_world: Connections) -> None:
         "otel_traces_in"
     ]  # of which a view would make the same decisions without values
     seed.insert(own_world.client())
-    found, wanted = lists(own_world), Wanted(Range(second_ns, second_ns + NS_PER_S))
-    offered = found.offered(wanted.seen)
+    found, criteria = lists(own_world), DecisionFilter(Range(second_ns, second_ns + NS_PER_S))
+    offered = found.offered(criteria.view)
     assert (offered.channels, offered.services) == (["web"], ["edge"])
-    assert found.stated(wanted.seen)
-    rows, _ = found.page(wanted, Order("lost"), 10, stated=True)
+    assert found.stated(criteria.view)
+    rows, _ = found.page(criteria, Order("lost"), 10, stated=True)
     assert [row.value_usd for row in rows] == [Decimal(1000), Decimal(1)]
     lost = [row.loss_usd for row in rows]
     assert lost[0] is not None
@@ -252,6 +252,6 @@ def test_stated_value_is_that_of_each_decision(own_world: Connections) -> None:
 
 def test_failed_decision_lost_all_of_its_value(many: Connections) -> None:
     """However fast it failed."""
-    rows, _ = lists(many).page(Wanted(HOUR), Order("lost"), 1, stated=False)
+    rows, _ = lists(many).page(DecisionFilter(HOUR), Order("lost"), 1, stated=False)
     assert rows[0].loss_usd is not None
     assert rows[0].loss_usd > 0

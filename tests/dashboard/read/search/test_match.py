@@ -61,7 +61,7 @@ def test_many_of_one_kind_do_not_hide_the_others() -> None:
 def test_a_hit_leads_somewhere_or_is_copied() -> None:
     """A value is a filter, whatever it is written with; a command is a line for a shell."""
     (name,) = named_hits("service", ["a&b=c/é"])
-    assert name.href == "/decision?service=a%26b%3Dc%2F%C3%A9"
+    assert name.href == "/decisions?service=a%26b%3Dc%2F%C3%A9"
     assert command_hits([("compare", "Where two differ.")]) == [
         Hit("command", "millworth compare", "Where two differ.", "", "millworth compare")
     ]

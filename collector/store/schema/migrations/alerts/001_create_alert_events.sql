@@ -27,7 +27,14 @@ CREATE TABLE IF NOT EXISTS alert_events${local} ${on_cluster} (
     blamed_excess_ns Int64 COMMENT 'mean excess over its reference, a decision',
     reason String CODEC(ZSTD(1)),
     is_shadow Bool DEFAULT false COMMENT 'its rule routed nothing yet: nobody was told',
-    incident_id String DEFAULT '' COMMENT 'the episode of the first alert of its incident; empty until it fires'
+    incident_id String DEFAULT '' COMMENT 'the episode of the first alert of its incident; empty until it fires',
+    focus String DEFAULT '' COMMENT 'of several classes that it is on, the one that its cause is of: action/region',
+    failing_share Float64 DEFAULT 0 COMMENT 'of the decisions, where failures are what it is about',
+    blamed_baseline LowCardinality(String) DEFAULT '' COMMENT 'than what the blamed segment takes longer: before, or in other regions',
+    failing_call String DEFAULT '' COMMENT 'service and name of the first call to fail; no one call: several; empty: not known',
+    failing_call_text String DEFAULT '' CODEC(ZSTD(1)) COMMENT 'the same in words, with the number of decisions',
+    slow_call String DEFAULT '' COMMENT 'service and name of the call that takes longer',
+    slow_call_text String DEFAULT '' CODEC(ZSTD(1))
 ) ENGINE = ${replicated}ReplacingMergeTree
 PARTITION BY toDate(toDateTime(intDiv(at_ns, 1000000000)))
 ORDER BY (episode_id, seq)

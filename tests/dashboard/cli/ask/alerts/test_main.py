@@ -229,7 +229,7 @@ def test_what_pages_nobody_is_listed_and_exits_0(
         fired = event(episode_id=episode_id, to_state=state.value, region=f"r{number}", **changes)
         state_api.state.record([Update(of, fired)])
 
-    put(2, Phase.FIRING, is_shadow=True, reason="5% of its decisions fail, 90% of the loss is")
+    put(2, Phase.FIRING, is_shadow=True, failing_share=0.05)
     put(3, Phase.UNKNOWN)
     assert not show_open(state_api.client, as_json=False)
     *lines, last = capsys.readouterr().out.splitlines()

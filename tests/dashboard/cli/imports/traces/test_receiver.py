@@ -12,7 +12,7 @@ from collector.core.errors import InputError, RequestTooLargeError, StoreUnavail
 from collector.receive.deduplicator import HEADER
 from collector.receive.status import rpc_status
 from collector.service import CollectorService
-from dashboard.cli.imports.traces.receiver import Answered, Receiver, receiving
+from dashboard.cli.imports.traces.receiver import Receiver, RequestReport, receiving
 from dashboard.settings.settings import Settings
 from tests.support.builders import span, trace_request
 
@@ -68,7 +68,7 @@ def test_a_receiver_that_asks_to_wait_is_asked_again() -> None:
     with answering(full, full, OK) as (url, sent), Receiver(url, Settings()) as receiver:
         answered = receiver.send(BODY)
 
-    assert answered == Answered(0, 0, 0, "")
+    assert answered == RequestReport(0, 0, 0, "")
     assert sent == [BODY] * 3
 
 
@@ -134,4 +134,4 @@ def test_the_application_of_this_process_answers_alike(service: CollectorService
     with Receiver(f"http://127.0.0.1:{service.http_port}", Settings()) as outside:
         first, again = inside.send(BODY), outside.send(BODY)
 
-    assert (first, again) == (Answered(0, 0, 0, ""), Answered(1, 0, 0, ""))
+    assert (first, again) == (RequestReport(0, 0, 0, ""), RequestReport(1, 0, 0, ""))

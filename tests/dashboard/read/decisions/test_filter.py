@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.errors import InputError
-from dashboard.read.decisions.wanted import After, Order, Wanted, parse_after
+from dashboard.read.decisions.filter import DecisionFilter, Order, PageCursor, parse_cursor
 from dashboard.read.rows import Range
 
 ALL = Range(0, 1)
@@ -15,11 +15,11 @@ ALL = Range(0, 1)
 
 def test_segment_is_a_class_a_stage_or_both() -> None:
     """`slow in the store` is said as people say it."""
-    assert Wanted(ALL, segment="decision/store").places == [11]
-    assert Wanted(ALL, segment="store").places == [3, 7, 11, 15]
-    assert Wanted(ALL, segment="all").places == Wanted(ALL).places == []
+    assert DecisionFilter(ALL, segment="decision/store").places == [11]
+    assert DecisionFilter(ALL, segment="store").places == [3, 7, 11, 15]
+    assert DecisionFilter(ALL, segment="all").places == DecisionFilter(ALL).places == []
     with pytest.raises(InputError, match="names no segment"):
-        _ = Wanted(ALL, segment="stores").places
+        _ = DecisionFilter(ALL, segment="stores").places
 
 
 def test_order_that_is_none_is_refused() -> None:
@@ -31,13 +31,13 @@ def test_order_that_is_none_is_refused() -> None:
 @given(st.integers(-1, 2**63 - 1), st.integers(0, 2**63 - 1), st.text(min_size=1, max_size=99))
 def test_page_goes_on_where_the_one_before_ended(key: int, at_ns: int, name: str) -> None:
     """An id may hold anything, the mark between the parts too."""
-    after = After(key, at_ns, name)
-    assert parse_after(str(after)) == after
+    after = PageCursor(key, at_ns, name)
+    assert parse_cursor(str(after)) == after
 
 
 @pytest.mark.parametrize("odd", ["x", "1~2", "1~2~", "~~~", "9" * 19 + "~1~a", "1~-1~a"])
 def test_place_that_no_page_gave_is_refused(odd: str) -> None:
     """It comes out of an address, which anybody may write."""
     with pytest.raises(InputError, match="is not where a page ended"):
-        parse_after(odd)
-    assert parse_after("") is None
+        parse_cursor(odd)
+    assert parse_cursor("") is None

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import InputError
 from collector.core.times import instant_ns
+from dashboard.pages.scope.typed_range import length_text, typed_range
 from dashboard.read.scope import Scope
-from dashboard.read.typed_range import length_text, typed_range
 from dashboard.units import Zone
 from tests.support.examples import examples
 

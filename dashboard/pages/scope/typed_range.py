@@ -28,10 +28,10 @@ def typed_range(text: str, now_ns: int, zone: Zone) -> tuple[str, int | None]:
     Raises:
         InputError: it is not a range, ends before it begins, or is longer than 31 days.
     """
-    said = text.strip().lower().removeprefix("last ")
-    parts = _BETWEEN.split(said)
-    if len(parts) == 1 and not _DAY.fullmatch(said):
-        length_ns = _length(said.removeprefix("now-"), text)
+    range_text = text.strip().lower().removeprefix("last ")
+    parts = _BETWEEN.split(range_text)
+    if len(parts) == 1 and not _DAY.fullmatch(range_text):
+        length_ns = _length(range_text.removeprefix("now-"), text)
         return length_text(_at_most(length_ns, text)), None
     if len(parts) > 2:
         raise _not_a_range(text)
@@ -60,33 +60,33 @@ def length_text(length_ns: int) -> str:
     return f"{length_ns // NS_PER_MS / 1000:.3f}s"
 
 
-def _instant(said: str, now_ns: int, text: str, zone: Zone) -> int:
-    if said == "now":
+def _instant(instant: str, now_ns: int, text: str, zone: Zone) -> int:
+    if instant == "now":
         return now_ns
-    if said.startswith("now-"):
-        return now_ns - _length(said.removeprefix("now-"), text)
-    if _CLOCK.fullmatch(said):
+    if instant.startswith("now-"):
+        return now_ns - _length(instant.removeprefix("now-"), text)
+    if _CLOCK.fullmatch(instant):
         wall_ns = zone.wall_ns(now_ns)
-        today_ns = _of_day(said, wall_ns, zone)
-        return today_ns if today_ns <= now_ns else _of_day(said, wall_ns - NS_PER_DAY, zone)
-    has_offset = iso_ns(_iso(said), has_offset=True) is not None
-    return _iso_ns(said, text) if has_offset else zone.utc_ns(_iso_ns(said, text))
+        today_ns = _of_day(instant, wall_ns, zone)
+        return today_ns if today_ns <= now_ns else _of_day(instant, wall_ns - NS_PER_DAY, zone)
+    has_offset = iso_ns(_iso(instant), has_offset=True) is not None
+    return _iso_ns(instant, text) if has_offset else zone.utc_ns(_iso_ns(instant, text))
 
 
-def _iso_ns(said: str, text: str) -> int:
-    found = iso_ns(_iso(said))
-    if found is None or not NS_PER_DAY <= found <= INSTANT_NS_MAX:
+def _iso_ns(instant: str, text: str) -> int:
+    ns = iso_ns(_iso(instant))
+    if ns is None or not NS_PER_DAY <= ns <= INSTANT_NS_MAX:
         raise _not_a_range(text)
-    return found
+    return ns
 
 
-def _iso(said: str) -> str:
-    return said.upper().replace(" ", "T")
+def _iso(instant: str) -> str:
+    return instant.upper().replace(" ", "T")
 
 
-def _length(said: str, text: str) -> int:
+def _length(length: str, text: str) -> int:
     try:
-        return duration_ns(said, "range", least_ns=NS_PER_S)
+        return duration_ns(length, "range", least_ns=NS_PER_S)
     except InputError as error:
         raise _not_a_range(text) from error
 
@@ -97,11 +97,11 @@ def _at_most(length_ns: int, text: str) -> int:
     return length_ns
 
 
-def _of_day(said: str, wall_ns: int, zone: Zone) -> int:
+def _of_day(time: str, wall_ns: int, zone: Zone) -> int:
     """Return the instant of a time of the day that the clock on the wall shows."""
-    match = _CLOCK.fullmatch(said)
+    match = _CLOCK.fullmatch(time)
     assert match is not None
-    fraction = said.partition(".")[2].ljust(3, "0")
+    fraction = time.partition(".")[2].ljust(3, "0")
     seconds = int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0)
     shown_ns = seconds * NS_PER_S + int(fraction) * NS_PER_MS
     return zone.utc_ns(wall_ns - wall_ns % NS_PER_DAY + shown_ns)

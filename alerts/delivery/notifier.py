@@ -1,7 +1,7 @@
-"""I/O: what is told of an alert: when it begins to fire, and when it is held back no longer.
+"""I/O: composes notifications: when an alert begins to fire, and when it is held back no longer.
 
-What was held back is told with what is true by then: figures, cause and proposal are of the pass
-that tells of it. An alert that a better one explained is given a short grace first, in which
+What was held back goes out with what is true by then: figures, cause and proposal are of the pass
+that sends it. An alert that a better one explained is given a short grace first, in which
 another may explain it: the narrow alert that comes next begins some passes after the last ended.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from alerts.delivery.payload import NOTHING_SHOWN, Shown, body
+from alerts.delivery.payload import NO_DETAILS, Details, body
 from alerts.delivery.routing import Routing
 from alerts.events import capture_request, held_back, transition_event, with_suspect
 from alerts.evidence.incident import Sighting, incident_of
@@ -21,8 +21,14 @@ from alerts.evidence.search import SuspectSearch
 from alerts.read.reader import AlertReader
 from alerts.rows import AlertEvent, CaptureRequest
 from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig
-from alerts.state.held import Held, HeldAlerts
-from alerts.state.routed import OpenAlert, open_alerts, waits_to_be_told, was_known, was_told
+from alerts.state.held import (
+    HeldAlert,
+    HeldAlerts,
+    is_unannounced,
+    may_be_known,
+    was_known_before,
+)
+from alerts.state.routed import OpenAlert, open_alerts
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import FIRED, AlertState, Phase, Status, Transition
@@ -36,23 +42,23 @@ _GRACE_S_MAX: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What is told of an alert at one instant."""
+class Notice:
+    """What receivers and the store are to know of an alert at one instant."""
 
     event: AlertEvent
-    shown: Shown = NOTHING_SHOWN
+    details: Details = NO_DETAILS
     capture: CaptureRequest | None = None
 
 
-class Telling:
-    """Composes what is told of alerts, and tells of those that were held back.
+class Notifier:
+    """Composes notifications of alerts, and sends those that were held back.
 
     Args:
         rules: by name.
         reader: of the store.
         search: for the suspect.
-        memory: the alert state.
-        routing: what hides an alert.
+        alert_state: the alert state.
+        routing: what suppresses an alert.
     """
 
     def __init__(
@@ -60,15 +66,15 @@ class Telling:
         rules: Mapping[str, AnyRule],
         reader: AlertReader,
         search: SuspectSearch,
-        memory: AlertStore,
+        alert_state: AlertStore,
         routing: Routing,
     ) -> None:
         self._rules = rules
         self._reader = reader
         self._search = search
-        self._memory = memory
+        self._alert_state = alert_state
         self._routing = routing
-        self._held = HeldAlerts(memory)
+        self._held = HeldAlerts(alert_state)
         self._began: list[Sighting] = []  # to fire in this pass
 
     def begin_pass(self) -> None:
@@ -80,7 +86,7 @@ class Telling:
         held = self._held.all().values()
         return tuple({each.from_ns for each in held if each.from_ns and not each.is_hidden})
 
-    def of(
+    def compose(
         self,
         rule: AnyRule,
         facts: object,
@@ -88,12 +94,12 @@ class Telling:
         transition: Transition,
         evaluation: Evaluation,
         moment: Moment,
-    ) -> Told:
+    ) -> Notice:
         """Return what a person needs of an alert at the end of the windows, by the facts of now."""
         evaluation, move = rule.explain(self._reader, facts, state, evaluation)
         event = transition_event(rule, state, transition, evaluation, moment)
         event = replace(event, is_shadow=self._routing.is_shadow(event.rule))
-        told, of_class = Told(event, Shown(move)), state.subject
+        notice, of_class = Notice(event, Details(move)), state.subject
         if rule.explains_decisions:
             of_class = rule.focus(facts, state.subject)
             windows_s = rule.wording(state.subject).windows_s(event.window_s)
@@ -101,10 +107,10 @@ class Telling:
             exemplars = self._search.exemplars(
                 of_class, event.window_s, moment.end_ns, is_of_failures=found.is_of_failures
             )
-            event = with_suspect(event, found)
+            event = with_suspect(event, found, of_class)
             capture = capture_request(event, of_class, moment)
-            told = Told(event, Shown(move, exemplars, found.path), capture)
-        return replace(told, event=self._in_incident(rule, told.event, of_class))
+            notice = Notice(event, Details(move, exemplars, found.path), capture)
+        return replace(notice, event=self._in_incident(rule, notice.event, of_class))
 
     def catch_up(self, facts: Mapping[str, Any], moment: Moment) -> None:
         """Note what is held back, and tell of what is no longer.
@@ -120,12 +126,12 @@ class Telling:
             ClickHouseError, StoreUnavailableError: of the first evidence that could not be read;
                 its alert waits for the next pass.
         """
-        known, firing = self._held.all(), open_alerts(self._memory)
-        states = {state.episode_id: state for state in self._memory.states().values()}
-        found = list[tuple[OpenAlert, AlertState, Held]]()
+        known, firing = self._held.all(), open_alerts(self._alert_state)
+        states = {state.episode_id: state for state in self._alert_state.states().values()}
+        found = list[tuple[OpenAlert, AlertState, HeldAlert]]()
         for alert in firing:
             state = states[alert.episode_id]
-            held = self._look(alert, state, known.get(alert.episode_id), facts, moment)
+            held = self._hold(alert, state, known.get(alert.episode_id), facts, moment)
             found += [] if held is None else [(alert, state, held)]
         over = known.keys() - {alert.episode_id for alert in firing}
         self._held.write([held for _, _, held in found], over)
@@ -134,7 +140,7 @@ class Telling:
             if not held.is_due(moment.now_ns):
                 continue
             try:
-                update = self._late(alert, state, held, facts, moment)
+                update = self._release(alert, state, held, facts, moment)
             except (ClickHouseError, StoreUnavailableError) as error:
                 failed.append(error)
                 self._held.write([known[held.episode_id]])
@@ -142,38 +148,38 @@ class Telling:
             if update is None:
                 self._held.write([], [held.episode_id])
             else:
-                self._memory.record([update], now_ns=moment.now_ns)
+                self._alert_state.record([update], now_ns=moment.now_ns)
         if failed:
             raise failed[0]
 
-    def _look(
+    def _hold(
         self,
         alert: OpenAlert,
         state: AlertState,
-        before: Held | None,
+        before: HeldAlert | None,
         facts: Mapping[str, Any],
         moment: Moment,
-    ) -> Held | None:
+    ) -> HeldAlert | None:
         """Return how an alert is held back now, None where it is not."""
-        now_ns, reason = moment.now_ns, self._routing.reason(alert.last, moment.now_ns)
+        now_ns, reason = moment.now_ns, self._routing.suppressed_by(alert.last, moment.now_ns)
         if reason:
-            held = before or Held(alert.episode_id, True, reason, now_ns, now_ns, 0)
-            if self._routing.better(alert.last):
+            held = before or HeldAlert(alert.episode_id, True, reason, now_ns, now_ns, 0)
+            if self._routing.inhibited_by(alert.last):
                 held = replace(held, grace_ns=self._grace_ns(alert))
-            if self._routing.explained(alert.last):
+            if self._routing.explained_by(alert.last):
                 held = replace(held, from_ns=moment.end_ns)
-            return replace(held, is_hidden=True, reason=reason, looked_ns=now_ns, ready_ns=0)
+            return replace(held, is_hidden=True, reason=reason, judged_ns=now_ns, ready_ns=0)
         is_judged = state.rule in facts or state.shown is Phase.UNKNOWN
         if before is None or state.rule not in self._rules or not is_judged:
             return before
         if before.is_hidden and before.from_ns:  # the facts of this pass do not begin there
-            return replace(before, looked_ns=now_ns, is_hidden=False)
+            return replace(before, judged_ns=now_ns, is_hidden=False)
         is_ready = self._is_ready(self._rules[state.rule], state, before, facts)
         ready_ns = (before.ready_ns or now_ns) if is_ready else 0
-        return replace(before, looked_ns=now_ns, ready_ns=ready_ns, is_hidden=False)
+        return replace(before, judged_ns=now_ns, ready_ns=ready_ns, is_hidden=False)
 
     def _is_ready(
-        self, rule: AnyRule, state: AlertState, held: Held, facts: Mapping[str, Any]
+        self, rule: AnyRule, state: AlertState, held: HeldAlert, facts: Mapping[str, Any]
     ) -> bool:
         """Return whether there is something to tell of an alert that nothing hides.
 
@@ -194,46 +200,49 @@ class Telling:
         shortest_s = rule.wording(subject).windows_s(alert.last.window_s)[0]
         return min(shortest_s, _GRACE_S_MAX) * NS_PER_S
 
-    def _late(
+    def _release(
         self,
         alert: OpenAlert,
         state: AlertState,
-        held: Held,
+        held: HeldAlert,
         facts: Mapping[str, Any],
         moment: Moment,
     ) -> Update | None:
-        """Return what tells of an alert now, None where every receiver knew of it before."""
-        rule, is_new = self._rules[state.rule], waits_to_be_told(self._memory, state.episode_id)
+        """Return what announces an alert now, None where every receiver knew of it before."""
+        rule, is_new = (
+            self._rules[state.rule],
+            is_unannounced(self._alert_state, state.episode_id),
+        )
         # What every receiver knew is not held back by a silence that came later.
-        if not (is_new or held.grace_ns or held.from_ns) and was_known(
-            self._memory, state.episode_id, held.since_ns
+        if not (is_new or held.grace_ns or held.from_ns) and was_known_before(
+            self._alert_state, state.episode_id, held.since_ns
         ):
             return None
         if state.shown is Phase.UNKNOWN:  # nobody knows more than that
-            return Update(state, told=self._body(rule, state, Told(alert.last)))
+            return Update(state, released_body=self._body(rule, state, Notice(alert.last)))
         judged = _after(state, held)
         evaluation = rule.evaluate(facts[state.rule], judged)
         transition = Transition.while_firing(state, moment.end_ns)
-        told = self.of(rule, facts[state.rule], judged, transition, evaluation, moment)
-        event = told.event
+        notice = self.compose(rule, facts[state.rule], judged, transition, evaluation, moment)
+        event = notice.event
         if is_new:
             why = self._routing.as_it_ended(held.reason)
             event = held_back(event, why, moment.now_ns - held.since_ns)
-        if was_told(self._memory, state.episode_id):
+        if may_be_known(self._alert_state, state.episode_id):
             event = replace(event, incident_id=alert.last.incident_id)
         after = replace(state, seq=transition.seq)
-        content = self._body(rule, state, replace(told, event=event))
-        return Update(after, event, capture=told.capture, told=content)
+        content = self._body(rule, state, replace(notice, event=event))
+        return Update(after, event, capture=notice.capture, released_body=content)
 
-    def _body(self, rule: AnyRule, state: AlertState, told: Told) -> bytes:
+    def _body(self, rule: AnyRule, state: AlertState, notice: Notice) -> bytes:
         """Return the body of the message that was held back, under the number that it has."""
         seqs = (
             each.seq
-            for each in self._memory.events(state.episode_id)
+            for each in self._alert_state.events(state.episode_id)
             if each.at_ns == state.started_ns and each.to_state == Phase.FIRING
         )
-        event = replace(told.event, seq=next(seqs, told.event.seq))
-        return body(FIRED, event, rule.wording(state.subject), told.shown)
+        event = replace(notice.event, seq=next(seqs, notice.event.seq))
+        return body(FIRED, event, rule.wording(state.subject), notice.details)
 
     def _in_incident(self, rule: AnyRule, event: AlertEvent, of_class: Subject) -> AlertEvent:
         """Return the event of an alert that is told of, with the incident that it is of."""
@@ -245,11 +254,11 @@ class Telling:
 
     def _firing(self) -> Iterator[Sighting]:
         """Yield the alerts that fire, each with the class that it began to fire by."""
-        for alert in open_alerts(self._memory):
+        for alert in open_alerts(self._alert_state):
             rule = self._rules.get(alert.last.rule)
             if rule is None:
                 continue  # this pass ends it
-            evidence = self._memory.evidence_of(alert.episode_id)
+            evidence = self._alert_state.evidence_of(alert.episode_id)
             subject = Subject(alert.last.action, alert.last.region)
             yield _sighting(rule, alert.last, subject if evidence is None else evidence[1])
 
@@ -261,6 +270,6 @@ def _sighting(rule: AnyRule, event: AlertEvent, of_class: Subject) -> Sighting:
     return Sighting(event, None, words)
 
 
-def _after(state: AlertState, held: Held) -> AlertState:
+def _after(state: AlertState, held: HeldAlert) -> AlertState:
     """Return a state of which only the losses count that no narrower alert told of."""
     return replace(state, ended_ns=max(state.ended_ns, held.from_ns))

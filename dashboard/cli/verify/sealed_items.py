@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from collector.provenance.checkpoint import Checkpoint
 from collector.provenance.event import Event, canonical_rest, event_of
@@ -13,22 +13,11 @@ from collector.provenance.keyring import KeyRing
 from collector.provenance.live.copies import Copy
 from collector.provenance.records import checkpoint_of
 from collector.provenance.verify import Finding
+from dashboard.cli.client import Api
 
 Item = Event | Checkpoint | Outcome
 PAGE_ROWS: Final = 2_000
 _TRACES: Final = 500  # whose copies are read at a time
-
-
-class Api(Protocol):
-    """What answers; `dashboard.cli.client.ApiClient` is one."""
-
-    def get(self, path: str) -> dict[str, Any]:
-        """Return the JSON of one resource."""
-        ...
-
-    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Send JSON and return JSON."""
-        ...
 
 
 def stored_items(api: Api, page_rows: int = PAGE_ROWS) -> Iterator[Item]:
@@ -37,8 +26,8 @@ def stored_items(api: Api, page_rows: int = PAGE_ROWS) -> Iterator[Item]:
     Checkpoints are read first: one that is read later might be over decisions that are not read.
     """
     waiting: dict[tuple[str, str], deque[Checkpoint]] = {}
-    for said in _pages(api, "checkpoints", page_rows):
-        checkpoint = checkpoint_of(said)
+    for record in _pages(api, "checkpoints", page_rows):
+        checkpoint = checkpoint_of(record)
         waiting.setdefault((checkpoint.producer, checkpoint.epoch), deque()).append(checkpoint)
     for item in _sealed(api, page_rows):
         event = item.event if isinstance(item, Outcome) else item
@@ -59,22 +48,22 @@ def stored_copies(api: Api, ring: KeyRing, replays: Sequence[Finding]) -> Iterat
             "subjects": sorted({each.subject for each in part if each.subject}),
         }
         answer = api.post("/api/v1/provenance/copies", body)
-        for said in answer["items"]:
-            event = _event(said)
-            yield event, canonical_rest(event.seq, event.prev, event.fields), said["copy"]
-        for said in answer["outcomes"]:
-            outcome = _outcome(said)
-            yield outcome.event, outcome.form(ring.macs), said["copy"]
+        for record in answer["items"]:
+            event = _event(record)
+            yield event, canonical_rest(event.seq, event.prev, event.fields), record["copy"]
+        for record in answer["outcomes"]:
+            outcome = _outcome(record)
+            yield outcome.event, outcome.form(ring.macs), record["copy"]
 
 
 def changed_rows(api: Api) -> Iterator[dict[str, Any]]:
     """Yield, window by window, how the rows that money is summed from differ from their events."""
-    after = ""
+    next_ns = ""
     while True:
-        page = api.get(f"/api/v1/provenance/rows?after={after}")
+        page = api.get(f"/api/v1/provenance/rows?after={next_ns}")
         yield page
-        after = page["next"]
-        if not after:
+        next_ns = page["next"]
+        if not next_ns:
             return
 
 
@@ -83,20 +72,20 @@ def _sealed(api: Api, page_rows: int) -> Iterator[Event | Outcome]:
     yield from map(_outcome, _pages(api, "outcomes", page_rows))
 
 
-def _outcome(said: dict[str, Any]) -> Outcome:
-    outcome = outcome_of(said)
-    return outcome._replace(event=outcome.event._replace(received_ns=said["received_ns"]))
+def _outcome(record: dict[str, Any]) -> Outcome:
+    outcome = outcome_of(record)
+    return outcome._replace(event=outcome.event._replace(received_ns=record["received_ns"]))
 
 
-def _event(said: dict[str, Any]) -> Event:
-    return event_of(said)._replace(received_ns=said["received_ns"])
+def _event(record: dict[str, Any]) -> Event:
+    return event_of(record)._replace(received_ns=record["received_ns"])
 
 
 def _pages(api: Api, kind: str, page_rows: int) -> Iterator[dict[str, Any]]:
-    after = ""
+    place = ""
     while True:
-        page = api.get(f"/api/v1/provenance/{kind}?after={after}&limit={page_rows}")
+        page = api.get(f"/api/v1/provenance/{kind}?after={place}&limit={page_rows}")
         yield from page["items"]
-        after = page["next"]
-        if not after:
+        place = page["next"]
+        if not place:
             return

@@ -87,7 +87,7 @@ class CollectorCursor:
         self._is_known = True
 
 
-class Elsewhere:
+class PeerProcesses:
     """What other processes said last, as far as it was read; before that nothing is known."""
 
     def __init__(self, store: Connections) -> None:
@@ -122,9 +122,11 @@ class Elsewhere:
         cursors = self._cursors
         at_ns = cursors.get(ATTRIBUTION_CURSOR, 0)
         if stage == "received":
-            at_ns = max(self._said(_RECEIVED).values(), default=0)
+            at_ns = max(self._instants_by_name(_RECEIVED).values(), default=0)
         elif stage == "stored":
-            ages = self.collectors(now_ns) or {"": max(self._said(_STORED).values(), default=0)}
+            ages = self.collectors(now_ns) or {
+                "": max(self._instants_by_name(_STORED).values(), default=0)
+            }
             silent_ns = now_ns - round(silent_s * NS_PER_S)
             at_ns = min([ns for ns in ages.values() if ns >= silent_ns] or ages.values())
         elif stage == "alerted":
@@ -135,27 +137,27 @@ class Elsewhere:
 
     def collectors(self, now_ns: int) -> dict[str, int]:
         """Return by name the collectors that have not ended: up to when what came is stored."""
-        ended, newest = self._said(_ENDED), dict[str, tuple[int, str]]()
-        for name, stored_ns in self._said(_STORED).items():
+        ended, newest = self._instants_by_name(_ENDED), dict[str, tuple[int, str]]()
+        for name, stored_ns in self._instants_by_name(_STORED).items():
             of_log = name.partition(" ")[0]
             newest[of_log] = max(newest.get(of_log, (0, "")), (stored_ns, name))
-        found = dict[str, int]()
+        ages = dict[str, int]()
         for stored_ns, name in newest.values():
             if stored_ns > ended.get(name, 0) and now_ns - stored_ns < _FORGOTTEN_NS:
                 of_log, _, place = name.partition(" ")
-                found[place if place not in found else f"{place} {of_log}"] = stored_ns
-        return found
+                ages[place if place not in ages else f"{place} {of_log}"] = stored_ns
+        return ages
 
     def recorders(self, now_ns: int) -> dict[str, int]:
         """Return by host the recorders that have not ended: up to when each looked at packets."""
-        ended = self._said(f"{RECORDER_ENDED}.")
+        ended = self._instants_by_name(f"{RECORDER_ENDED}.")
         return {
             host: at_ns
-            for host, at_ns in self._said(f"{SAMPLE_CURSOR}.").items()
+            for host, at_ns in self._instants_by_name(f"{SAMPLE_CURSOR}.").items()
             if at_ns > ended.get(host, 0) and now_ns - at_ns < _FORGOTTEN_NS
         }
 
-    def _said(self, prefix: str) -> dict[str, int]:
+    def _instants_by_name(self, prefix: str) -> dict[str, int]:
         return {
             name.removeprefix(prefix): at_ns
             for name, at_ns in self._cursors.items()
@@ -172,7 +174,7 @@ def _id_of(wal_dir: Path) -> str:
     with suppress(OSError):
         if _ID.fullmatch(said := file.read_text(encoding="ascii", errors="replace")):
             return said
-    made = uuid4().hex
+    new_id = uuid4().hex
     with suppress(OSError):
-        file.write_text(made, encoding="ascii")
-    return made
+        file.write_text(new_id, encoding="ascii")
+    return new_id

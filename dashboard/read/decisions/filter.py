@@ -1,4 +1,4 @@
-"""Pure: which decisions are wanted, in which order, and from where on."""
+"""Pure: a filter of decisions, their order, and where in it a page begins."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ DOLLAR_SORTS: Final = ("lost", "value")
 SORTS: Final = (*COLUMN_SORTS, *DOLLAR_SORTS)
 # A run attributes, and then sums: what began earlier nobody waits for.
 SUMMED_WITHIN_NS: Final = 10 * NS_PER_MINUTE
-_AFTER: Final = re.compile(r"(-?\d{1,19})~(\d{1,19})~(.+)", re.DOTALL)
+_CURSOR: Final = re.compile(r"(-?\d{1,19})~(\d{1,19})~(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DecisionFilter:
     """A filter: of each text "" is any; `segment` is one in which a decision was longest."""
 
-    seen: Range
+    view: Range
     channel: str = ""
     service: str = ""
     cohort: str = ""
@@ -37,11 +37,11 @@ class Wanted:
     summed_ns: int | None = None
 
     @property
-    def summed(self) -> Wanted:
+    def summed(self) -> DecisionFilter:
         """Return the same with that instant fixed, whichever part of the range is read."""
         if self.summed_ns is not None:
             return self
-        return replace(self, summed_ns=max(self.seen.from_ns, self.seen.to_ns - SUMMED_WITHIN_NS))
+        return replace(self, summed_ns=max(self.view.from_ns, self.view.to_ns - SUMMED_WITHIN_NS))
 
     @property
     def places(self) -> list[int]:
@@ -52,12 +52,12 @@ class Wanted:
         """
         if not self.segment:
             return []
-        found = segments_of(self.segment)
-        return [] if len(found) == len(SEGMENTS) else sorted(place + 1 for place in found)
+        segments = segments_of(self.segment)
+        return [] if len(segments) == len(SEGMENTS) else sorted(place + 1 for place in segments)
 
 
 @dataclass(frozen=True, slots=True)
-class After:
+class PageCursor:
     """The last of a page: the next goes on behind it."""
 
     key: int
@@ -70,24 +70,24 @@ class After:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order over all that is wanted, and where in it a page begins."""
+    """An order over all that a filter holds, and where in it a page begins."""
 
     sort: str = "time"
     ascending: bool = False
-    after: After | None = field(default=None)
+    cursor: PageCursor | None = field(default=None)
 
     def __post_init__(self) -> None:
         if self.sort not in SORTS:
             raise InputError(f"sort {self.sort[:40]!r} is not known; give {', '.join(SORTS)}")
 
 
-def parse_after(text: str) -> After | None:
+def parse_cursor(text: str) -> PageCursor | None:
     """Return where a page begins, None for the first. Raises InputError for what none gave."""
     if not text:
         return None
-    match = _AFTER.fullmatch(text)
+    match = _CURSOR.fullmatch(text)
     if match is None or max(abs(int(match[1])), int(match[2])) >= 2**63:
         raise InputError(
             f"after {text[:60]!r} is not where a page ended; give `next` of the page before"
         )
-    return After(int(match[1]), int(match[2]), match[3])
+    return PageCursor(int(match[1]), int(match[2]), match[3])

@@ -17,7 +17,7 @@ from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.store.cursors import SAMPLE_CURSOR
 from dashboard.cli.main import app
-from dashboard.health.elsewhere import ID_FILE, CollectorCursor
+from dashboard.health.peer_processes import ID_FILE, CollectorCursor
 from dashboard.service.process import Service
 from dashboard.service.role import Role
 from dashboard.settings.settings import Settings
