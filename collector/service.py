@@ -17,7 +17,7 @@ from collector.core.worker import Worker
 from collector.otlp.check import Signal
 from collector.otlp.native import spans as native
 from collector.privacy.guard import Protection
-from collector.receive.deduplicator import ImportDeduplicator
+from collector.receive.deduplicator import Deduplicator
 from collector.receive.grpc import GrpcReceiver
 from collector.receive.http import HttpReceiver
 from collector.receive.http_app import OtlpApp
@@ -153,8 +153,7 @@ class CollectorService:
         )  # fmt: skip
         receiving = (self._intake, config, gate or Gate((), counters, clock), counters, clock)
         self._grpc = GrpcReceiver(*receiving)
-        imports = ImportDeduplicator(self._intake, store, self._settle_spans)
-        self._http = HttpReceiver(*receiving, imports)
+        self._http = HttpReceiver(*receiving, Deduplicator(self._intake, store, self._settle_spans))
         self._claim: int | None = None
 
     @property

@@ -225,10 +225,10 @@ def one_world(world: World, replicates: int, seed: int, spent: _Spent | None = N
         # As a share of the mean: what a sale brings is known far better than what a ms takes.
         mean = abs(estimate.mean_outcome)
         if estimate.next_ms is not None and estimate.estimate is not None:
-            shown = relative(estimate.next_ms, mean)
-            row.held.append(_holds(shown, truth))
-            row.errors.append(shown.estimate / truth - 1)
-            row.half_widths.append((shown.high - shown.low) / 2 / abs(truth))
+            as_share = relative(estimate.next_ms, mean)
+            row.held.append(_holds(as_share, truth))
+            row.errors.append(as_share.estimate / truth - 1)
+            row.half_widths.append((as_share.high - as_share.low) / 2 / abs(truth))
         if estimate.injection is not None:
             line = relative(estimate.injection, mean)
             row.line_held.append(_holds(line, truth))

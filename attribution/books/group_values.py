@@ -223,11 +223,11 @@ def _earned(
     parts: Sequence[tuple[int, int]],
 ) -> Table:
     parameters = {**asked_of, **earned_sql.parameters(outcome, config)}
-    found = [
+    masks = [
         store.client().query_arrow(_SQL, parameters={**parameters, "from_ns": begin, "to_ns": end})
         for begin, end in parts
     ]
-    return found[0] if len(found) == 1 else _added(found)
+    return masks[0] if len(masks) == 1 else _added(masks)
 
 
 def _added(parts: Iterable[Table]) -> Table:

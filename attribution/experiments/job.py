@@ -214,20 +214,20 @@ class ExperimentJob:
         Of the last ones whose outcomes have come; of the very last where there are no others.
         """
         to_ns, when = now_ns - self._config.outcome_delay_s * NS_PER_S, OUTCOMES_CAME
-        outcome, found, to_ns = self._day(to_ns)
-        if not len(found.cells):
+        outcome, day_cells, to_ns = self._day(to_ns)
+        if not len(day_cells.cells):
             when = OUTCOMES_COME
-            outcome, found, to_ns = self._day(now_ns)
+            outcome, day_cells, to_ns = self._day(now_ns)
         keep = [
             row
-            for row in range(len(found.cells))
+            for row in range(len(day_cells.cells))
             if all(
-                getattr(found, name)[row] in targets[name]
+                getattr(day_cells, name)[row] in targets[name]
                 for name in ("action", "region", "cohort")
                 if targets.get(name)
             )
         ]
-        cells = found.cells.take(np.array(keep, np.int64)).cells()
+        cells = day_cells.cells.take(np.array(keep, np.int64)).cells()
         n = int(cells.n.sum())
         # Of a service that is younger than a day, a day is what it has seen of one.
         first_ns = int(cells.minute.min()) if len(cells) else to_ns

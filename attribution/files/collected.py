@@ -132,7 +132,7 @@ class Collected:
         self.root_words: dict[int, RootWords] = {}
         self.links: list[tuple[int, str, str]] = []  # row, trace, span
         self._kinds = {name: index for index, name in enumerate(KINDS)}
-        self._known: dict[tuple[str, str, int], Origin] = {}
+        self._origins: dict[tuple[str, str, int], Origin] = {}
         self._rows: list[_Row] = []
         self._blocks: list[Columns] = []
         self._full = 0
@@ -193,21 +193,21 @@ class Collected:
     def _number(self, origin: Origin) -> int:
         """Give an origin its number; that of another which says the same, if it has said so."""
         key = (origin.service, origin.host, origin.clock_error_ns)
-        known = self._known.get(key) if any(key[:2]) else None
-        if known is not None:
-            origin.code = known.code
-            return known.code
+        known_origin = self._origins.get(key) if any(key[:2]) else None
+        if known_origin is not None:
+            origin.code = known_origin.code
+            return known_origin.code
         origin.code = len(self.origins)
         self.origins.append(origin)
         if any(key[:2]):
-            self._known[key] = origin
+            self._origins[key] = origin
         return origin.code
 
     def _stated(self, span: FileSpan) -> tuple[int, int]:
         """Return the number of the trait of a span, and that of the decision that it names."""
         get = span.attributes.get
         value = {
-            name: next((found for each in names if (found := get(each))), "")
+            name: next((stated for each in names if (stated := get(each))), "")
             for name, names in self._names.items()
         }
         services = {rule.service for rule in self._rules if _matches(rule, span)}
@@ -242,7 +242,7 @@ class Collected:
         latest_name, latest_ns = "", 0
         for names in (self._names[f"decision.ts.{stage}"] for stage in STAGES):
             stamps = ((name, stamp(span.attributes.get(name, ""))) for name in names)
-            name, at_ns = next((found for found in stamps if found[1]), ("", 0))
+            name, at_ns = next((pair for pair in stamps if pair[1]), ("", 0))
             if not name:
                 continue
             if not earliest_ns <= at_ns < TIME_LIMIT_NS:

@@ -40,23 +40,23 @@ class Source:
     def __init__(self, chunks: Iterable[bytes]) -> None:
         """Begin at the first byte."""
         self._chunks = iter(chunks)
-        self._seen = b""
+        self._head = b""
         self._error: DecodeError | None = None
 
     def head(self, count: int) -> bytes:
         """Return the first bytes that were not read yet, fewer where there are no more."""
         try:
-            while len(self._seen) < count and (chunk := next(self._chunks, None)) is not None:
-                self._seen += chunk
+            while len(self._head) < count and (chunk := next(self._chunks, None)) is not None:
+                self._head += chunk
         except DecodeError as error:  # what came before it counts first
             self._error = error
-        return self._seen[:count]
+        return self._head[:count]
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield what was not read yet."""
-        if self._seen:
-            seen, self._seen = self._seen, b""
-            yield seen
+        if self._head:
+            head, self._head = self._head, b""
+            yield head
         if self._error is not None:
             raise self._error
         yield from self._chunks

@@ -173,7 +173,7 @@ def _references(references: object, trace_id: str) -> tuple[str, tuple[tuple[str
                 trace = each.get("traceID") or trace_id
                 if trace == trace_id or _is_same(trace, trace_id):
                     return to, ()
-    found = [
+    parents = [
         (
             as_word(each.get("refType"), "refType"),
             as_word(each.get("traceID"), "traceID of a reference") or trace_id,
@@ -182,11 +182,11 @@ def _references(references: object, trace_id: str) -> tuple[str, tuple[tuple[str
         for each in members({"references": references}, "references")
     ]
     for wanted in _PARENTS:
-        for index, (kind, trace, span_id) in enumerate(found):
+        for index, (kind, trace, span_id) in enumerate(parents):
             if kind == wanted and _is_same(trace, trace_id) and span_id.strip("0"):
-                rest = found[:index] + found[index + 1 :]
+                rest = parents[:index] + parents[index + 1 :]
                 return span_id, tuple((other, target) for _, other, target in rest)
-    return "", tuple((trace, to) for _, trace, to in found)
+    return "", tuple((trace, to) for _, trace, to in parents)
 
 
 def _tags(node: Json) -> dict[str, str]:

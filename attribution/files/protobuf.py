@@ -33,26 +33,26 @@ class Bytes:
     def __init__(self, chunks: Iterator[bytes]) -> None:
         """Begin at the first byte."""
         self._chunks = chunks
-        self._held = b""
-        self._at = 0
+        self._buffer = b""
+        self._position = 0
         self._passed = 0
 
     @property
     def position(self) -> int:
         """Return how many bytes are read."""
-        return self._passed + self._at
+        return self._passed + self._position
 
     def peek(self, count: int) -> bytes:
         """Return the next bytes, fewer at the end."""
-        if len(self._held) - self._at < count:
-            self._passed += self._at
-            parts = [self._held[self._at :]]
+        if len(self._buffer) - self._position < count:
+            self._passed += self._position
+            parts = [self._buffer[self._position :]]
             length = len(parts[0])
             while length < count and (chunk := next(self._chunks, None)) is not None:
                 parts.append(chunk)
                 length += len(chunk)
-            self._held, self._at = b"".join(parts), 0
-        return self._held[self._at : self._at + count]
+            self._buffer, self._position = b"".join(parts), 0
+        return self._buffer[self._position : self._position + count]
 
     def take(self, count: int) -> bytes:
         """Go past the next bytes and return them.
@@ -63,7 +63,7 @@ class Bytes:
         taken = self.peek(count)
         if len(taken) < count:
             raise DecodeError(f"a part of {count} bytes at byte {self.position} is cut off")
-        self._at += count
+        self._position += count
         return taken
 
     def skip(self, count: int) -> None:

@@ -99,16 +99,16 @@ def _halves(
     again[1:] &= is_odd[1:] == is_odd[:-1]
     several = again.copy()
     several[:-1] |= again[1:]
-    found: dict[_Key, dict[int, str]] = {}
+    by_key: dict[_Key, dict[int, str]] = {}
     kinds = [trait.kind for trait in collected.traits]
-    for at in np.flatnonzero(several).tolist():
-        kind, service = kinds[columns.trait[row[at]]], services[columns.origin[row[at]]]
-        halves = found.setdefault((int(trace[at]), int(number[at]), bool(is_odd[at])), {})
+    for index in np.flatnonzero(several).tolist():
+        kind, service = kinds[columns.trait[row[index]]], services[columns.origin[row[index]]]
+        halves = by_key.setdefault((int(trace[index]), int(number[index]), bool(is_odd[index])), {})
         # Of several the least, so that their order makes no difference.
         halves[kind] = min(halves.get(kind, service), service)
     return {
         key: (halves[CLIENT], halves[SERVER])
-        for key, halves in found.items()
+        for key, halves in by_key.items()
         if CLIENT in halves and SERVER in halves
     }
 

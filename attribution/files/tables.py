@@ -99,8 +99,8 @@ def tables_of(collected: Collected, refused_by_trace: Counter[str] | None = None
     is_root = _is_root(collected, columns)[forest.row]
     is_ruled = bool(is_root.any()) or collected.has_refused_root
     tops, orphaned = _tops(spans, forest)
-    found = forest.row[is_root if is_ruled else tops]
-    roots, refused = _roots(collected, columns, names, found, spans)
+    root_rows = forest.row[is_root if is_ruled else tops]
+    roots, refused = _roots(collected, columns, names, root_rows, spans)
     ordered = _ordered(roots, spans, is_ruled=is_ruled)
     decision_ids = [decision_id for _, decision_id, *_ in ordered]
     spans = replace(
@@ -237,9 +237,9 @@ def _roots(
     ids = list(collected.decision_ids)
     decision_ids = columns.decision[root_rows].tolist()
     times = zip(spans.start_ns[root_rows].tolist(), spans.end_ns[root_rows].tolist(), strict=True)
-    shown = zip(names.trace_ids(root_rows), names.span_ids(root_rows), strict=True)
+    id_pairs = zip(names.trace_ids(root_rows), names.span_ids(root_rows), strict=True)
     for row, own_id, (start_ns, end_ns), (trace_id, span_id) in zip(
-        root_rows.tolist(), decision_ids, times, shown, strict=True
+        root_rows.tolist(), decision_ids, times, id_pairs, strict=True
     ):
         words = collected.root_words.get(row, _NO_WORDS)
         where = f"span {span_id} of trace {trace_id}"

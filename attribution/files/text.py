@@ -78,8 +78,8 @@ class Text:
     def __init__(self, chunks: Iterator[str]) -> None:
         """Begin at the first character."""
         self._chunks = chunks
-        self._held = ""
-        self._at = 0
+        self._buffer = ""
+        self._position = 0
         self._start = 0  # where the value that was read last begins
         self._is_end = False
         self._line, self._line_at = 1, 0
@@ -87,21 +87,21 @@ class Text:
     @property
     def line(self) -> int:
         """Return the line on which the value that was read last begins."""
-        self._line += self._held.count("\n", self._line_at, self._start)
+        self._line += self._buffer.count("\n", self._line_at, self._start)
         self._line_at = max(self._start, self._line_at)
         return self._line
 
     def peek(self) -> str:
         """Skip white space and return the next character, empty at the end."""
-        character = self._held[self._at : self._at + 1]
+        character = self._buffer[self._position : self._position + 1]
         if character and character not in _SPACE:
-            self._start = self._at
+            self._start = self._position
             return character
         while True:
-            self._at = _SPACES.match(self._held, self._at).end()  # type: ignore[union-attr]  # it matches nothing too
-            if self._at < len(self._held):
-                self._start = self._at
-                return self._held[self._at]
+            self._position = _SPACES.match(self._buffer, self._position).end()  # type: ignore[union-attr]  # it matches nothing too
+            if self._position < len(self._buffer):
+                self._start = self._position
+                return self._buffer[self._position]
             if not self._more(_WINDOW):
                 return ""
 
@@ -112,10 +112,10 @@ class Text:
             BrokenError: it is another one.
         """
         if self.peek() != character:
-            is_end = self._at >= len(self._held)
+            is_end = self._position >= len(self._buffer)
             why = "the file ends inside it" if is_end else f"{character!r} is missing"
             raise self.broken(f"not JSON: {why}")
-        self._at += 1
+        self._position += 1
 
     def goes_on(self, closing: str) -> bool:
         """Go past what stands behind a part: a comma, or the end of the list or object.
@@ -123,11 +123,11 @@ class Text:
         Raises:
             BrokenError: neither is there.
         """
-        character = self._held[self._at : self._at + 1]
+        character = self._buffer[self._position : self._position + 1]
         if character != "," and character != closing:
             character = self.peek()
         if character == ",":
-            self._at += 1
+            self._position += 1
             return True
         self.take(closing)
         return False
@@ -138,22 +138,22 @@ class Text:
         Raises:
             BrokenError: it is not JSON, or longer than any part of a trace.
         """
-        if self._held[self._at : self._at + 1] not in _OPENINGS:
+        if self._buffer[self._position : self._position + 1] not in _OPENINGS:
             self.peek()
-        self._start = self._at
+        self._start = self._position
         size = _WINDOW
         while True:
             try:
-                value, end = _scan(self._held, self._at)
+                value, end = _scan(self._buffer, self._position)
             except _FAILURES as error:
                 if not self._is_cut(error):
                     return self._scanned_anyhow()
                 end = 0
             # A number at the end of what is held may go on behind it.
-            if end and (end < len(self._held) or self._is_end):
-                self._at = end
+            if end and (end < len(self._buffer) or self._is_end):
+                self._position = end
                 return value
-            size = max(size, 2 * (len(self._held) - self._at))
+            size = max(size, 2 * (len(self._buffer) - self._position))
             if size > 2 * _VALUE_MAX:
                 raise self.broken(f"not JSON: one value is longer than {_VALUE_MAX} characters")
             if not self._more(size) and not end:
@@ -162,10 +162,10 @@ class Text:
     def _is_cut(self, error: BaseException) -> bool:
         """Return whether more text may mend this failure."""
         if isinstance(error, StopIteration):
-            return int(error.value) + _WORD_MAX > len(self._held)
+            return int(error.value) + _WORD_MAX > len(self._buffer)
         if isinstance(error, json.JSONDecodeError):
             is_open = error.msg.startswith("Unterminated string")
-            return is_open or error.pos + _WORD_MAX > len(self._held)
+            return is_open or error.pos + _WORD_MAX > len(self._buffer)
         return False
 
     def _scanned_anyhow(self) -> object:
@@ -175,20 +175,22 @@ class Text:
             BrokenError: it is not JSON.
         """
         try:
-            value, self._at = _scan_any(self._held, self._at)
+            value, self._position = _scan_any(self._buffer, self._position)
         except RecursionError as error:
             raise self.broken("not JSON: nested too deeply") from error
         except StopIteration as error:
             raise self.broken(self._reason(int(error.value), "a value is missing")) from error
         except json.JSONDecodeError as error:
-            position = len(self._held) if error.msg.startswith("Unterminated string") else error.pos
+            position = (
+                len(self._buffer) if error.msg.startswith("Unterminated string") else error.pos
+            )
             raise self.broken(self._reason(position, error.msg)) from error
         return value
 
     def _reason(self, position: int, why: str) -> str:
-        if position >= len(self._held):
+        if position >= len(self._buffer):
             return "not JSON: the file ends inside it"
-        if "\udc80" <= self._held[position] <= "\udcff":
+        if "\udc80" <= self._buffer[position] <= "\udcff":
             return "not JSON: not UTF-8"
         return f"not JSON: {why.removesuffix(' at')}"
 
@@ -198,14 +200,14 @@ class Text:
         Raises:
             BrokenError: its end cannot be found.
         """
-        text, begin = self._held, self._at
+        text, begin = self._buffer, self._position
         if text[begin : begin + 1] == "{":
             try:
                 value, end = _scan(text, begin)
             except _FAILURES:
                 end = 0
             if end:
-                self._start, self._at = begin, end
+                self._start, self._position = begin, end
                 return value
         try:
             return self.value()
@@ -213,14 +215,14 @@ class Text:
             end = self._closing()
             if not end:
                 raise
-            traces = tuple(set(_TRACE_ID.findall(self._held, self._at, end)))
-            self._at = end
+            traces = tuple(set(_TRACE_ID.findall(self._buffer, self._position, end)))
+            self._position = end
             return Malformed(str(error), traces)
 
     def _closing(self) -> int:
         """Return where the object or list that begins here ends by its brackets, 0 if nowhere."""
         depth = 0
-        for token in _TOKEN.finditer(self._held, self._at):
+        for token in _TOKEN.finditer(self._buffer, self._position):
             if token[0] in "{[":
                 depth += 1
             elif token[0] in "}]":
@@ -242,26 +244,28 @@ class Text:
             return Pending(self)
         if opening != "{":
             return self.value()
-        window = self._held[self._at : self._at + _LOOK]
+        window = self._buffer[self._position : self._position + _LOOK]
         while "\n" not in window and not _MANY.search(window):
             try:
-                value, end = _scan(self._held, self._at)
+                value, end = _scan(self._buffer, self._position)
             except _FAILURES as error:
-                is_short = len(self._held) - self._at < _WINDOW
+                is_short = len(self._buffer) - self._position < _WINDOW
                 if is_short and self._is_cut(error) and self._more(_WINDOW):
                     continue
                 break
-            if self._held.find("\n", self._at, end) >= 0:
+            if self._buffer.find("\n", self._position, end) >= 0:
                 break
-            self._at = end
+            self._position = end
             return value
         return Pending(self)
 
     def broken(self, why: str) -> BrokenError:
         """Return the error of what is not JSON here, with the traces that the rest names."""
-        stop = self._held.find("\n", self._at)
-        stop = len(self._held) if stop < 0 else stop
-        trace_ids = set(_TRACE_ID.findall(self._held, self._at, min(stop, self._at + _WINDOW)))
+        stop = self._buffer.find("\n", self._position)
+        stop = len(self._buffer) if stop < 0 else stop
+        trace_ids = set(
+            _TRACE_ID.findall(self._buffer, self._position, min(stop, self._position + _WINDOW))
+        )
         return BrokenError(why, tuple(sorted(trace_ids)))
 
     def resume(self, line: int) -> None:
@@ -270,27 +274,27 @@ class Text:
         Args:
             line: where the document that was left begins.
         """
-        self._start = self._at
-        is_begin = self._held[self._at - 1 : self._at] == "\n" and self.line > line
-        if is_begin and self._held[self._at : self._at + 1] in ("{", "["):
+        self._start = self._position
+        is_begin = self._buffer[self._position - 1 : self._position] == "\n" and self.line > line
+        if is_begin and self._buffer[self._position : self._position + 1] in ("{", "["):
             return
         while True:
-            match = _NEXT_DOCUMENT.search(self._held, self._at)
+            match = _NEXT_DOCUMENT.search(self._buffer, self._position)
             if match:
-                self._at = self._start = match.end()
+                self._position = self._start = match.end()
                 return
-            self._at = max(self._at, len(self._held) - 1)
+            self._position = max(self._position, len(self._buffer) - 1)
             if not self._more(_WINDOW):
-                self._at = self._start = len(self._held)
+                self._position = self._start = len(self._buffer)
                 return
 
     def _more(self, size: int) -> bool:
         """Hold at least this many characters from here on; return whether any were added."""
         if self._is_end:
             return False
-        self._start = self._at
-        self._line += self._held.count("\n", self._line_at, self._at)
-        parts = [self._held[self._at :]]
+        self._start = self._position
+        self._line += self._buffer.count("\n", self._line_at, self._position)
+        parts = [self._buffer[self._position :]]
         length = before = len(parts[0])
         while length < size:
             chunk = next(self._chunks, None)
@@ -299,8 +303,8 @@ class Text:
                 break
             parts.append(chunk)
             length += len(chunk)
-        self._held = "".join(parts)
-        self._at = self._start = self._line_at = 0
+        self._buffer = "".join(parts)
+        self._position = self._start = self._line_at = 0
         return length > before
 
 

@@ -50,7 +50,7 @@ def compare_options(
     """Compare options over one horizon."""
     drawn = draws([option for option, _ in options], rate, seed=seed)
     rows = []
-    for (option, evidence), own in zip(options, drawn, strict=True):
+    for (option, evidence), option_draws in zip(options, drawn, strict=True):
         swings = tornado(option, rate)
         rows.append(
             Compared(
@@ -59,7 +59,7 @@ def compare_options(
                 told=_evidence_text(evidence),
                 gain_usd_per_quarter=option.gain,
                 values=present_values(option, rate),
-                draws=own,
+                draws=option_draws,
                 tornado=swings,
                 sign_turns_on=[s.name for s in swings if (s.at_low < 0) != (s.at_high < 0)],
             )

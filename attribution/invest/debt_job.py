@@ -85,11 +85,11 @@ class DebtJob:
         worth = self._worth(window, annualise=annualise)
         observed = read_observed(self._store, window.from_ns, window.to_ns)
         runtimes = runtimes_seen(observed["runtime"])
-        found = [*old_runtimes(runtimes, window.to_ns)]
-        found += stale_flags(flags_seen(observed["flag"]), days_min, window.to_ns)
+        items_found = [*old_runtimes(runtimes, window.to_ns)]
+        items_found += stale_flags(flags_seen(observed["flag"]), days_min, window.to_ns)
         caches = useless_caches(caches_seen(observed["cache"]), days_min, window.to_ns)
-        found += self._billed(caches, window)
-        items = joined(found, invest_file.debt)
+        items_found += self._billed(caches, window)
+        items = joined(items_found, invest_file.debt)
         priced = ledger(items, worth, invest_file.invest.rate, invest_file.invest.quarters)
         return Debt(
             from_ns=window.from_ns,

@@ -199,7 +199,7 @@ def _rows(moved: Mapping[Match, KeptMatch]) -> Table:
     }
     columns["revision"] = pa.array([each.revision for each in kept])
     columns["is_gone"] = pa.array([int(each.said is None) for each in kept], pa.uint8())
-    said = zip(*(each.said or _NOTHING for each in kept), strict=True)
-    for (name, kind), values in zip(_FIELDS.items(), said, strict=True):
+    field_columns = zip(*(each.said or _NOTHING for each in kept), strict=True)
+    for (name, kind), values in zip(_FIELDS.items(), field_columns, strict=True):
         columns[name] = pa.array(values).cast(kind)
     return pa.table(columns)

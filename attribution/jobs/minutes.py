@@ -58,11 +58,11 @@ class MinuteWriter:
     def __init__(self, store: Connections, reader: Reader) -> None:
         self._store = store
         self._reader = reader
-        self._held: dict[int, _Minute] = {}
+        self._by_minute: dict[int, _Minute] = {}
 
     def forget(self) -> None:
         """Take what is stored from the store again."""
-        self._held.clear()
+        self._by_minute.clear()
 
     def write(self, seconds_ns: Collection[int], added: Iterable[Table]) -> int:
         """Bring minutes up to date; return how many.
@@ -84,25 +84,25 @@ class MinuteWriter:
             del sums[minute_ns]
         changed.update(others)
         for minute_ns, more in sums.items():
-            minute = self._held.setdefault(minute_ns, _Minute(0, _NOTHING))
+            minute = self._by_minute.setdefault(minute_ns, _Minute(0, _NOTHING))
             minute.revision += 1
             minute.sums = _joined([minute.sums, more])
         if sums:
-            rows = [_rows(minute_ns, self._held[minute_ns]) for minute_ns in sums]
+            rows = [_rows(minute_ns, self._by_minute[minute_ns]) for minute_ns in sums]
             self._store.client().insert_arrow("attribution_minutes", pa.concat_tables(rows))
         self._rewrite(sorted(changed))
         self._load(others)
-        for minute_ns in sorted(self._held)[:-_HELD_MAX]:
-            del self._held[minute_ns]
+        for minute_ns in sorted(self._by_minute)[:-_HELD_MAX]:
+            del self._by_minute[minute_ns]
         return len(changed) + len(sums)
 
     def _is_ours(self, minute_ns: int, revisions: Mapping[int, int]) -> bool:
-        minute = self._held.get(minute_ns)
+        minute = self._by_minute.get(minute_ns)
         return (minute.revision if minute is not None else 0) == revisions.get(minute_ns, 0)
 
     def _rewrite(self, minutes_ns: list[int]) -> None:
         for minute_ns in minutes_ns:
-            self._held.pop(minute_ns, None)
+            self._by_minute.pop(minute_ns, None)
         # Minutes that lie apart go together: what is between them is not read.
         for begin in range(0, len(minutes_ns), _TOGETHER_MAX):
             self._reader.rewrite_minutes(minutes_ns[begin : begin + _TOGETHER_MAX])
@@ -128,7 +128,7 @@ class MinuteWriter:
             is_its = minute == minute_ns
             # Of a minute that had decisions once a row of none is stored.
             own_rows = rows.filter(pa.array(is_its & (ints(stored["decisions"]) > 0)))
-            self._held[minute_ns] = _Minute(int(revision[is_its].max(initial=0)), own_rows)
+            self._by_minute[minute_ns] = _Minute(int(revision[is_its].max(initial=0)), own_rows)
 
 
 def _summed(tables: Iterable[Table]) -> dict[int, Table]:

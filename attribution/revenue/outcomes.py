@@ -92,10 +92,10 @@ def earned_by_decision(outcomes: Outcomes, decisions: int) -> Earned:
         return is_whole.astype(np.int64), np.where(is_whole, total, 0)
 
     every = np.ones(decisions, np.int64)
-    known = has(np.ones(len(o.decision), bool)).astype(np.int64)
+    known_count = has(np.ones(len(o.decision), bool)).astype(np.int64)
     return Earned(
         every,
-        known,
+        known_count,
         np.zeros_like(every),
         converted.astype(np.int64),
         *earned(o.margin_micros, o.is_margin_known),

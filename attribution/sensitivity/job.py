@@ -104,10 +104,10 @@ class SlopeJob:
         """Store one version; it is never changed."""
         self._store.client().insert("slope_models", [list(astuple(model))], column_names=_COLUMNS)
 
-    def _store_groups(self, model: SlopeModel, found: SlopeCells) -> None:
+    def _store_groups(self, model: SlopeModel, slope_cells: SlopeCells) -> None:
         rows: list[GroupSlope] = []
         for dimension in DIMENSIONS:
-            cells = found
+            cells = slope_cells
             if dimension in ("channel", "offer_type"):
                 cells = best_cells(
                     self._store, self._config, model.from_ns, model.to_ns, by=dimension

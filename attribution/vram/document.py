@@ -73,9 +73,9 @@ def ranked(content: Document) -> list[Ranked]:
     ]
 
 
-def content_hash(told: Document) -> str:
+def content_hash(document_: Document) -> str:
     """Return what names the content of a model, whatever its number."""
-    content = {name: value for name, value in told.items() if name not in _IDENTITY}
+    content = {name: value for name, value in document_.items() if name not in _IDENTITY}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

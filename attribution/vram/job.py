@@ -143,13 +143,13 @@ class VramJob:
         is_long = days >= YEAR_DAYS_MIN
         a_year = annualise or is_long
         sums = sums_by_name(values)
-        own_slopes = {name: group.slope for name, group in slopes.items()}
-        by_group = {each.name: own_slopes.get(each.name, slope) for each in values}
-        found = self._groups(rows, dimension, values, sums, counted_s, by_group)
-        groups = [group for group, _ in found]
+        slope_of = dict.fromkeys((each.name for each in values), slope)
+        slope_of |= {name: each.slope for name, each in slopes.items()}
+        grouped = self._groups(rows, dimension, values, sums, counted_s, slope_of)
+        groups = [group for group, _ in grouped]
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         basis = book.basis(selection.to_ns, self._config.slope.basis)
-        sample_rows = [at for _, at in found]
+        sample_rows = [group_rows for _, group_rows in grouped]
         return document(
             {
                 "from_ns": selection.from_ns,
@@ -201,10 +201,12 @@ class VramJob:
         """Return trees of a sample of the decisions, more of those of small groups."""
         every = max(1, math.ceil(count / SAMPLE_MAX))
         rows = self._reader.selected_trees(selection, every, by=dimension)
-        counts, own = Counter(rows[dimension].to_pylist()), Counter[str]()
+        counts, taken = Counter(rows[dimension].to_pylist()), Counter[str]()
         for each in values:
-            own[each.name] += each.decisions
-        thin = {name: own[name] for name in own if counts[name] < min(own[name], _OF_GROUP_MIN)}
+            taken[each.name] += each.decisions
+        thin = {
+            name: taken[name] for name in taken if counts[name] < min(taken[name], _OF_GROUP_MIN)
+        }
         names = sorted(thin, key=lambda name: (thin[name], name))[:_THIN_MAX]
         if not names:
             return rows
@@ -238,22 +240,22 @@ class VramJob:
         following = following_usd(sums)
         groups = []
         for name, at_all in sorted(places.items()):
-            own, of = sums[name], np.array(at_all)
+            group_sum, sample = sums[name], np.array(at_all)
             group = Group(
                 name=name,
-                decisions=own.decisions,
-                decisions_per_s=own.decisions / counted_s,
-                value_usd=own.usd / own.decisions,
+                decisions=group_sum.decisions,
+                decisions_per_s=group_sum.decisions / counted_s,
+                value_usd=group_sum.usd / group_sum.decisions,
                 slope=slopes[name],
-                total_ns=total_ns[of],
-                is_error=is_error[of],
-                error_usd_per_s=own.error_usd / counted_s,
+                total_ns=total_ns[sample],
+                is_error=is_error[sample],
+                error_usd_per_s=group_sum.error_usd / counted_s,
                 following_usd_per_s=following[name] / counted_s,
-                known=own.known,
-                earned_usd=own.earned_usd,
+                known=group_sum.known,
+                earned_usd=group_sum.earned_usd,
                 kind=self._config.kind_of(name) if dimension == "channel" else "",
             )
-            groups.append((group, of))
+            groups.append((group, sample))
         return groups
 
 

@@ -84,7 +84,8 @@ def impacts(cells: Sequence[ModeCell]) -> tuple[str, list[ModeImpact]]:
     base = NORMAL if NORMAL in by_mode else ""
     twins = {_place(cell): cell for cell in by_mode.get(base, [])}
     mode_impacts = [
-        _impact(mode, own, base, by_mode.get(base, []), twins) for mode, own in by_mode.items()
+        _impact(mode, mode_cells, base, by_mode.get(base, []), twins)
+        for mode, mode_cells in by_mode.items()
     ]
     return base, sorted(mode_impacts, key=lambda impact: (-impact.decisions, impact.mode))
 

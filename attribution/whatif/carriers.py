@@ -156,30 +156,30 @@ def _of_dimension(before: Side, after: Side, dimension: Dimension) -> list[Carri
     usd = beyond_shares_usd(before, after, codes, size)
     failed_usd = beyond_shares_usd(before, after, codes, size, failed=True)
     rows = []
-    for at in np.flatnonzero(first.count + second.count).tolist():
-        width = Z95 * math.sqrt(spread[at])
-        p = _two_sided(float(excess[at]), float(spread[at]))
-        failed_p = max(_two_sided(float(more[at]), float(wide[at])), float(by_number[at]))
+    for place in np.flatnonzero(first.count + second.count).tolist():
+        width = Z95 * math.sqrt(spread[place])
+        p = _two_sided(float(excess[place]), float(spread[place]))
+        failed_p = max(_two_sided(float(more[place]), float(wide[place])), float(by_number[place]))
         rows.append(
             Carrier(
                 dimension=dimension.name,
-                value=dimension.values[at],
-                decisions_before=int(first.count[at]),
-                decisions_after=int(second.count[at]),
-                mean_before_ns=_mean(first, at, mean),
-                mean_after_ns=_mean(second, at, mean),
-                excess_ns=float(excess[at]),
-                low_ns=float(excess[at] - width),
-                high_ns=float(excess[at] + width),
+                value=dimension.values[place],
+                decisions_before=int(first.count[place]),
+                decisions_after=int(second.count[place]),
+                mean_before_ns=_mean(first, place, mean),
+                mean_after_ns=_mean(second, place, mean),
+                excess_ns=float(excess[place]),
+                low_ns=float(excess[place] - width),
+                high_ns=float(excess[place] + width),
                 p=p,
                 q=p,
-                failed_before=int(failed_before[at]),
-                failed_after=int(failed_after[at]),
+                failed_before=int(failed_before[place]),
+                failed_after=int(failed_after[place]),
                 failed_p=failed_p,
                 failed_q=failed_p,
                 is_different=False,
-                usd=_known(usd[at]),
-                failed_usd=_known(failed_usd[at]),
+                usd=_known(usd[place]),
+                failed_usd=_known(failed_usd[place]),
             )
         )
     return rows

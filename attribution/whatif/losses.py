@@ -159,15 +159,17 @@ def beyond_shares_usd(
     first, second = before.compared(failed=failed), after.compared(failed=failed)
     of_first, of_second = codes[0][before.is_compared], codes[1][after.is_compared]
     mean = math.fsum(first) / len(first)
-    own: Floats = np.bincount(of_second, second - mean, size).astype(np.float64)
-    own -= np.bincount(of_first, first - mean, size) * (len(second) / len(first))
+    own_usd: Floats = np.bincount(of_second, second - mean, size).astype(np.float64)
+    own_usd -= np.bincount(of_first, first - mean, size) * (len(second) / len(first))
     share = np.bincount(of_first, minlength=size) / len(first)
     is_lost = np.bincount(codes[1][after.is_unknown(failed=failed)], minlength=size) > 0
     has_sales = np.bincount(of_second, second > 0, size) > 0
     left_out = np.concatenate([codes[0][~before.is_compared], codes[1][~after.is_compared]])
     is_out = np.bincount(left_out, minlength=size) > 0
     is_out &= np.bincount(np.concatenate([of_first, of_second]), minlength=size) == 0
-    shares_usd: Floats = np.where(is_out | is_lost & ~has_sales, math.nan, own - share * own.sum())
+    shares_usd: Floats = np.where(
+        is_out | is_lost & ~has_sales, math.nan, own_usd - share * own_usd.sum()
+    )
     return shares_usd
 
 

@@ -86,9 +86,9 @@ def recovered(
         pieces: of the decision's critical path.
     """
     moved_ns = [0] * len(SEGMENTS)
-    for at, from_ns, to_ns in pieces:
+    for place, from_ns, to_ns in pieces:
         for begun_ns, ended_ns in delays_ns:
-            moved_ns[at] += max(0, min(to_ns, ended_ns) - max(from_ns, begun_ns))
+            moved_ns[place] += max(0, min(to_ns, ended_ns) - max(from_ns, begun_ns))
     injected_ns = sum(ended_ns - begun_ns for begun_ns, ended_ns in delays_ns)
     is_right = moved_ns[segment] > 0 and moved_ns[segment] == max(moved_ns)
     return Recovered(injected_ns, moved_ns[segment], is_right)

@@ -32,23 +32,23 @@ def page_refusal(
         reads: it changes nothing. A page elsewhere may link to it; what it loads as a picture, a
             script or a frame it cannot read, and would have us work for nothing.
     """
-    told: dict[bytes, str] = {}
+    by_name: dict[bytes, str] = {}
     for name, value in headers:
         if name in _TOLD:
-            if name in told:
+            if name in by_name:
                 return f"two {name.decode()} headers; send one"
-            told[name] = value.decode("latin-1").strip()
-    host = told.get(b"host", "")
+            by_name[name] = value.decode("latin-1").strip()
+    host = by_name.get(b"host", "")
     if hosts is not None and not _is_served(_host_name(host), hosts):
         return f"host {host[:100]!r} is not served here; use 127.0.0.1"
-    is_foreign = told.get(b"sec-fetch-site", "none") not in ("same-origin", "none")
+    is_foreign = by_name.get(b"sec-fetch-site", "none") not in ("same-origin", "none")
     if reads:
-        if is_foreign and told.get(b"sec-fetch-dest", "document") != "document":
+        if is_foreign and by_name.get(b"sec-fetch-dest", "document") != "document":
             return "a page of another site may link to this, and not load it"
         return None
     if is_foreign:
         return "a request from another site may not change, send or query anything here"
-    origin = told.get(b"origin")
+    origin = by_name.get(b"origin")
     if origin is not None and not _is_ours(origin, host, public_url):
         return f"origin {origin[:100]!r} may not change, send or query anything here"
     return None

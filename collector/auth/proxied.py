@@ -114,21 +114,21 @@ class TrustedProxy:
         Raises:
             UnauthenticatedError: a header comes twice, or its text cannot be a name.
         """
-        told: dict[bytes, str] = {}
+        by_name: dict[bytes, str] = {}
         for name, value in headers:
             if name in (self._user, self._groups):
-                if name in told:
+                if name in by_name:
                     raise UnauthenticatedError(
                         f"two {name.decode()} headers; the proxy has to replace what it is sent"
                     )
-                told[name] = _text(name, value)
-        user = told[self._user]
+                by_name[name] = _text(name, value)
+        user = by_name[self._user]
         if len(user) > NAME_MAX:
             raise UnauthenticatedError(
                 f"the user in {self._config.user_header} has {len(user)} characters; at most "
                 f"{NAME_MAX} are taken"
             )
-        parts = (each.strip() for each in told.get(self._groups, "").split(","))
+        parts = (each.strip() for each in by_name.get(self._groups, "").split(","))
         groups = tuple(each for each in parts if each)
         roles = self._config.roles
         role = greatest(roles[each] for each in groups if each in roles)

@@ -62,7 +62,7 @@ class Certificates:
         self._clock = clock
         self._counters = counters
         self._lock = threading.Lock()
-        self._seen = self._stamps()
+        self._stamps_read = self._stamps()
         self._material = load(config, section, clock.now_ns())
         self._context = self._server_context()
         self._show_expiry()
@@ -76,9 +76,9 @@ class Certificates:
         """Read the files again if they changed; return whether another certificate is used now."""
         stamps = self._stamps()
         with self._lock:
-            if stamps == self._seen:
+            if stamps == self._stamps_read:
                 return False
-            self._seen = stamps
+            self._stamps_read = stamps
             try:
                 material = load(self._config, self._section, self._clock.now_ns())
                 self._context = self._server_context()

@@ -70,7 +70,7 @@ def run_instrument(runs: int, progress: Progress) -> dict[str, float]:
     `otel_p99_added_ms`, `otel_p50_added_ms`, `bare_p50_ms`, `bare_p99_ms`; `fixed_priority`, 1
     where the latency could be measured under SCHED_FIFO.
     """
-    done: list[dict[str, float]] = []
+    results: list[dict[str, float]] = []
     with _process(_sink) as sink, _process(_measure_latency) as latency:
         latency.send(sink.recv())
         for number in range(runs):
@@ -78,8 +78,8 @@ def run_instrument(runs: int, progress: Progress) -> dict[str, float]:
             figures = hot_path(BURST, BURSTS)
             progress(f"run {number + 1} of {runs}: latency, {3 * DECISIONS} decisions of 5 ms")
             latency.send(DECISIONS)
-            done.append(figures | latency.recv())
-    return medians(done)
+            results.append(figures | latency.recv())
+    return medians(results)
 
 
 def hot_path(burst: int, bursts: int) -> dict[str, float]:

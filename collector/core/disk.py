@@ -78,9 +78,9 @@ def closed_to_us(path: Path) -> Path | None:
         if "lost+found" in directories:  # of the file system, where the directory is one
             directories.remove("lost+found")
         for name in (*directories, *files):
-            found = Path(place, name)
-            if not found.is_symlink() and not may_use(found):
-                return found
+            entry = Path(place, name)
+            if not entry.is_symlink() and not may_use(entry):
+                return entry
     return None
 
 

@@ -67,12 +67,12 @@ def number(
     Raises:
         BadValueError: it is none.
     """
-    found = decimal_of(value)
-    if found is None:
+    amount = decimal_of(value)
+    if amount is None:
         raise BadValueError(column, value, "is not a number; write it like 1.0825")
-    wrong = check(found)
-    if not wrong and found != round(found, places):
+    wrong = check(amount)
+    if not wrong and amount != round(amount, places):
         wrong = f"has more than {places} decimal places"
     if wrong:
         raise BadValueError(column, value, wrong)
-    return found
+    return amount

@@ -49,6 +49,9 @@ def _add_entry(message: descriptor_pb2.DescriptorProto, number: int) -> str:
     """Add what a map of attributes is made of; return its name, which Protobuf prescribes."""
     entry = message.nested_type.add(name=f"F{number}Entry")
     entry.options.map_entry = True
-    for part, at, kind in (("key", 1, _Field.TYPE_STRING), ("value", 2, _Field.TYPE_BYTES)):
-        entry.field.add(name=part, number=at, type=kind, label=_Field.LABEL_OPTIONAL)
+    for part, field_number, kind in (
+        ("key", 1, _Field.TYPE_STRING),
+        ("value", 2, _Field.TYPE_BYTES),
+    ):
+        entry.field.add(name=part, number=field_number, type=kind, label=_Field.LABEL_OPTIONAL)
     return entry.name

@@ -91,11 +91,11 @@ class Outcome(NamedTuple):
 _IDS: Final = ("outcome.id", "decision.id", "outcome.key")
 
 
-def outcome_of(said: Mapping[str, str]) -> Outcome:
+def outcome_of(fields_by_name: Mapping[str, str]) -> Outcome:
     """Return the outcome of its wire names; one that is not as a sealer writes it cannot verify."""
-    values = tuple(said.get(name, "") for name in OUTCOME_SIGNED)
-    event = event_of(said)._replace(fields=outcome_fields(values))
-    return Outcome(event, values, *(said.get(name, "") for name in _IDS))
+    values = tuple(fields_by_name.get(name, "") for name in OUTCOME_SIGNED)
+    event = event_of(fields_by_name)._replace(fields=outcome_fields(values))
+    return Outcome(event, values, *(fields_by_name.get(name, "") for name in _IDS))
 
 
 def read_lines(lines: Iterable[str | bytes], name: str) -> Iterator[Event | Checkpoint | Outcome]:

@@ -55,7 +55,7 @@ class Taken:
     twice: int = 0  # spans that were in the request before
 
 
-class ImportDeduplicator:
+class Deduplicator:
     """Takes what the store does not have yet.
 
     Args:

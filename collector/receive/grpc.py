@@ -88,7 +88,7 @@ class GrpcReceiver:
         self._calls = _Calls(config.calls_max, clock)
         self._slow_reads = SlowReads(
             config.read_seconds_max,
-            lambda: self._calls.held > _THREADS,
+            lambda: self._calls.running > _THREADS,
             counters,
             _LISTENER,
             clock,
@@ -256,28 +256,28 @@ class _Calls:
         self._most = most
         self._lock = threading.Lock()
         self._ended = DrainRate(clock)
-        self.held = 0
+        self.running = 0
 
     def enter(self) -> bool:
         """Take a place; False where there is none."""
         with self._lock:
-            if self.held >= self._most:
+            if self.running >= self._most:
                 return False
-            if self.held == 0:
+            if self.running == 0:
                 self._ended.begin()
-            self.held += 1
+            self.running += 1
             return True
 
     def leave(self) -> None:
         """Give a place back."""
         with self._lock:
-            self.held -= 1
+            self.running -= 1
             self._ended.note(1)
 
     def retry_seconds(self) -> int:
         """Return the seconds until those of now are done, at the rate at which they end."""
         with self._lock:
-            return self._ended.seconds_for(self.held)
+            return self._ended.seconds_for(self.running)
 
 
 class _Service(_GenericRpcHandler):

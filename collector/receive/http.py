@@ -10,7 +10,7 @@ from collector.core.counters import Counters
 from collector.core.http.address import listen
 from collector.core.http.server import BoundedServer, Bounds
 from collector.core.worker import Worker
-from collector.receive.deduplicator import ImportDeduplicator
+from collector.receive.deduplicator import Deduplicator
 from collector.receive.http_app import LISTENER, OtlpApp
 from collector.receive.pipeline import Intake
 
@@ -32,7 +32,7 @@ class HttpReceiver:
         gate: Gate,
         counters: Counters,
         clock: Clock,
-        once: ImportDeduplicator | None = None,
+        once: Deduplicator | None = None,
     ) -> None:
         self._config = config
         self._gate = gate

@@ -33,7 +33,7 @@ from collector.core.http.server import IS_GONE
 from collector.otlp.check import Signal
 from collector.otlp.json import MARKS_MAX, count_marks, decode_json
 from collector.otlp.outcomes import carries_outcome
-from collector.receive.deduplicator import HEADER, TWICE_HEADER, ImportDeduplicator, Taken
+from collector.receive.deduplicator import HEADER, TWICE_HEADER, Deduplicator, Taken
 from collector.receive.pipeline import Intake
 from collector.receive.status import (
     INTERNAL,
@@ -120,7 +120,7 @@ class OtlpApp:
         host: str = "127.0.0.1",
         held_bytes_max: int | None = None,
         read_seconds_max: float = _READ_SECONDS_MAX,
-        once: ImportDeduplicator | None = None,
+        once: Deduplicator | None = None,
     ) -> None:
         self._intake = intake
         self._once = once
@@ -184,8 +184,8 @@ class OtlpApp:
             await _answer(send, refused.status, status, answer_type, refused.headers)
         else:
             counts = ((HEADER, taken.known), (TWICE_HEADER, taken.twice)) if call.is_once else ()
-            said = tuple((name, str(count).encode()) for name, count in counts)
-            await _answer(send, HTTPStatus.OK, taken.answer, answer_type, said)
+            counted = tuple((name, str(count).encode()) for name, count in counts)
+            await _answer(send, HTTPStatus.OK, taken.answer, answer_type, counted)
         finally:
             self._held_bytes -= sum(map(len, chunks))
 

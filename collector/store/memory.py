@@ -75,12 +75,12 @@ def _groups(line: str) -> Iterator[tuple[str, str]]:
     yield from ((kind, path) for kind in kinds.split(","))
 
 
-def _allowed(groups: Path, own: str, name: str) -> Iterator[int]:
+def _allowed(groups: Path, own_group: str, name: str) -> Iterator[int]:
     """Yield the limits of a group and of every group that it is in, which bind it as well.
 
     Inside a container the first is all there is. A number beyond any machine is no limit.
     """
-    group = groups / own.strip("/")
+    group = groups / own_group.strip("/")
     for each in (group, *(up for up in group.parents if up.is_relative_to(groups))):
         with suppress(OSError, ValueError):  # no such file, or "max"
             yield int((each / name).read_text())

@@ -348,10 +348,10 @@ class Log:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._segment.descriptor, self._segment.size)
             self._seal()
-        said = error.strerror if isinstance(error, OSError) else type(error).__name__
+        why = error.strerror if isinstance(error, OSError) else type(error).__name__
         self._failed_bytes = sum(entry.size for entry in group)
-        self.fault = said or str(error)
-        reason = f"the write-ahead log cannot be written in {self._directory}: {said}"
+        self.fault = why or str(error)
+        reason = f"the write-ahead log cannot be written in {self._directory}: {why}"
         for entry in group:
             self._budget.release(entry.size)
             self._arrivals.refused(entry.received_ns)

@@ -114,9 +114,9 @@ class Receipts:
     def claim(self, digest: bytes, answer: Message) -> tuple[Receipt, bool]:
         """Return the receipt of a request, and whether the caller is who has to log it."""
         with self._lock:
-            known = self.find(digest)
-            if known is not None:
-                return known, False
+            receipt_before = self.find(digest)
+            if receipt_before is not None:
+                return receipt_before, False
             receipt = self._under_way[digest] = Receipt(answer, Future())
         receipt.synced.add_done_callback(lambda synced: self._settle(digest, synced))
         return receipt, True

@@ -135,7 +135,7 @@ def _outcome(
 
 
 def _judged(store: Connections, happened: Incident, name: str) -> Outcome:
-    said = (
+    reports = (
         store.client()
         .query(
             "SELECT probability, rebuilt FROM reconstructions FINAL "
@@ -162,10 +162,10 @@ def _judged(store: Connections, happened: Incident, name: str) -> Outcome:
     }
     requests = len({call.trace_id for call in happened.touched})
     return Outcome(
-        has_row=bool(said),
-        printed=float(said[0][0]) if said else 0.0,
+        has_row=bool(reports),
+        printed=float(reports[0][0]) if reports else 0.0,
         is_whole=not missing,
-        rebuilt=int(said[0][1]) if said else 0,
+        rebuilt=int(reports[0][1]) if reports else 0,
         whole=requests - len(missing),
     )
 

@@ -141,8 +141,8 @@ class Client:
         self._poll = select.poll()
         self._sockets: dict[int, socket.socket] = {}
         self._idle: deque[int] = deque()
-        self._asked: dict[int, list[int]] = {}  # incident, start_ns, bytes still to come
-        self._done: list[list[int]] = []
+        self._pending: dict[int, list[int]] = {}  # incident, start_ns, bytes still to come
+        self._finished: list[list[int]] = []
         for _ in range(CONNECTIONS):
             opened = socket.create_connection((address, port))
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -157,7 +157,7 @@ class Client:
         begin_ns = seen_ns = self._clock.monotonic_ns()
         reported_ns, waiting = begin_ns, deque[int]()
         following = next(requests, None)
-        while following is not None or waiting or self._asked:
+        while following is not None or waiting or self._pending:
             now_ns = self._clock.monotonic_ns()
             if self._is_held and not under_way:  # no incident is stretched
                 begin_ns += now_ns - seen_ns  # what is due is due so much later
@@ -189,20 +189,20 @@ class Client:
     def _ask(self, incident: int) -> None:
         descriptor = self._idle.popleft()
         body = (_FAST if incident < 0 else _SLOW) * REQUEST_BYTES
-        self._asked[descriptor] = [incident, self._clock.now_ns(), RESPONSE_BYTES]
+        self._pending[descriptor] = [incident, self._clock.now_ns(), RESPONSE_BYTES]
         self._sockets[descriptor].sendall(body)
 
     def _hear(self, descriptor: int) -> None:
-        pending = self._asked[descriptor]
+        pending = self._pending[descriptor]
         pending[2] -= len(self._sockets[descriptor].recv(pending[2]))
         if not pending[2]:
-            del self._asked[descriptor]
+            del self._pending[descriptor]
             self._idle.append(descriptor)
             port = int(self._sockets[descriptor].getsockname()[1])
-            self._done.append([pending[0], port, pending[1], self._clock.now_ns()])
+            self._finished.append([pending[0], port, pending[1], self._clock.now_ns()])
 
     def _report(self) -> None:
-        finished, self._done = self._done, []
+        finished, self._finished = self._finished, []
         sys.stdout.write(json.dumps(finished) + "\n")
         sys.stdout.flush()
 

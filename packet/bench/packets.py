@@ -57,7 +57,7 @@ def run_packets(
         InputError: tshark or dpkt is not installed.
     """
     dissect_with_dpkt = _dpkt()
-    done = []
+    results = []
     with own_directory() as folder:
         path = folder / "mix.pcap"
         path.write_bytes(http_capture(packets, tunnelled=True))
@@ -80,10 +80,10 @@ def run_packets(
                 rivals.setdefault("tshark", tshark)  # with its lines, the first of the commands
             figures |= {f"x_{name}": ours / rate for name, rate in rivals.items()}
             figures |= {f"{name}_packets_per_s": rate for name, rate in rivals.items()}
-            done.append(figures)
+            results.append(figures)
             text = ", ".join(f"{name} {value:,.1f}" for name, value in figures.items())
             progress(f"run {number + 1}: {text}")
-    return medians(done)
+    return medians(results)
 
 
 def _analyse(path: Path) -> int:

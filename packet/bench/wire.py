@@ -43,9 +43,9 @@ def run_wire(runs: int, progress: Progress, seconds: float = _SECONDS) -> dict[s
     `offset_bound_us`, `drift_error_ppm`, `drift_bound_ppm`; and how many runs were
     `outside_bound`, which breaks the promise.
     """
-    done = []
+    results = []
     for number in range(runs):
-        done.append(run := _run(replace(_PATH, seed=number + 1), seconds))
+        results.append(run := _run(replace(_PATH, seed=number + 1), seconds))
         progress(
             f"run {number + 1}: {run['packets']} packets, error p50 {run['error_p50_us']:.1f} us, "
             f"p99 {run['error_p99_us']:.1f} us; offset off by {run['offset_error_us']:.1f} of "
@@ -55,9 +55,9 @@ def run_wire(runs: int, progress: Progress, seconds: float = _SECONDS) -> dict[s
     outside = sum(
         run["offset_error_us"] > run["offset_bound_us"]
         or run["drift_error_ppm"] > run["drift_bound_ppm"]
-        for run in done
+        for run in results
     )
-    return {**medians(done), "outside_bound": outside}
+    return {**medians(results), "outside_bound": outside}
 
 
 def _run(impairment: Impairment, seconds: float) -> dict[str, float]:

@@ -40,7 +40,7 @@ class ContextMemory:
         )
         self._waiting: list[bytes] = []
         self._waiting_packets = 0
-        self._held: deque[ContextRows] = deque()
+        self._batches: deque[ContextRows] = deque()
         self._held_bytes = 0
         self._held_bytes_max = config.memory_mib * 1024 * 1024 // _MEMORY_SHARE
         self._left_out = 0
@@ -63,15 +63,15 @@ class ContextMemory:
         rows = find_contexts(parse_blocks(waiting))
         if len(rows):
             self.context_count += len(naming(rows))
-            self._held.append(rows)
+            self._batches.append(rows)
             self._held_bytes += rows.nbytes
         while self._held_bytes > self._held_bytes_max:
-            self._held_bytes -= self._held.popleft().nbytes
+            self._held_bytes -= self._batches.popleft().nbytes
 
     def forget(self, before_ns: int) -> None:
         """Let contexts go that were said before."""
-        while self._held and int(self._held[0]["ts_ns"][-1]) < before_ns:
-            self._held_bytes -= self._held.popleft().nbytes
+        while self._batches and int(self._batches[0]["ts_ns"][-1]) < before_ns:
+            self._held_bytes -= self._batches.popleft().nbytes
 
     def reseed(self, epoch: int) -> None:
         """Sample another epoch's flows, see `MappedRing.reseed`."""
@@ -79,7 +79,7 @@ class ContextMemory:
 
     def select(self, selection: Selection, trace_ids: Collection[str] | None) -> ContextRows:
         """Return the contexts of the selected packets, of the given traces, None for any."""
-        selected = [chosen(rows, selection, trace_ids) for rows in self._held]
+        selected = [chosen(rows, selection, trace_ids) for rows in self._batches]
         return np.concatenate(selected) if selected else no_contexts()
 
     def count_unsearched(self) -> int:

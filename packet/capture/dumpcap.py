@@ -67,7 +67,7 @@ class DumpcapRecorder:
         self._last_words = ""
         self._listener = threading.Thread(target=self._listen, name="dumpcap", daemon=True)
         self._listener.start()
-        self._seen = 0
+        self._packets = 0
         self._drops = 0
         self._watch = WireWatch(config.link_mbit)
         self._watched_ns = self._since_ns = clock.now_ns()
@@ -163,7 +163,7 @@ class DumpcapRecorder:
             # Files are numbered from 1: where that one is gone, what it held is, too.
             is_whole = bool(files) and files[0].name.startswith("ring_00001_")
         return RecorderStats(
-            packets=self._seen + newest.packets,
+            packets=self._packets + newest.packets,
             kernel_drops=self._drops,
             held_packets=sum(each.packets for each in files_held),
             held_bytes=sum(status.st_size for path in files if (status := _stat(path))),
@@ -243,7 +243,7 @@ class DumpcapRecorder:
         if extent_before is not None:
             return extent_before
         extent = _read_extent(path)
-        self._seen += extent.packets
+        self._packets += extent.packets
         self._drops = max(self._drops, _interface_drops(path))
         return extent
 

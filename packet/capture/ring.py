@@ -55,7 +55,7 @@ class Ring:
         self._config = config
         self._mapped = MappedRing(config, BLOCK_COUNT, now_ns // (config.sample_epoch_s * NS_PER_S))
         self.since_ns = now_ns
-        self._held: deque[Block] = deque()
+        self._blocks: deque[Block] = deque()
         self._held_bytes_max = config.memory_mib * 1024 * 1024
         self._fresh: list[bytes] = []
         self.held_bytes = 0
@@ -78,7 +78,7 @@ class Ring:
 
     def forget(self, before_ns: int) -> None:
         """Let blocks go that have no packet of that time or later."""
-        while self._held and self._held[0].last_ns < before_ns:
+        while self._blocks and self._blocks[0].last_ns < before_ns:
             self._drop_oldest()
 
     def reseed(self, epoch: int) -> None:
@@ -89,14 +89,14 @@ class Ring:
         """Return the held blocks that may have packets of [from_ns, to_ns), oldest first."""
         return [
             block
-            for block in self._held
+            for block in self._blocks
             if block.first_ns < to_ns + _STAMP_SLACK_NS
             and block.last_ns >= from_ns - _STAMP_SLACK_NS
         ]
 
     def oldest_ns(self) -> int | None:
         """Return the stamp of the oldest packet held, None where none is."""
-        return self._held[0].first_ns if self._held else None
+        return self._blocks[0].first_ns if self._blocks else None
 
     def count_drops(self) -> int:
         """Return how many packets the kernel had no room for, since the start."""
@@ -108,7 +108,7 @@ class Ring:
 
     def _hold(self, packets: int, first_at: int, block: bytes) -> None:
         first_ns = _stamp_ns(block, first_at + _RECORD_STAMP_AT)
-        self._held.append(Block(first_ns, _stamp_ns(block, _BLOCK_LAST_AT), packets, block))
+        self._blocks.append(Block(first_ns, _stamp_ns(block, _BLOCK_LAST_AT), packets, block))
         if self._config.analysis:
             self._fresh.append(block)
         self.packets += packets
@@ -118,7 +118,7 @@ class Ring:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        gone = self._held.popleft()
+        gone = self._blocks.popleft()
         self.since_ns = max(self.since_ns, gone.last_ns)
         self.held_bytes -= len(gone.block)
         self.held_packets -= gone.packets

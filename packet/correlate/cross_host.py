@@ -82,9 +82,9 @@ def _elsewhere(
         if abs(int(there.ts_ns[row]) - link.from_ns) > _APART_MAX_NS:
             continue
         other_packets = there.take(rows_there[int(there.flow_hash[row])])
-        same = _joined(link, other_packets, int(there.src_port[row]), request, response)
-        if same is not None:
-            joined.append(same)
+        joined_times = _joined(link, other_packets, int(there.src_port[row]), request, response)
+        if joined_times is not None:
+            joined.append(joined_times)
     # Who has the response too is surer than who has not; equals share what there is.
     best = max((each.confidence for each in joined), default=0.0)
     sure = {each.flow_hash: each for each in joined if each.confidence == best}

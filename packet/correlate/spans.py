@@ -115,9 +115,9 @@ def link(
     claimants: Counter[Claimed] = Counter()
     claim_counts: Counter[Claimed] = Counter()
     for claim in (claim for claims in claims_by_span for claim in claims):
-        own = claimed_by(claim)
-        claimants.update(own)
-        claim_counts.update(own if claim.is_said else ())
+        own_claims = claimed_by(claim)
+        claimants.update(own_claims)
+        claim_counts.update(own_claims if claim.is_said else ())
     return [
         _link(claim, len(claims), traffic, claim_counts if claim.is_said else claimants)
         for claims in claims_by_span

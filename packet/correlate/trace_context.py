@@ -132,10 +132,10 @@ def find_contexts(frames: Frames) -> ContextRows:
     ends = begins + frames.lengths[decoded.rows]
     payload = begins + packets.wire_bytes.astype(np.int64) - packets.payload_bytes
     is_whole = (packets.payload_bytes > 0) & (payload + packets.payload_bytes <= ends)
-    found = _bare(packets, frames.data, payload, np.flatnonzero(is_whole))
+    plain_contexts = _bare(packets, frames.data, payload, np.flatnonzero(is_whole))
     long = np.flatnonzero((packets.tcp_flags != 0) & (payload + _VALUE_BYTES // 2 < ends))
     if not len(long):
-        return np.concatenate([*found, no_contexts()])
+        return np.concatenate([*plain_contexts, no_contexts()])
     words = np.stack([frames.data[payload[long] + index] for index in range(4)], axis=1)
     is_text, is_framed = _kinds(words)
     data = frames.data.tobytes()
@@ -145,8 +145,8 @@ def find_contexts(frames: Frames) -> ContextRows:
         inside = owners >= 0
         within = _in_headers if hits.method == HEADER else _in_header_frames
         inside &= within(data, hits.at, payload[rows], owners)
-        found.append(_rows(packets, rows[owners[inside]], hits, inside))
-    contexts = np.concatenate(found)
+        plain_contexts.append(_rows(packets, rows[owners[inside]], hits, inside))
+    contexts = np.concatenate(plain_contexts)
     return contexts[np.argsort(contexts["ts_ns"], kind="stable")]
 
 

@@ -70,9 +70,9 @@ def read_tunnels(frames: Frames, rows: I64, is_joining: bool) -> tuple[PacketCol
         size = (inner.until - inner.at).astype(np.uint32)
         inside = Frames(frames.data, inner.at, lengths, frames.ts_ns[inner.rows], size, link_type)
         fast = read_fast(inside, True, False, is_joining)
-        own = inner.rows[fast.rows]
-        tables.append(replace(fast.columns, wire_bytes=frames.wire_bytes[own]))
-        taken.append(own)
+        inner_rows = inner.rows[fast.rows]
+        tables.append(replace(fast.columns, wire_bytes=frames.wire_bytes[inner_rows]))
+        taken.append(inner_rows)
     if not tables:
         return concat_columns([]), np.zeros(0, np.int64)
     return concat_columns(tables), np.concatenate(taken)

@@ -111,7 +111,7 @@ class PacketJob:
         self._link_cursor = JobCursor(f"{_LINK_CURSOR}{suffix}")
         self._sample_cursor = OwnCursor(store, SAMPLE_CURSOR, config.host)
         # Up to when spans were linked, and how many of the last seconds before that were there.
-        self._seen: tuple[int, int] | None = None
+        self._read_to: tuple[int, int] | None = None
         # Up to when every span that was received was there when spans were read, and when that was.
         self._read_ns: int | None = None
         self._asked_ns = 0
@@ -151,7 +151,7 @@ class PacketJob:
             return self._run(now_ns, stored_ns, newest_ns)
         except Exception:
             self._captures.forget()
-            self._seen = self._read_ns = None
+            self._read_to = self._read_ns = None
             raise
 
     def _run(self, now_ns: int, stored_ns: int | None, newest_ns: int | None) -> PacketReport:
@@ -251,7 +251,7 @@ class PacketJob:
         if reach is not None:
             # A batch may be stored after one that was received later: then those before are read
             # again.
-            is_as_seen = self._seen == (after_ns, reach.before)
+            is_as_seen = self._read_to == (after_ns, reach.before)
             from_ns, to_ns = reach.new_ns if is_as_seen else reach.all_ns
             if to_ns:
                 tally.ranges.append((max(from_ns, until_ns - _LINK_REACH_NS), to_ns))
@@ -260,7 +260,7 @@ class PacketJob:
             self._link_range(begin_ns, end_ns, now_ns, tally)
         if reach is not None:
             self._link_cursor.write(client, max(until_ns, after_ns), has_news=to_ns > 0)
-            self._seen = (until_ns, reach.next_before)
+            self._read_to = (until_ns, reach.next_before)
 
     def _link_range(self, from_ns: int, to_ns: int, now_ns: int, tally: Tally) -> None:
         """Link every span that overlaps the range, whenever it was received."""

@@ -280,8 +280,8 @@ class CaptureJob:
             pairs = {span.port_pair for span in spans}
             others = self._reader.spans(min(from_ns), max(to_ns), port_pairs=pairs)
             rivals = [span for span in others if _key(span) not in named]
-            found = link([*spans, *rivals], packets, contexts)
-            links = [row for row in found if (row.trace_id, row.span_id) in named]
+            linked = link([*spans, *rivals], packets, contexts)
+            links = [row for row in linked if (row.trace_id, row.span_id) in named]
             tally.lagged += links
         by_key: dict[Key, list[SpanFlow]] = defaultdict(list)
         for row in links:
@@ -341,9 +341,9 @@ def packet_names(packets: PacketColumns) -> U64:
 def _named(packets: PacketColumns, request: CaptureRequest) -> Mask:
     """Return which packets are of the connections and the time that a request names."""
     pairs = port_pairs(packets.src_port, packets.dst_port)
-    wanted = np.array(sorted(request.port_pairs), np.uint32)
+    pair_array = np.array(sorted(request.port_pairs), np.uint32)
     inside = (packets.ts_ns >= request.from_ns) & (packets.ts_ns < request.to_ns)
-    named: Mask = np.isin(pairs, wanted) & inside
+    named: Mask = np.isin(pairs, pair_array) & inside
     return named
 
 

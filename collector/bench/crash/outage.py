@@ -290,8 +290,8 @@ def make_template(spans: int, now_ns: int) -> Template:
     [body] = make_requests(0, spans, spans, now_ns)
     message = ExportTraceServiceRequest.FromString(body)
     content = 0
-    made = message.resource_spans[0].scope_spans[0].spans
-    for index, span in enumerate(made):
+    template_spans = message.resource_spans[0].scope_spans[0].spans
+    for index, span in enumerate(template_spans):
         span.trace_id = _PLACE + index.to_bytes(8, "big")
         attributes = {pair.key: pair.value for pair in span.attributes}
         parts = (

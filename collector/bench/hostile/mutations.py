@@ -286,12 +286,12 @@ def _number(wire: int, value: int) -> bytes:
 
 def _walk(fields: Sequence[Field]) -> list[Field]:
     """Return every field at every depth."""
-    found = []
+    all_fields = []
     for field in fields:
-        found.append(field)
+        all_fields.append(field)
         if isinstance(field.value, list):
-            found += _walk(field.value)
-    return found
+            all_fields += _walk(field.value)
+    return all_fields
 
 
 def _siblings(fields: list[Field], chosen: Field) -> list[Field]:

@@ -151,8 +151,8 @@ def _verified(batches: Sequence[list[Item]]) -> Counter[str]:
                 copies.setdefault((each.producer, each.epoch, each.seq), []).append(each)
     findings: Sequence[Finding] = verifier.finish().findings
     doubled = [each for several in copies.values() if len(several) > 1 for each in several]
-    told = zip(doubled, forms(doubled), doubled, strict=True)
-    left = retries_told(findings, equal_copies(RING.macs, told))
+    copy_forms = zip(doubled, forms(doubled), doubled, strict=True)
+    left = retries_told(findings, equal_copies(RING.macs, copy_forms))
     return Counter(each.verdict.value for each in left if each.verdict is not Verdict.RETRIED)
 
 

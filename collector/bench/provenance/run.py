@@ -54,8 +54,8 @@ def run_provenance(runs: int, progress: Progress) -> dict[str, float]:
     per_run = -(-CLEAN_EVENTS // runs)
     for number in range(runs):
         progress(f"run {number + 1} of {runs}: {per_run:,} clean events")
-        found, at_ingest = _clean(random.Random(_SEED + number), per_run, rates)  # noqa: S311  # a seeded trial
-        false_alarms += found
+        finding_count, at_ingest = _clean(random.Random(_SEED + number), per_run, rates)  # noqa: S311  # a seeded trial
+        false_alarms += finding_count
         clean_alarms += at_ingest
     figures = {
         "verify_events_per_s": statistics.median(rates[False]),

@@ -24,7 +24,7 @@ class LateArrivals:
     """Says which minutes hold more than when they were read last."""
 
     def __init__(self) -> None:
-        self._seen: dict[int, int] = {}  # rows by minute
+        self._counts: dict[int, int] = {}  # rows by minute
         self._looked_ns = 0
 
     def ranges(self, client: Client, until_ns: int, now_ns: int) -> Iterator[tuple[int, int]]:
@@ -41,13 +41,13 @@ class LateArrivals:
         parameters["from_ns"] += -parameters["from_ns"] % NS_PER_MINUTE
         rows = client.query(_MINUTES, parameters=parameters).result_rows
         counts = {int(minute): int(items) for minute, items in rows}
-        counts_before = self._seen = {minute: self._seen.get(minute, 0) for minute in counts}
+        counts_before = self._counts = {minute: self._counts.get(minute, 0) for minute in counts}
         for first, last in _runs(
             [minute for minute in counts if counts[minute] > counts_before[minute]]
         ):
             yield first * NS_PER_MINUTE - 1, (last + 1) * NS_PER_MINUTE - 1
             counts_before.update((m, counts[m]) for m in range(first, last + 1))
-        self._seen = counts
+        self._counts = counts
         self._looked_ns = now_ns
 
 

@@ -201,18 +201,18 @@ class Stream:
 
     def _batch_findings(self) -> BatchFindings:
         findings, late = self._verifier.drain()
-        judged = BatchFindings()
+        batch = BatchFindings()
         for finding in late:
             assert finding.line is not None
-            judged.events[finding.line] = finding
+            batch.events[finding.line] = finding
         for finding in findings:
             if finding.line is None:
-                judged.runs.append(finding)
+                batch.runs.append(finding)
             elif finding.line < 0:
-                judged.earlier.append(finding)
+                batch.earlier.append(finding)
             else:
-                judged.events[finding.line] = finding
-        return judged
+                batch.events[finding.line] = finding
+        return batch
 
 
 def _awaits(chain: Chain, checkpoint: Checkpoint) -> bool:
@@ -231,8 +231,8 @@ def _awaits(chain: Chain, checkpoint: Checkpoint) -> bool:
 
 def _inherited(before: Mapping[int, Hole], first: int, last: int, now_ns: int) -> Hole:
     """Return the hole as it was, or as what is left of one that was."""
-    known = before.get(first)
-    for start, hole in before.items() if known is None else ((first, known),):
+    hole_before = before.get(first)
+    for start, hole in before.items() if hole_before is None else ((first, hole_before),):
         if start <= first and last <= hole.last:
             return Hole(last, hole.seen_ns, hole.is_told)
     return Hole(last, now_ns)

@@ -170,7 +170,7 @@ def row_level(
     config: AttributionConfig,
 ) -> tuple[CellSums, int]:
     """Return the rows by the code that values decisions, and how many are unknown."""
-    index = {(row["ingress_ns"], row["decision_id"]): at for at, row in enumerate(decisions)}
+    index = {(each["ingress_ns"], each["decision_id"]): row for row, each in enumerate(decisions)}
     matched = match_outcomes(
         [
             DecisionReference(
