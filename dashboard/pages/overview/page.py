@@ -187,19 +187,12 @@ def register(app: Dash, context: PageContext) -> None:
         refresh,
         tick=TICK,
         keep_s=SHARED_S,
-        page_path=PATH,
+        path=PATH,
         unread=alone,
     )
     picks = [kept, Input("overview-pick", "data"), search]
     answering(
-        app,
-        context,
-        READINGS[1],
-        path.OUTPUTS,
-        picks,
-        refresh_path,
-        keep_s=SHARED_S,
-        page_path=PATH,
+        app, context, READINGS[1], path.OUTPUTS, picks, refresh_path, keep_s=SHARED_S, path=PATH
     )
     answering(
         app,
@@ -209,7 +202,7 @@ def register(app: Dash, context: PageContext) -> None:
         [kept, search],
         refresh_heat,
         keep_s=SHARED_S,
-        page_path=PATH,
+        path=PATH,
     )
     register_scope(app, NAME, TICK, context.clock)
     in_browser(
