@@ -97,7 +97,7 @@ def answering(
     tick: str = "",
     is_long: bool = False,
     keep_s: float = 0.0,
-    page_path: str = "",
+    path: str = "",
     unread: Callable[[], Mapping[str, object]] = dict,
 ) -> None:
     """Attach a reading that says in its own panel what is missing, or why it failed.
@@ -113,7 +113,7 @@ def answering(
         is_long: in a thread for long questions.
         keep_s: how long what was found is handed out to whoever asks the same, 0 for never; only
             of what does not depend on who asks.
-        page_path: where what the page shows first is read as soon as somebody opens it.
+        path: where what the page shows first is read as soon as somebody opens it.
         unread: values of outputs where the first reading failed, for what follows from them.
     """
 
@@ -153,9 +153,9 @@ def answering(
         tick=tick,
         is_long=is_long,
     )
-    if page_path:
+    if path:
         names = [f"{each.component_id}.{each.component_property}" for each in inputs]
-        context.first.add(page_path, names, ahead, is_long=is_long)
+        context.first.add(path, names, ahead, is_long=is_long)
 
 
 def _question(output: str, ticks: Sequence[bool], values: Sequence[object]) -> tuple[str, ...]:

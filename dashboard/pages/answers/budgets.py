@@ -133,7 +133,7 @@ def register(app: Dash, context: PageContext) -> None:
         refresh,
         tick=TICK,
         keep_s=SHARED_S,
-        page_path=PATH,
+        path=PATH,
     )
     # Bills come once a day: the page that is opened asks for them.
     answering(
@@ -145,7 +145,7 @@ def register(app: Dash, context: PageContext) -> None:
         refresh_cost,
         is_long=True,
         keep_s=SHARED_LONG_S,
-        page_path=PATH,
+        path=PATH,
     )
     register_scope(app, NAME, TICK, context.clock)
 

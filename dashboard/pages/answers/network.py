@@ -134,7 +134,7 @@ def register(app: Dash, context: PageContext) -> None:
         return read(context, parse_scope(query))
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
-    answering(app, context, NAME, READ, inputs, refresh, tick=TICK, keep_s=SHARED_S, page_path=PATH)
+    answering(app, context, NAME, READ, inputs, refresh, tick=TICK, keep_s=SHARED_S, path=PATH)
     register_scope(app, NAME, TICK, context.clock)
 
 

@@ -188,7 +188,7 @@ def register(app: Dash, context: PageContext) -> None:
         refresh_audit,
         is_long=True,
         keep_s=SHARED_LONG_S,
-        page_path=PATH,
+        path=PATH,
     )
     register_scope(app, NAME, TICK, context.clock)
 

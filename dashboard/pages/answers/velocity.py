@@ -212,7 +212,7 @@ def register(app: Dash, context: PageContext) -> None:
         refresh,
         tick=TICK,
         keep_s=SHARED_S,
-        page_path=PATH,
+        path=PATH,
     )
     slow = [search, Input("velocity-slow-tick", "n_intervals")]
     answering(
@@ -224,7 +224,7 @@ def register(app: Dash, context: PageContext) -> None:
         refresh_worth,
         is_long=True,
         keep_s=SHARED_LONG_S,
-        page_path=PATH,
+        path=PATH,
     )
     register_scope(app, NAME, TICK, context.clock)
     # Of a range that stands still the model does not change.

@@ -129,11 +129,11 @@ def register(app: Dash, context: PageContext) -> None:
 
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     answering(
-        app, context, READINGS[0], ROWS, inputs, refresh, tick=TICK, keep_s=SHARED_S, page_path=PATH
+        app, context, READINGS[0], ROWS, inputs, refresh, tick=TICK, keep_s=SHARED_S, path=PATH
     )
     of_rows = [Input("decisions-read", "data")]
     answering(
-        app, context, READINGS[1], TOTALS, of_rows, refresh_totals, keep_s=SHARED_S, page_path=PATH
+        app, context, READINGS[1], TOTALS, of_rows, refresh_totals, keep_s=SHARED_S, path=PATH
     )
     register_scope(app, NAME, TICK, context.clock)
     texts = ("channel", "service", "cohort", "segment")

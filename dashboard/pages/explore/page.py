@@ -174,7 +174,7 @@ def register(app: Dash, context: PageContext) -> None:
         refresh,
         tick=TICK,
         keep_s=SHARED_S,
-        page_path=PATH,
+        path=PATH,
     )
     context.reading(app, WHY, [search, Input("explore-retry", "n_clicks")], explain, is_long=True)
     # In the browser and at once: an answer that comes later would undo what somebody types.

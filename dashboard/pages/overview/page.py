@@ -178,7 +178,7 @@ def register(app: Dash, context: PageContext) -> None:
     inputs = [Input("url", "search"), Input(TICK, "n_intervals")]
     # Where money cannot be read the others look for themselves, without an alert to follow.
     alone = partial(_alone, context)
-    answer = partial(answering, app, context, keep_s=SHARED_S, page_path=PATH)
+    answer = partial(answering, app, context, keep_s=SHARED_S, path=PATH)
     answer(READINGS[0], MONEY, inputs, refresh, tick=TICK, unread=alone)
     picks = [kept, Input("overview-pick", "data"), search]
     answer(READINGS[1], path.OUTPUTS, picks, refresh_path)

@@ -143,7 +143,7 @@ def test_what_takes_long_is_not_read_anew_for_each_who_opens_its_page(reader: Re
     with page_context(reader, first=first, shared=shared, workers=threads) as context:
         inputs = [Input("url", "search")]
         outputs = ["model.data"]
-        answering(Dash("test"), context, "model", outputs, inputs, read, keep_s=30.0, page_path="/")
+        answering(Dash("test"), context, "model", outputs, inputs, read, keep_s=30.0, path="/")
         for opened, later_s in enumerate((0.0, 0.6 * 30.0, 0.6 * 30.0), start=1):
             clock.ns += round(later_s * NS_PER_S)
             context.begin("/", "?window=24h")
