@@ -215,11 +215,7 @@ def _shell() -> Any:  # noqa: ANN401  a Dash component
         ],
         className="header",
     )
-    menu = [
-        dmc.NavLink(id=f"menu{m.PATH}", label=m.TITLE, href=m.PATH, active="exact")
-        for m in PAGES
-        if m.IN_MENU
-    ]
+    menu = [dmc.NavLink(id=f"menu{m.PATH}", label=m.TITLE, href=m.PATH) for m in PAGES if m.IN_MENU]
     # Whom a token, a session or a proxy says that looks; nothing where nobody is asked.
     who = html.A(id="who", href=SIGN_IN, className="note who")
     return dmc.MantineProvider(
@@ -289,6 +285,13 @@ def _register_frame(app: Dash, context: PageContext) -> None:
         "menuLinks",
         [Output(f"menu{path}", "href") for path in in_menu],
         Input("url", "search"),
+        *(State(f"menu{path}", "href") for path in in_menu),
+    )
+    in_browser(
+        app,
+        "menuMark",
+        [Output(f"menu{path}", "active") for path in in_menu],
+        Input("route", "data"),
         *(State(f"menu{path}", "href") for path in in_menu),
     )
     in_browser(app, "theme", Output("mantine", "forceColorScheme"), Input("theme", "value"))

@@ -118,3 +118,20 @@ def test_switches_of_an_address_are_on_or_off_as_it_says(
             visit.page.goto(f"{pages.url}/decisions?late={value}")
             expect(totals).to_contain_text(f"{decisions} decisions")
             expect(late).to_be_checked(checked=value == "true")
+
+
+def test_menu_marks_the_list_that_a_decision_is_of(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """On the page of a decision, and of an alert, no entry was marked."""
+    page = visit.page
+    marked = page.locator(".mantine-NavLink-root[data-active=true]")
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        for path, title in (
+            ("/", "Overview"),
+            ("/decision?id=d-10", "Decisions"),
+            ("/alerts/none", "Alerts"),
+            ("/decision", "Decisions"),
+        ):
+            page.goto(pages.url + path)
+            expect(marked).to_have_text([title])

@@ -226,6 +226,13 @@
         return [UNCHANGED(), UNCHANGED(), UNCHANGED(), UNCHANGED()];
       },
 
+      // One decision or alert is of the list that it is reached from.
+      menuMark: function (route, ...hrefs) {
+        const page = (route || "").split(" ")[0];
+        const entry = { "/decision": "/decisions", "/alerts/{id}": "/alerts" }[page] || page;
+        return hrefs.map((href) => href.split("?")[0] === entry);
+      },
+
       menuLinks: function (query, ...hrefs) {
         const now = new URLSearchParams(query || "");
         const kept = new URLSearchParams();
