@@ -20,9 +20,9 @@ from alerts.rules.base import RuleConfig
 from alerts.rules.dead_man import DeadManConfig
 from alerts.rules.kinds import KINDS, parse_rule
 from alerts.signature import key_of
-from collector.core.clock import NS_PER_S
 from collector.core.config import Address, LocalPath, Section
 from collector.core.errors import DecodeError
+from collector.core.times import NS_PER_S
 
 DEAD_MAN = "dead-man"  # the rule that dead_man_seconds makes
 

@@ -10,7 +10,7 @@ from alerts.rows import AlertEvent, CaptureRequest, failing_text, share_text
 from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig, duration_text
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Transition
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 # A capture reaches a little past the window on both sides: connections outlive decisions.
 _CAPTURE_MARGIN_NS = 5 * NS_PER_S

@@ -43,10 +43,11 @@ from alerts.state.transitions import (
     retire,
     set_back,
 )
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S, ClockWatch
+from collector.core.clock import ClockWatch
 from collector.core.counters import Counters
 from collector.core.errors import StoreUnavailableError, first_line
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 
 _FORGET_NS, _KEEP_NS, _PRUNE_NS = NS_PER_DAY, 30 * NS_PER_DAY, NS_PER_HOUR
@@ -207,8 +208,7 @@ class AlertsJob:
 
     def _settled_ns(self, at_ns: int) -> int:
         """Return the second up to which everything should have arrived at an instant."""
-        settled_ns = at_ns - round(self._config.lateness_s * NS_PER_S)
-        return settled_ns - settled_ns % NS_PER_S
+        return (at_ns - round(self._config.lateness_s * NS_PER_S)) // NS_PER_S * NS_PER_S
 
     def deliver_due(self, now_ns: int) -> int:
         """Send the webhooks that are due; return how many were delivered."""

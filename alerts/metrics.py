@@ -14,7 +14,7 @@ from alerts.people.silences import Silences
 from alerts.state.external import ExternalAlerts
 from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 _LAST: Final = (
     "millworth_alerts_last_evaluation_timestamp_seconds",

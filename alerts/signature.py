@@ -11,8 +11,8 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-from collector.core.clock import NS_PER_S
 from collector.core.errors import DecodeError
+from collector.core.times import NS_PER_S
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the public prefix of a secret, not one
 KEY_BYTES_MIN = 24

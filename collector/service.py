@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collector.auth.gate import Gate
-from collector.core.clock import NS_PER_S, Clock, RisingClock
+from collector.core.clock import Clock, RisingClock
 from collector.core.config import AttributesConfig, CollectorConfig, DecisionsConfig
 from collector.core.counters import Counters
 from collector.core.disk import Disk
 from collector.core.errors import MillworthError
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_S
 from collector.core.worker import Worker
 from collector.otlp.check import Signal
 from collector.otlp.native import spans as native

@@ -9,8 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from attribution.core.money import amount
-from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
-from collector.core.times import time_zone
+from collector.core.times import NS_PER_DAY, NS_PER_MS, NS_PER_S, time_zone
 
 UNKNOWN = "unknown"
 # From here on a card or a cell has no room for every digit, and nobody asks for it.

@@ -20,7 +20,7 @@ from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject
 from alerts.state.transitions import FIRED, RESOLVED
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 _BAD_ALLOWED: Final = 0.001
 _HOUR_S: Final = 3_600

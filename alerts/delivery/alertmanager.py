@@ -17,7 +17,7 @@ from urllib.parse import quote
 from alerts.rows import AlertEvent
 from alerts.rules.base import Wording
 from attribution.core.money import amount
-from collector.core.clock import NS_PER_S, NS_PER_US
+from collector.core.times import NS_PER_S, NS_PER_US
 
 _LABEL_MAX = 200
 _TEXT_MAX = 500

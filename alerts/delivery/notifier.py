@@ -32,8 +32,8 @@ from alerts.state.routed import OpenAlert, open_alerts
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import FIRED, AlertState, Phase, Status, Transition
-from collector.core.clock import NS_PER_S
 from collector.core.errors import StoreUnavailableError
+from collector.core.times import NS_PER_S
 
 AnyRule: TypeAlias = Rule[RuleConfig, Any]
 

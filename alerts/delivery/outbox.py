@@ -22,9 +22,10 @@ from alerts.state.retry import Attempt, DeliveryStatus, Reply, Step, next_step
 from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
 from alerts.state.transitions import FIRED, Phase
-from collector.core.clock import NS_PER_S, Clock, SystemClock
+from collector.core.clock import Clock, SystemClock
 from collector.core.counters import Counters
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_S
 
 # One call sends this many to an endpoint at most, so that each begins with a fresh look.
 _BATCH_MAX = 50

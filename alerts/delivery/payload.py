@@ -16,7 +16,7 @@ from alerts.rows import AlertEvent
 from alerts.rules.base import Move, Wording
 from attribution.core.money import currency
 from attribution.core.segments import STAGES
-from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 
 # Standard Webhooks asks for less than 20 kB.
 BODY_BYTES_MAX = 20_000

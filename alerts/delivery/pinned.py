@@ -16,8 +16,9 @@ import httpx
 
 from alerts.delivery.address_guard import check_address
 from alerts.state.retry import Reply
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_S
 
 # What a receiver says of a refusal; the rest of an answer is not read, and need not end.
 _ANSWER_BYTES_MAX = 2_000

@@ -30,9 +30,9 @@ from alerts.rules.base import NO_WORDING, Wording
 from alerts.state.retry import Reply
 from alerts.state.routed import OpenAlert, Routed, RoutedAlerts, open_alerts
 from alerts.state.sqlite import AlertStore
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.counters import Counters
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 
 _PATH = "/api/v2/alerts"
 _HEADERS = {"content-type": "application/json", "user-agent": "millworth"}

@@ -22,8 +22,9 @@ from alerts.state.deliveries import Deliveries
 from alerts.state.retry import Reply
 from alerts.state.sqlite import AlertStore
 from alerts.state.transitions import Phase
-from collector.core.clock import NS_PER_MS, Clock
+from collector.core.clock import Clock
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_MS
 
 TESTED = "alert.test"  # the kind of message, on which a receiver does nothing
 _UNSIGNED = "its secret is not in the settings of this process, so nothing can be signed"

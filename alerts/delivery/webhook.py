@@ -13,7 +13,7 @@ from alerts.delivery.pinned import PinnedClient
 from alerts.rows import Message
 from alerts.signature import sign
 from alerts.state.retry import Reply
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 CLOUDEVENTS_SOURCE = "/millworth/alerts"
 

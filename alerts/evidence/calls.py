@@ -18,7 +18,7 @@ from typing import Final
 
 from alerts.evidence.suspect import DECISIONS_MIN
 from attribution.core.segments import UNTRACED
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 
 NO_ONE_CALL: Final = "no one call"
 # Time that no span covers: before the first of them began.

@@ -11,7 +11,7 @@ from typing import Final
 
 from alerts.rows import AlertEvent
 from alerts.state.subject import Subject
-from collector.core.clock import NS_PER_MINUTE
+from collector.core.times import NS_PER_MINUTE
 
 # Alerts whose cause is not known are one where they begin together; a ticket that fires for days
 # is not about what happens on its third.

@@ -16,7 +16,7 @@ from alerts.rules.rings import read_sums
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import ACTIVE_PHASES, AlertState, Status
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 _AnyRule = Rule[RuleConfig, Any]
 Sums = Mapping[Subject, Mapping[int, Window]]  # by class and by the instant since when

@@ -27,9 +27,10 @@ from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Phase, Transition
 from attribution.core.segments import CLASSES, STAGES
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S, Clock, SystemClock
+from collector.core.clock import Clock, SystemClock
 from collector.core.errors import StoreUnavailableError, first_line
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 
 _log = get_logger("alerts")
 

@@ -20,9 +20,9 @@ from alerts.evidence.suspect import (
 from alerts.read.reader import AlertReader
 from alerts.rows import AlertEvent
 from alerts.state.subject import Subject
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.core.errors import first_line
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 
 _log = get_logger("alerts")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from attribution.core.segments import SEGMENTS, STAGES
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 
 # Fewer decisions than these say nothing about a mean.
 DECISIONS_MIN: Final = 8

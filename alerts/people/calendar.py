@@ -11,9 +11,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from alerts.people.window import Window, local_ns
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import InputError
-from collector.core.times import time_zone
+from collector.core.times import NS_PER_DAY, NS_PER_S, time_zone
 
 if TYPE_CHECKING:
     from icalendar import Calendar

@@ -20,10 +20,10 @@ from alerts.people.calendar import (
     sessions,
 )
 from alerts.people.window import Window
-from collector.core.clock import NS_PER_DAY
 from collector.core.config import LocalPath, Section
 from collector.core.errors import InputError
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_DAY
 
 _BYTES_MAX: Final = 1_000_000
 # Events are looked for in some days around what is asked, so that this is done once a week.

@@ -9,8 +9,8 @@ from typing import Final
 
 from alerts.state.acts import Act, note_act
 from alerts.state.sqlite import AlertStore
-from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError, NotFoundError
+from collector.core.times import NS_PER_DAY
 
 ACK, COMMENT = "ack", "comment"
 NOTES_MAX: Final = 200  # of one episode

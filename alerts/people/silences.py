@@ -21,8 +21,8 @@ from alerts.rows import AlertEvent, event_from_json
 from alerts.state.acts import Act, note_act
 from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import InputError, NotFoundError
+from collector.core.times import NS_PER_DAY, NS_PER_S
 
 # Of a preview.
 PAST_NS: Final = 7 * NS_PER_DAY

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import InputError
-from collector.core.times import duration_ns, instant_ns, iso_ns, time_zone
+from collector.core.times import NS_PER_DAY, NS_PER_S, duration_ns, instant_ns, iso_ns, time_zone
 
 LENGTH_NS_MAX: Final = 366 * NS_PER_DAY
 

@@ -13,7 +13,7 @@ from alerts.replay.series import Floats, Ints
 from alerts.rules.threshold import FIGURES, Threshold, ThresholdConfig
 from alerts.state.subject import Subject
 from alerts.state.transitions import Timing, advance, first_state
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 LOSS: Final = "loss"  # the one column that is money, in millionths of USD
 _MICRO: Final = Decimal(1_000_000)

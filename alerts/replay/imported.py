@@ -23,7 +23,7 @@ from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.slo import Slo, SloConfig, span_filter
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.store.connect import Connections
 
 # Each reads the spans of days: what a person compares at a time.

@@ -32,8 +32,8 @@ from alerts.state.transitions import (
     advance,
     first_state,
 )
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.intervals import Z90
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 
 # By so much the comparison of whole arrays may be wrong.
 _ROUNDED: Final = 1e-9

@@ -17,7 +17,7 @@ from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject
 from alerts.state.transitions import FIRED, RESOLVED, Transition
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_S
 
 # An incident that loses this share of a budget is one that somebody has to know of.
 SIGNIFICANT_SHARE: Final = 0.02

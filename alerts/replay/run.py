@@ -21,8 +21,8 @@ from alerts.rules.kinds import rule_of
 from alerts.rules.slo import Slo
 from alerts.rules.threshold import Threshold, ThresholdConfig
 from alerts.state.sqlite import AlertStore
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import NotFoundError
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.store.connect import Connections
 
 

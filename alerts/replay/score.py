@@ -13,7 +13,7 @@ from alerts.replay.series import Series
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import ALL, Subject
 from alerts.state.transitions import FIRED, RESOLVED
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_S
 
 _NS_PER_WEEK = 7 * NS_PER_DAY
 

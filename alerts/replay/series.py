@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.rules.burn_rate import Window
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from alerts.replay.series import Ints
 from alerts.rules.slo import Slo, SpanCount, SpanFacts, spans_end_ns
 from alerts.state.subject import Subject
 from alerts.state.transitions import Timing, advance, first_state
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 
 
 class SpanSeries:

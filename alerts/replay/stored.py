@@ -19,8 +19,8 @@ from alerts.rules.slo import SloConfig, span_filter
 from alerts.rules.threshold import FIGURES, ThresholdConfig
 from alerts.state.sqlite import AlertStore
 from alerts.state.subject import ALL, Subject
-from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.sql import sql
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 
 # Where the job evaluated nothing for longer, a replay evaluates by itself.

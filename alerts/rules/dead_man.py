@@ -29,7 +29,7 @@ from alerts.rules.base import (
 )
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Observation, Phase, Status
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 
 ALL_DATA: Final = Subject("", "")
 # What arrived so long before the newest may be stored after it: signals are stored apart.

@@ -27,7 +27,7 @@ from alerts.rules.rings import read_sums
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject
 from alerts.state.transitions import ACTIVE_PHASES, AlertState, Status
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 
 if TYPE_CHECKING:
     # Commands that read settings import this module: numpy would cost each of them a tenth of a

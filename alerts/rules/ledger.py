@@ -15,7 +15,7 @@ from typing import Final
 from alerts.rows import Dollars
 from alerts.rules.base import Severity
 from alerts.state.subject import ALL, Subject
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 # The newest decisions, by which the rate of a loss is judged: those of the window, at most so many.
 RATE_S: Final = 300

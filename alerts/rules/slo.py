@@ -24,8 +24,8 @@ from alerts.rules.base import (
 )
 from alerts.state.subject import ALL, Subject
 from alerts.state.transitions import AlertState, Status
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.config import Section
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 
 # Longer windows end at whole minutes and are read once a minute: half an hour of spans with their
 # attributes, read at each pass, would cost a tenth of a core a rule.

@@ -28,7 +28,7 @@ from alerts.rules.base import (
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Observation, Phase, Status
 from attribution.core.money import currency
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 
 _S_PER_H = 3_600
 _S_PER_DAY = 86_400

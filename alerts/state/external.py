@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alerts.state.sqlite import AlertStore
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE
 
 # Alertmanager's resolve_timeout.
 RESOLVE_NS: Final = 5 * NS_PER_MINUTE

@@ -8,7 +8,7 @@ from typing import Final
 
 from alerts.state.sqlite import AlertStore
 from alerts.state.transitions import FIRED
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 # A pass is every five seconds: after a minute without one there is no store to read.
 _OVERDUE_NS: Final = 60 * NS_PER_S

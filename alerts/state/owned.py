@@ -7,7 +7,7 @@ from typing import Final
 
 from alerts.rows import Dollars, Owned
 from alerts.state.sqlite import AlertStore
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 _STALE_NS: Final = 60 * NS_PER_S
 _EXPLAINED: Final = (

@@ -20,7 +20,7 @@ from datetime import UTC
 from enum import StrEnum
 from typing import Final
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_S
 
 # The maximum after the first failure, and the largest.
 BACKOFF_FIRST_S: Final = 5

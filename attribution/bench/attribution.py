@@ -27,8 +27,9 @@ from attribution.path.spans import KINDS, Roots, Spans
 from attribution.read.reader import Reader
 from attribution.read.window import ReceivedWindow
 from collector.bench.harness import Progress, cpu_s, medians, own_database, own_directory
-from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 
 # Decisions a run: about as many spans of either size, so that both reach a steady state.

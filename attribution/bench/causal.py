@@ -29,8 +29,9 @@ from attribution.sensitivity.registered import Arm, Experiment
 from attribution.sensitivity.registry import write_experiment
 from attribution.sensitivity.shrinkage import shrink
 from collector.core.assignment import arm_ends, draw
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_MS, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig, StoreConfig
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_MS
 from collector.store.connect import Connections
 from collector.store.schema.migrate import apply_views, migrate
 

@@ -18,7 +18,8 @@ import numpy as np
 
 from attribution.path.evidence import Connection, Evidence, split_by_connection
 from collector.bench.harness import Progress, medians
-from collector.core.clock import NS_PER_MS, NS_PER_US, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_MS, NS_PER_US
 from collector.instrument.tcp_info import TcpInfo, tcp_info
 from packet.decode.columns import U32
 from packet.decode.decode import decode

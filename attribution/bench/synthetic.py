@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from attribution.path.columns import Table
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 
 _SERVICES = ("edge", "identity", "pricing", "fulfilment")
 _SKEW_NS = 2 * NS_PER_MS

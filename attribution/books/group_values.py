@@ -28,7 +28,7 @@ from attribution.revenue.sums import (
     Floats,
 )
 from attribution.sensitivity.job import read_book
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 
 _SQL = earned_sql.statement("group_values", __file__)

@@ -16,10 +16,9 @@ from attribution.books.reconcile import ReconciledDay, reconcile
 from attribution.core.config import NODE_DIMENSIONS, AttributionConfig
 from attribution.core.selection import CALIBRATION_ACTION
 from attribution.read.reader import Reader
-from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
-from collector.core.times import utc_day
+from collector.core.times import NS_PER_DAY, utc_day
 from collector.store.connect import Connections
 
 _FLOWS_MAX = 20

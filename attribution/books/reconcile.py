@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from attribution.core.config import AttributionConfig
 from attribution.read.reader import Reader
-from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_DAY
 from collector.store.connect import Connections
 
 Number = TypeVar("Number", int, Decimal)

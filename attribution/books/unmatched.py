@@ -10,9 +10,9 @@ import numpy as np
 from attribution.path.columns import Table
 from attribution.read.reader import Reader
 from attribution.revenue.matching import DecisionReference, match_outcomes
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 
 # So many outcomes are looked up, however many there are.

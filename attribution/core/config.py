@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.config import Complete, HorizonDays, OutcomesConfig, Section
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_DAY, NS_PER_S
 
 NODE_DIMENSIONS = ("action", "channel", "region", "route", "campaign", "offer_type")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from collector.core.clock import NS_PER_MINUTE
+from collector.core.times import NS_PER_MINUTE
 
 # decision.action of what calibrates: no customer's, and in no budget but one that names it.
 CALIBRATION_ACTION: Final = "calibration"

@@ -33,11 +33,11 @@ from attribution.sensitivity.registered import RUNNING, SCHEDULED, Experiment, v
 from attribution.sensitivity.registry import read_draws, read_experiments, write_experiment
 from attribution.sensitivity.sums import OUTCOME
 from collector.audit.log import append_audit
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError, NotFoundError
 from collector.core.log import get_logger
 from collector.core.sql import sql
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 
 GUARD = "experiment guard"

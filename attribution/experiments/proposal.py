@@ -11,7 +11,7 @@ from attribution.core.money import currency
 from attribution.sensitivity.estimate import Demands
 from attribution.sensitivity.power import power_decisions
 from attribution.sensitivity.registered import Arm, variance_ms2, with_control
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 
 _CENT = Decimal("0.01")
 # Longer, and what a line through the arms leaves open of the next ms grows.

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from attribution.core.config import ExperimentLimits
 from attribution.core.money import currency
 from attribution.sensitivity.registered import RUNNING, SCHEDULED, Arm, Experiment
-from collector.core.clock import NS_PER_DAY, NS_PER_MS
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_DAY, NS_PER_MS
 
 TARGETS = ("action", "region", "cohort", "channel", "offer_type")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

@@ -16,10 +16,10 @@ import numpy as np
 from attribution.core.segments import CLASSES, STAGES, UNTRACED
 from attribution.files.span import TIME_LIMIT_NS, FileSpan, Origin, as_text
 from attribution.path.spans import KINDS, NONE, Bools, Ids, Ints
-from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig, DecisionMatch, DecisionsConfig
 from collector.core.errors import DecodeError
 from collector.core.event_schema import names_of
+from collector.core.times import NS_PER_DAY
 
 _BLOCK = 8_192
 _ID_DIGITS = 16

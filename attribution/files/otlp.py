@@ -29,8 +29,8 @@ from attribution.files.span import (
     value_text,
 )
 from attribution.path.spans import KINDS
-from collector.core.clock import NS_PER_S
 from collector.core.errors import DecodeError
+from collector.core.times import NS_PER_S
 from collector.otlp.go_json import double_text, quoted
 
 RESOURCES = ("resourceSpans", "resource_spans", "batches")

@@ -17,7 +17,7 @@ from attribution.invest.npv import (
     present_values,
     tornado,
 )
-from collector.core.clock import NS_PER_DAY
+from collector.core.times import NS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from attribution.core.slo import wilson
 from attribution.invest.debt import Item
 from attribution.invest.runtimes import READ_ON, end_of_life
-from collector.core.clock import NS_PER_DAY, NS_PER_S
-from collector.core.times import utc_day
+from collector.core.times import NS_PER_DAY, NS_PER_S, utc_day
 
 # Fewer lookups than that say little, and cost little.
 _LOOKUPS_MIN = 1_000

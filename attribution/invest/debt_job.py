@@ -32,10 +32,10 @@ from attribution.invest.runtimes import READ_ON
 from attribution.jobs.observed import Observed, read_observed
 from attribution.read.reader import Reader
 from attribution.vram.job import VramJob
-from collector.core.clock import NS_PER_DAY, NS_PER_S, S_PER_YEAR
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.core.sql import sql
+from collector.core.times import NS_PER_DAY, NS_PER_S, S_PER_YEAR
 from collector.store.connect import Connections
 
 # Decisions whose spans are read for the time that a cache takes.

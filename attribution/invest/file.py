@@ -31,10 +31,9 @@ from attribution.invest.npv import Driver, Option, Range, product
 from attribution.invest.tiers import Tier, recovery_factor
 from attribution.vram.tail import CostPoint
 from attribution.whatif.replay import Change
-from collector.core.clock import NS_PER_HOUR
 from collector.core.config import Section
 from collector.core.errors import InputError
-from collector.core.times import duration_ns
+from collector.core.times import NS_PER_HOUR, duration_ns
 
 # An hour: no decision takes as long.
 _SAVED_NS_MAX = NS_PER_HOUR

@@ -19,8 +19,8 @@ from typing import Any
 
 from attribution.core.money import currency
 from attribution.invest.npv import Driver, Option, Range, cents, factors, product
-from collector.core.clock import NS_PER_DAY, NS_PER_S, S_PER_YEAR
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_DAY, NS_PER_S, S_PER_YEAR
 
 VERSION = 4
 # Of 365.25 days.

@@ -28,8 +28,9 @@ from attribution.jobs.seen_rows import SeenRows
 from attribution.path.columns import Table
 from attribution.read.reader import Reader
 from attribution.read.window import ReceivedWindow, in_groups
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, JobCursor, next_received_ns
 

@@ -30,7 +30,7 @@ from attribution.read.window import (
     SpanTimes,
     in_groups,
 )
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 
 # Traces this far apart are read apart, so that neither reads the hours between them.

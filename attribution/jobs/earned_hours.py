@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from attribution.path.columns import Table
 from attribution.read.reader import Reader
-from collector.core.clock import NS_PER_HOUR
+from collector.core.times import NS_PER_HOUR
 
 _HOURS_MAX: Final = 1_000
 

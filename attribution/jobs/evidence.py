@@ -23,8 +23,8 @@ from attribution.path.evidence import (
     split_by_evidence,
 )
 from attribution.read.window import in_groups
-from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.sql import sql
+from collector.core.times import NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import JobCursor, read_cursors, whole_ns
 

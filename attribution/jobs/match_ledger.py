@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from attribution.path.columns import Table
 from attribution.read.reader import Reader
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 
 # So many outcomes are looked up at a time.

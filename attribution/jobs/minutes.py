@@ -18,7 +18,7 @@ from attribution.core.segments import SEGMENTS
 from attribution.path.columns import Table, ints
 from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.read.reader import Reader
-from collector.core.clock import NS_PER_MINUTE
+from collector.core.times import NS_PER_MINUTE
 from collector.store.connect import Connections
 
 _TOGETHER_MAX: Final = 500

@@ -14,8 +14,8 @@ from typing import Any, Final
 from clickhouse_connect.driver.client import Client
 
 from attribution.jobs.late.delayed import DelayedInserts
-from collector.core.clock import FOREVER_NS, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import fill, sql
+from collector.core.times import FOREVER_NS, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import OBSERVED_DELAYED_CURSOR, JobCursor, read_cursor
 

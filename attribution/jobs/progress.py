@@ -7,7 +7,7 @@ from typing import Final
 
 from attribution.jobs.report import AttributionReport
 from attribution.jobs.seen_rows import SeenRows
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 
 # One step reads this much time of reception at most: a backlog of hours is worked off in pieces, in
 # shorter ones where much came.

@@ -45,7 +45,7 @@ from attribution.revenue.sums import BASES, EarnedInCells
 from attribution.revenue.window import earned_in_window, halves
 from attribution.sensitivity.job import read_book
 from attribution.sensitivity.versions import SlopeBook
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 
 # The cells of so long are held at a time, of more where there are few: a piece costs a dozen

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 
 # As packet.correlate.wait_times.Stretch spells them in the table `wire_times`.
 _PARTS = {

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from attribution.path.spans import NONE, Bools, Ids, Ints, Links, Roots, Spans, lookup
-from collector.core.clock import NS_PER_DAY
+from collector.core.times import NS_PER_DAY
 
 # A span that names a decision further away is no part of it. Whoever looks for what is named looks
 # as far, so that it makes no difference what else is read with a span.

@@ -15,7 +15,7 @@ from attribution.path.classify import classify, kinds_by_place, rule_classes, se
 from attribution.path.critical_path import CriticalPath, critical_path
 from attribution.path.membership import Flag, Forest, plant
 from attribution.path.spans import NONE, Ints, Links, Roots, Small, Spans
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 # As in `columns`, which loads pyarrow; a file is split without it, sooner by its import.
 _Table: TypeAlias = Any

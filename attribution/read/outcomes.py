@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from attribution.path.columns import Table
 from attribution.path.spans import Ints
-from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.sql import sql
+from collector.core.times import NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 
 # Decisions that share an id are looked for so long before and after one of them.

@@ -17,8 +17,8 @@ from attribution.core.slo import Measured
 from attribution.path.columns import Table
 from attribution.read.outcomes import within
 from attribution.read.traces import TraceReader
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.sql import fill, sql
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.store.row_removal import OF_DECISIONS, remove_rows
 
 _BLOCK_BYTES = 16 * 2**20

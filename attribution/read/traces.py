@@ -19,8 +19,8 @@ from attribution.read.window import (
     minutes_of,
     named_traces,
 )
-from collector.core.clock import FOREVER_NS
 from collector.core.config import AttributesConfig
+from collector.core.times import FOREVER_NS
 from collector.store.connect import Connections
 
 _NOTHING_RECEIVED = ReceivedWindow.empty(0)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attribution.path.columns import Column, Table
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE
+from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE
 
 # Fewer are named; and a window of which most are not wanted is not read for the others.
 _WINDOW_TRACES_MIN: Final = 200

@@ -40,7 +40,7 @@ from attribution.revenue.sums import (
     Floats,
     squares,
 )
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 
 # Decimal(18, 6) ends at 10^18 millionths; the rest leaves room for the rounding of floats.
 SUM_MAX = 9 * 10**17

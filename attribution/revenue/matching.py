@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from collector.core.clock import (
+from collector.core.times import (
     NS_PER_DAY,
     NS_PER_HOUR,
     NS_PER_MINUTE,

@@ -19,7 +19,7 @@ from attribution.sensitivity.estimate import Demands, Status, estimate_slope, re
 from attribution.sensitivity.instruments import Instrument
 from attribution.sensitivity.shrinkage import COHORTS_MIN, shrink
 from attribution.sensitivity.sums import CellSums
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 
 DIMENSIONS = ("channel", "region", "cohort", "offer_type", "action")
 

@@ -22,9 +22,8 @@ from attribution.sensitivity.versions import (
     model_of,
     numbered,
 )
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import sql
-from collector.core.times import utc_day
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S, utc_day
 from collector.store.connect import Connections
 from collector.store.cursors import JobCursor
 

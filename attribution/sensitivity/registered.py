@@ -17,7 +17,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from collector.core.assignment import arm_ends
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 
 CONTROL = "control"
 SCHEDULED, RUNNING, ENDED, STOPPED = "scheduled", "running", "ended", "stopped"

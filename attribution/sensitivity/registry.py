@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 
 from attribution.read.parts import parts_of
 from attribution.sensitivity.registered import Arm, Experiment, drawn_arms
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE
 from collector.core.sql import fill, sql
+from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE
 from collector.store.connect import Connections
 
 _COLUMNS = (

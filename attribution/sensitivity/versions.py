@@ -25,7 +25,7 @@ from attribution.revenue.loss import (
 )
 from attribution.sensitivity.estimate import SlopeEstimate, Status
 from attribution.sensitivity.instruments import Instrument, relative
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 
 ESTIMATE, PRIOR, UNKNOWN = "estimate", "prior", "unknown"
 # An estimate has a 95 % interval; what is used are the 5 % and the 95 % quantile.

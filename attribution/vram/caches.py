@@ -18,7 +18,7 @@ from attribution.core.slo import Z95, wilson
 from attribution.path.spans import Bools, Ints
 from attribution.revenue.sums import Floats
 from attribution.whatif.answers import Latencies, latencies_of
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 
 DECISIONS_MIN = 30
 TAIL = 0.95

@@ -17,10 +17,9 @@ from attribution.books.spend import Spend, read_spend
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.revenue.sums import BASES, MARGIN
-from collector.core.clock import NS_PER_DAY
 from collector.core.config import HorizonDays
 from collector.core.sql import sql
-from collector.core.times import utc_day
+from collector.core.times import NS_PER_DAY, utc_day
 from collector.store.connect import Connections
 
 HORIZONS: Sequence[HorizonDays] = (30, 90, 365)

@@ -15,9 +15,9 @@ from attribution.read.reader import Reader
 from attribution.revenue import earned_sql
 from attribution.vram.caches import CacheDecisions, CacheSpread, spread
 from attribution.vram.modes import CAUTION, ModeCell, ModeImpact, impacts
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 
 _MODE_CELLS = earned_sql.statement("mode_cells", __file__)

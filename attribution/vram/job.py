@@ -36,10 +36,10 @@ from attribution.sensitivity.versions import SlopeBook, SlopeModel
 from attribution.vram.allocation import Ranked, order
 from attribution.vram.document import Document, content_hash, document
 from attribution.vram.ranking import Group, Worth, curve, segment_weights, worth
-from collector.core.clock import NS_PER_MS, S_PER_DAY
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError, NotFoundError
 from collector.core.sql import sql
+from collector.core.times import NS_PER_MS, S_PER_DAY
 from collector.store.connect import Connections
 
 SHIFTS_MS = (-50, -20, -10, -5, -1, 0, 1, 5, 10, 20, 50, 100, 200)

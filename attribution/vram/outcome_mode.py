@@ -8,7 +8,7 @@ from attribution.books.group_values import contradictions, read_group_values
 from attribution.books.unmatched import unmatched_outcomes
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
-from collector.core.clock import NS_PER_HOUR
+from collector.core.times import NS_PER_HOUR
 from collector.store.connect import Connections
 
 _WINDOW_NS: Final = NS_PER_HOUR

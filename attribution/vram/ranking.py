@@ -29,7 +29,7 @@ from attribution.revenue.loss import Slope
 from attribution.revenue.sums import Floats
 from attribution.whatif.replay import Change, Replay
 from attribution.whatif.shapley import shapley
-from collector.core.clock import NS_PER_MS, S_PER_YEAR
+from collector.core.times import NS_PER_MS, S_PER_YEAR
 
 SECONDS_AN_HOUR = 3_600
 FLOOR_QUANTILE = 0.1

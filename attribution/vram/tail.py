@@ -21,8 +21,8 @@ import numpy as np
 from attribution.path.spans import Ints
 from attribution.revenue.loss import Slope
 from attribution.revenue.sums import Floats
-from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_MS
 
 STEPS = 200
 # So many decisions beyond a percentile say where it is.

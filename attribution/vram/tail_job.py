@@ -17,8 +17,8 @@ from attribution.read.reader import Reader
 from attribution.sensitivity.job import read_book
 from attribution.vram.job import YEAR_DAYS_MIN
 from attribution.vram.tail import CostPoint, Latencies, Tail, acceptable_tail, checked
-from collector.core.clock import NS_PER_MS, S_PER_DAY, S_PER_YEAR
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_MS, S_PER_DAY, S_PER_YEAR
 from collector.store.connect import Connections
 
 _SAMPLE_MAX = 200_000

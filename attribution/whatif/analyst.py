@@ -37,8 +37,8 @@ from attribution.whatif.losses import Side, compared
 from attribution.whatif.recovery import REFERENCE_REGION
 from attribution.whatif.replay import Change
 from attribution.whatif.what_if import Worth, what_if
-from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 
 # Sixteen parts of a change are shared out in a second or two over so many decisions of ten spans.

@@ -19,7 +19,7 @@ from attribution.whatif.losses import Side, beyond_usd
 from attribution.whatif.replay import Change
 from attribution.whatif.shapley import whole
 from attribution.whatif.what_if import WhatIf
-from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 
 _CENT = Decimal("0.01")
 

@@ -25,7 +25,7 @@ from attribution.compact.trees import CompactTrees
 from attribution.core.segments import SEGMENTS, segments_name
 from attribution.path.spans import Ints
 from attribution.whatif.replay_plan import Plan, plan_of
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 

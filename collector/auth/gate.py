@@ -21,7 +21,7 @@ from collector.auth.tokens import (
     find,
     presented_token,
 )
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S, Clock
+from collector.core.clock import Clock
 from collector.core.config import TlsConfig
 from collector.core.counters import Counters
 from collector.core.errors import (
@@ -31,6 +31,7 @@ from collector.core.errors import (
     UnauthenticatedError,
 )
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 
 _LOG = get_logger("collector")
 # A sender with a wrong token asks again and again: one line a minute and reason is enough.

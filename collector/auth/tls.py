@@ -20,12 +20,13 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from collector.core.clock import NS_PER_S, Clock
+from collector.core.clock import Clock
 from collector.core.config import TlsConfig
 from collector.core.counters import Counters
 from collector.core.errors import ConfigError
 from collector.core.key_files import require_secret_mode
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_S
 
 _LOG = get_logger("collector")
 # Asked for over HTTP/1.1 alone; a client that offers HTTP/2 as well is told.

@@ -21,8 +21,8 @@ from pydantic import AwareDatetime, Field, SecretStr, model_validator
 
 from collector.auth.proxied import ProxyConfig
 from collector.auth.roles import Role, greatest
-from collector.core.clock import NS_PER_S
 from collector.core.config import LocalPath, Section
+from collector.core.times import NS_PER_S
 
 PREFIX = "mwt_"  # tells a scanner of sources and logs what it has found
 HASH_PREFIX = "sha256:"

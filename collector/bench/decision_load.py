@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from collector.bench.spans import SPANS_PER_TRACE, make_requests
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 
 # One decision in four earns something, which is told in a record of its own.
 DECISIONS_PER_OUTCOME: Final = 4

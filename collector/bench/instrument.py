@@ -30,7 +30,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from collector.bench.harness import Progress, medians, start_function
-from collector.core.clock import NS_PER_MS, NS_PER_S, AnchoredClock
+from collector.core.clock import AnchoredClock
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.instrument import DecisionExporter, DecisionInstrument
 from collector.instrument.decision import DECISION_KEY, SPAN_KEY, reset_context, set_context
 

@@ -16,8 +16,9 @@ from typing import Final
 
 from collector.bench.decision_load import decision_patterns
 from collector.bench.harness import cpu_s, start_function
-from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import StoreUnavailableError
+from collector.core.times import NS_PER_MS, NS_PER_S
 
 # As an SDK's batch of 512 spans, or what four exporters have together in a second.
 DECISIONS_PER_REQUEST: Final = 64

@@ -16,8 +16,9 @@ import grpc
 
 from collector.bench.harness import start_function
 from collector.bench.open_sender import Poster
-from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import StoreUnavailableError
+from collector.core.times import NS_PER_MS, NS_PER_S
 
 Protocol: TypeAlias = Literal["grpc", "http"]
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from collector.bench.harness import MIB, Progress, p99, prepare, start_collector, start_function
 from collector.bench.sender import Sender
 from collector.core import log
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import StoreConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 
 # Of the time, before growth counts: caches fill, the first merges run.

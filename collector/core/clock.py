@@ -15,15 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-NS_PER_US = 1_000
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
-NS_PER_MINUTE = 60 * NS_PER_S
-NS_PER_HOUR = 60 * NS_PER_MINUTE
-NS_PER_DAY = 24 * NS_PER_HOUR
-S_PER_DAY = NS_PER_DAY // NS_PER_S
-S_PER_YEAR = 31_557_600  # of 365.25 days
-FOREVER_NS = 2**63 - 1  # no instant is later, and no time longer
+from collector.core.times import (
+    NS_PER_DAY,
+    NS_PER_HOUR,
+)
 
 _STEP_NS: Final = NS_PER_HOUR  # clocks of machines are set by less, and rows are kept by the day
 # A service may have been off for so long; by as much rows may lapse too soon.

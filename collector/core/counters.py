@@ -9,8 +9,8 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from collector.core.clock import NS_PER_S
 from collector.core.log import lines_lost
+from collector.core.times import NS_PER_S
 
 # Of pages and statements: .15 s is what a panel may take, seconds are what a person waits for.
 WAIT_BUCKETS = (0.01, 0.05, 0.15, 0.5, 1.0, 2.5, 10.0)

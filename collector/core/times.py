@@ -1,4 +1,7 @@
-"""Pure: lengths of time and instants as people write them, in nanoseconds."""
+"""Pure: lengths of time and instants in nanoseconds, and as people write them.
+
+Needs nothing but the standard library, because a customer's service imports it through the clock.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,22 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING
 
-from collector.core.clock import (
-    NS_PER_DAY,
-    NS_PER_HOUR,
-    NS_PER_MINUTE,
-    NS_PER_MS,
-    NS_PER_S,
-    NS_PER_US,
-)
 from collector.core.errors import InputError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+NS_PER_US = 1_000
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+NS_PER_MINUTE = 60 * NS_PER_S
+NS_PER_HOUR = 60 * NS_PER_MINUTE
+NS_PER_DAY = 24 * NS_PER_HOUR
+S_PER_DAY = NS_PER_DAY // NS_PER_S
+S_PER_YEAR = 31_557_600  # of 365.25 days
+FOREVER_NS = 2**63 - 1  # no instant is later, and no time longer
 
 INSTANT_NS_MAX = 9 * 10**18  # in 2255: 64 bits hold it, and a window behind it
 _UNITS_NS = {
@@ -119,6 +127,8 @@ def time_zone(name: str) -> ZoneInfo:
     Raises:
         InputError: there is none of this name.
     """
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # no start has to wait for zones
+
     if _ZONE.fullmatch(name):
         try:
             return ZoneInfo(name)

@@ -12,10 +12,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from collector.core.clock import NS_PER_MINUTE, Clock
+from collector.core.clock import Clock
 from collector.core.counters import Counters
 from collector.core.errors import first_line
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_MINUTE
 
 _LOG = get_logger("collector")
 _PAUSE_S_MIN = 0.1

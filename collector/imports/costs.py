@@ -16,9 +16,8 @@ from decimal import Decimal
 
 from clickhouse_connect.driver.client import Client
 
-from collector.core.clock import NS_PER_S
 from collector.core.errors import InputError
-from collector.core.times import iso_ns
+from collector.core.times import NS_PER_S, iso_ns
 from collector.imports.files import read_records
 from collector.imports.outcomes import ImportReport
 from collector.imports.values import YEARS, YEARS_END_NS, decimal_of, not_below_max

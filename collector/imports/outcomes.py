@@ -15,10 +15,10 @@ from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
-from collector.core.clock import NS_PER_DAY, Clock
+from collector.core.clock import Clock
 from collector.core.errors import InputError
 from collector.core.sql import sql
-from collector.core.times import iso_ns
+from collector.core.times import NS_PER_DAY, iso_ns
 from collector.imports.files import read_records
 from collector.imports.values import decimal_of
 from collector.otlp.outcomes import AMOUNT_MAX, KINDS, NO, YES

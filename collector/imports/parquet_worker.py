@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 REFUSED: Final = 3
 _ROWS_PER_BATCH: Final = 10_000

@@ -32,7 +32,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from collector.core.assignment import arm_ends, draw, unit_digest
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S, AnchoredClock
+from collector.core.clock import AnchoredClock
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.instrument.decision import Decision
 
 ACTIVE_PATH: Final = "/api/v1/experiments/active"

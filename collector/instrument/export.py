@@ -21,7 +21,8 @@ from urllib.parse import urlsplit
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from collector.core.clock import NS_PER_S, AnchoredClock
+from collector.core.clock import AnchoredClock
+from collector.core.times import NS_PER_S
 
 _LOG: Final = logging.getLogger(__name__)
 _RETRYABLE: Final = frozenset(

@@ -33,7 +33,8 @@ from opentelemetry.sdk.trace import Span as SdkSpan
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from collector.core.clock import NS_PER_S, AnchoredClock
+from collector.core.clock import AnchoredClock
+from collector.core.times import NS_PER_S
 from collector.instrument.clock_error import KernelClock, kernel_clock
 from collector.instrument.decision import DECISION_KEY, Anchor, Base, Decision, DecisionPool
 from collector.instrument.export import DecisionExporter

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 _MASK: Final = 0xFFFFFFFF
 _MIX_1, _MIX_2 = 0x85EBCA6B, 0xC2B2AE35  # MurmurHash3, fmix32

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 
 from opentelemetry.trace import Span, get_current_span
 
-from collector.core.clock import NS_PER_US
+from collector.core.times import NS_PER_US
 
 # From rto to delivery_rate; what lies between is passed over. Linux 4.9 is the first with all.
 _LAYOUT: Final = struct.Struct("<8xI12xI40xII24xI44xIIIQ")

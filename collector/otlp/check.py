@@ -27,10 +27,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig
 from collector.core.errors import DecodeError
 from collector.core.event_schema import STAGES
+from collector.core.times import NS_PER_DAY
 from collector.otlp.limits import Limits, Refusal, out_of_range, remove
 from collector.otlp.metrics import bad_points, metrics, points
 from collector.otlp.spans import keep_good_spans

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig
 from collector.core.errors import ConfigError, DecodeError
 from collector.core.key_files import Key, made_keys_file, parse_keys, read_keys_file
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_DAY
 from collector.otlp.check import Signal
 from collector.privacy.encryption import (
     HEAD_BYTES_MAX,

@@ -13,8 +13,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from collector.core.clock import NS_PER_DAY
 from collector.core.key_files import Key
+from collector.core.times import NS_PER_DAY
 
 _DOMAIN: Final = b"millworth.identifiers.v1"
 _CHARS: Final = 20  # of base32: 100 bits, so that two of a thousand million values meet by 1e-12

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR
 from collector.provenance.event import END_NS_INDEX, INSTANT_DIGITS, Event, decimal_of
 
 # A decision is numbered when it is exported, after others that began later: by so much at most.

@@ -22,9 +22,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from collector.core.clock import NS_PER_US
 from collector.core.errors import StoreUnavailableError
 from collector.core.sql import sql
+from collector.core.times import NS_PER_US
 from collector.otlp.check import Signal
 from collector.otlp.limits import SPAN_ID_BYTES, TRACE_ID_BYTES
 from collector.receive.pipeline import Intake

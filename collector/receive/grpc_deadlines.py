@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from collector.core.clock import NS_PER_S, Clock
+from collector.core.clock import Clock
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_S
 from collector.core.worker import Worker
 
 _LOOKS_PER_LIMIT = 4

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S, Clock
+from collector.core.clock import Clock
 from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.errors import (
@@ -20,6 +20,7 @@ from collector.core.errors import (
     TransientError,
 )
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.otlp.check import Checked, Signal, check, limits_at, response
 from collector.otlp.limits import Limits
 from collector.privacy.guard import Protection

@@ -7,8 +7,8 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from collector.core.clock import NS_PER_S
 from collector.core.intervals import merge
+from collector.core.times import NS_PER_S
 
 # A run that found nothing leaves its cursor where it is in the store for so long: each write is an
 # insert with its fsync and its merges, and a restart that reads so much again finds nothing either.

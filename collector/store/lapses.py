@@ -15,8 +15,8 @@ from typing import Final
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.core.clock import S_PER_DAY
 from collector.core.sql import sql
+from collector.core.times import S_PER_DAY
 
 _LAPSES: Final = sql("part_lapses", __file__)
 # Of a held row a part notes when the hold ends, and years differ in length: these parts are read.

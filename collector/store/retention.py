@@ -19,9 +19,9 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.audit.log import append_audit
 from collector.audit.seal import AuditSeal
-from collector.core.clock import NS_PER_S, S_PER_DAY
 from collector.core.errors import NotFoundError
 from collector.core.sql import fill, sql
+from collector.core.times import NS_PER_S, S_PER_DAY
 from collector.store.errors import explain
 from collector.store.lapses import Part, is_sooner, read_parts, unsaid
 from collector.store.retention_policy import (

@@ -14,10 +14,9 @@ from typing import Final
 
 from pydantic import Field
 
-from collector.core.clock import NS_PER_S, S_PER_DAY
 from collector.core.config import Section
 from collector.core.errors import ConfigError, InputError
-from collector.core.times import utc_iso
+from collector.core.times import NS_PER_S, S_PER_DAY, utc_iso
 
 # 2100-01-01, in Unix seconds: later than any policy, earlier than DateTime ends (2106).
 HELD_UNTIL_S: Final = 4_102_444_800

@@ -17,9 +17,10 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from collector.core.clock import NS_PER_S, ClockWatch
+from collector.core.clock import ClockWatch
 from collector.core.log import get_logger
 from collector.core.sql import fill
+from collector.core.times import NS_PER_S
 from collector.store.client.unfinished import KEEP_LAPSED
 from collector.store.connect import Connections
 from collector.store.lapses import drop_lapsed, lapses_by_itself

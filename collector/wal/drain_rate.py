@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from collector.core.clock import NS_PER_S, Clock
+from collector.core.clock import Clock
+from collector.core.times import NS_PER_S
 
 # Long enough for a few inserts, which come once a second or more rarely.
 WINDOW_NS = 30 * NS_PER_S

@@ -20,11 +20,12 @@ from pathlib import Path
 
 from prometheus_client import Gauge
 
-from collector.core.clock import NS_PER_S, Clock
+from collector.core.clock import Clock
 from collector.core.counters import Counters
 from collector.core.disk import Disk
 from collector.core.errors import LogFullError, LogWriteError, RequestTooLargeError
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_S
 from collector.core.worker import Worker
 from collector.wal.drain_rate import DrainRate
 from collector.wal.frames import frame_parts, request_crc, segment_created_ns

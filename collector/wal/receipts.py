@@ -27,9 +27,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from google.protobuf.message import Message
 
-from collector.core.clock import NS_PER_MINUTE, Clock
+from collector.core.clock import Clock
 from collector.core.disk import Disk
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_MINUTE
 from collector.wal.frames import (
     DIGEST_BYTES,
     NO_DIGEST,

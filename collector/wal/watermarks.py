@@ -10,7 +10,8 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from collector.core.clock import NS_PER_MINUTE, Clock
+from collector.core.clock import Clock
+from collector.core.times import NS_PER_MINUTE
 
 # A segment is named after its opening; its first request came a little earlier, and where it is
 # damaged nobody knows by how much.

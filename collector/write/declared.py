@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from clickhouse_connect.driver.client import Client
 
-from collector.core.clock import NS_PER_HOUR
 from collector.core.config import AttributesConfig, DecisionsConfig
 from collector.core.sql import sql
+from collector.core.times import NS_PER_HOUR
 from collector.otlp.native.spans import SpanSelection
 from collector.write.decision_spans import wanted_spans
 

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from collector.core.clock import NS_PER_MS, NS_PER_S, Clock
+from collector.core.clock import Clock
 from collector.core.counters import Counters
 from collector.core.event_schema import BUDGET_BYTES, IDS_AND_TIMES_BYTES
 from collector.core.log import get_logger
 from collector.core.sql import sql
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 
 # Names come from outside: more of them than this are one, so that nobody fills a scraper's store.

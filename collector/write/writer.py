@@ -21,11 +21,12 @@ from pathlib import Path
 
 from clickhouse_connect.driver.client import Client
 
-from collector.core.clock import NS_PER_S, Clock
+from collector.core.clock import Clock
 from collector.core.counters import Counters
 from collector.core.disk import Disk
 from collector.core.errors import DecodeError
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_S
 from collector.core.worker import Worker
 from collector.otlp.check import Signal, count_items, normalise
 from collector.privacy.guard import Protection

@@ -1,4 +1,4 @@
-"""Pure: what pages and API are made from, by a service or by a command over a store."""
+"""I/O: what pages and API are made from, by a service or by a command over a store."""
 
 from __future__ import annotations
 

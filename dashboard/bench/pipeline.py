@@ -18,7 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from collector.bench.harness import Progress, medians, own_directory
 from collector.bench.open_sender import OpenSender
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_S
 from dashboard.bench.process_figures import cpu_by_thread_s, peak_rss_mib
 from dashboard.bench.served import Served, served
 

@@ -22,7 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.bench.harness import Progress
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from dashboard.demo.own_service import add_span, own_service, put, rows, scope_of, send
 from dashboard.service.process import Service
 from packet.bench.incidents import (

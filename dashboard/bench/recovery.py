@@ -10,8 +10,9 @@ import numpy as np
 from attribution.core.segments import SEGMENTS
 from attribution.whatif.recovery import summary_of
 from collector.bench.harness import Progress, medians
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import TransientError
+from collector.core.times import NS_PER_S
 from dashboard.demo.own_service import endpoint, own_service
 from dashboard.reference.launch import ReferencePathError
 from dashboard.service.calibration import Calibration, Comparison, InjectedDecision, compare

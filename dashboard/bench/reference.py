@@ -21,7 +21,8 @@ from attribution.sensitivity.job import best_cells, demands_of
 from attribution.sensitivity.registered import Arm, Experiment
 from attribution.sensitivity.registry import write_experiment
 from collector.bench.harness import Progress, own_database, own_directory
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS
 from collector.store.connect import Connections
 from dashboard.reference.simulated import EXPERIMENT, SimulatedDecision, simulate
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import httpx
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_S
 
 _START = "import sys; from dashboard.cli.main import main; main()"
 _START_S_MAX = 120.0

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from collector.bench.harness import Progress, medians, own_directory
-from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_MS, NS_PER_S
 from dashboard.bench.chromium import WATCH, Requests, chromium
 from dashboard.bench.served import NO_PACKETS, Served, served
 

@@ -16,11 +16,10 @@ from typing import Any, Self
 from rich.console import Console
 
 from alerts.delivery.demo_receiver import DemoReceiver
-from collector.core.clock import NS_PER_S
 from collector.core.errors import InputError, TransientError
 from collector.core.http.address import authority
 from collector.core.sql import sql
-from collector.core.times import duration_ns
+from collector.core.times import NS_PER_S, duration_ns
 from collector.provenance.keyring import public_of
 from dashboard.demo.own_service import own_settings
 from dashboard.reference.launch import ReferencePath, ReferencePathError

@@ -17,8 +17,8 @@ from typing import Any, Final
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.errors import CaptureError
+from collector.core.times import NS_PER_MS, NS_PER_S
 from dashboard.demo.drill_report import Drill, SentDecision, StoredDecision, judge
 from dashboard.demo.own_service import add_span, own_service, put, rows, scope_of, send
 from dashboard.service.process import Service

@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 
 from attribution.core.segments import SEGMENTS
-from collector.core.clock import NS_PER_MS
 from collector.core.errors import CaptureError
+from collector.core.times import NS_PER_MS
 from packet.decode.decode import decode
 from packet.decode.frames import frames_of
 from packet.lab.forwarder import FORWARDED, HEAD_BYTES, LOST

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from collector.auth.gate import Gate
-from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_S
 from dashboard.health.items import HealthItem, health_item
 
 _DAY_S = 86_400

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import (
     ALERTS_CURSOR,

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from prometheus_client import Counter
 
-from collector.core.clock import NS_PER_S
 from collector.core.errors import MillworthError
 from collector.core.sql import sql
+from collector.core.times import NS_PER_S
 from collector.otlp.check import Signal
 from collector.store.connect import Connections
 from collector.store.cursors import COLLECT, UNWRITTEN_NS_MAX

@@ -8,7 +8,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from dashboard.health.pipeline import Stages
 
 _BEHIND: Final = (

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.counters import Counters
 from collector.core.log import get_logger
 from collector.core.sql import sql
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from dashboard.health.items import HealthItem, health_item
 

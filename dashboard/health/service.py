@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from collector.core.clock import NS_PER_HOUR
 from collector.core.errors import CaptureError
 from collector.core.event_schema import BUDGET_BYTES
 from collector.core.log import lines_lost
+from collector.core.times import NS_PER_HOUR
 from dashboard.health.access import access_items
 from dashboard.health.clocks import clock_items
 from dashboard.health.items import KEY_RING, OUTCOMES, UNMATCHED, HealthItem, Status, health_item

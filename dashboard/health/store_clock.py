@@ -11,8 +11,9 @@ from typing import Final
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from collector.core.clock import NS_PER_S, Clock
+from collector.core.clock import Clock
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.errors import explain
 

@@ -17,8 +17,9 @@ from typing import Any, Final
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from dash.exceptions import PreventUpdate
 
-from collector.core.clock import NS_PER_S, Clock, SystemClock
+from collector.core.clock import Clock, SystemClock
 from collector.core.errors import MillworthError
+from collector.core.times import NS_PER_S
 from dashboard.read.workers import Workers
 
 # How long what was read for a page is kept for its browser, or until the page would read it anew.

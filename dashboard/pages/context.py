@@ -1,4 +1,4 @@
-"""Pure: what every page is given to register its callbacks with."""
+"""I/O: what every page is given to register its callbacks with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from alerts.config import AlertsConfig
 from alerts.state.sqlite import AlertStore
 from attribution.core.selection import Narrowed
 from attribution.whatif.answers import CompareAnswer
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S, Clock
+from collector.core.clock import Clock
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from dashboard.health.items import HealthItem, HealthSource
 from dashboard.pages.ahead import FirstReadings
 from dashboard.pages.sources import Sources

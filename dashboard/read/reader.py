@@ -13,9 +13,9 @@ from attribution.core.config import AttributionConfig
 from attribution.core.segments import SEGMENTS
 from attribution.sensitivity.job import read_book
 from attribution.sensitivity.versions import SlopeBook
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
 from collector.core.errors import InputError
 from collector.core.event_schema import DIMENSIONS
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE
 from collector.store.connect import Connections
 from collector.store.cursors import attributed_ns, read_deferred
 from collector.store.memory import answer_spans_max, memory_bytes

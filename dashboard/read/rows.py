@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
 from attribution.core.selection import RATE_S_MIN
-from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.intervals import overlap
+from collector.core.times import NS_PER_HOUR, NS_PER_S
 
 # The order in which every query returns the sixteen segments.
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
-from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError
-from collector.core.times import duration_ns, instant_ns, time_zone
+from collector.core.times import NS_PER_DAY, NS_PER_MS, NS_PER_S, duration_ns, instant_ns, time_zone
 from dashboard.read.rows import Range
 from dashboard.units import Zone, utc_iso
 

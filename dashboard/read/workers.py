@@ -17,8 +17,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Final, ParamSpec, TypeVar
 
-from collector.core.clock import NS_PER_S, Clock, SystemClock
+from collector.core.clock import Clock, SystemClock
 from collector.core.errors import BusyError
+from collector.core.times import NS_PER_S
 
 # A page asks some ten questions at once: a few people who open one at the same time are no flood.
 WAITING_MAX = 100

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from collector.core.assignment import unit_digest
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from collector.instrument.delay import ActiveArm, ActiveExperiment
 from dashboard.reference.scenario import BASE_MS
 from dashboard.reference.world import Offer, World, eligible, margin_per_ms_usd

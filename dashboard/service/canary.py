@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import deque
 
 from attribution.whatif.recovery import Recovered, Recovery, summary_of
-from collector.core.clock import NS_PER_MINUTE
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_MINUTE
 from collector.store.connect import Connections
 from dashboard.service.calibration import Calibration, InjectedDecision, compare
 

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from collector.core.clock import NS_PER_S, Clock
+from collector.core.clock import Clock
 from collector.core.counters import Counters
 from collector.core.errors import first_line
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_S
 from collector.core.worker import Worker
 from collector.store.client.reading import ASKER
 from collector.store.client.unfinished import after_failure

@@ -16,9 +16,10 @@ from attribution.jobs.report import AttributionReport
 from attribution.sensitivity.job import SlopeJob
 from attribution.vram.outcome_mode import OutcomeModeJob
 from attribution.whatif.analyst import Analyst
-from collector.core.clock import NS_PER_S, ClockWatch
+from collector.core.clock import ClockWatch
 from collector.core.errors import CaptureError
 from collector.core.http.address import authority
+from collector.core.times import NS_PER_S
 from collector.provenance.live.job import ProvenanceJob
 from collector.store.cursors import ALERTS_CURSOR, JobCursor
 from collector.store.retention import begin_retention

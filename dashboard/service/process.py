@@ -17,10 +17,11 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from attribution.core.money import state_all_in
 from collector.audit.log import AuditState
-from collector.core.clock import NS_PER_S, Clock
+from collector.core.clock import Clock
 from collector.core.errors import CaptureError, MillworthError
 from collector.core.http.address import authority
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_S
 from collector.core.worker import Worker
 from collector.store.cursors import furthest_cursor
 from dashboard.health.items import HealthItem

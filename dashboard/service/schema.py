@@ -8,9 +8,10 @@ from typing import Final
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from attribution.revenue.currency import claim_currency, require_currency
-from collector.core.clock import NS_PER_DAY, known_ns
+from collector.core.clock import known_ns
 from collector.core.errors import SchemaMissingError, TransientError
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_DAY
 from collector.store.connect import Connections
 from collector.store.errors import explain
 from collector.store.retention import begin_retention

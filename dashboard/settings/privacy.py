@@ -1,4 +1,4 @@
-"""Pure: what guards personal data, as the settings have it."""
+"""I/O: what guards personal data, as the settings have it."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from prometheus_client import Histogram
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_S
 from collector.store.client.reading import ASKER, OTHERS
 
 _CALLBACKS = "/_dash-update-component"

@@ -1,4 +1,4 @@
-"""Pure: which role each route needs: the one table, and what holds every request to it.
+"""I/O: which role each route needs: the one table, and what holds every request to it.
 
 Pages, `/api/v1` and `/mcp` are held to it alike. A route that is not in the table is refused to
 everybody, so that a new one is closed until somebody says who may use it.

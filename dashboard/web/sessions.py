@@ -18,8 +18,9 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from collector.auth.gate import Gate, Sender
-from collector.core.clock import NS_PER_S, Clock
+from collector.core.clock import Clock
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_S
 
 _LOG = get_logger("dashboard")
 # Of those who signed in the oldest are forgotten first.

@@ -17,7 +17,8 @@ from pathlib import Path
 from statistics import median
 
 from collector.bench.harness import Progress
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_S
 from packet.bench.ends import REQUEST_BYTES
 from packet.capture.recorder import RecorderProcess
 from packet.config import PacketConfig

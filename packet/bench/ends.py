@@ -13,7 +13,8 @@ import socket
 import sys
 from time import sleep
 
-from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_MS, NS_PER_S
 
 # What the recorder searches, at the rate of the requests: a header of trace context in each.
 _REQUEST = b"GET / HTTP/1.1\r\nHost: b\r\ntraceparent: 00-%032x-00000000000000aa-01\r\n\r\n"

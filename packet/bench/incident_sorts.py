@@ -14,9 +14,10 @@ from typing import Final
 import pyarrow as pa
 
 from collector.bench.harness import Progress, own_database, own_directory
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import AttributesConfig
 from collector.core.intervals import wilson
+from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from packet.bench.worlds import (
     SERVER_PORT,

@@ -22,7 +22,8 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from collector.core.clock import NS_PER_MS, NS_PER_S, AnchoredClock
+from collector.core.clock import AnchoredClock
+from collector.core.times import NS_PER_MS, NS_PER_S
 
 REQUEST_BYTES, RESPONSE_BYTES = 200, 400
 DELAY_NS = 60 * NS_PER_MS

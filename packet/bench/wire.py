@@ -16,8 +16,9 @@ from dataclasses import replace
 import numpy as np
 
 from collector.bench.harness import Progress, medians
-from collector.core.clock import NS_PER_MS, NS_PER_S, Clock, SystemClock
+from collector.core.clock import Clock, SystemClock
 from collector.core.errors import CaptureError
+from collector.core.times import NS_PER_MS, NS_PER_S
 from packet.capture.recorder import RecorderProcess
 from packet.config import PacketConfig
 from packet.correlate.clock_offset import Samples, estimate, two_ways

@@ -14,8 +14,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.errors import CaptureError
+from collector.core.times import NS_PER_MS, NS_PER_S
 from packet.capture.protocol import RecorderStats
 from packet.correlate.trace_context import ContextRows, no_contexts
 from packet.decode.decode import decode

@@ -12,7 +12,7 @@ from collections.abc import Collection
 
 import numpy as np
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from packet.capture.mapped_ring import MappedRing
 from packet.config import PacketConfig
 from packet.correlate.trace_context import ContextRows, chosen, find_contexts, naming, no_contexts

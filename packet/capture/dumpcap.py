@@ -21,8 +21,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from collector.core.clock import NS_PER_S, Clock, SystemClock
+from collector.core.clock import Clock, SystemClock
 from collector.core.errors import CaptureError, DecodeError
+from collector.core.times import NS_PER_S
 from packet.capture.protocol import RecorderStats
 from packet.config import PacketConfig
 from packet.correlate.trace_context import ContextRows, chosen, find_contexts, no_contexts

@@ -26,8 +26,9 @@ import numpy as np
 # read it: a directory of root is closed to others.
 import numpy.ma
 
-from collector.core.clock import NS_PER_MS, NS_PER_S, Clock, SystemClock
+from collector.core.clock import Clock, SystemClock
 from collector.core.errors import CaptureError
+from collector.core.times import NS_PER_MS, NS_PER_S
 from packet.capture.context_ring import ContextMemory
 from packet.capture.mapped_ring import RETIRE_MS
 from packet.capture.protocol import Recorder, RecorderStats

@@ -9,8 +9,8 @@ import struct
 from collections import deque
 from dataclasses import dataclass
 
-from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.errors import CaptureError
+from collector.core.times import NS_PER_MS, NS_PER_S
 from packet.capture.mapped_ring import MappedRing, raw_socket
 from packet.config import PacketConfig
 

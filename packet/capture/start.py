@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Final, TypeVar
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.counters import Counters
 from collector.core.errors import CaptureError
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from packet.capture.dumpcap import DumpcapRecorder, dumpcap_available
 from packet.capture.protocol import RecorderStats, RunningRecorder
 from packet.capture.recorder import RecorderProcess, capture_available

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from packet.correlate.exchanges import Traffic
 from packet.correlate.trace_context import HPACK
 from packet.decode.columns import port_pair

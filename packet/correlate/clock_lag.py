@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 from packet.decode.columns import I64
 
 LAG_MAX_NS: Final = NS_PER_S  # packets that are further off are not read

@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from packet.correlate.spans import SpanFlow
 from packet.decode.columns import I64, PacketColumns, rows_by_key
 

@@ -18,7 +18,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from packet.correlate.claims import AMBIGUOUS_CONFIDENCE, SpanEndpoints
 from packet.correlate.messages import message_kinds
 from packet.correlate.spans import SpanFlow

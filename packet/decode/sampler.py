@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from packet.decode.columns import MAPPED_WORD, U8, U16, U32, U64, Mask, PacketColumns, port_pairs
 
 MIX_1, MIX_2 = 0x85EBCA6B, 0xC2B2AE35  # MurmurHash3, fmix32

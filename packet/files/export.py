@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError, NotFoundError
 from collector.core.sql import sql
+from collector.core.times import NS_PER_MS
 from collector.store.connect import Connections
 from packet.decode.columns import Mask, PacketColumns
 from packet.files.pcapng_writer import Carried, pcapng, rows_carried

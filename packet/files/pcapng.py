@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from collector.core.clock import NS_PER_S
 from collector.core.errors import DecodeError
+from collector.core.times import NS_PER_S
 from packet.decode.columns import I64, U8, U64
 from packet.decode.frames import Frames
 from packet.decode.record_starts import RECORD_BYTES_MAX, Searchable

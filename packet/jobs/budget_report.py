@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_S
 from packet.capture.protocol import RecorderStats
 from packet.sampling.byte_budget import ByteBudget
 from packet.store.writer import Writer

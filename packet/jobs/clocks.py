@@ -13,7 +13,7 @@ from itertools import combinations
 
 import numpy as np
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import read_cursor, write_cursor
 from packet.correlate.clock_offset import (

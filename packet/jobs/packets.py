@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.errors import CaptureError
 from collector.core.intervals import merge
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import RECORDER_ENDED, SAMPLE_CURSOR, JobCursor
 from packet.capture.recorder import Recorder

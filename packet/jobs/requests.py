@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from packet.capture.recorder import Recorder
 from packet.config import PacketConfig
 from packet.correlate.claims import WINDOW_MARGIN_NS, SpanEndpoints

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from packet.capture.recorder import Recorder
 from packet.config import PacketConfig
 from packet.correlate.span_windows import within_windows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import read_cursor, write_cursor
 from packet.capture.recorder import Recorder

@@ -22,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from collector.core.clock import NS_PER_S, AnchoredClock
+from collector.core.clock import AnchoredClock
+from collector.core.times import NS_PER_S
 
 FORWARDED, LOST = 0, 1
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 from packet.tcp.per_second import WireSecond
 
 _NAMED_MAX = 256  # traces or connections that one trigger names

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from collector.core.clock import NS_PER_MINUTE
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
+from collector.core.times import NS_PER_MINUTE
 from collector.store.connect import Connections
 from packet.correlate.claims import SpanEndpoints
 from packet.correlate.spans import SpanFlow

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from packet.decode.columns import (
     FIN,
     I64,

@@ -18,7 +18,8 @@ import httpx
 import pytest
 
 from collector.bench.spans import make_requests
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_S
 from tests.agents.agents import Agent, Kind, binary
 from tests.support.collector.clients import TRACES
 from tests.support.programs import free_port

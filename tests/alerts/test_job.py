@@ -17,7 +17,7 @@ from alerts.people.window import Window
 from alerts.state.acts import Act
 from alerts.state.routed import open_alerts
 from alerts.state.transitions import Phase
-from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.alerts.builders import rule
 from tests.support.alerts.scene import (

@@ -13,7 +13,7 @@ from alerts.state.acts import Act
 from alerts.state.deliveries import Deliveries
 from alerts.state.external import ExternalAlerts, PostedAlert
 from alerts.state.routed import open_alerts
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.support.alerts.scene import INCIDENT_S, Scene
 
 

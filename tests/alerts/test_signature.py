@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from alerts.signature import key_of, sign, verify
-from collector.core.clock import NS_PER_S
 from collector.core.errors import DecodeError
+from collector.core.times import NS_PER_S
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import SECRET
 

@@ -18,7 +18,7 @@ from alerts.state.mirror import mirror
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from collector.audit.log import read_audit
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.browser.conftest import Visit
 from tests.conftest import ManualClock

@@ -10,8 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from collector.core.clock import NS_PER_S
-from collector.core.times import iso_ns
+from collector.core.times import NS_PER_S, iso_ns
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 from dashboard.units import Zone, utc_iso

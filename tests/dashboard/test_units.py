@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
-from collector.core.times import instant_ns
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_S, instant_ns
 from dashboard.units import Zone, counted, span_of_time, usd
 
 ZONES = (

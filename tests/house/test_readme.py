@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_S
 from collector.imports.outcomes import OutcomeRow, parse_outcomes
 from dashboard.settings.settings import Settings
 from tests.support.docs.pages import READ_NS, PageShell, await_rows, blocks, only

@@ -15,7 +15,8 @@ import grpc
 import httpx
 import pytest
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_S
 from tests.support.builders import span, trace_request
 from tests.support.collector.clients import PROTOBUF, TRACES, WAIT_S
 from tests.support.notified import listening, waiting

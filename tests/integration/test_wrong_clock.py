@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from collector.core.clock import NS_PER_DAY, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_DAY
 from tests.support.collector.clients import WAIT_S
 from tests.support.service import RunningService, millworth, until
 

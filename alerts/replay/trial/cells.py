@@ -14,8 +14,8 @@ import numpy as np
 
 from alerts.replay.series import Floats, Ints
 from alerts.replay.trial.file import Case
-from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_MS
 
 # Midnight, so that windows that end at whole minutes do so at those of the test too.
 BEGIN_NS: Final = 1_999_987_200 * 10**9

@@ -12,9 +12,9 @@ from alerts.replay.trial.notation import expand
 from alerts.rules.imports.documents import line_of, prometheus_ns, read_documents
 from alerts.rules.imports.promql import parse_expression
 from alerts.state.transitions import Phase
-from collector.core.clock import NS_PER_MINUTE
 from collector.core.config import Section
 from collector.core.errors import InputError, complaint
+from collector.core.times import NS_PER_MINUTE
 
 # Of each series: the labels that say what it is of.
 LABELS: Final = {

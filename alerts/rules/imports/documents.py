@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import yaml
 
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 
 # Ten times the largest rule file that was found published.
 BYTES_MAX: Final = 1024 * 1024

@@ -15,7 +15,7 @@ from alerts.rules.imports.prometheus import table
 from alerts.rules.imports.promql import parse_expression
 from alerts.rules.imports.rule import Burn, Meta, from_burns, link, plain_text, seconds
 from alerts.rules.imports.values import Rate, Share, Value
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 
 _MINUTE_S: Final = 60
 # Of a period of 28 days: waits for, long and short window in minutes, factor, severity.

@@ -21,8 +21,8 @@ from alerts.rules.imports.values import (
     too_many,
 )
 from alerts.rules.slo import SloConfig
-from collector.core.clock import NS_PER_S
 from collector.core.errors import complaint
+from collector.core.times import NS_PER_S
 
 _NAME_MAX: Final = 50  # leaves room for `-ticket`, and for a number
 _TEXT_MAX: Final = 500

@@ -10,9 +10,9 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.intervals import merge
 from collector.core.sql import sql
+from collector.core.times import NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import (
     DEFERRED_CURSOR,

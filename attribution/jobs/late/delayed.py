@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from collector.core.clock import NS_PER_MINUTE
 from collector.core.intervals import merge
 from collector.core.sql import sql
+from collector.core.times import NS_PER_MINUTE
 from collector.store.connect import Connections
 from collector.store.cursors import JobCursor
 

@@ -23,7 +23,7 @@ from attribution.jobs.report import AttributionReport
 from attribution.jobs.revenue_cells import CellWriter, Rewrite
 from attribution.read.reader import Reader
 from attribution.read.window import MINUTES_MAX, Bounds, ReceivedWindow
-from collector.core.clock import FOREVER_NS, NS_PER_MINUTE, NS_PER_S
+from collector.core.times import FOREVER_NS, NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import (
     DELAYED_CURSOR,

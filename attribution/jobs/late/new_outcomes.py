@@ -10,7 +10,7 @@ from attribution.jobs.match_ledger import OUTCOMES_MAX, seconds_of
 from attribution.jobs.revenue_cells import CellWriter
 from attribution.jobs.seen_rows import SeenRows
 from attribution.read.reader import Reader
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 
 class NewOutcomes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 # A run that takes longer defers something. By then what it began with is twice that old, and
 # `settle_s` (5): so that nobody sees figures that are more than 10 s old.

@@ -32,10 +32,11 @@ from collector.bench.harness import (
 )
 from collector.bench.sender import EXPORT
 from collector.bench.spans import make_requests
-from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import StoreConfig
 from collector.core.errors import InputError, StoreUnavailableError
 from collector.core.sql import sql
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.service import CollectorService, CollectorStatus
 from collector.store.connect import Connections
 

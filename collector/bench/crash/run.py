@@ -29,8 +29,9 @@ from collector.bench.crash.child import Plan, Point
 from collector.bench.crash.outage import run_outage
 from collector.bench.crash.power_cut import Damage, cut_power, leave, tear
 from collector.bench.harness import Progress, heard, module_process, own_directory
-from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import StoreUnavailableError
+from collector.core.times import NS_PER_MS, NS_PER_S
 
 ROUNDS_PER_RUN = 40  # five runs, the default, are two hundred
 ROUNDS_PER_DIRECTORY = 10

@@ -18,7 +18,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Gauge, Metric, NumberDataPoint
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from collector.otlp.check import Signal
 
 # A value of every kind that OTLP has, and how the store renders it.

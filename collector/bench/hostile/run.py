@@ -29,7 +29,8 @@ from google.protobuf.message import Message
 from collector.bench.harness import Progress, heard, module_process, own_directory
 from collector.bench.hostile.mutations import Mutant, mutate
 from collector.bench.hostile.requests import Neighbour, make_neighbour, make_victim, to_json
-from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.otlp.check import Signal
 
 _CHILD = "collector.bench.hostile.child"

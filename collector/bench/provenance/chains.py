@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from collector.core.clock import NS_PER_MS
 from collector.core.event_schema import SIGNED
+from collector.core.times import NS_PER_MS
 from collector.provenance.checkpoint import Checkpoint, Checkpointer
 from collector.provenance.event import Event, MacKey, Sealer
 from collector.provenance.keyring import CheckpointKey, KeyRing, public_of, signer

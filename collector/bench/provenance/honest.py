@@ -15,7 +15,7 @@ from typing import Final
 from collector.bench.harness import Progress
 from collector.bench.provenance.chains import MACS, PRIVATE, RING, signed_fields
 from collector.bench.provenance.ingest import forms
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from collector.provenance.chain import ChainKey
 from collector.provenance.checkpoint import Checkpoint, Checkpointer
 from collector.provenance.event import Event, Sealer

@@ -18,10 +18,11 @@ import pyarrow as pa
 
 from collector.bench.harness import Progress, own_database, own_directory
 from collector.bench.provenance.chains import ATTACKS, MACS, RING, Attack, sealed_chain
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.event_schema import SIGNED
+from collector.core.times import NS_PER_S
 from collector.provenance.chain import ChainKey
 from collector.provenance.checkpoint import Checkpoint
 from collector.provenance.config import ProvenanceConfig

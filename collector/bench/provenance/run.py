@@ -26,7 +26,7 @@ from collector.bench.provenance.chains import (
 )
 from collector.bench.provenance.honest import run_honest
 from collector.bench.provenance.ingest import forms, job_rate, run_ingest_trials
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.provenance.checkpoint import Checkpointer
 from collector.provenance.event import Sealer
 from collector.provenance.keyring import signer

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from collector.core.clock import FOREVER_NS, NS_PER_MINUTE, NS_PER_S, Clock, SystemClock
+from collector.core.clock import Clock, SystemClock
 from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.errors import PermanentError
 from collector.core.log import get_logger
 from collector.core.sql import sql
+from collector.core.times import FOREVER_NS, NS_PER_MINUTE, NS_PER_S
 from collector.provenance.chain import ChainKey
 from collector.provenance.config import ProvenanceConfig
 from collector.provenance.event import TRACE_ID_INDEX, Event

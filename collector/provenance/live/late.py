@@ -11,8 +11,8 @@ from typing import Final
 
 from clickhouse_connect.driver.client import Client
 
-from collector.core.clock import NS_PER_MINUTE
 from collector.core.sql import sql
+from collector.core.times import NS_PER_MINUTE
 
 # A collector holds what the store does not take for as long as its log has room.
 LATE_NS: Final = 24 * 60 * NS_PER_MINUTE

@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from collector.core.clock import NS_PER_MINUTE
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_MINUTE
 from collector.provenance.event import TRACE_ID_INDEX
 from collector.provenance.live.outcome_withdrawals import PREFIX, OutcomeWithdrawals, Proof
 from collector.provenance.live.sealed_reader import SealedReader

@@ -11,8 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import InputError, MillworthError, StoreUnavailableError
+from collector.core.times import NS_PER_S
 
 # The engine has it locked while it runs.
 LOCK_FILE: Final = "status"

@@ -1,4 +1,4 @@
-"""Pure: what every action on alerts takes, and the state that it needs."""
+"""I/O: what every action on alerts takes, and the state that it needs."""
 
 from __future__ import annotations
 

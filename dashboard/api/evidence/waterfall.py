@@ -7,7 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 from starlette.exceptions import HTTPException
 
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from dashboard.api.context import Services
 from dashboard.read.decision.chosen_span import ChosenSpan, read_span
 from dashboard.read.decision.detail import read_shared

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.imports.values import YEARS
 
 

@@ -12,8 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from attribution.experiments.job import HOLDS_S, ExperimentJob, Plan, Report
 from attribution.experiments.rules import TARGETS
 from attribution.sensitivity.registered import Arm, Experiment, with_control
-from collector.core.clock import NS_PER_MS
-from collector.core.times import instant_ns
+from collector.core.times import NS_PER_MS, instant_ns
 from dashboard.api.caller import caller
 from dashboard.api.context import Services
 from dashboard.read.scope import window_length_ns

@@ -14,9 +14,8 @@ from attribution.jobs.report import AttributionReport
 from attribution.whatif.analyst import Analyst
 from attribution.whatif.answers import BudgetStanding, CompareAnswer, WhatIfAnswer
 from attribution.whatif.replay import Change
-from collector.core.clock import NS_PER_DAY, NS_PER_MS
 from collector.core.errors import InputError
-from collector.core.times import instant_ns
+from collector.core.times import NS_PER_DAY, NS_PER_MS, instant_ns
 from dashboard.api.caller import audit
 from dashboard.api.context import Services
 from dashboard.read.scope import latency_bounds_ns, window_length_ns

@@ -8,8 +8,9 @@ from typing import Final
 import httpx
 
 from collector.bench.harness import Progress
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from dashboard.bench.chromium import PAGE_MS_MAX, Requests, chromium
 from dashboard.bench.growth.look import look
 from dashboard.bench.served import NO_PACKETS, Served, served

@@ -10,7 +10,8 @@ from typing import Final
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from collector.core.clock import NS_PER_MINUTE, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_MINUTE
 from dashboard.bench.process_figures import cpu_by_thread_s
 from dashboard.bench.served import Served
 

@@ -22,7 +22,8 @@ import httpx
 from collector.bench.decision_load import decision_patterns
 from collector.bench.harness import Progress, own_directory
 from collector.bench.open_sender import OpenSender
-from collector.core.clock import NS_PER_DAY, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from dashboard.bench.growth.acts import acts, changed_retention, pages
 from dashboard.bench.growth.look import Look, late_done_at, look
 from dashboard.bench.growth.store import build, copy

@@ -23,9 +23,10 @@ from attribution.read.reader import Reader
 from collector.bench.decision_load import decision_patterns
 from collector.bench.harness import Progress, own_database, prepare, start_collector
 from collector.bench.spans import SPANS_PER_TRACE
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import AttributesConfig, StoreConfig
 from collector.core.sql import sql
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 

@@ -8,7 +8,7 @@ from itertools import cycle, islice
 from typing import TYPE_CHECKING, Final
 
 from collector.bench.harness import MIB, Progress
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from dashboard.bench.chromium import PAGE_MS_MAX, Requests
 from dashboard.bench.growth.look import look
 from dashboard.bench.pages.visits import p95

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from collector.auth.roles import Role
 from collector.auth.tokens import Scope, TokenConfig, hash_text, new_token
-from collector.core.clock import NS_PER_S, NS_PER_US, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import InputError, complaint
-from collector.core.times import duration_ns, iso_ns
+from collector.core.times import NS_PER_S, NS_PER_US, duration_ns, iso_ns
 from dashboard.cli.client import readiness
 from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json

@@ -19,11 +19,12 @@ from attribution.core.money import currency
 from attribution.revenue.currency import read_currency, require_currency
 from collector.audit.log import AuditState
 from collector.auth.gate import require_doors
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import StoreConfig
 from collector.core.disk import Disk, closed_to_us, may_use
 from collector.core.errors import ConfigError, InputError, MillworthError
 from collector.core.http.address import authority
+from collector.core.times import NS_PER_S
 from collector.otlp.native.spans import IS_THERE
 from collector.store.client.directory import STATE_DIR
 from collector.store.connect import Connections

@@ -9,9 +9,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from collector.core.clock import NS_PER_HOUR
 from collector.core.errors import InputError
-from collector.core.times import instant_ns
+from collector.core.times import NS_PER_HOUR, instant_ns
 from dashboard.cli.client import asking
 from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json

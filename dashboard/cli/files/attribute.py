@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from attribution.core.segments import CLASSES
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from dashboard.cli.console import print_table, reading
 from dashboard.cli.options import ConfigOption, MetricsOption
 from dashboard.settings.settings import load

@@ -11,7 +11,7 @@ from typing import Final
 from rich import box
 from rich.table import Table
 
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 from dashboard.units import UNKNOWN
 from packet.tcp.connections import EVENTS, WireFlow
 

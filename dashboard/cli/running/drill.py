@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from collector.core import log
-from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_MS
 from dashboard.cli.console import OUT, print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import JsonOption, finite

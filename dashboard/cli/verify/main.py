@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from attribution.core.money import currency
-from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_DAY
 from collector.provenance.checkpoint import Checkpoint
 from collector.provenance.event import Event, canonical_rest
 from collector.provenance.export_file import Outcome, read_lines, write_line

@@ -14,9 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from attribution.core.money import currency, many
-from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError, complaint
-from collector.core.times import duration_ns, instant_ns
+from collector.core.times import NS_PER_MS, duration_ns, instant_ns
 from dashboard.cli.console import print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import (

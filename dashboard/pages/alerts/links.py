@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from dashboard.pages.explore.box import with_box
 from dashboard.read.alerts.detail import AlertDetail
 from dashboard.read.decisions.brush import format_between, format_latency

@@ -13,7 +13,7 @@ from attribution.books.unit_cost import UnitCost
 from attribution.core.selection import Selection
 from attribution.core.slo import Promise, Verdict
 from attribution.whatif.answers import BudgetStanding
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, facts_list, grid, page, panel
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dash import Dash, Input, State, dcc, html
 
-from collector.core.clock import NS_PER_DAY
+from collector.core.times import NS_PER_DAY
 from collector.store.cursors import (
     COLLECT,
     DELAYED_CURSOR,

@@ -7,7 +7,7 @@ from typing import Final
 
 from dash import dcc, html
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from dashboard.health.items import HealthItem, Status
 from dashboard.health.pipeline import PUT_OFF
 from dashboard.pages.parts import Cell, Component, table

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from dash import Dash, Input, dcc, html
 
-from collector.core.clock import NS_PER_DAY
+from collector.core.times import NS_PER_DAY
 from dashboard.pages.answers.proofs import (
     acts_lines,
     answer_sentence,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlencode
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from dashboard.pages.parts import Cell, Component, facts_list, table
 from dashboard.read.network.rows import Network, Pair, Waited, Wire
 from dashboard.read.packet_rows import Burst

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS
 from dashboard.pages.charts.theme import (
     ALARM,
     CLASS_COLOURS,

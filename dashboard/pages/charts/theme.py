@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 
 Figure = dict[str, Any]
 

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from dash import Dash, Input, Output, dcc, html
 
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES
-from collector.core.clock import NS_PER_MINUTE
+from collector.core.times import NS_PER_MINUTE
 from dashboard.health.items import HealthItem
 from dashboard.pages.ahead import AHEAD_S
 from dashboard.pages.charts.theme import ALARM, CLASS_COLOURS, REFERENCE, REQUEST, RESPONSE

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from attribution.core.money import currency
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from dashboard.pages.charts.figures import (
     BUCKETS_PER_OCTAVE,
     bucket_position,

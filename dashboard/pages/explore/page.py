@@ -14,9 +14,9 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from attribution.whatif.answers import CompareAnswer
-from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError, MillworthError
 from collector.core.log import get_logger
+from collector.core.times import NS_PER_MS
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.decisions.page import criteria_of
 from dashboard.pages.explore.box import FIELDS, form, late_query, typed_box, without_box

@@ -10,7 +10,7 @@ from typing import Any, Final
 from dash import dcc, html
 
 from attribution.whatif.answers import CompareAnswer, SegmentDifference, ValueDifference
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from dashboard.pages.explore.sentence import share, signed_usd
 from dashboard.pages.scope.typed_range import length_text
 from dashboard.read.decisions.brush import Brush

@@ -8,7 +8,7 @@ from typing import Any
 
 from dash import html
 
-from collector.core.clock import NS_PER_HOUR
+from collector.core.times import NS_PER_HOUR
 from dashboard.health.items import HealthItem
 from dashboard.pages.charts.figures import QUANTILE_ERROR, quantile_ns, quantile_text
 from dashboard.pages.charts.intervals import interval_bar, interval_text

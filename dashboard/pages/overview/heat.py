@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from dashboard.health.items import HealthItem
 from dashboard.pages.charts.figures import Band, counted_ns, heatmap, quantile_ns, quantile_text
 from dashboard.pages.context import PageContext

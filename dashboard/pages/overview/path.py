@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from attribution.core.segments import SEGMENTS
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE
 from dashboard.pages.charts.figures import decision_path, worst_segment
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview.top import Incident, TopReading

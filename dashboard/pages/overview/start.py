@@ -8,7 +8,7 @@ from typing import Final
 
 from dash import html
 
-from collector.core.clock import NS_PER_HOUR
+from collector.core.times import NS_PER_HOUR
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, panel
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from collector.core.clock import NS_PER_S
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_S
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.alerts.wording import cause_of
 

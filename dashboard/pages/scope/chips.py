@@ -13,8 +13,8 @@ from typing import Any, Final
 from dash import dcc, html
 
 from attribution.core.segments import CLASSES, SEGMENTS, STAGES, segments_of
-from collector.core.clock import NS_PER_S
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_S
 from dashboard.read.rows import Attributed
 from dashboard.read.scope import Scope, format_scope
 from dashboard.units import shorten

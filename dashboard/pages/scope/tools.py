@@ -9,8 +9,9 @@ from typing import Any, Final
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from collector.core.clock import NS_PER_S, Clock
+from collector.core.clock import Clock
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_S
 from dashboard.pages.context import in_browser
 from dashboard.pages.scope.chips import chips, way_to_decisions
 from dashboard.pages.scope.typed_range import FORMS, typed_range

@@ -5,9 +5,17 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError
-from collector.core.times import INSTANT_NS_MAX, duration_ns, iso_ns
+from collector.core.times import (
+    INSTANT_NS_MAX,
+    NS_PER_DAY,
+    NS_PER_HOUR,
+    NS_PER_MINUTE,
+    NS_PER_MS,
+    NS_PER_S,
+    duration_ns,
+    iso_ns,
+)
 from dashboard.read.scope import WINDOW_MAX_NS
 from dashboard.units import Zone
 

@@ -23,8 +23,8 @@ from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.deliveries import Deliveries, Delivery
 from alerts.state.sqlite import AlertStore
 from alerts.state.transitions import Phase
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import StoreUnavailableError
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from dashboard.read.alerts.exemplars import Exemplar, exemplars
 from dashboard.read.alerts.listing import (
     IncidentSum,

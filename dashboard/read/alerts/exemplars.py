@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from dashboard.read.alerts.losses import BEFORE_S_MAX
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.reader import Reader

@@ -14,8 +14,8 @@ from alerts.rows import Dollars
 from alerts.rules.base import attributed_s, missing_s
 from alerts.rules.ledger import RATE_S
 from alerts.state.subject import ALL, Subject
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.intervals import merge
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Range

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from collector.core.clock import NS_PER_MINUTE
+from collector.core.times import NS_PER_MINUTE
 from dashboard.read.decisions.listing import DecisionList, DecisionRow
 from dashboard.read.packet_rows import SpanEvidence
 from dashboard.read.reader import Reader

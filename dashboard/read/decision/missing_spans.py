@@ -12,7 +12,7 @@ from attribution.path.missing_spans import (
     Sent,
     missing_spans,
 )
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE
+from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Attribution, DecisionFacts, PathSpan, SentSpan
 

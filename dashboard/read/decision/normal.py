@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from attribution.core.segments import CLASSES, STAGES
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE
 from dashboard.read.reader import Reader
 from dashboard.read.rows import DecisionFacts, Range, Reference, SegmentMeans
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attribution.core.config import AttributionConfig
 from attribution.revenue.outcomes import Outcome, Outcomes, earned_by_decision
-from collector.core.clock import NS_PER_DAY
+from collector.core.times import NS_PER_DAY
 
 _MICROS: Final = 1_000_000
 

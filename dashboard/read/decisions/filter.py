@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from attribution.core.segments import SEGMENTS, segments_of
-from collector.core.clock import NS_PER_MINUTE
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_MINUTE
 from dashboard.read.rows import Range
 from dashboard.read.scope import UNBOUNDED_NS
 

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Final
 
-from collector.core.clock import NS_PER_MINUTE
+from collector.core.times import NS_PER_MINUTE
 from dashboard.read.decisions.filter import DecisionFilter
 from dashboard.read.decisions.listing import DecisionList, FilterValues, HeatCell
 from dashboard.read.rows import Range

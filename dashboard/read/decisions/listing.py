@@ -14,8 +14,8 @@ from attribution.core.config import AttributionConfig
 from attribution.core.segments import SEGMENTS
 from attribution.core.selection import CALIBRATION_ACTION
 from attribution.revenue.priced import STATED, over_priced
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.sql import sql
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from dashboard.read.decisions.earned import DecisionEarnings, earnings_by_decision
 from dashboard.read.decisions.filter import DOLLAR_SORTS, DecisionFilter, Order, PageCursor
 from dashboard.read.reader import Reader

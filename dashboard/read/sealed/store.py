@@ -11,10 +11,10 @@ from functools import cached_property
 from typing import Any, Final, Literal
 
 from collector.audit.log import AuditRow, acts_that_hold
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.core.event_schema import DIMENSIONS
 from collector.core.sql import fill, fill_some, sql
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.provenance.config import ProvenanceConfig
 from collector.provenance.live.statements import with_parts
 from collector.store.connect import Connections

@@ -9,8 +9,8 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from alerts.state.sqlite import AlertStore
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
 from collector.core.errors import StoreUnavailableError
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE
 from dashboard.read.alerts.listing import alerts_of_state
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader

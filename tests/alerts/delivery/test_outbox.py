@@ -21,9 +21,9 @@ from alerts.state.retry import BACKOFF_MAX_S, Reply
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import first_state
-from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from collector.core.errors import DecodeError
+from collector.core.times import NS_PER_S
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.alerts.builders import EPISODE, SECRET, endpoint, event, message
 from tests.support.alerts.receiver import ScriptedReceiver

@@ -20,8 +20,8 @@ from alerts.rules.base import NO_WORDING
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.transitions import Phase
 from attribution.core.money import state_in
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import EPISODE, event, firing_state, rule
 from tests.support.alerts.receiver import ScriptedReceiver

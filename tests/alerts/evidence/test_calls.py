@@ -16,7 +16,7 @@ from alerts.evidence.calls import (
     slower_call,
 )
 from attribution.core.segments import COMPUTE, DECISION, INGRESS, NETWORK, STORE, UNTRACED
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 
 SHOP, PRICE, PAY = "shop: POST /buy", "pricing: SELECT price", "payments: INSERT charge"
 SENT_DECISION = (DECISION + 1) << 2

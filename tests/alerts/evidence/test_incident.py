@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from alerts.evidence.incident import Sighting, incident_of
 from alerts.state.subject import Subject
-from collector.core.clock import NS_PER_MINUTE
+from collector.core.times import NS_PER_MINUTE
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import event
 from tests.support.examples import examples

@@ -11,7 +11,7 @@ from alerts.evidence.search import SuspectSearch
 from alerts.read.reader import AlertReader
 from alerts.state.subject import Subject
 from attribution.core.segments import SEGMENTS
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import rule

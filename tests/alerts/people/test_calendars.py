@@ -10,9 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from alerts.people.calendars import CalendarConfig, Calendars
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
 from collector.core.errors import InputError
-from collector.core.times import instant_ns
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, instant_ns
 
 NOON_NS = instant_ns("2034-05-10T12:00Z", "noon")
 

@@ -9,8 +9,8 @@ import pytest
 from alerts.people.notes import ACK, COMMENT, NOTES_MAX, Note, Notes, ack_of
 from alerts.state.acts import Act
 from alerts.state.sqlite import AlertStore, Update
-from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_DAY
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import EPISODE, event, firing_state
 

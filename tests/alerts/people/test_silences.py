@@ -12,8 +12,8 @@ from alerts.people.silences import Silence, Silences
 from alerts.people.window import Window
 from alerts.state.acts import Act
 from alerts.state.sqlite import AlertStore, Update
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import EPISODE, event, firing_state
 

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.people.window import LENGTH_NS_MAX, Window, local_ns, parse_window
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.core.errors import InputError
-from collector.core.times import instant_ns
+from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S, instant_ns
 from tests.conftest import NOW_NS
 
 BERLIN = "Europe/Berlin"

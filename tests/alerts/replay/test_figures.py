@@ -17,7 +17,7 @@ from alerts.replay.stored import read_figure
 from alerts.rules.threshold import FIGURES, Threshold, ThresholdConfig
 from alerts.state.subject import Subject
 from alerts.state.transitions import Timing, advance, first_state
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import moment

@@ -18,7 +18,7 @@ from alerts.rules.dollar_burn import BurnFacts, DollarBurn, window_end_ns
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import ALL, Subject
 from alerts.state.transitions import Timing, advance, first_state
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from dashboard.units import utc_iso
 from tests.support.alerts.builders import moment, rule
 from tests.support.examples import examples

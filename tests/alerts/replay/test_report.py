@@ -12,7 +12,7 @@ from alerts.replay.report import report
 from alerts.replay.series import Series, Steps
 from alerts.rules.dollar_burn import DollarBurn
 from alerts.state.subject import Subject
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.support.alerts.builders import rule
 from tests.support.examples import examples
 

@@ -10,7 +10,7 @@ from alerts.replay.report import Stretch
 from alerts.replay.score import Firing, Losses, score
 from alerts.replay.series import Series, Steps
 from alerts.rules.tiers import DollarBurnConfig
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.conftest import NOW_NS
 
 HOUR_S = 3_600

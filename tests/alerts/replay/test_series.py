@@ -6,7 +6,7 @@ import numpy as np
 
 from alerts.replay.series import Ints, Series, Steps
 from alerts.rules.burn_rate import EMPTY_WINDOW, Window
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 
 START_NS = 2_000_000_000 * NS_PER_S
 

@@ -16,7 +16,7 @@ from alerts.replay.stored import read_spans
 from alerts.rules.slo import Slo, SloConfig, SpanFacts
 from alerts.state.subject import ALL, Subject
 from alerts.state.transitions import Phase, Timing, advance, first_state
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import moment

@@ -8,7 +8,7 @@ from alerts.people.calendars import Calendars
 from alerts.read.reader import AlertReader
 from alerts.replay.stored import read_classes
 from alerts.rules.rings import read_sums
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 from tests.support.alerts.scene import HURT, WELL, write_seconds

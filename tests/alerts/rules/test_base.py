@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from alerts.rules.base import duration_text, observe
 from alerts.state.subject import Subject
 from alerts.state.transitions import Status, first_state
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import moment, rule
 from tests.support.examples import examples

@@ -25,7 +25,7 @@ from alerts.state.transitions import (
     advance,
     first_state,
 )
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.alerts.builders import moment, rule

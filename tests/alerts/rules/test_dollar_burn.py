@@ -16,7 +16,7 @@ from alerts.rules.dollar_burn import BurnFacts, DollarBurn
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import ALL, Subject
 from alerts.state.transitions import AlertState, Phase, Status, first_state
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import losses, moment, rule, window
 from tests.support.alerts.scene import INCIDENT_S, UNKNOWN_SLOPE, Scene

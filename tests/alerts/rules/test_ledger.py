@@ -14,7 +14,7 @@ from alerts.rows import Dollars
 from alerts.rules.base import Severity
 from alerts.rules.ledger import RATE_S, Claim, narrower, shares
 from alerts.state.subject import ALL, Subject
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.conftest import NOW_NS
 from tests.support.examples import examples
 

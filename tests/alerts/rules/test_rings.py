@@ -9,7 +9,7 @@ import pytest
 from alerts.people.calendars import Calendars
 from alerts.read.reader import AlertReader
 from alerts.rules.rings import read_sums
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.alerts.scene import HURT, START_NS, UNKNOWN_SLOPE, WELL, write_seconds
 

@@ -18,8 +18,8 @@ from alerts.rules.kinds import rule_of
 from alerts.rules.slo import NO_SPANS, Slo, SloConfig, SpanCount, SpanFacts, span_filter
 from alerts.state.subject import ALL, Subject
 from alerts.state.transitions import Status, first_state
-from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.sql import sql
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import moment

@@ -20,7 +20,7 @@ from alerts.rules.threshold import FIGURES, Reading, Readings, Threshold, Thresh
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Phase, Status, Timing, advance, first_state
 from attribution.jobs.late.deferred import DeferredArrivals
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import moment

@@ -9,7 +9,7 @@ import pytest
 from alerts.state import external
 from alerts.state.external import ExternalAlerts, PostedAlert
 from alerts.state.sqlite import AlertStore
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from tests.conftest import NOW_NS
 
 ALERT = PostedAlert({"alertname": "HighErrors"}, {"summary": "x"}, "", NOW_NS, None)

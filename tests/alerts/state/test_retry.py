@@ -19,7 +19,7 @@ from alerts.state.retry import (
     next_step,
     retry_after_s,
 )
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.conftest import NOW_NS
 
 

@@ -13,7 +13,7 @@ from alerts.state.transitions import (
     is_forgotten,
     retire,
 )
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.support.alerts.state_machine import SCRIPTS, observations, run
 
 

@@ -20,8 +20,8 @@ from attribution.sensitivity.job import SlopeJob
 from attribution.vram.job import VramJob
 from attribution.whatif.analyst import Analyst
 from attribution.whatif.replay import Change
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.core.config import OutcomesConfig
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import job
 from tests.support.attribution.rows_read import rows_read

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from attribution.books.nodes import Flow, Nodes, nodes, summed
 from attribution.books.reconcile import ReconciledDay
 from attribution.core.config import AttributionConfig, RevenueNode
-from collector.core.clock import NS_PER_DAY
+from collector.core.times import NS_PER_DAY
 from collector.imports.rates import LEDGER, RATES, import_dated
 from collector.store.connect import Connections
 from tests.support.attribution.stored import (

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from attribution.books.reconcile import ReconciledDay, reconcile
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.imports.rates import LEDGER, RATES, DatedFile, import_dated, parse_dated
 from collector.store.connect import Connections
 from tests.support.attribution.stored import (

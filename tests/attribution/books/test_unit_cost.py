@@ -9,9 +9,9 @@ from attribution.books.unit_cost import CostPart, RateMissing, unit_cost
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import Selection
 from attribution.jobs.attribution import AttributionJob
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_S
 from collector.imports.costs import CostRow, import_costs, parse_costs
 from collector.imports.rates import RATES, import_dated
 from collector.store.connect import Connections

@@ -10,8 +10,8 @@ from attribution.core.selection import Selection
 from attribution.jobs.attribution import AttributionJob
 from attribution.vram.job import VramJob
 from attribution.vram.outcome_mode import OutcomeModeJob
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.stored import (
     BASE_NS,

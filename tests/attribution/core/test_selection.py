@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.core.selection import Extent, in_parts
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE
 
 
 @given(

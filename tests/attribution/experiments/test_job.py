@@ -15,9 +15,9 @@ from attribution.sensitivity.estimate import Status
 from attribution.sensitivity.job import SlopeJob
 from attribution.sensitivity.registered import Arm, Experiment, with_control
 from collector.audit.log import check_audit, read_audit
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.drawn import put_drawn, put_sold, unit_in
 from tests.support.attribution.slopes import halving

@@ -26,8 +26,8 @@ from attribution.sensitivity.registered import (
     with_control,
 )
 from attribution.sensitivity.registry import ClaimedDraws
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from tests.support.attribution.long_way.cell_rows import cell_sums
 from tests.support.attribution.long_way.visits import reloaded, visits
 from tests.support.attribution.stored import BASE_NS

@@ -24,8 +24,8 @@ from attribution.invest.debt_job import joined
 from attribution.invest.file import parse_invest
 from attribution.invest.npv import Range
 from attribution.invest.runtimes import end_of_life
-from collector.core.clock import NS_PER_DAY
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_DAY
 
 # A year's rate whose quarter is ten per cent: twelve quarters of a dollar are worth 6.813691823.
 RATE = Decimal("0.4641")

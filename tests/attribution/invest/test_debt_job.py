@@ -13,8 +13,8 @@ from attribution.invest.debt import Priced
 from attribution.invest.debt_job import Debt, DebtJob
 from attribution.invest.file import InvestFile
 from attribution.jobs.attribution import AttributionJob
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_S
 from collector.imports.costs import import_costs
 from collector.store.connect import Connections
 from tests.support.attribution.stored import (

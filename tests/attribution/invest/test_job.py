@@ -18,9 +18,9 @@ from attribution.jobs.attribution import AttributionJob
 from attribution.sensitivity.job import SlopeJob
 from attribution.sensitivity.registered import Arm, Experiment, with_control
 from attribution.sensitivity.versions import SlopeModel
-from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.stored import BASE_NS, decision, put_sales, put_spans
 

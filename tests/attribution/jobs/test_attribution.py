@@ -10,8 +10,8 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from attribution.core.segments import SEGMENTS
 from attribution.jobs.report import AttributionReport
-from collector.core.clock import NS_PER_MINUTE
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
+from collector.core.times import NS_PER_MINUTE
 from collector.store.connect import Connections
 from collector.store.schema.migrate import apply_views
 from tests.support.attribution.attribution_job import at, computed_afresh, everything, job

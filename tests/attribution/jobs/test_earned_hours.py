@@ -14,8 +14,8 @@ import pytest
 from attribution.jobs.earned_hours import EarnedHours
 from attribution.read.reader import Reader
 from attribution.revenue.sums import squares
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 from tests.support.attribution.rows_read import rows_read

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Final
 
 from attribution.jobs.evidence import CURSOR, TCP_CURSOR, EvidenceJob
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import write_cursor
 from tests.conftest import NOW_NS

@@ -15,8 +15,8 @@ from attribution.jobs.minutes import MinuteWriter
 from attribution.path.columns import Table
 from attribution.path.rows import SEGMENT_COLUMNS
 from attribution.read.reader import Reader
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import at, computed_afresh, everything, job
 from tests.support.attribution.stored import BASE_NS, Stored, decision, put_spans, rows

@@ -11,8 +11,8 @@ from attribution.core.config import AttributionConfig
 from attribution.jobs.match_ledger import Matches
 from attribution.jobs.revenue_cells import CellWriter, Rewrite
 from attribution.read.reader import Reader
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import job
 from tests.support.attribution.stored import (

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from attribution.path.assemble import Trees, assemble
 from attribution.path.membership import Flag
 from attribution.path.split import flag_names
-from collector.core.clock import NS_PER_DAY
+from collector.core.times import NS_PER_DAY
 from tests.support.attribution.critical_path import random_trace
 from tests.support.attribution.spans_builder import R, S, columns, link_columns, root_columns
 from tests.support.examples import examples

@@ -21,8 +21,8 @@ from attribution.path.evidence import (
     split_by_connection,
     split_by_evidence,
 )
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.stored import (
     BASE_NS,

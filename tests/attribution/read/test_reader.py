@@ -15,9 +15,9 @@ from attribution.path.columns import Table, traces_with_repeats
 from attribution.path.rows import attribute, attribution_rows
 from attribution.read.reader import Reader
 from attribution.read.window import ReceivedWindow
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.sql import sql
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import at, declared_only
 from tests.support.attribution.rows_read import rows_read

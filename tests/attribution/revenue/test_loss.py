@@ -25,7 +25,7 @@ from attribution.revenue.loss import (
 from attribution.revenue.outcomes import Outcome, Outcomes, earned_by_decision
 from attribution.revenue.sums import BASES, EarnedInCells
 from attribution.revenue.window import earned_in_window, halves, whole
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 from tests.support.examples import examples
 
 SLOPE = slope_of(SlopePrior())

@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from attribution.revenue.matching import DecisionReference, latest_begin_ns, match_outcomes
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from tests.conftest import NOW_NS
 from tests.support.examples import examples
 

@@ -21,8 +21,8 @@ from attribution.sensitivity.registered import WRONG_SHARES, Arm, Experiment, wi
 from attribution.sensitivity.registry import write_experiment
 from attribution.sensitivity.sums import COUNTED_WHOLE, CellSums
 from collector.core.assignment import arm_ends, draw, unit_digest
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import OutcomesConfig
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import count_outcomes
 from tests.support.attribution.drawn import unit_in

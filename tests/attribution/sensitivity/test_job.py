@@ -11,7 +11,7 @@ from attribution.sensitivity.cells import read_slope_cells
 from attribution.sensitivity.job import SlopeJob
 from attribution.sensitivity.registered import Arm, Experiment, with_control
 from attribution.sensitivity.sums import AGAIN_MAX
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 from tests.support.attribution.drawn import put_drawn, put_reloaded, unit_in

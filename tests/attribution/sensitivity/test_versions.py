@@ -24,8 +24,8 @@ from attribution.sensitivity.versions import (
     model_of,
     numbered,
 )
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.stored import (
     BASE_NS,

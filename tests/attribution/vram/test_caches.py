@@ -12,8 +12,8 @@ from attribution.core.selection import Selection
 from attribution.jobs.attribution import AttributionJob
 from attribution.vram.caches import CacheDecisions, spread
 from attribution.vram.impact import ImpactJob
-from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.stored import BASE_NS, Stored, decision, put_spans
 

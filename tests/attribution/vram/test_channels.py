@@ -9,8 +9,8 @@ from attribution.core.config import AttributionConfig, ChannelConfig
 from attribution.core.selection import Selection
 from attribution.jobs.attribution import AttributionJob
 from attribution.vram.channels import ChannelLine, channels
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.config import AttributesConfig, OutcomesConfig
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.imports.channels import COLUMNS, import_channels
 from collector.imports.rates import RATES, import_dated
 from collector.store.connect import Connections

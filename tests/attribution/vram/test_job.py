@@ -12,9 +12,9 @@ from attribution.core.selection import Selection
 from attribution.jobs.attribution import AttributionJob
 from attribution.vram.document import content_hash, differences
 from attribution.vram.job import SAMPLE_MAX, VramJob
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig, OutcomesConfig
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.stored import (
     BASE_NS,

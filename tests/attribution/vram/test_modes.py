@@ -12,8 +12,8 @@ from attribution.jobs.attribution import AttributionJob
 from attribution.sensitivity.job import best_cells
 from attribution.vram.impact import ImpactJob
 from attribution.vram.modes import ModeCell, ModeImpact, impacts
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.stored import (
     BASE_NS,

@@ -7,8 +7,8 @@ from attribution.core.selection import Selection
 from attribution.jobs.attribution import AttributionJob
 from attribution.vram.job import VramJob
 from attribution.vram.outcome_mode import OutcomeModeJob
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig, OutcomesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.stored import (
     BASE_NS,

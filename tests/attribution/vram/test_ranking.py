@@ -22,7 +22,7 @@ from attribution.vram.ranking import (
     worth,
 )
 from attribution.whatif.replay import Change, Replay
-from collector.core.clock import S_PER_YEAR
+from collector.core.times import S_PER_YEAR
 from tests.support.attribution.kernel import packed
 from tests.support.attribution.replay import MS, odd_trees
 from tests.support.attribution.spans_builder import R, S

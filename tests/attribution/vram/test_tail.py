@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from attribution.revenue.loss import Slope
 from attribution.vram.tail import STEPS, CostPoint, Latencies, acceptable_tail
-from collector.core.clock import NS_PER_MS
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_MS
 from tests.support.examples import examples
 
 TARGET_NS = 100 * NS_PER_MS

@@ -11,8 +11,8 @@ from attribution.sensitivity.estimate import Status
 from attribution.sensitivity.job import SlopeJob
 from attribution.vram.tail import CostPoint
 from attribution.vram.tail_job import TailJob
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.slopes import halving
 from tests.support.attribution.stored import BASE_NS, decision, put_sales, put_spans

@@ -16,8 +16,8 @@ from attribution.sensitivity.job import SlopeJob
 from attribution.vram.job import VramJob
 from attribution.whatif.analyst import REPLAYED_MAX, Analyst
 from attribution.whatif.replay import Change
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.slopes import halving
 from tests.support.attribution.stored import (

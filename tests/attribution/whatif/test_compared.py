@@ -7,8 +7,8 @@ from attribution.core.selection import Narrowed, Selection
 from attribution.jobs.attribution import AttributionJob
 from attribution.sensitivity.job import read_book
 from attribution.whatif.compared import compared_count, compared_rows, side_parts
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.stored import BASE_NS, decision, put_sales, put_spans
 

@@ -11,7 +11,7 @@ from alerts.read.reader import AlertReader
 from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import ALL, Subject
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.alerts.builders import moment, rule
 from tests.support.alerts.scene import HURT, INCIDENT_S, START_NS, Scene, write_seconds

@@ -8,7 +8,7 @@ import pytest
 
 from alerts.config import AlertsConfig
 from alerts.replay.run import replay_rules
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from dashboard.units import utc_iso
 from tests.support.alerts.builders import rule
 from tests.support.alerts.scene import INCIDENT_S, START_NS, Scene

@@ -19,8 +19,8 @@ from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
 from attribution.jobs.late.deferred import DeferredArrivals
 from attribution.jobs.late.run_times import RunTimes
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.alerts.builders import moment, rule
 from tests.support.alerts.scene import HURT, INCIDENT_S, Scene, write_arrived

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alerts.state.transitions import Phase
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import write_cursor
 from tests.conftest import ManualClock

@@ -11,7 +11,7 @@ from alerts.replay.stored import read_instants, read_spans
 from alerts.rules.imports.found import Mapped
 from alerts.rules.imports.read import RuleFile, read_rules
 from alerts.rules.slo import Slo, SloConfig
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.support.alerts.imported import PROMETHEUS
 from tests.support.alerts.scene import CALM_S, HURT, START_NS, WELL, Scene, write_seconds
 from tests.support.alerts.spans import write_parts, write_spans

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from alerts.rules.threshold import ThresholdConfig
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.support.alerts.builders import rule
 from tests.support.alerts.scene import HURT, INCIDENT_S, PER_SECOND, WELL, Scene, write_seconds
 from tests.support.builders import decision_span, store_request, trace_request

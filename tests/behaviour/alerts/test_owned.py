@@ -13,7 +13,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from alerts.rows import Owned
 from alerts.state.owned import explained_by, read_owned
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.read.alerts.listing import alerts_at_risk
 from dashboard.read.reader import Reader

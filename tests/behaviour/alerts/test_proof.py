@@ -12,7 +12,7 @@ from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.acts import Act
 from alerts.state.promotions import Promotions
 from alerts.state.subject import Subject
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.support.alerts.builders import rule
 from tests.support.alerts.scene import HURT, INCIDENT_S, START_NS, Scene
 

@@ -16,7 +16,7 @@ from alerts.state.deliveries import Deliveries
 from alerts.state.routed import open_alerts
 from alerts.state.transitions import Phase
 from collector.audit.log import read_audit
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.support.alerts.receiver import ScriptedReceiver
 from tests.support.alerts.scene import INCIDENT_S, Scene
 from tests.support.dashboard.app import Api

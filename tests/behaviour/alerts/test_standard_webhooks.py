@@ -29,7 +29,8 @@ from alerts.state.retry import BACKOFF_MAX_S, Reply
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import first_state
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_S
 from tests.support.alerts.builders import SECRET, endpoint, event, message
 from tests.support.collector.clients import WAIT_S
 from tests.support.examples import examples

@@ -15,7 +15,7 @@ from alerts.people.silences import Silences
 from alerts.people.window import Window
 from alerts.state.acts import Act
 from alerts.state.deliveries import Deliveries
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.support.alerts.builders import rule
 from tests.support.alerts.receiver import ScriptedReceiver
 from tests.support.alerts.scene import HURT, INCIDENT_S, PER_SECOND, WELL, Scene, write_seconds

@@ -30,9 +30,9 @@ from attribution.sensitivity.registered import WRONG_SHARES
 from attribution.sensitivity.registry import read_experiments, write_experiment
 from attribution.sensitivity.versions import ESTIMATE, PRIOR, UNKNOWN
 from attribution.vram.job import VramJob
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig, OutcomesConfig
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from dashboard.bench.reference import MINUTES, register, tables_of
 from dashboard.reference.simulated import simulate

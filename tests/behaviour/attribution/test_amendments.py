@@ -10,8 +10,8 @@ import pytest
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig, OutcomesConfig
+from collector.core.times import NS_PER_S
 from collector.imports.outcomes import import_outcomes
 from collector.imports.rates import RATES, import_dated
 from collector.store.connect import Connections

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import at, computed_afresh, everything, job
 from tests.support.attribution.stored import (

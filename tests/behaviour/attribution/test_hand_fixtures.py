@@ -28,8 +28,8 @@ from attribution.invest.job import InvestJob
 from attribution.jobs.attribution import AttributionJob
 from attribution.sensitivity.job import SlopeJob
 from attribution.vram.job import VramJob
-from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig, OutcomesConfig
+from collector.core.times import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.imports.costs import import_costs
 from collector.imports.rates import RATES, import_dated
 from collector.store.connect import Connections

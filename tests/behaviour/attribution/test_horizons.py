@@ -11,8 +11,8 @@ from attribution.books.group_values import read_group_values
 from attribution.core.config import AttributionConfig, ChannelConfig
 from attribution.core.selection import Selection
 from attribution.jobs.attribution import AttributionJob
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig, OutcomesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.stored import (
     BASE_NS,

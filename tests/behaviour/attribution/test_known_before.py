@@ -8,8 +8,8 @@ from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
 from attribution.sensitivity.cells import read_slope_cells
 from attribution.sensitivity.sums import BEFORE, OUTCOME
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.stored import (
     BASE_NS,

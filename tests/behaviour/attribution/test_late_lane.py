@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from attribution.jobs.attribution import AttributionJob
-from collector.core.clock import NS_PER_DAY, NS_PER_MS
+from collector.core.times import NS_PER_DAY, NS_PER_MS
 from collector.store.connect import Connections
 from collector.store.cursors import attributed_ns, read_cursors
 from tests.support.attribution.attribution_job import at, computed_afresh, everything, job

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 from tests.support.attribution.rows_read import rows_read

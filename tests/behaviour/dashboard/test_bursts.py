@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from collector.store.connect import Connections
 from dashboard.read.decision.link_wording import burst_line
 from dashboard.read.packet_rows import Burst

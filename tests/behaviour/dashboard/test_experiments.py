@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from collector.audit.log import read_audit
-from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.instrument.delay import parse_active
 from collector.store.connect import Connections
 from dashboard.cli.vram.experiments import _arm

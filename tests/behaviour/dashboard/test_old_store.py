@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from collector.core.clock import NS_PER_DAY, NS_PER_MS
 from collector.core.sql import sql
+from collector.core.times import NS_PER_DAY, NS_PER_MS
 from collector.store.connect import Connections
 from dashboard.health import pipeline
 from dashboard.read.reader import Reader

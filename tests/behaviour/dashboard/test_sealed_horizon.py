@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from clickhouse_connect.driver.client import Client
 
-from collector.core.clock import NS_PER_S
 from collector.core.errors import StoreUnavailableError
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.retention_policy import RetentionConfig
 from dashboard.read.sealed.store import SealedStore

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from packet.correlate.claims import AMBIGUOUS_CONFIDENCE, SLACK_NS
 from packet.correlate.span_windows import with_ports
 from packet.correlate.spans import TUPLE_AND_TIME, link

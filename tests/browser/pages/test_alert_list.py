@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from playwright.sync_api import expect
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.browser.conftest import NARROW, WIDE, Visit, runs_over
 from tests.conftest import ManualClock

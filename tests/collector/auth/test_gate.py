@@ -10,7 +10,6 @@ import pytest
 from collector.auth.gate import Gate, load_tokens, require_authentication
 from collector.auth.roles import Role
 from collector.auth.tokens import AccessConfig, Scope, TokenConfig, hash_text
-from collector.core.clock import NS_PER_S
 from collector.core.config import TlsConfig
 from collector.core.counters import Counters
 from collector.core.errors import (
@@ -19,6 +18,7 @@ from collector.core.errors import (
     RateLimitedError,
     UnauthenticatedError,
 )
+from collector.core.times import NS_PER_S
 from tests.conftest import NOW_NS, ManualClock
 
 SECRET = "mwt_made-up"

@@ -15,10 +15,11 @@ import httpx
 import pytest
 
 from collector.auth.tls import Certificates
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import CollectorConfig, StoreConfig, TlsConfig
 from collector.core.counters import Counters
 from collector.core.errors import ConfigError
+from collector.core.times import NS_PER_S
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS, ManualClock

@@ -20,7 +20,7 @@ from collector.auth.tokens import (
     new_token,
     presented_token,
 )
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.otlp.outcomes import carries_outcome
 from tests.support.builders import logs_request, outcome
 

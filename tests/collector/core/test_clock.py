@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, ClockWatch
+from collector.core.clock import ClockWatch
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE
 from tests.conftest import NOW_NS
 
 HOUR, DAY = NS_PER_HOUR, NS_PER_DAY

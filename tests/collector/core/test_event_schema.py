@@ -7,7 +7,6 @@ from pathlib import Path
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.core.counters import Counters
 from collector.core.event_schema import (
@@ -24,6 +23,7 @@ from collector.core.event_schema import (
     accepts,
     names_of,
 )
+from collector.core.times import NS_PER_S
 from collector.instrument import DecisionInstrument, DecisionSeal, MacKey
 from collector.store.connect import Connections
 from collector.store.schema.cluster import render

@@ -8,9 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError
-from collector.core.times import INSTANT_NS_MAX, duration_ns, instant_ns, iso_ns, utc_day, utc_iso
+from collector.core.times import (
+    INSTANT_NS_MAX,
+    NS_PER_DAY,
+    NS_PER_HOUR,
+    NS_PER_MS,
+    NS_PER_S,
+    duration_ns,
+    instant_ns,
+    iso_ns,
+    utc_day,
+    utc_iso,
+)
 from tests.support.examples import examples
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.imports.outcomes import ImportReport, OutcomeRow, import_outcomes, parse_outcomes
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS, ManualClock

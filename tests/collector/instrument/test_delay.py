@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.assignment import unit_digest
-from collector.core.clock import NS_PER_MS, NS_PER_S, AnchoredClock
+from collector.core.clock import AnchoredClock
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.instrument import DecisionFields, DelayInjector
 from collector.instrument.delay import ActiveArm, ActiveExperiment, parse_active
 from tests.support.collector.instruments import Bench

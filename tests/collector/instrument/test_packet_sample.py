@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.instrument import asgi_request_hook, httpx_response_hook, mark_packet_sample
 from collector.instrument.packet_sample import PacketSample
 from packet.decode.columns import address_words

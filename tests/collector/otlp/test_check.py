@@ -7,9 +7,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig
 from collector.core.errors import DecodeError
+from collector.core.times import NS_PER_DAY
 from collector.otlp.check import (
     Signal,
     check,

@@ -10,11 +10,11 @@ import pytest
 from google.protobuf.message import Message
 from pydantic import SecretStr
 
-from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig, CollectorConfig
 from collector.core.counters import Counters
 from collector.core.errors import ConfigError
 from collector.core.key_files import made_keys_file, parse_keys, read_keys_file
+from collector.core.times import NS_PER_DAY
 from collector.imports.outcomes import import_outcomes
 from collector.otlp.check import Signal
 from collector.privacy.guard import Protection

@@ -22,7 +22,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from collector.core.clock import NS_PER_DAY
+from collector.core.times import NS_PER_DAY
 from collector.otlp.check import Signal
 from collector.otlp.values import Request
 from collector.privacy.pseudonyms import Tokeniser, is_token

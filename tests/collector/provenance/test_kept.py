@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
 from collector.core.event_schema import SIGNED
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR
 from collector.provenance.checkpoint import Checkpoint, merkle_root
 from collector.provenance.event import Event, MacKey, Sealer
 from collector.provenance.kept import EVERYTHING, Kept

@@ -8,7 +8,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.core.clock import NS_PER_DAY, NS_PER_MS
+from collector.core.times import NS_PER_DAY, NS_PER_MS
 from collector.receive.deduplicator import HEADER, TWICE_HEADER
 from collector.service import CollectorService
 from collector.store.connect import Connections

@@ -12,10 +12,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from collector.bench.hostile.mutations import MUTATIONS
 from collector.bench.spans import make_requests
-from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig
 from collector.core.errors import DecodeError
 from collector.core.key_files import parse_keys
+from collector.core.times import NS_PER_DAY
 from collector.otlp.check import Signal, check, limits_at
 from collector.privacy.pseudonyms import Tokeniser
 from collector.privacy.redact import Identifiers

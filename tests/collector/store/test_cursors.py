@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import JobCursor, furthest_cursor, read_cursor, write_cursors
 from tests.conftest import NOW_NS

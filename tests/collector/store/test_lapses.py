@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S, S_PER_DAY, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_DAY, NS_PER_S, S_PER_DAY
 from collector.store.connect import Connections
 from collector.store.lapses import Part, drop_lapsed, is_sooner, unsaid
 from collector.store.retention import read_retention

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.audit.log import check_audit, read_audit
-from collector.core.clock import NS_PER_S, S_PER_DAY, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import StoreConfig
 from collector.core.errors import ConfigError, InputError
+from collector.core.times import NS_PER_S, S_PER_DAY
 from collector.store.connect import Connections
 from collector.store.lapses import drop_lapsed
 from collector.store.retention import (

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.clock import NS_PER_DAY, ClockWatch, SystemClock
+from collector.core.clock import ClockWatch, SystemClock
+from collector.core.times import NS_PER_DAY
 from collector.store.connect import Connections
 from collector.store.retention import begin_retention, read_retention
 from collector.store.retention_policy import RetentionConfig

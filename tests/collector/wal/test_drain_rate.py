@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.wal.drain_rate import SECONDS_MAX, SECONDS_MIN, DrainRate
 from tests.conftest import ManualClock
 

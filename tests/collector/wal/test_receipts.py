@@ -17,10 +17,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Gauge, Metric, NumberDataPoint
 
-from collector.core.clock import NS_PER_S
 from collector.core.config import CollectorConfig
 from collector.core.counters import Counters
 from collector.core.disk import Disk
+from collector.core.times import NS_PER_S
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from collector.wal.frames import encode_frame

@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_MINUTE
+from collector.core.times import NS_PER_MINUTE
 from collector.wal.watermarks import Arrivals
 from tests.conftest import NOW_NS, ManualClock
 

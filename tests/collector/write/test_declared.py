@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.config import AttributesConfig, DecisionsConfig
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.store.connect import Connections
 from collector.write.decision_spans import wanted_spans
 from collector.write.declared import WantedSpans

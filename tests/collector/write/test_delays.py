@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.otlp.check import Signal
 from collector.store.connect import Connections
 from collector.wal.frames import encode_frame

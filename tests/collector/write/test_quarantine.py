@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from collector.core.clock import NS_PER_DAY
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.core.counters import Counters
 from collector.core.errors import ConfigError
+from collector.core.times import NS_PER_DAY
 from collector.otlp.check import Signal
 from collector.privacy.guard import Protection
 from collector.privacy.rules import EncryptionConfig

@@ -7,7 +7,6 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import OperationalError
 
-from collector.core.clock import NS_PER_DAY
 from collector.core.config import (
     AttributesConfig,
     DecisionsConfig,
@@ -15,6 +14,7 @@ from collector.core.config import (
 )
 from collector.core.disk import Disk
 from collector.core.errors import StoreUnavailableError
+from collector.core.times import NS_PER_DAY
 from collector.otlp.check import Signal
 from collector.privacy.guard import Protection
 from collector.store.connect import Connections

@@ -12,8 +12,8 @@ import pytest
 
 from attribution.core.config import AttributionConfig
 from attribution.core.money import currency
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.store.connect import Connections
 from dashboard.api.app import create_api
 from dashboard.api.context import AppContext

@@ -12,7 +12,7 @@ from attribution.core.config import AttributionConfig, SlopePrior
 from attribution.sensitivity.estimate import Status
 from attribution.sensitivity.job import SlopeJob, read_groups
 from collector.core.assignment import unit_digest
-from collector.core.clock import NS_PER_MINUTE
+from collector.core.times import NS_PER_MINUTE
 from collector.store.connect import Connections
 from dashboard.bench.reference import MINUTES, over_seeds, register, tables_of
 from dashboard.reference.simulated import EXPERIMENT, simulate

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from attribution.revenue.currency import claim_currency
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR
 from dashboard.units import utc_iso

@@ -16,8 +16,8 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from attribution.core.segments import SEGMENTS
-from collector.core.clock import NS_PER_MS
 from collector.core.errors import CaptureError, InputError
+from collector.core.times import NS_PER_MS
 from dashboard.cli.running.drill import Fault, impairment_of
 from dashboard.demo.drill_report import SentDecision, StoredDecision, as_json, judge, true_times
 from packet.lab.forwarder import FORWARDED, HEAD_BYTES, LOG_ROW, LOST

@@ -9,10 +9,10 @@ import pytest
 from collector.auth.gate import Gate, load_tokens
 from collector.auth.tls import Certificates
 from collector.auth.tokens import AccessConfig, TokenConfig, hash_text
-from collector.core.clock import NS_PER_S
 from collector.core.config import TlsConfig
 from collector.core.counters import Counters
 from collector.core.errors import UnauthenticatedError
+from collector.core.times import NS_PER_S
 from dashboard.health.access import access_items
 from tests.conftest import ManualClock
 from tests.support.certificates import ENDS, Authority

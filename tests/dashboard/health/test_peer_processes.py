@@ -12,9 +12,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from typer.testing import CliRunner, Result
 
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_S
 from collector.store.cursors import SAMPLE_CURSOR
 from dashboard.cli.main import app
 from dashboard.health.peer_processes import ID_FILE, CollectorCursor

@@ -12,8 +12,9 @@ from prometheus_client.exposition import choose_encoder
 
 from alerts.config import AlertsConfig
 from attribution.core.config import AttributionConfig
-from collector.core.clock import NS_PER_HOUR, NS_PER_S, RisingClock
+from collector.core.clock import RisingClock
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_HOUR, NS_PER_S
 from collector.core.worker import Worker
 from collector.otlp.check import Signal
 from collector.service import SignalFlow

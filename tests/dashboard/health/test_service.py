@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from tests.support.builders import decision_span, trace_request
 from tests.support.collector.clients import post
 from tests.support.service import RunningService, until

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import StoreUnavailableError
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.health.store_clock import StoreClock
 from dashboard.service.process import Service

@@ -14,9 +14,9 @@ import pytest
 from dash import Dash, Input
 from dash.exceptions import PreventUpdate
 
-from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.pages.ahead import AHEAD_S, FirstReadings

@@ -10,8 +10,8 @@ import pytest
 
 from attribution.core.segments import SEGMENTS
 from attribution.jobs.late.deferred import DeferredArrivals
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError, StoreUnavailableError
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import ATTRIBUTION_CURSOR, write_cursor
 from dashboard.read.alerts.listing import listed_alerts, with_exemplars

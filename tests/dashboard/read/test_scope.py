@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from dashboard.read.rows import Range
 from dashboard.read.scope import (
     FILTERS,

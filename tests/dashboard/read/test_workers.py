@@ -7,7 +7,7 @@ from threading import Barrier, Event
 
 import pytest
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from dashboard.read.workers import SharedReads
 from tests.conftest import ManualClock
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.store.connect import Connections
 from dashboard.service.job_loop import JobLoop, paced_s
 from dashboard.service.jobs import JOBS

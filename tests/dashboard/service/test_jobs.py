@@ -15,7 +15,6 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from collector.core.clock import NS_PER_S
 from collector.core.errors import (
     AddressInUseError,
     CaptureError,
@@ -24,6 +23,7 @@ from collector.core.errors import (
     StoreRefusedError,
     TransientError,
 )
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.schema.migrate import migrate
 from dashboard.cli.admin.doctor import examine

@@ -17,9 +17,9 @@ from collector.auth.gate import Gate, load_tokens
 from collector.auth.proxied import ProxyConfig
 from collector.auth.roles import Role
 from collector.auth.tokens import AccessConfig, TokenConfig, hash_text
-from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from collector.core.log import configure
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.settings.config import DashboardConfig
 from dashboard.web.security import AccessGuard

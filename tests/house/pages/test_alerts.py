@@ -38,7 +38,8 @@ from alerts.state.retry import (
 )
 from alerts.state.sqlite import PENDING_MAX
 from alerts.state.transitions import Phase
-from collector.core.clock import NS_PER_DAY, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from dashboard.settings.settings import Settings
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import event

@@ -24,7 +24,7 @@ from alerts.rules.imports.found import Mapped
 from alerts.rules.imports.read import RuleFile, read_rules
 from alerts.rules.slo import Slo, SloConfig
 from alerts.state.transitions import CLOSED, Phase
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.alerts.scene import START_NS
 from tests.support.alerts.spans import write_spans

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from collector.core.clock import NS_PER_MS, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_MS
 from packet.correlate.claims import SpanEndpoints
 from packet.correlate.spans import link
 from packet.correlate.wait_times import Stretch, WireTime, wire_times

@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import CaptureError
+from collector.core.times import NS_PER_MS, NS_PER_S
 from packet.capture.recorder import RecorderProcess
 from packet.config import PacketConfig
 from packet.correlate.clock_offset import Samples, estimate, one_way, two_ways

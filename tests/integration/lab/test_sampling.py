@@ -5,7 +5,8 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_MS, NS_PER_S
 from packet.capture.recorder import RecorderProcess
 from packet.decode.columns import PacketColumns
 from packet.decode.decode import decode

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.errors import CaptureError
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from packet.bench.incident_sorts import outcomes
 from packet.bench.worlds import SORTS, SimulatedRecorder, Sort, incident

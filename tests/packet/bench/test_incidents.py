@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from packet.bench.incidents import RATE_PER_S, UnderWay, incident_sizes, plan
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.counters import Counters
 from collector.core.errors import CaptureError
+from collector.core.times import NS_PER_S
 from packet.capture.dumpcap import DumpcapRecorder, capture_filter, dumpcap_available
 from packet.capture.start import LastingRecorder
 from packet.config import PacketConfig

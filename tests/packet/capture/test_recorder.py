@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import CaptureError
+from collector.core.times import NS_PER_S
 from packet.capture.recorder import RecorderProcess, capture_available
 from packet.config import PacketConfig
 from packet.decode.columns import SYN

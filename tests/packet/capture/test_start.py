@@ -7,9 +7,9 @@ import signal
 
 import pytest
 
-from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from collector.core.errors import CaptureError
+from collector.core.times import NS_PER_S
 from packet.capture.start import LastingRecorder
 from packet.config import PacketConfig
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 from packet.correlate.clock_offset import (
     ClockOffset,
     ClockState,

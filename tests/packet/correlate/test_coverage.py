@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from packet.correlate.coverage import Drops, edges_of, tears_of
 from tests.support.packet.build import CLIENT, SERVER, Packet, columns
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from packet.correlate.cross_host import SEQ, links_elsewhere
 from packet.correlate.spans import SpanFlow, link

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from packet.correlate.claims import SLACK_NS, WINDOW_MARGIN_NS
 from packet.correlate.messages import message_kinds, of_messages
 from packet.correlate.spans import SpanFlow, link

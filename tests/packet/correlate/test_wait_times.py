@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from packet.correlate.spans import link
 from packet.correlate.wait_times import Piece, Stretch, WireTime, tile, wire_times
 from packet.decode.columns import ACK, PSH, SYN

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from packet.config import PacketConfig
 from packet.correlate.spans import SpanFlow, link

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from packet.jobs.budget_report import Meter
 from packet.sampling.byte_budget import ByteBudget, Tier

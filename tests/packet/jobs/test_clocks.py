@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from packet.jobs.clocks import ClockJob
 from packet.store.reader import Reader

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from collector.core.clock import NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from packet.capture.recorder import Recorder
 from packet.config import PacketConfig

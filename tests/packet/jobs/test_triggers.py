@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import AttributesConfig
 from collector.core.errors import StoreUnavailableError
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from packet.config import PacketConfig
 from packet.jobs.budget_report import Meter

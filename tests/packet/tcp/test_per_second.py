@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 from packet.decode.columns import ACK, SYN
 from packet.tcp.per_second import WireSecond, WireWatch
 from tests.support.packet.build import CLIENT, SERVER, Packet, columns

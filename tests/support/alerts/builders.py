@@ -13,7 +13,7 @@ from alerts.rules.burn_rate import Losses, Window
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Phase, first_state
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.conftest import NOW_NS
 
 # Fires at $100 of $10,000 in 60 s, with $10 in 6 s, and ends below $2.50 in 6 s.

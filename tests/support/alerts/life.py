@@ -14,8 +14,8 @@ from pathlib import Path
 from alerts.config import AlertsConfig
 from alerts.job import AlertsJob
 from alerts.state.transitions import Phase
-from collector.core.clock import NS_PER_S
 from collector.core.config import StoreConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.schema.migrate import migrate
 from tests.support.alerts.builders import rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clickhouse_connect.driver.client import Client
 
 from attribution.core.segments import COMPUTE, DECISION, STORE
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 
 SHOP, PRICE, PAY = "shop: POST /buy", "pricing: SELECT price", "payments: INSERT charge"
 # What pricing's store takes of each decision; that of payments has the rest.

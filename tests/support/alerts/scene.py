@@ -13,7 +13,7 @@ from alerts.config import AlertsConfig
 from alerts.delivery.demo_receiver import DemoReceiver
 from alerts.job import AlertsJob
 from attribution.core.segments import SEGMENTS
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import ManualClock
 from tests.support.alerts.builders import rule

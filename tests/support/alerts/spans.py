@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from clickhouse_connect.driver.client import Client
 
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 
 COLUMNS = [
     "Timestamp", "TraceId", "SpanId", "SpanName", "SpanKind", "ServiceName", "SpanAttributes",

@@ -16,7 +16,7 @@ from alerts.state.transitions import (
     advance,
     first_state,
 )
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.conftest import NOW_NS
 
 CHECKOUT = Subject("checkout", "eu-west")

@@ -8,8 +8,8 @@ from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
 from attribution.jobs.revenue_cells import CellWriter
 from attribution.read.reader import Reader
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.schema.migrate import apply_views
 from tests.conftest import NOW_NS

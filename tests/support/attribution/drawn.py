@@ -11,7 +11,7 @@ from decimal import Decimal
 from attribution.sensitivity.registered import Arm, Experiment, with_control
 from attribution.sensitivity.registry import write_experiment
 from collector.core.assignment import arm_ends, draw, unit_digest
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import count_outcomes
 from tests.support.attribution.stored import MS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from attribution.sensitivity.versions import SlopeModel
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from tests.support.attribution.stored import BASE_NS
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from attribution.core.segments import SEGMENTS
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 

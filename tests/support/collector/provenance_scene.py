@@ -13,10 +13,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.event_schema import SIGNED
+from collector.core.times import NS_PER_S
 from collector.instrument import OutcomeSeal, outcome
 from collector.provenance.checkpoint import CHECKPOINT_EVENT, Checkpoint, Checkpointer
 from collector.provenance.config import ProvenanceConfig

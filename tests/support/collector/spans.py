@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.core.clock import NS_PER_DAY
+from collector.core.times import NS_PER_DAY
 from tests.conftest import NOW_NS
 from tests.support.builders import span
 

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from alerts.state.sqlite import AlertStore
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
-from collector.core.clock import NS_PER_HOUR
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_HOUR
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.health.items import HealthItem, NoHealth

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 

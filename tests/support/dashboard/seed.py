@@ -11,8 +11,9 @@ from clickhouse_connect.driver.client import Client
 
 import attribution.read.reader
 from attribution.core.segments import SEGMENTS
-from collector.core.clock import NS_PER_MINUTE, NS_PER_MS, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.sql import sql
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.dashboard.seed_paths import path_rows
 

@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import StoreConfig
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.schema.migrate import migrate
 from dashboard.read.adhoc.reader import OutsideReader

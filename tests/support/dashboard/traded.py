@@ -6,8 +6,8 @@ from typing import Final
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.stored import BASE_NS, decision, put_sales, put_spans
 

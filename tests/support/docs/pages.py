@@ -19,7 +19,8 @@ from typing import Protocol
 
 import httpx
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from tests.support.tree import text, tracked
 
 _ROWS_WAIT_NS = NS_PER_MINUTE

@@ -11,7 +11,7 @@ from alerts.replay.trial.cells import BEGIN_NS, Cells
 from alerts.replay.trial.file import Case
 from alerts.rules import slo, threshold
 from alerts.rules.slo import SloConfig, span_filter
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.alerts.scene import write_seconds
 from tests.support.builders import span, store_blocks, trace_request

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.rules.imports.documents import BYTES_MAX, line_of, prometheus_ns, read_documents
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from tests.support.examples import examples
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

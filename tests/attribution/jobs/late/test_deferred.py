@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attribution.jobs.late.deferred import DeferredArrivals
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import (
     ATTRIBUTION_CURSOR,

@@ -11,8 +11,8 @@ import pytest
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
 from attribution.jobs.late.run_times import RunTimes
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.cursors import (
     OUTCOMES_CURSOR,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.jobs.late.run_times import RUN_NS, RUN_NS_MAX, SPANS_MIN, RunTimes
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 
 BASE_NS = 1_000 * NS_PER_S
 US = st.floats(1.0, 2_000.0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from attribution.core.config import AttributionConfig
 from attribution.sensitivity.cells import read_slope_cells
-from collector.core.clock import NS_PER_DAY
+from collector.core.times import NS_PER_DAY
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import job
 from tests.support.attribution.stored import (

@@ -11,8 +11,8 @@ import pytest
 
 from attribution.core.config import AttributionConfig
 from attribution.read.reader import Reader
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.attribution_job import at, computed_afresh, everything, job
 from tests.support.attribution.long_way.outcomes import reconciled_by_row

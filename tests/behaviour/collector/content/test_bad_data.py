@@ -13,8 +13,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Gauge, Metric, NumberDataPoint
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from collector.core.clock import NS_PER_DAY
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_DAY
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from prometheus_client import generate_latest
 
-from collector.core.clock import NS_PER_DAY
 from collector.core.config import CollectorConfig
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_DAY
 from collector.otlp.check import Signal
 from collector.privacy.redact import REPLACED, Changes
 from collector.service import CollectorService

@@ -21,7 +21,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     SummaryDataPoint,
 )
 
-from collector.core.clock import NS_PER_DAY
+from collector.core.times import NS_PER_DAY
 from collector.otlp.check import Signal
 from collector.otlp.metrics import Point
 from collector.otlp.values import has_deep_values

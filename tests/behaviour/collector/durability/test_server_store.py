@@ -13,7 +13,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import (
     AttributesConfig,
     CollectorConfig,
@@ -22,6 +22,7 @@ from collector.core.config import (
 )
 from collector.core.counters import Counters
 from collector.core.errors import StoreRefusedError, StoreUnavailableError
+from collector.core.times import NS_PER_S
 from collector.imports.outcomes import import_outcomes
 from collector.otlp.check import Signal
 from collector.privacy.guard import Protection

@@ -11,7 +11,8 @@ from opentelemetry import baggage, propagate, trace
 from opentelemetry.context import Context, attach, detach
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_S
 from tests.conftest import NOW_NS
 from tests.support.collector.instruments import Bench, TickingAnchor, attributes_of, context_of
 

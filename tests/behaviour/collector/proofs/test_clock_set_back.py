@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_S, RisingClock
+from collector.core.clock import RisingClock
 from collector.core.config import AttributesConfig, CollectorConfig
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_S
 from collector.provenance.config import ProvenanceConfig
 from collector.provenance.event import Event
 from collector.provenance.live.job import ProvenanceJob

@@ -11,7 +11,7 @@ from pathlib import Path
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from collector.bench.provenance.chains import PRIVATE, RING, sealed_chain
-from collector.core.clock import NS_PER_MS
+from collector.core.times import NS_PER_MS
 from collector.provenance.checkpoint import CHECKPOINT_EVENT
 from collector.provenance.event import event_of
 from collector.provenance.export_file import write_line

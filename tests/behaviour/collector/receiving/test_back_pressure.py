@@ -16,10 +16,11 @@ import pytest
 from backports import zstd
 from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships no types
 
-from collector.core.clock import NS_PER_S, Clock, SystemClock
+from collector.core.clock import Clock, SystemClock
 from collector.core.config import CollectorConfig, StoreConfig
 from collector.core.counters import Counters
 from collector.core.disk import Disk
+from collector.core.times import NS_PER_S
 from collector.receive.grpc_deadlines import CROWDED_SECONDS_MAX, SlowReads
 from collector.service import CollectorService
 from collector.store.connect import Connections

@@ -12,8 +12,8 @@ from google.protobuf.message import Message
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS, ManualClock

@@ -13,11 +13,11 @@ import httpx
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S
 from collector.core.config import CollectorConfig
 from collector.core.counters import Counters
 from collector.core.disk import Disk
 from collector.core.errors import StoreUnavailableError
+from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from tests.conftest import ManualClock

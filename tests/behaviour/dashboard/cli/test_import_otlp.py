@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from attribution.core.segments import CLASSES, STAGES
 from attribution.jobs.attribution import AttributionJob
 from attribution.jobs.report import AttributionReport
-from collector.core.clock import NS_PER_MINUTE, NS_PER_S, NS_PER_US, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_MINUTE, NS_PER_S, NS_PER_US
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from dashboard.cli.main import app

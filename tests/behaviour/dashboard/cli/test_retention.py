@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from collector.core.clock import NS_PER_S, S_PER_DAY, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import InputError
-from collector.core.times import instant_ns
+from collector.core.times import NS_PER_S, S_PER_DAY, instant_ns
 from collector.store.connect import Connections
 from collector.store.lapses import drop_lapsed
 from collector.store.ttl_change import finish_changes

@@ -20,9 +20,9 @@ from alerts.people.window import Window
 from alerts.state.acts import Act
 from alerts.state.external import ExternalAlerts, PostedAlert
 from alerts.state.sqlite import AlertStore, Update
-from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
 from collector.core.errors import InputError, StoreUnavailableError
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext
 from dashboard.pages.alerts import detail, page

@@ -13,8 +13,8 @@ from clickhouse_connect.driver.client import Client
 
 from attribution.core.config import AttributionConfig
 from attribution.whatif.analyst import Analyst
-from collector.core.clock import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError, StoreUnavailableError
+from collector.core.times import NS_PER_DAY, NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections, connect
 from dashboard.pages.context import PageContext
 from dashboard.pages.decisions.page import criteria_of

@@ -9,8 +9,8 @@ import pytest
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.pages.decision import page as decision_page
 from dashboard.pages.explore import page as explore

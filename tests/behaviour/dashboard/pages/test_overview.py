@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview import heat, path

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from attribution.core.config import AttributionConfig
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.health.items import HealthItem
 from dashboard.pages.answers import budgets, health

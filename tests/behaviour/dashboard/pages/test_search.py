@@ -9,8 +9,8 @@ import pytest
 
 from alerts.state.sqlite import AlertStore
 from attribution.core.config import AttributionConfig
-from collector.core.clock import NS_PER_MINUTE
 from collector.core.errors import StoreUnavailableError
+from collector.core.times import NS_PER_MINUTE
 from collector.store.connect import Connections
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader

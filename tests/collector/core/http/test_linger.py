@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_S
 from tests.support.certificates import Authority
 from tests.support.collector.server import BOUNDS, WAIT_S, App, answer_at_once, serving
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.clock import NS_PER_S
 from collector.core.errors import ConfigError, InputError
 from collector.core.event_schema import SIGNED
+from collector.core.times import NS_PER_S
 from collector.provenance.config import ProvenanceConfig
 from collector.provenance.event import Sealer
 from collector.provenance.keyring import public_of, signer

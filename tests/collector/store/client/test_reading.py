@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import contextvars
 
-from collector.core.clock import NS_PER_S
 from collector.core.config import StoreConfig
+from collector.core.times import NS_PER_S
 from collector.store.client.reading import ASKER
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS

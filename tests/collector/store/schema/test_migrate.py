@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.clock import NS_PER_DAY
 from collector.core.config import (
     AttributesConfig,
     DecisionMatch,
@@ -16,6 +15,7 @@ from collector.core.config import (
 )
 from collector.core.errors import MigrationError
 from collector.core.event_schema import DIMENSIONS, EventField
+from collector.core.times import NS_PER_DAY
 from collector.otlp.check import Signal
 from collector.store.connect import Connections
 from collector.store.schema.cluster import render

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from tests.conftest import NOW_NS
 from tests.support.alerts.imported import OPENSLO, PROMETHEUS, PYRRA, SLOTH
 from tests.support.alerts.scene import HURT, write_seconds

@@ -10,9 +10,9 @@ import pytest
 from alerts.state.sqlite import Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import Phase
-from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.config import StoreConfig
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 from dashboard.api.app import create_api
 from dashboard.api.context import AppContext

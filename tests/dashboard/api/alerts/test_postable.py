@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.state.external import PostedAlert
-from collector.core.clock import NS_PER_S
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_S
 from dashboard.api.alerts.postable import ALERTS_MAX, LABEL_MAX, PAIRS_MAX, parse_alerts
 
 GOOD: dict[str, Any] = {

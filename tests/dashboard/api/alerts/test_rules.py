@@ -8,7 +8,7 @@ import pytest
 
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.promotions import Promotions
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import rule

@@ -11,8 +11,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from collector.core.clock import NS_PER_S
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.api.context import AppContext, Services
 from dashboard.api.evidence.decisions import TRUNCATED, _cell, decisions_router

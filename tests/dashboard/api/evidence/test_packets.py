@@ -5,8 +5,9 @@ import asyncio
 import httpx
 import pyarrow as pa
 
-from collector.core.clock import NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.counters import Counters
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.api.app import create_api
 from dashboard.api.context import AppContext

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR
 from collector.imports.costs import import_costs
 from collector.store.connect import Connections
 from dashboard.api.imports.costs import Replaced, drop_replaced

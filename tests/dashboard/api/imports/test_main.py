@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from collector.core.clock import NS_PER_HOUR, NS_PER_S
+from collector.core.times import NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.stored import BASE_NS, decision, put_spans
 from tests.support.dashboard.app import Api

@@ -7,8 +7,8 @@ import pytest
 
 from attribution.core.config import AttributionConfig, ChannelConfig, RevenueNode
 from attribution.jobs.attribution import AttributionJob
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.config import AttributesConfig, OutcomesConfig
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.imports.channels import COLUMNS, import_channels
 from collector.imports.costs import import_costs
 from collector.imports.rates import LEDGER, import_dated

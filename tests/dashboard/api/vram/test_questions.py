@@ -9,8 +9,8 @@ import pytest
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
 from collector.audit.log import read_audit
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.attribution.stored import BASE_NS, decision, put_spans
 from tests.support.dashboard.app import Api

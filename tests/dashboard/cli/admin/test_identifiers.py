@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from collector.core.clock import NS_PER_DAY, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.errors import ConfigError, InputError
+from collector.core.times import NS_PER_DAY
 from collector.privacy.guard import Protection
 from collector.privacy.rules import IdentifiersConfig
 from dashboard.cli.admin.identifiers import identifiers_app

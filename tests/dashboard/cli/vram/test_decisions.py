@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.support.dashboard.fixtures import Run
 from tests.support.dashboard.seed import TODAY_NS, Seed

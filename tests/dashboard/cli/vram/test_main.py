@@ -11,9 +11,10 @@ import pytest
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
 from attribution.sensitivity.job import SlopeJob
-from collector.core.clock import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.imports.channels import import_channels
 from collector.store.connect import Connections
 from tests.support.attribution.drawn import put_reloaded

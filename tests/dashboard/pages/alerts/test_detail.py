@@ -12,7 +12,7 @@ from alerts.state.mirror import mirror
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from attribution.jobs.late.deferred import DeferredArrivals
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.pages.alerts.detail import show
 from dashboard.pages.explore.page import question_of

@@ -10,7 +10,7 @@ import pytest
 from alerts.people.notes import Note
 from alerts.people.standing import Standing
 from alerts.state.external import ExternalAlert
-from collector.core.clock import NS_PER_HOUR, NS_PER_S
+from collector.core.times import NS_PER_HOUR, NS_PER_S
 from dashboard.pages.alerts.lines import alert_line, external_line
 from dashboard.pages.overview import path
 from dashboard.pages.overview.top import top_of

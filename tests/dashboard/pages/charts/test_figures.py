@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.core.segments import SEGMENTS
-from collector.core.clock import NS_PER_HOUR, NS_PER_MS, NS_PER_S
-from collector.core.times import instant_ns
+from collector.core.times import NS_PER_HOUR, NS_PER_MS, NS_PER_S, instant_ns
 from dashboard.pages.charts.figures import (
     QUANTILE_ERROR,
     bucket_position,

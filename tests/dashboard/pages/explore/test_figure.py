@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 from dashboard.pages.explore.figure import MODES, cell_words, heatmap
 from dashboard.read.decisions.brush import Brush
 from dashboard.read.decisions.listing import HeatCell

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from dashboard.pages.overview.cards import lost_card, lost_title, now_card, warned
 from dashboard.pages.scope.typed_range import typed_range
 from dashboard.read.alerts.counts import Counts

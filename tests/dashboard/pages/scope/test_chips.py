@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from dashboard.pages.scope.chips import DIMENSIONS, chips, choices, way_to_decisions
 from dashboard.read.rows import Attributed
 from dashboard.read.scope import Scope, format_scope, parse_scope

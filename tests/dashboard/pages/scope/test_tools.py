@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from dashboard.pages.scope.tools import scope_view
 from dashboard.read.rows import Attributed
 from dashboard.read.scope import Scope

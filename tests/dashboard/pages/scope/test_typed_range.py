@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S
 from collector.core.errors import InputError
-from collector.core.times import instant_ns
+from collector.core.times import NS_PER_DAY, NS_PER_S, instant_ns
 from dashboard.pages.scope.typed_range import length_text, typed_range
 from dashboard.read.scope import Scope
 from dashboard.units import Zone

@@ -19,8 +19,8 @@ from alerts.people.window import Window
 from alerts.rows import Message
 from alerts.state.acts import Act
 from alerts.state.sqlite import AlertStore, Update
-from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.errors import StoreUnavailableError
+from collector.core.times import NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 from dashboard.pages.alerts.links import decisions_href
 from dashboard.read.alerts.detail import AlertDetail, read_alert

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from alerts.state.sqlite import AlertStore, Update
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.read.alerts.listing import (
     AtRisk,

@@ -6,7 +6,7 @@ import random
 from decimal import Decimal
 
 from alerts.state.subject import ALL, Subject
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.read.alerts.listing import row_of
 from dashboard.read.alerts.losses import losses, lost_together, with_losses

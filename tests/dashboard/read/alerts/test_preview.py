@@ -7,7 +7,7 @@ from pathlib import Path
 from alerts.people.matchers import parse_matchers
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import ALL
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.read.alerts.preview import preview
 from dashboard.read.reader import Reader

@@ -8,7 +8,7 @@ from alerts.people.matchers import parse_matchers
 from alerts.people.silences import Silence
 from alerts.rows import rate_text
 from alerts.state.deliveries import Delivery
-from collector.core.clock import NS_PER_HOUR, NS_PER_MINUTE
+from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE
 from dashboard.read.alerts.timeline import timeline
 from dashboard.units import Zone
 from tests.conftest import NOW_NS

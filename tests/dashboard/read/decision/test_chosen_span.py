@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attribution.core.config import AttributionConfig
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.read.decision.chosen_span import ChosenSpan, SpanLog, Verdict, read_span
 from dashboard.read.decisions.listing import DecisionList

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from collector.store.retention_policy import RetentionConfig
 from tests.conftest import NOW_NS

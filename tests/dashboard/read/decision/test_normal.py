@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.read.decision.normal import DECISIONS_MIN, NormalTimes
 from dashboard.read.reader import Reader

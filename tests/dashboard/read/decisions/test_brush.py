@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from collector.core.clock import NS_PER_MS, NS_PER_S
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_MS, NS_PER_S
 from dashboard.api.evidence.decisions import FilterQuery
 from dashboard.api.vram.questions import Chosen
 from dashboard.pages.scope.typed_range import typed_range

@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from attribution.core.config import AttributionConfig
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from dashboard.read.decisions.filter import SORTS, DecisionFilter, Order
 from dashboard.read.decisions.listing import DecisionList, DecisionRow

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from collector.core.clock import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from dashboard.read.network.reader import clocks, network
 from dashboard.read.reader import Reader

@@ -12,8 +12,8 @@ import pytest
 from attribution.core.config import AttributionConfig
 from attribution.jobs.attribution import AttributionJob
 from collector.audit.log import append_audit
-from collector.core.clock import NS_PER_S
 from collector.core.config import AttributesConfig, DecisionMatch, DecisionsConfig, OutcomesConfig
+from collector.core.times import NS_PER_S
 from collector.imports.outcomes import import_outcomes
 from collector.provenance.config import ProvenanceConfig
 from collector.provenance.event import event_of

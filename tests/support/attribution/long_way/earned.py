@@ -6,8 +6,8 @@ from typing import Any
 
 from attribution.core.config import AttributionConfig
 from attribution.revenue import earned_sql
-from collector.core.clock import NS_PER_DAY, NS_PER_HOUR
 from collector.core.sql import sql
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR
 from collector.store.connect import Connections
 
 Row = tuple[Any, ...]  # as `earned.sql` returns them

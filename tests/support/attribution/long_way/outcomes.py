@@ -7,8 +7,8 @@ from typing import Any
 
 from attribution.core.config import AttributionConfig
 from attribution.path.columns import Table
-from collector.core.clock import NS_PER_HOUR, NS_PER_S
 from collector.core.sql import sql
+from collector.core.times import NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 
 

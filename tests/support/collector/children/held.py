@@ -9,8 +9,9 @@ import os
 import signal
 import sys
 
-from collector.core.clock import NS_PER_DAY, NS_PER_S, SystemClock
+from collector.core.clock import SystemClock
 from collector.core.config import StoreConfig
+from collector.core.times import NS_PER_DAY, NS_PER_S
 from collector.store.connect import Connections
 from collector.store.retention import add_hold
 from collector.store.retention_policy import Hold, RetentionConfig

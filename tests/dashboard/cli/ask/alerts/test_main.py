@@ -13,7 +13,7 @@ from alerts.state.sqlite import Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import Phase
 from attribution.jobs.late.deferred import DeferredArrivals
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.cli.ask.alerts.main import show_history, show_open
 from dashboard.cli.ask.alerts.silences import show_silence

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from alerts.config import AlertsConfig
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from dashboard.cli.ask.rules.imported import asked, show_imported
 from dashboard.cli.ask.rules.main import rules_app
 from tests.conftest import NOW_NS

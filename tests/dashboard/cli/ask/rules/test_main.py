@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.core.clock import NS_PER_S
+from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.cli.ask.rules.main import show_replay, show_rules, show_settled
 from tests.conftest import NOW_NS

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from collector.core.clock import NS_PER_US
+from collector.core.times import NS_PER_US
 from collector.service import CollectorService
 from collector.store.connect import Connections
 from dashboard.cli.main import app
