@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from collector.otlp.check import Signal, count_items
@@ -11,6 +11,7 @@ from collector.wal.frames import (
     TRAILER_BYTES,
     encode_frame,
     first_end,
+    has_digest,
     received_of,
     request_start,
     scan,
@@ -98,6 +99,7 @@ def test_frame_is_still_a_request_to_any_protobuf_reader() -> None:
 def test_first_request_is_found_by_the_head_of_its_frame(request: bytes, digest: bytes) -> None:
     """Whoever looks at the beginning of a large segment reads no more."""
     segment = encode_frame(request, NOW_NS, 1, digest)
+    assume(digest or not has_digest(segment))  # no request of OTLP begins with that field
     assert request_start(segment[:HEAD_BYTES_MAX]) == scan(segment).frames[0].body
 
 
