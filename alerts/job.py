@@ -372,7 +372,7 @@ class AlertsJob:
             region=event.region,
             from_state=event.from_state,
             to_state=event.to_state,
-            reason=event.reason,
+            reason=event.reason_with_calls,
         )
         messages: tuple[Message, ...] = ()
         if transition.notification:

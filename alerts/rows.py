@@ -94,8 +94,8 @@ class AlertEvent:
 
     @property
     def reason_with_calls(self) -> str:
-        """Return why it is as it is, for who sees nothing else of it."""
-        return "; ".join([self.reason, *self.calls])
+        """Return why it is as it is, for who sees nothing else of it, and perhaps not all."""
+        return "; ".join([*self.calls, self.reason])
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,11 +223,11 @@ def _earned(
     parts: Sequence[tuple[int, int]],
 ) -> Table:
     parameters = {**asked_of, **earned_sql.parameters(outcome, config)}
-    masks = [
+    tables = [
         store.client().query_arrow(_SQL, parameters={**parameters, "from_ns": begin, "to_ns": end})
         for begin, end in parts
     ]
-    return masks[0] if len(masks) == 1 else _added(masks)
+    return tables[0] if len(tables) == 1 else _added(tables)
 
 
 def _added(parts: Iterable[Table]) -> Table:

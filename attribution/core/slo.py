@@ -115,8 +115,8 @@ def share_interval(
     Args:
         over: decisions that are.
         decisions: all of them, at least one.
-        each_over: by minute, those that are.
-        each: by minute, all of them.
+        over_by_cluster: by minute, those that are.
+        by_cluster: by minute, all of them.
     """
     low, high = wilson(over, decisions)
     if over in (0, decisions) or len(by_cluster) < 2:

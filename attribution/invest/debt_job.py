@@ -77,7 +77,7 @@ class DebtJob:
         """Return the ledger of a window.
 
         Args:
-            told: entries, and the rate and horizon that they are valued at.
+            invest_file: entries, and the rate and horizon that they are valued at.
             window: of the telemetry, and of the decisions that say what time is worth.
             days_min: that a flag or a cache has to be observed.
             annualise: state what a year is worth on fewer days than that takes.

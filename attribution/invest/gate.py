@@ -173,7 +173,7 @@ def document(option: Option, evidence: Evidence, demand: Demand, judged_at: str)
         option: what was judged.
         evidence: what its gain rests on.
         demand: what was asked of it.
-        at: when, ISO 8601.
+        judged_at: when, ISO 8601.
     """
     verdict = judge(option, evidence, demand)
     return {

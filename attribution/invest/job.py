@@ -92,7 +92,7 @@ class InvestJob:
             invest_file: the file.
             name: of the option; "" is the only one.
             selection: what its gain is replayed on.
-            at: now, in ns and as ISO 8601.
+            judged_at: now, in ns and as ISO 8601.
             actor: who asked.
         """
         option, evidence = self.option(invest_file.chosen(name), invest_file, selection)

@@ -205,7 +205,8 @@ class AttributionJob:
     def _run(self, window: RunWindow) -> AttributionReport:
         with self._lock.hold():
             # What a failed run saw it may not have written; the next one looks at it again.
-            before, self._progress = self._progress, Progress()
+            before = self._progress
+            self._progress = Progress(step_ns=before.step_ns)
             try:
                 run = self._begin(window, before)
                 self._attribute(run)

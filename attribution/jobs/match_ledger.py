@@ -36,7 +36,7 @@ _FIELDS: Final = {
 }
 _NOTHING: Final = ("", "", 0, None, None, "", 0)
 
-MatchFields = tuple[object, ...]  # as _SAID
+MatchFields = tuple[object, ...]  # as _FIELDS
 
 
 class Match(NamedTuple):
@@ -104,8 +104,8 @@ class Matches:
 
         Args:
             seconds_ns: of them no other match is left.
-            found: their matches, and of their outcomes those with decisions of other seconds.
-            known: of the same seconds, and of all outcomes that name their decisions.
+            matches: theirs, and of their outcomes those with decisions of other seconds.
+            kept_matches: of the same seconds, and of all outcomes that name their decisions.
         """
         seconds, ids = set(seconds_ns), {each.outcome_id for each in matches}
         kept_matches = {

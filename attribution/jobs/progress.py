@@ -30,7 +30,7 @@ class RunWindow:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a run leaves to the next one; one that failed leaves nothing."""
+    """What a run leaves to the next one; one that failed leaves the length of its steps."""
 
     window: RunWindow | None = None  # None: nothing is known of the run before
     step_ns: int = _STEP_NS_MIN

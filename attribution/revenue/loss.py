@@ -197,12 +197,12 @@ def sum_cells(decisions: Decisions, earned: Earned, slope: Slope | Slopes) -> Ce
     def summed(values: Floats) -> Floats:
         return np.bincount(cell, weights=values[order], minlength=count).astype(np.float64)
 
-    def amounts(is_known: Column, micros: Column) -> tuple[Ints, Ints]:
+    def amounts(counts: Column, micros: Column) -> tuple[Ints, Ints]:
         """Return how many amounts a cell has, and their sum."""
         sizes = np.abs(micros)
         # A float of so much is a multiple of 128, so it says only which sums stay in 64 bits.
         is_held = (summed(sizes.astype(np.float64)) <= 2 * SUM_MAX) & (exact(sizes) <= SUM_MAX)
-        return np.where(is_held, exact(is_known), 0), np.where(is_held, exact(micros), 0)
+        return np.where(is_held, exact(counts), 0), np.where(is_held, exact(micros), 0)
 
     median, low, high = lost_shares(d.total_ns, d.reference_ns, d.is_error, slope)
     late_ns = np.clip(d.total_ns - d.reference_ns, 0, _LATE_MAX_NS)

@@ -49,9 +49,9 @@ class Outcomes:
         """Return some outcomes as columns."""
 
         def amounts(name: str) -> tuple[Ints, Bools]:
-            amounts_usd = [getattr(each, name) for each in outcomes]
-            is_known = np.array([each is not None for each in amounts_usd], bool)
-            return np.array([each or 0 for each in amounts_usd], np.int64), is_known
+            micros = [getattr(each, name) for each in outcomes]
+            is_known = np.array([each is not None for each in micros], bool)
+            return np.array([each or 0 for each in micros], np.int64), is_known
 
         return cls(
             np.array([each.decision for each in outcomes], np.int64),

@@ -245,13 +245,13 @@ def _read_unsure(store: Connections, parameters: dict[str, object]) -> int:
 
 def _is_wrong(experiment: Experiment, claimed: Sequence[_Drawn]) -> bool:
     """Return whether the arms of an experiment cannot be believed, by what claims them."""
-    codes: dict[str, int] = {}
+    draws: dict[str, int] = {}
     for row in claimed:
         if row.is_drawn:
-            codes[row.arm] = codes.get(row.arm, 0) + row.draws
+            draws[row.arm] = draws.get(row.arm, 0) + row.draws
     every = sum(row.draws for row in claimed)
-    is_another_s = is_foreign(every - sum(codes.values()), every)
-    return is_another_s or sample_ratio(experiment.arms, codes).is_wrong
+    is_another_s = is_foreign(every - sum(draws.values()), every)
+    return is_another_s or sample_ratio(experiment.arms, draws).is_wrong
 
 
 def _draws(drawn: Sequence[_Drawn]) -> Draws:

@@ -157,7 +157,7 @@ def _fit(
     """Return the slope by one instrument, a combination of the variables.
 
     Args:
-        own: products of deviations, cells x VARIABLES x VARIABLES.
+        products: of deviations, cells x VARIABLES x VARIABLES.
         minute: code of each cell's minute, dense from 0.
         instrument: weight of each variable.
         level: of the interval.

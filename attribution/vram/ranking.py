@@ -220,7 +220,7 @@ def segment_weights(
     Args:
         trees: a sample of the decisions of all groups.
         groups: what they are worth.
-        of: by group, which of the trees are its own, in the order of its `total_ns`.
+        sample_rows: by group, which of the trees are its own, in the order of its `total_ns`.
         a_year: there are days enough to speak of one.
     """
     own_ns = kernel.split(trees).segment_ns

@@ -270,7 +270,7 @@ def compare_answer(
     """Put a comparison into an answer; dollars are those of all decisions of the second one.
 
     Args:
-        found: by segment, and by value of a dimension.
+        compared: by segment, and by value of a dimension.
         sides: each decision compared, of both.
         counted_s: over how many seconds those of the second one are spread.
         one_in: how many decisions stand behind each that was compared, of both sides.

@@ -130,16 +130,16 @@ class Stage:
                 "meanwhile: see that senders run and reach the receiver"
             )
         if self.role:
-            behind = "has not said yet how far it is" if self.behind_s is None else _STOPPED
+            state = "has not said yet how far it is" if self.behind_s is None else _STOPPED
             why = "; where `attributed` is behind as well, that is why"
-            return f"`millworth {self.role}` {behind}{why if self.name == 'alerted' else ''}"
+            return f"`millworth {self.role}` {state}{why if self.name == 'alerted' else ''}"
         if self.behind_s is None:
             return "it has not come through once since the start"
-        behind = LIMITS[self.name].remedy
+        remedy = LIMITS[self.name].remedy
         if self.name == "alerted" and self.unsaid_s:
             # Attribution is another process, and rules judge no more than it has done.
-            return f"{behind}; or `millworth attribute` is behind: see `/readyz` on its port"
-        return behind
+            return f"{remedy}; or `millworth attribute` is behind: see `/readyz` on its port"
+        return remedy
 
 
 class Stages:

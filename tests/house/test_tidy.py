@@ -192,6 +192,25 @@ BANNED_PHRASES = (
 )
 
 
+def test_docstring_names_parameters_that_are_there() -> None:
+    """A parameter that was renamed is looked for in vain."""
+    assert_none(
+        f"{path}:{node.lineno}: {node.name} has no parameter {name}, which its docstring has"
+        for path in python_files()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for name in described(ast.get_docstring(node) or "")
+        if name not in {each.arg for each in ast.walk(node.args) if isinstance(each, ast.arg)}
+    )
+
+
+def described(docstring: str) -> list[str]:
+    """Return the parameters that a docstring has under `Args:`."""
+    _, _, section = docstring.partition("\nArgs:\n")
+    section = re.split(r"\n(?! )", section)[0]
+    return re.findall(r"^    \**(\w+):", section, re.MULTILINE)
+
+
 def test_docstring_is_plain_english() -> None:
     """Subject, verb, object: `Return the requests of an episode`."""
     assert_none(

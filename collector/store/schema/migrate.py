@@ -55,6 +55,7 @@ _LEDGER = """CREATE TABLE IF NOT EXISTS schema_migrations${local} ${on_cluster} 
 ORDER BY name
 """
 _NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+_STATED = re.compile(r"\$\{((attr|amount):([a-z0-9_.]+):(\w+))\}")
 _VIEW_HEAD = re.compile(r"CREATE MATERIALIZED VIEW (?P<name>\w+) [^()]*? AS\n(?=SELECT|WITH)")
 
 
@@ -258,6 +259,7 @@ def render_view(
     decisions: DecisionsConfig,
     outcomes: OutcomesConfig,
     previous: Version = PREVIOUS,
+    **parts: str,
 ) -> str:
     """Put a customer's names, root rules, currency and the versions taken into a view's text.
 
@@ -272,10 +274,10 @@ def render_view(
     outcome that names none; `${kinds}` lists what an outcome may be, `${yes}` and `${no}` the
     words of `outcome.converted`, `${accepted}` the values of `decision.schema` that are taken,
     and no amount reaches `${amount_max}`. A field's name in the version before comes second.
+    Others are those of `parts`. What is put in is not looked through: a name may have `${`.
     """
 
-    def attribute(match: re.Match[str]) -> str:
-        canonical, column = match[1], match[2]
+    def attribute(canonical: str, column: str) -> str:
         names = names_of(canonical, attributes.name(canonical), previous)
         *others, last = [f"{column}[{literal(name)}]" for name in names]
         for value in reversed(others):
@@ -283,8 +285,10 @@ def render_view(
         return last
 
     text = re.sub(r"\$\{(dimensions|signed_values|signed_columns):(\w+)\}", _fields, template)
-    text = re.sub(r"\$\{attr:([a-z0-9_.]+):(\w+)\}", attribute, text)
-    text = re.sub(r"\$\{amount:([a-z0-9_.]+):(\w+)\}", lambda m: _amount(attribute(m)), text)
+    stated = {
+        part: _amount(attribute(*place)) if kind == "amount" else attribute(*place)
+        for part, kind, *place in _STATED.findall(text)
+    }
     words = {"kinds": KINDS, "yes": YES, "no": NO, "accepted": ACCEPTED}
     return fill(
         text,
@@ -298,6 +302,8 @@ def render_view(
         amount_max=str(AMOUNT_MAX),
         currency=literal(outcomes.currency),
         **{name: ", ".join(map(literal, values)) for name, values in words.items()},
+        **stated,
+        **parts,
     )
 
 

@@ -111,7 +111,10 @@ class OpenAlertRow:
     blamed: str  # stage/class, "" where no segment stands out
     focus: str  # of several classes the one that the cause is of: action/region; "" for one
     failing_share: float  # of the decisions, 0 where it is not about failures
-    calls: Sequence[str]  # the first to fail, and the one that takes longer, in words
+    failing_call: str  # the first to fail, by service and name; "" where it is not known
+    failing_call_text: str  # the same with the number of decisions, in words
+    slow_call: str  # the one that takes longer
+    slow_call_text: str
     reason: str
     people: Standing
     owned: Owned | None  # its own dollars; None: it owns none, is in shadow, or nobody knows
@@ -338,7 +341,10 @@ def _row_of(alert: AlertRow, people: Standing, owned: Owned | None) -> OpenAlert
         blamed=f"{alert.blamed_stage}/{alert.blamed_class}" if alert.blamed_stage else "",
         focus=alert.focus,
         failing_share=alert.failing_share,
-        calls=alert.calls,
+        failing_call=alert.failing_call,
+        failing_call_text=alert.failing_call_text,
+        slow_call=alert.slow_call,
+        slow_call_text=alert.slow_call_text,
         reason=alert.reason,
         people=people,
         owned=owned if alert.is_priced else None,

@@ -137,9 +137,7 @@ def show_verdicts(answer: dict[str, Any], *, as_json: bool) -> bool:
     if as_json:
         print_json(answer)
         return bool(findings)
-    counts = ", ".join(
-        f"{finding['events']:,} {finding['verdict']}" for finding in answer["counts"]
-    )
+    counts = ", ".join(f"{count['events']:,} {count['verdict']}" for count in answer["counts"])
     OUT.print(f"judged as they arrived: {counts or 'nothing'}")
     out_of_sums = answer["withdrawn"]
     if out_of_sums["decisions"]:

@@ -216,7 +216,7 @@ def answer_sentence(budgets: Sequence[BudgetStanding], in_scope: Sequence[Budget
 def lines(budgets: Sequence[BudgetStanding], scope: Scope, to_ns: int) -> list[dict[str, object]]:
     """Return one row a promise, the worst first."""
     order = list(Verdict)  # met, missed, unclear, no decisions
-    order = [Verdict.MISSED, *(budget for budget in order if budget is not Verdict.MISSED)]
+    order = [Verdict.MISSED, *(verdict for verdict in order if verdict is not Verdict.MISSED)]
     pairs = [(budget, promise) for budget in budgets for promise in budget.promises]
     pairs.sort(key=lambda pair: (order.index(pair[1].verdict), -_ratio(pair[1])))
     longest = max([1e-9, *(max(p.target_ms, p.measured_ms or 0) for _, p in pairs)])

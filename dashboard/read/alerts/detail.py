@@ -124,8 +124,10 @@ class AlertDetail:
     blamed_ns: int  # since when it is put down to that segment
     focus: str  # of several classes the one that the cause is of: action/region; "" for one
     failing_share: float  # of the decisions, 0 where it is not about failures
-    failing_call_text: str  # the first to fail, in how many decisions; "" where it is not known
-    slow_call_text: str  # the same of the one that takes longer
+    failing_call: str  # the first to fail, by service and name; "" where it is not known
+    failing_call_text: str  # the same with the number of decisions, in words
+    slow_call: str  # the one that takes longer
+    slow_call_text: str
     runbook_url: str
     note: str
     reroute: str  # what the webhook proposed, "" for nothing
@@ -277,14 +279,10 @@ def _detail(
     exemplars: list[Exemplar],
     unknown: list[str],
 ) -> AlertDetail:
-    low, high = interval_of(row)
     # What cannot be judged has no dollars, and what is over costs nothing an hour.
-    has_rate = _has_rate(row)
+    rate, low, high = (rate_of(row), *interval_of(row)) if _has_rate(row) else (None, None, None)
     budget = rule if isinstance(rule, DollarBurnConfig) else None
-    share = None
     of_action, of_region = row.scope
-    if budget is not None and row.lost_usd is not None:
-        share = float(row.lost_usd) / budget.budget_usd
     return AlertDetail(
         episode_id=row.episode_id,
         cause=cause_of(row),
@@ -300,9 +298,9 @@ def _detail(
         since_ns=row.started_ns or row.first_ns,
         at_ns=row.at_ns,
         is_open=row.state in OPEN_STATES,
-        usd_per_h=rate_of(row) if has_rate else None,
-        low_usd_per_h=low if has_rate else None,
-        high_usd_per_h=high if has_rate else None,
+        usd_per_h=rate,
+        low_usd_per_h=low,
+        high_usd_per_h=high,
         is_now=row.now_usd_per_h is not None,
         now_missing_ns=row.now_missing_ns,
         lost_usd=row.lost_usd,
@@ -311,7 +309,7 @@ def _detail(
         lost_from_ns=row.lost_from_ns,
         budget_usd=None if budget is None else budget.budget_usd,
         budget_days=None if budget is None else budget.budget_days,
-        budget_share=share,
+        budget_share=_budget_share(row, budget),
         blamed=f"{row.blamed_stage}/{row.blamed_class}" if row.blamed_stage else "",
         excess_ns=row.blamed_excess_ns,
         basis=row.basis,
@@ -323,8 +321,10 @@ def _detail(
         blamed_ns=_blamed_ns(events),
         focus=row.focus,
         failing_share=row.failing_share,
-        failing_call_text=events[-1].failing_call_text,
-        slow_call_text=events[-1].slow_call_text,
+        failing_call=row.failing_call,
+        failing_call_text=row.failing_call_text,
+        slow_call=row.slow_call,
+        slow_call_text=row.slow_call_text,
         runbook_url="" if rule is None else rule.runbook_url,
         note="" if rule is None else rule.note,
         reroute=_reroute(people.deliveries),
@@ -339,6 +339,13 @@ def _detail(
         incident_sum=None,
         unknown=unknown,
     )
+
+
+def _budget_share(row: AlertRow, budget: DollarBurnConfig | None) -> float | None:
+    """Return the share of the budget of its rule that an alert lost, None where none is known."""
+    if budget is None or row.lost_usd is None:
+        return None
+    return float(row.lost_usd) / budget.budget_usd
 
 
 def _has_rate(row: AlertRow) -> bool:

@@ -196,8 +196,9 @@ def row_of(events: Sequence[AlertEvent]) -> AlertRow:
         focus=last.focus,
         failing_share=last.failing_share,
         failing_call=last.failing_call,
+        failing_call_text=last.failing_call_text,
         slow_call=last.slow_call,
-        calls=last.calls,
+        slow_call_text=last.slow_call_text,
     )
 
 

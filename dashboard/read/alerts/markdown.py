@@ -11,8 +11,6 @@ from dashboard.read.alerts.wording import after, companion_dollars, incident_of,
 from dashboard.units import UNKNOWN, ms, percent, usd, utc_iso, without_text
 from dashboard.units import markdown_text as plain
 
-# A sender's text must not become a link, an image, a table or HTML where it is pasted.
-
 
 def markdown(alert: AlertDetail, now_ns: int) -> str:
     """Return the alert as it is known at an instant."""

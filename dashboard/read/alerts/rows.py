@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -47,8 +46,9 @@ class AlertRow:
     focus: str = ""  # of several classes the one that its cause is of: action/region
     failing_share: float = 0.0  # of the decisions, where failures are what it is about
     failing_call: str = ""  # the first to fail, by service and name; "" where it is not known
-    slow_call: str = ""
-    calls: Sequence[str] = ()  # both in words, with the number of decisions
+    failing_call_text: str = ""  # the same with the number of decisions, in words
+    slow_call: str = ""  # the one that takes longer
+    slow_call_text: str = ""
     exemplar: str = ""  # "" where no decision of its window is attributed; of the first 50
     # What it costs while it is open, over its window up to now; None where that is not known.
     now_usd_per_h: Decimal | None = None

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from collector.audit.log import AuditRow, acts_that_hold
 from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
 from collector.core.event_schema import DIMENSIONS
-from collector.core.sql import fill, fill_some, sql
+from collector.core.sql import fill, sql
 from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.provenance.config import ProvenanceConfig
 from collector.provenance.live.statements import with_parts
@@ -257,14 +257,14 @@ class SealedStore:
         columns = _COLUMNS[table]
         texts = ", ".join(f"ifNull(toString({name}), '')" for name in columns)
         names = ", ".join(f"'{name}'" for name in columns)
-        text = fill_some(
+        text = render_view(
             sql(f"changed_{table}", __file__),
+            *self._names,
             events=events,
             texts=f"[{texts}]",
             names=f"[{names}]",
             window=_IN_WINDOW,
         )
-        text = render_view(text, *self._names)
         return self._statements.ask_text(text, {**window, "limit": CHANGED_MAX})
 
     def _rows(self, name: str, **parameters: object) -> list[dict[str, Any]]:

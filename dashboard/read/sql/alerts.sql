@@ -34,8 +34,9 @@ SELECT
     argMax(events.focus, events.seq) AS focus,
     argMax(events.failing_share, events.seq) AS failing_share,
     argMax(events.failing_call, events.seq) AS failing_call,
+    argMax(events.failing_call_text, events.seq) AS failing_call_text,
     argMax(events.slow_call, events.seq) AS slow_call,
-    argMax(arrayFilter(x -> x != '', [events.failing_call_text, events.slow_call_text]), events.seq) AS calls,
+    argMax(events.slow_call_text, events.seq) AS slow_call_text,
     count() OVER () AS found
 FROM alert_events AS events FINAL
 WHERE events.at_ns >= {lookback_ns:UInt64} AND events.at_ns < {to_ns:UInt64}

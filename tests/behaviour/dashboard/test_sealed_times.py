@@ -8,7 +8,7 @@ import pytest
 
 from collector.audit.log import append_audit, check_audit, read_audit
 from collector.audit.seal import AuditSeal
-from collector.core.config import AttributesConfig, DecisionsConfig, OutcomesConfig
+from collector.core.config import AttributesConfig, DecisionMatch, DecisionsConfig, OutcomesConfig
 from collector.store.connect import Connections
 from collector.store.schema.migrate import apply_views, load_views
 from collector.store.schema.view_times import note_views, view_times
@@ -108,3 +108,17 @@ def test_garbage_in_an_audit_without_a_seal_stops_no_start(store: Connections) -
         append_audit(store.client(), at_ns=at(1), actor="x", action="views_changed", detail=detail)
     note_views(store, load_views(*PLAIN), at(2))
     assert found(store, PLAIN)[1] == []
+
+
+def test_names_of_a_customer_are_no_parts_of_a_statement(sealed: Connections) -> None:
+    """A route may read like a part of one, and its name is put into the texts of views."""
+    names = (
+        AttributesConfig(map={"decision.value_usd": "shop.${value}"}),
+        DecisionsConfig(match=(DecisionMatch(span_name="GET ${tier}", action="buy ${tier}"),)),
+        OutcomesConfig(),
+    )
+    statements = "".join(view.statement for view in load_views(*names))
+    assert all(name in statements for name in ("shop.${value}", "GET ${tier}", "buy ${tier}"))
+    change_a_value(sealed)
+    [(kind, _)], _ = found(sealed, names)
+    assert kind == "changed"

@@ -84,8 +84,8 @@ def server_half(trace_id: bytes, span_id: bytes) -> bytes:
 
     The same each time: what is imported again is known again.
     """
-    span_id = hashlib.blake2b(_SERVER_HALF + trace_id + span_id, digest_size=SPAN_ID_BYTES).digest()
-    return span_id if any(span_id) else _SERVER_HALF.rjust(SPAN_ID_BYTES, b"\0")
+    half = hashlib.blake2b(_SERVER_HALF + trace_id + span_id, digest_size=SPAN_ID_BYTES).digest()
+    return half if any(half) else _SERVER_HALF.rjust(SPAN_ID_BYTES, b"\0")
 
 
 def message_of(span: FileSpan) -> Span:
