@@ -57,7 +57,7 @@ class Notifier:
         rules: by name.
         reader: of the store.
         search: for the suspect.
-        alert_state: the alert state.
+        alert_state: what fires, what was sent, and what people did.
         routing: what suppresses an alert.
     """
 

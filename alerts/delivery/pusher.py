@@ -87,7 +87,7 @@ class Pusher:
     """Pushes from the alert state, so that it goes on while the store of spans is away.
 
     Args:
-        alert_state: the alert state.
+        alert_state: what fires, what was sent, and what people did.
         config: the peers, and how often alerts are sent again.
         client: that they are sent by.
         counters: of what was sent.

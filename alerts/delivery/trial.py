@@ -45,7 +45,7 @@ class Receivers:
     """The receivers of the settings.
 
     Args:
-        alert_state: the alert state, which notes who tried them.
+        alert_state: which notes who tried them.
         config: names them, and the addresses that are permitted.
         clock: of signatures.
     """

@@ -27,7 +27,7 @@ class Ledger:
 
     Args:
         reader: of the store.
-        alert_state: the alert state.
+        alert_state: what fires, what was sent, and what people did.
         is_shadow: whether a rule routes nothing yet: its alerts own nothing.
     """
 

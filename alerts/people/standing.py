@@ -40,7 +40,7 @@ def standings(
     """Return the standing of each alert by its episode.
 
     Args:
-        alert_state: the alert state.
+        alert_state: what fires, what was sent, and what people did.
         alerts: all of them.
         fires: those that are open, of which silences may hide some.
         now_ns: the time.

@@ -29,17 +29,17 @@ def external_router(
     @router.post("/alerts")
     async def push_alerts(request: Request) -> Response:
         """Take alerts of Prometheus, vmalert or Grafana; they are on disk when this answers 200."""
-        memory = require(state)
+        alert_state = require(state)
         content = await _body(request)
-        await workers.run(_take, memory, content, counters, clock.now_ns())
+        await workers.run(_take, alert_state, content, counters, clock.now_ns())
         return Response()
 
     return router
 
 
-def _take(memory: AlertStore, content: bytes, counters: Counters, now_ns: int) -> None:
+def _take(alert_state: AlertStore, content: bytes, counters: Counters, now_ns: int) -> None:
     alerts, problems = parse_alerts(content)
-    refused = ExternalAlerts(memory).put(alerts, caller(), now_ns)
+    refused = ExternalAlerts(alert_state).put(alerts, caller(), now_ns)
     counters.external_alerts.labels("kept").inc(len(alerts) - refused)
     counters.external_alerts.labels("refused").inc(refused + len(problems))
     if refused:

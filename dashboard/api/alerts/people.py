@@ -222,16 +222,16 @@ def people_router(
     @router.post("/{episode_id}/ack")
     async def ack_alert(episode_id: str, request: AckRequest) -> Note:
         """Acknowledge an alert with a comment; say whether there was something to do."""
-        memory, by = require(state), request.act_at(clock.now_ns())
+        alert_state, by = require(state), request.act_at(clock.now_ns())
         return await workers.run(
-            Notes(memory).add, episode_id, ACK, by, request.comment, request.is_actionable
+            Notes(alert_state).add, episode_id, ACK, by, request.comment, request.is_actionable
         )
 
     @router.post("/{episode_id}/comment")
     async def comment_alert(episode_id: str, request: CommentRequest) -> Note:
         """Add a comment to an alert."""
-        memory, by = require(state), request.act_at(clock.now_ns())
-        return await workers.run(Notes(memory).add, episode_id, COMMENT, by, request.comment)
+        alert_state, by = require(state), request.act_at(clock.now_ns())
+        return await workers.run(Notes(alert_state).add, episode_id, COMMENT, by, request.comment)
 
     return router
 
@@ -277,15 +277,15 @@ def silences_router(
     return router
 
 
-def _open(memory: AlertStore, reader: Reader, now_ns: int) -> OpenAlerts:
-    episodes = [memory.events(alert.episode_id) for alert in open_alerts(memory)]
-    rows = _rows(memory, reader, episodes, now_ns)
+def _open(alert_state: AlertStore, reader: Reader, now_ns: int) -> OpenAlerts:
+    episodes = [alert_state.events(alert.episode_id) for alert in open_alerts(alert_state)]
+    rows = _rows(alert_state, reader, episodes, now_ns)
     own = [row.owned for row in rows if row.owned is not None]
     return OpenAlerts(
         alerts=rows,
-        counts=count_alerts([*rows, *(row_of([each]) for each in unjudged(memory))]),
+        counts=count_alerts([*rows, *(row_of([each]) for each in unjudged(alert_state))]),
         incidents=_incidents(rows),
-        external=ExternalAlerts(memory).seen(now_ns, now_ns),
+        external=ExternalAlerts(alert_state).seen(now_ns, now_ns),
         at_risk=sum((each.at_risk for each in own), Dollars()),
         lost=sum((each.lost for each in own), Dollars()),
         as_of_ns=max((each.at_ns for each in own), default=None),
@@ -311,13 +311,13 @@ def _incident(incident_id: str, alerts: Sequence[OpenAlertRow]) -> Incident:
 
 
 def _rows(
-    memory: AlertStore, reader: Reader, episodes: Sequence[Sequence[AlertEvent]], now_ns: int
+    alert_state: AlertStore, reader: Reader, episodes: Sequence[Sequence[AlertEvent]], now_ns: int
 ) -> list[OpenAlertRow]:
     """Return alerts by the events of each, the dearest first, with what they cost now."""
     alerts = [row_of(events) for events in episodes]
     with suppress(StoreUnavailableError):  # what it costs now is null then
         alerts, _ = with_losses(reader, alerts, now_ns)
-    known, owned = standings(memory, alerts, alerts, now_ns), read_owned(memory)
+    known, owned = standings(alert_state, alerts, alerts, now_ns), read_owned(alert_state)
     return [
         _row_of(alert, known[alert.episode_id], owned.get(alert.episode_id))
         for alert in dearest_first(alerts)
@@ -358,8 +358,8 @@ def _row_of(alert: AlertRow, people: Standing, owned: Owned | None) -> OpenAlert
     )
 
 
-def _history(memory: AlertStore, reader: Reader, episode_id: str, now_ns: int) -> AlertHistory:
-    events = memory.events(episode_id)
+def _history(alert_state: AlertStore, reader: Reader, episode_id: str, now_ns: int) -> AlertHistory:
+    events = alert_state.events(episode_id)
     if not events:
         raise HTTPException(
             404,
@@ -367,15 +367,15 @@ def _history(memory: AlertStore, reader: Reader, episode_id: str, now_ns: int) -
             "`alert_events` for what is older than 30 days",
         )
     is_open = events[-1].to_state in OPEN_STATES
-    hiding = Silences(memory).hiding(events[-1], now_ns) if is_open else []
-    sent = Deliveries(memory).of_episode(episode_id, _MESSAGES_MAX)
+    hiding = Silences(alert_state).hiding(events[-1], now_ns) if is_open else []
+    sent = Deliveries(alert_state).of_episode(episode_id, _MESSAGES_MAX)
     return AlertHistory(
         episode_id,
         events,
         [_message(delivery) for delivery in sent],
-        Notes(memory).of([episode_id]).get(episode_id, []),
+        Notes(alert_state).of([episode_id]).get(episode_id, []),
         [_row(silence, now_ns) for silence in hiding],
-        _rows(memory, reader, [events], now_ns)[0],
+        _rows(alert_state, reader, [events], now_ns)[0],
         now_ns,
     )
 

@@ -41,10 +41,10 @@ class Preview:
 
 
 def preview(
-    memory: AlertStore, reader: Reader, matchers: Sequence[Matcher], now_ns: int
+    alert_state: AlertStore, reader: Reader, matchers: Sequence[Matcher], now_ns: int
 ) -> Preview:
     """Return what matchers hide; what it cost is unknown where the store is away."""
-    found = Silences(memory).preview(matchers, now_ns)
+    found = Silences(alert_state).preview(matchers, now_ns)
     rows, lost = [row_of(events) for events in [*found.now, *found.past]], ClassLosses(0, {})
     with suppress(StoreUnavailableError):
         rows, lost = with_losses(reader, rows, now_ns)
