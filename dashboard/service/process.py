@@ -360,6 +360,8 @@ class Service(Parts):
             self._server = None
         if self.alerts_job is not None:
             self.alerts_job.close()
+        elif self.alert_state is not None:
+            self.alert_state.close()  # of another process, which this one only shows
         if self._metrics is not None:
             self._metrics.close()
         self.store.close()

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import tarfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -114,7 +115,7 @@ def test_what_was_backed_up_is_read_back(machine: Machine) -> None:
     )
     assert repeated is not None
     assert int(repeated[1]) == len(requests)
-    with sqlite3.connect(machine.state / "alerts.sqlite") as alerts:
+    with closing(sqlite3.connect(machine.state / "alerts.sqlite")) as alerts:
         assert alerts.execute("SELECT count(*) FROM states").fetchone()[0] >= 1
 
 
