@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from alerts.bench.world import BUDGET_USD, STEP_S, STEPS, Class, Floats, World
 from alerts.people.calendars import Calendars
-from alerts.replay.replay import Change, Instants, replay
+from alerts.replay.replay import replay
 from alerts.replay.series import Series, Steps
+from alerts.replay.walk import Change, Instants
 from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject

@@ -161,7 +161,7 @@ class Notifier:
         moment: Moment,
     ) -> HeldAlert | None:
         """Return how an alert is held back now, None where it is not."""
-        now_ns, reason = moment.now_ns, self._routing.suppressed_by(alert.last, moment.now_ns)
+        now_ns, reason = moment.now_ns, self._routing.hidden_by(alert.last, moment.now_ns)
         if reason:
             held = before or HeldAlert(alert.episode_id, True, reason, now_ns, now_ns, 0)
             if self._routing.inhibited_by(alert.last):

@@ -40,10 +40,10 @@ class Routing:
         }
 
     def suppression(self, event: AlertEvent, now_ns: int) -> str:
-        """Return why an alert is not routed now, "" where it is."""
-        return self.suppressed_by(event, now_ns) or self._held_back(event, now_ns)
+        """Return why an alert is not routed now: what hides it, or that it waits for a pass."""
+        return self.hidden_by(event, now_ns) or self._held_back(event, now_ns)
 
-    def suppressed_by(self, event: AlertEvent, now_ns: int) -> str:
+    def hidden_by(self, event: AlertEvent, now_ns: int) -> str:
         """Return what hides an alert now, "" where nothing does."""
         if self.is_recorded_only(event):
             return f"rule {event.rule} is in shadow until it is promoted"

@@ -8,11 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from alerts.replay.replay import Change, Flags, Instants, Matters, places
 from alerts.replay.series import Floats, Ints
-from alerts.rules.threshold import FIGURES, Threshold, ThresholdConfig
+from alerts.replay.walk import Change, Flags, Instants, Matters, walk
+from alerts.rules.threshold import FIGURES, Readings, Threshold, ThresholdConfig
 from alerts.state.subject import Subject
-from alerts.state.transitions import Timing, advance, first_state
 from collector.core.times import NS_PER_S
 
 LOSS: Final = "loss"  # the one column that is money, in millionths of USD
@@ -106,31 +105,23 @@ def replay_figure(
 def _replay_subject(
     rule: Threshold, subject: Subject, series: FigureSeries, instants: Instants
 ) -> Iterator[Change]:
-    config = rule.config
-    timing = Timing(config.for_s, config.keep_firing_s, rule.window_s)
     newest_ns = series.newest_ns(instants.end_ns)
     begins_ns = instants.end_ns - rule.window_s * NS_PER_S
     # A class is evaluated from when it is in a window; one that the rule names, from the first.
-    seen = np.flatnonzero((newest_ns >= np.maximum(begins_ns, 1)) | config.expects(subject))
+    is_named = rule.config.expects(subject)
+    seen = np.flatnonzero((newest_ns >= np.maximum(begins_ns, 1)) | is_named)
     if not len(seen):
         return
-    at = int(seen[0])
-    state = first_state(config.name, subject, int(instants.end_ns[at]))
     is_silent = instants.known_ns - newest_ns > instants.nodata_ns
     if rule.is_least_rate:  # then only where nobody decides
         is_silent &= instants.known_ns - instants.end_ns > instants.nodata_ns
-    may_be, is_for_sure = _beyond(rule, series, begins_ns, instants.end_ns)
-    matters = Matters(
-        places(may_be | is_silent), places(~is_for_sure | is_silent), places(~is_silent)
-    )
-    while at < len(instants.end_ns):
-        rows = series.rows(int(begins_ns[at]), int(instants.end_ns[at]))
-        readings = rule.readings(instants.moment(at), rows)
-        evaluation = rule.evaluate(readings, state)
-        state, transition = advance(state, timing, evaluation.seen)
-        if transition is not None:
-            yield Change.of(rule, readings, subject, transition, evaluation)
-        at = matters.next(state, at)
+    matters = Matters.of(*_beyond(rule, series, begins_ns, instants.end_ns), is_silent)
+
+    def facts_at(index: int) -> Readings:
+        rows = series.rows(int(begins_ns[index]), int(instants.end_ns[index]))
+        return rule.readings(instants.moment(index), rows)
+
+    yield from walk(rule, subject, instants.end_ns, int(seen[0]), facts_at, lambda _: matters)
 
 
 def _beyond(

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from alerts.people.calendars import Calendars
-from alerts.replay.replay import Instants, replay
+from alerts.replay.replay import replay
 from alerts.replay.score import Firing, Losses, Score, firings_of, score
 from alerts.replay.series import Series
 from alerts.replay.spans import SpanSeries, replay_spans
@@ -19,6 +19,7 @@ from alerts.replay.stored import (
     read_spans,
     read_values,
 )
+from alerts.replay.walk import Instants
 from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.slo import Slo, SloConfig, span_filter
 from alerts.rules.tiers import DollarBurnConfig

@@ -1,8 +1,4 @@
-"""Pure: a dollar rule over a stretch of stored losses, evaluated as the job evaluates it.
-
-Every instant at which something could happen goes through the rule and the state machine; at the
-others, of which there are many, comparing whole arrays shows that nothing could.
-"""
+"""Pure: a dollar rule over a stretch of stored losses, evaluated as the job evaluates it."""
 
 from __future__ import annotations
 
@@ -10,82 +6,22 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from alerts.people.calendars import Calendars
 from alerts.replay.series import Floats, Ints, Series
-from alerts.rules.base import Evaluation, Moment, Progress, Rule, RuleConfig
+from alerts.replay.walk import Change, Flags, Instants, Matters, walk
 from alerts.rules.burn_rate import Losses
 from alerts.rules.dollar_burn import BurnFacts, DollarBurn, budget_factors, window_end_ns
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import Subject
-from alerts.state.transitions import (
-    CLOSED,
-    RESOLVED,
-    AlertState,
-    Phase,
-    Timing,
-    Transition,
-    advance,
-    first_state,
-)
 from collector.core.intervals import Z90
 from collector.core.times import NS_PER_MINUTE, NS_PER_S
 
 # By so much the comparison of whole arrays may be wrong.
 _ROUNDED: Final = 1e-9
-
-Flags = NDArray[np.bool_]
-AnyRule = Rule[RuleConfig, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Instants:
-    """When a rule is evaluated, in order; Unix ns.
-
-    Args:
-        end_ns: of the windows.
-        known_ns: everything older had arrived.
-        nodata_ns: duration without decisions after which a state is unknown.
-    """
-
-    end_ns: Ints
-    known_ns: Ints
-    nodata_ns: int
-
-    def moment(self, at: int) -> Moment:
-        """Return the moment of one of them."""
-        known_ns = int(self.known_ns[at])
-        return Moment(
-            now_ns=known_ns,
-            known_ns=known_ns,
-            end_ns=int(self.end_ns[at]),
-            started_ns=int(self.known_ns[0]),
-            nodata_ns=self.nodata_ns,
-            progress=Progress(0, known_ns),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A transition that a rule makes, and the evaluation behind it."""
-
-    subject: Subject
-    transition: Transition
-    evaluation: Evaluation
-    window_s: int  # that the evaluation looked at
-    focus: Subject | None = None  # class of decisions to look for evidence in; None: not decisions
-
-    @staticmethod
-    def of(
-        rule: AnyRule, facts: object, subject: Subject, made: Transition, evaluation: Evaluation
-    ) -> Change:
-        """Return the change that a rule about decisions makes."""
-        window_s = evaluation.window_s or rule.window_s
-        return Change(subject, made, evaluation, window_s, rule.focus(facts, subject))
 
 
 def replay(
@@ -112,27 +48,22 @@ def _replay_subject(
     instants: Instants,
     calendars: Calendars,
 ) -> Iterator[Change]:
-    config = rule.config
-    timing = Timing(config.for_s, config.keep_firing_s, rule.window_s)
     newest_ns = np.max([series.newest_ns(instants.end_ns) for series in parts.values()], axis=0)
     seen = np.flatnonzero(newest_ns)
-    if len(seen) == 0:
+    if not len(seen):
         return
-    at, count = int(seen[0]), len(instants.end_ns)
-    state = first_state(config.name, subject, int(instants.end_ns[at]))
-    bounds = calendars.factor_bounds(config.calendars)
+    bounds = calendars.factor_bounds(rule.config.calendars)
     quiet = _Quiet(rule, parts, instants, newest_ns, bounds)
-    matters = quiet.matters()
-    while at < count:
-        factors = budget_factors(config, int(instants.end_ns[at]), calendars.budget_factor)
-        facts = _facts(parts, instants, at, factors)
-        evaluation = rule.evaluate(facts, state)
-        state, transition = advance(state, timing, evaluation.seen)
-        if transition is not None:
-            yield Change.of(rule, facts, subject, transition, evaluation)
-            if transition.notification == RESOLVED:
-                matters = quiet.matters(state.ended_ns)
-        at = matters.next(state, at)
+
+    def facts_at(index: int) -> BurnFacts:
+        end_ns = int(instants.end_ns[index])
+        return BurnFacts(
+            instants.moment(index),
+            {each: _SeriesLosses(series, end_ns) for each, series in parts.items()},
+            budget_factors(rule.config, end_ns, calendars.budget_factor),
+        )
+
+    yield from walk(rule, subject, instants.end_ns, int(seen[0]), facts_at, quiet.matters_since)
 
 
 class _Quiet:
@@ -152,9 +83,8 @@ class _Quiet:
         self._ends_ns = instants.end_ns
         self._is_silent = instants.known_ns - newest_ns > instants.nodata_ns
         self._flags = self._compare(instants.end_ns, 0)
-        self._arrives = places(~self._is_silent)
 
-    def matters(self, since_ns: int = 0) -> Matters:
+    def matters_since(self, since_ns: int) -> Matters:
         """Return the instants that matter where no window begins before one."""
         is_over, burns = self._flags
         longest_ns = self._rule.config.windows_s[-1] * NS_PER_S + NS_PER_MINUTE
@@ -163,11 +93,7 @@ class _Quiet:
             is_over, burns = is_over.copy(), burns.copy()
             cut = slice(first, last)
             is_over[cut], burns[cut] = self._compare(self._ends_ns[cut], since_ns)
-        return Matters(
-            begins=places(is_over | self._is_silent),
-            ends=places(~burns | self._is_silent),
-            arrives=self._arrives,
-        )
+        return Matters.of(is_over, burns, self._is_silent)
 
     def _compare(self, ends_ns: Ints, since_ns: int) -> tuple[Flags, Flags]:
         """Return whether a tier may be breached, and whether one burns for sure."""
@@ -193,32 +119,6 @@ class _Quiet:
             is_sure = long.is_sure(config, config.threshold_usd(tier, long.seconds) * self._least)
             is_over |= is_known & begins[0] & begins[1] & (begins[2] | ~has_newest) & is_sure
         return is_over, burns
-
-
-@dataclass(frozen=True, slots=True)
-class Matters:
-    """Instants at which a state can change, ascending, and in each one past the end."""
-
-    begins: Ints  # a tier may be breached, or nothing arrives: the others leave a closed state
-    ends: Ints  # no tier burns, or nothing arrives: the others leave an alert firing
-    arrives: Ints  # data arrive: the others leave an unknown state
-
-    def next(self, state: AlertState, at: int) -> int:
-        """Return the instant to evaluate after one.
-
-        The one before it is evaluated too, so that what the state machine counts since the last
-        evaluation is one interval.
-        """
-        if state.is_unknown:
-            places = self.arrives
-        elif state.phase is Phase.FIRING:
-            places = self.ends
-        elif state.phase in CLOSED:
-            places = self.begins
-        else:
-            return at + 1
-        target = int(places[np.searchsorted(places, at + 1)])
-        return max(at + 1, target - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,25 +162,6 @@ class _Sums:
             bound = loss * np.exp(-config.confidence_z * deviation)
             enough = events >= config.events_min * (1 - _ROUNDED)
             return np.asarray(enough & (low > 0) & (bound >= float(usd) * (1 - _ROUNDED) - 1e-6))
-
-
-def places(flags: Flags) -> Ints:
-    """Return where flags are set, ascending, and behind them one past the end."""
-    return np.append(np.flatnonzero(flags), len(flags) + 1)
-
-
-def _facts(
-    parts: Mapping[Subject, Series],
-    instants: Instants,
-    at: int,
-    factors: Mapping[int, Decimal],
-) -> BurnFacts:
-    moment = instants.moment(at)
-    return BurnFacts(
-        moment,
-        {each: _SeriesLosses(series, moment.end_ns) for each, series in parts.items()},
-        factors,
-    )
 
 
 @dataclass(frozen=True, slots=True)

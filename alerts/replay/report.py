@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from alerts.replay.replay import Change, Instants
 from alerts.replay.series import Floats, Ints, Series
+from alerts.replay.walk import Change, Instants
 from alerts.rules.base import RuleConfig
 from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.tiers import DollarBurnConfig

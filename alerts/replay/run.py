@@ -11,10 +11,11 @@ from alerts.evidence.search import SuspectSearch
 from alerts.people.calendars import Calendars
 from alerts.read.reader import AlertReader
 from alerts.replay import figures
-from alerts.replay.replay import Change, Instants, replay
+from alerts.replay.replay import replay
 from alerts.replay.report import Page, Report, report, transitions_of, unpriced_report
 from alerts.replay.spans import replay_spans
 from alerts.replay.stored import read_classes, read_figure, read_instants, read_spans
+from alerts.replay.walk import Change, Instants
 from alerts.rules.base import Rule, RuleConfig
 from alerts.rules.dollar_burn import DollarBurn
 from alerts.rules.kinds import rule_of

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
 
-from alerts.replay.replay import Change, Instants
 from alerts.replay.report import SIGNIFICANT_SHARE, Stretch, lost, stretches
 from alerts.replay.series import Series
+from alerts.replay.walk import Change, Instants
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.subject import ALL, Subject
 from alerts.state.transitions import FIRED, RESOLVED

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.replay.replay import Change, Flags, Instants, Matters, places
 from alerts.replay.series import Ints
+from alerts.replay.walk import Change, Flags, Instants, Matters, walk
 from alerts.rules.slo import Slo, SpanCount, SpanFacts, spans_end_ns
 from alerts.state.subject import Subject
-from alerts.state.transitions import Timing, advance, first_state
 from collector.core.times import NS_PER_MINUTE, NS_PER_S
 
 
@@ -61,26 +60,19 @@ def replay_spans(
 def _replay_subject(
     rule: Slo, subject: Subject, series: SpanSeries, instants: Instants
 ) -> Iterator[Change]:
-    config = rule.config
-    timing = Timing(config.for_s, config.keep_firing_s, rule.window_s)
     newest_ns = series.newest_ns(instants.known_ns)
     seen = np.flatnonzero(newest_ns)
     if not len(seen):
         return
-    at = int(seen[0])
-    state = first_state(config.name, subject, int(instants.known_ns[at]))
-    is_silent = instants.known_ns - newest_ns > instants.nodata_ns
     is_over = _breached(rule, series, instants.known_ns)
-    matters = Matters(places(is_over | is_silent), places(~is_over | is_silent), places(~is_silent))
-    while at < len(instants.known_ns):
-        moment = instants.moment(at)
-        facts = SpanFacts(moment, {subject: SeriesSpans(series, moment.known_ns)})
-        evaluation = rule.evaluate(facts, state)
-        state, transition = advance(state, timing, evaluation.seen)
-        if transition is not None:
-            window_s = evaluation.window_s or rule.window_s
-            yield Change(subject, transition, evaluation, window_s)
-        at = matters.next(state, at)
+    is_silent = instants.known_ns - newest_ns > instants.nodata_ns
+    matters = Matters.of(is_over, is_over, is_silent)
+
+    def facts_at(index: int) -> SpanFacts:
+        moment = instants.moment(index)
+        return SpanFacts(moment, {subject: SeriesSpans(series, moment.known_ns)})
+
+    yield from walk(rule, subject, instants.known_ns, int(seen[0]), facts_at, lambda _: matters)
 
 
 def _breached(rule: Slo, series: SpanSeries, ends_ns: Ints) -> Flags:

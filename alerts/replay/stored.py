@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from alerts.replay.figures import FigureSeries
-from alerts.replay.replay import Instants
 from alerts.replay.series import Ints, Series, Steps
 from alerts.replay.spans import SpanSeries
+from alerts.replay.walk import Instants
 from alerts.rules.slo import SloConfig, span_filter
 from alerts.rules.threshold import FIGURES, ThresholdConfig
 from alerts.state.sqlite import AlertStore

@@ -100,6 +100,36 @@ class RuleConfig(Section):
         return Wording(subject, shorts or {}, self.note, self.runbook_url)
 
 
+class AnyTier(Protocol):
+    """One of the limits of an entry, any of which fires."""
+
+    @property
+    def severity(self) -> Severity | None:
+        """Return how urgent its alert is, None where the entry says it."""
+        ...
+
+
+EntryT = TypeVar("EntryT", bound=RuleConfig)
+
+
+def split_by_severity(config: EntryT, tiers: Iterable[AnyTier]) -> tuple[EntryT, ...]:
+    """Return a rule for each severity of the tiers, page before ticket.
+
+    Args:
+        config: the entry that has the tiers; its severity is that of a tier that names none.
+        tiers: of the entry, in the order in which a rule tries them.
+    """
+    by_severity: dict[str, list[AnyTier]] = {}
+    for tier in tiers:
+        by_severity.setdefault(tier.severity or config.severity, []).append(tier)
+    rules: list[EntryT] = []
+    for severity in sorted(by_severity):
+        name = f"{config.name}-{severity}" if rules else config.name
+        update = {"name": name, "tiers": tuple(by_severity[severity]), "severity": severity}
+        rules.append(config.model_copy(update=update))
+    return tuple(rules)
+
+
 class DecisionRuleConfig(RuleConfig):
     """The settings of a rule about classes of decisions: an action in a region."""
 

@@ -21,6 +21,7 @@ from alerts.rules.base import (
     Wording,
     duration_text,
     observe,
+    split_by_severity,
 )
 from alerts.state.subject import ALL, Subject
 from alerts.state.transitions import AlertState, Status
@@ -121,15 +122,7 @@ class SloConfig(RuleConfig):
     @property
     def by_severity(self) -> tuple[SloConfig, ...]:
         """Return a rule for each severity of the tiers."""
-        found: dict[str, list[SloTier]] = {}
-        for tier in self.tiers:
-            found.setdefault(tier.severity or self.severity, []).append(tier)
-        rules: list[SloConfig] = []
-        for severity in sorted(found):  # page before ticket
-            name = f"{self.name}-{severity}" if rules else self.name
-            update = {"name": name, "tiers": tuple(found[severity]), "severity": severity}
-            rules.append(self.model_copy(update=update))
-        return tuple(rules)
+        return split_by_severity(self, self.tiers)
 
     @property
     def windows_s(self) -> tuple[int, ...]:

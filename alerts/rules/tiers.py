@@ -7,7 +7,7 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from alerts.rules.base import DecisionRuleConfig, Severity
+from alerts.rules.base import DecisionRuleConfig, Severity, split_by_severity
 from alerts.state.subject import ALL, Subject
 from collector.core.config import Section
 
@@ -105,15 +105,8 @@ class DollarBurnConfig(DecisionRuleConfig):
     @property
     def by_severity(self) -> tuple[DollarBurnConfig, ...]:
         """Return a rule for each severity of the tiers, the fastest tier first in each."""
-        found: dict[str, list[Tier]] = {}
-        for tier in sorted(self.tiers, key=lambda each: -each.rate):
-            found.setdefault(tier.severity or self.severity, []).append(tier)
-        rules: list[DollarBurnConfig] = []
-        for severity in sorted(found):  # page before ticket
-            name = f"{self.name}-{severity}" if rules else self.name
-            update = {"name": name, "tiers": tuple(found[severity]), "severity": severity}
-            rules.append(self.model_copy(update=update))
-        return tuple(rules)
+        fastest_first = sorted(self.tiers, key=lambda each: -each.rate)
+        return split_by_severity(self, fastest_first)
 
     @property
     def breadth(self) -> int:

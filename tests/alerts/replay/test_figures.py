@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from alerts.people.calendars import Calendars
 from alerts.read.reader import AlertReader
 from alerts.replay.figures import LOSS, FigureSeries, is_replayed, nothing, replay_figure
-from alerts.replay.replay import Instants
 from alerts.replay.stored import read_figure
+from alerts.replay.walk import Instants
 from alerts.rules.threshold import FIGURES, Threshold, ThresholdConfig
 from alerts.state.subject import Subject
 from alerts.state.transitions import Timing, advance, first_state

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.people.calendars import CalendarConfig, Calendars
-from alerts.replay.replay import Change, Instants, replay
+from alerts.replay.replay import replay
 from alerts.replay.series import Series, Steps
+from alerts.replay.walk import Change, Instants
 from alerts.rules.burn_rate import Losses
 from alerts.rules.dollar_burn import BurnFacts, DollarBurn, window_end_ns
 from alerts.rules.tiers import DollarBurnConfig
@@ -174,4 +175,6 @@ def every_instant(
             evaluation = burn.evaluate(facts, state)
             state, transition = advance(state, timing, evaluation.seen)
             if transition is not None:
-                yield Change.of(burn, facts, subject, transition, evaluation)
+                window_s = evaluation.window_s or burn.window_s
+                focus = burn.focus(facts, subject)
+                yield Change(subject, transition, evaluation, window_s, focus)

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.people.calendars import Calendars
-from alerts.replay.replay import Instants, replay
+from alerts.replay.replay import replay
 from alerts.replay.report import report
 from alerts.replay.series import Series, Steps
+from alerts.replay.walk import Instants
 from alerts.rules.dollar_burn import DollarBurn
 from alerts.state.subject import Subject
 from collector.core.times import NS_PER_S

@@ -5,10 +5,10 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from alerts.replay.replay import Instants
 from alerts.replay.report import Stretch
 from alerts.replay.score import Firing, Losses, score
 from alerts.replay.series import Series, Steps
+from alerts.replay.walk import Instants
 from alerts.rules.tiers import DollarBurnConfig
 from collector.core.times import NS_PER_S
 from tests.conftest import NOW_NS

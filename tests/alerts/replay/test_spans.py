@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from alerts.people.calendars import Calendars
 from alerts.read.reader import AlertReader
-from alerts.replay.replay import Instants
 from alerts.replay.spans import SeriesSpans, SpanSeries, replay_spans
 from alerts.replay.stored import read_spans
+from alerts.replay.walk import Instants
 from alerts.rules.slo import Slo, SloConfig, SpanFacts
 from alerts.state.subject import ALL, Subject
 from alerts.state.transitions import Phase, Timing, advance, first_state

@@ -15,11 +15,11 @@ import pytest
 import yaml
 
 from alerts.config import AlertsConfig
-from alerts.replay.replay import Change, Instants
 from alerts.replay.spans import replay_spans
 from alerts.replay.stored import read_spans
 from alerts.replay.trial.file import TrialFile
 from alerts.replay.trial.run import Outcome, run_trial
+from alerts.replay.walk import Change, Instants
 from alerts.rules.imports.found import Mapped
 from alerts.rules.imports.read import RuleFile, read_rules
 from alerts.rules.slo import Slo, SloConfig
