@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from collector.core.times import NS_PER_MINUTE
+from collector.core.times import NS_PER_MINUTE, UNBOUNDED_NS
 
 # decision.action of what calibrates: no customer's, and in no budget but one that names it.
 CALIBRATION_ACTION: Final = "calibration"
 # A rate is over no less: one sale in the first second of a service is not 3,600 an hour.
 RATE_S_MIN: Final = 60
-_ANY_NS = 2**63
 # Sums of more decisions are worked out in parts: of 25 million in one piece they take a GB more.
 AT_ONCE: Final = 1_000_000
 
@@ -25,7 +24,7 @@ class Selection:
     action: str = ""
     region: str = ""
     low_ns: int = 0
-    high_ns: int = _ANY_NS
+    high_ns: int = UNBOUNDED_NS
 
 
 @dataclass(frozen=True, slots=True)

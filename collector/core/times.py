@@ -25,6 +25,7 @@ NS_PER_DAY = 24 * NS_PER_HOUR
 S_PER_DAY = NS_PER_DAY // NS_PER_S
 S_PER_YEAR = 31_557_600  # of 365.25 days
 FOREVER_NS = 2**63 - 1  # no instant is later, and no time longer
+UNBOUNDED_NS = FOREVER_NS + 1  # where [from, to) has no end
 
 INSTANT_NS_MAX = 9 * 10**18  # in 2255: 64 bits hold it, and a window behind it
 _UNITS_NS = {

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
 
 from collector.core.errors import InputError
-from collector.core.times import NS_PER_DAY, NS_PER_MS, NS_PER_S, duration_ns, instant_ns, time_zone
+from collector.core.times import (
+    NS_PER_DAY,
+    NS_PER_MS,
+    NS_PER_S,
+    UNBOUNDED_NS,
+    duration_ns,
+    instant_ns,
+    time_zone,
+)
 from dashboard.read.rows import Range
 from dashboard.units import Zone, utc_iso
 
@@ -34,7 +42,6 @@ _NAMES = frozenset(
     {"id", "q", "window", "until", "action", "region", "low_ms", "high_ms", "tz", *FILTERS}
 )
 _NAMED_MAX = 3
-UNBOUNDED_NS = 2**63
 
 
 @dataclass(frozen=True, slots=True)

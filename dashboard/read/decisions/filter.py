@@ -8,9 +8,8 @@ from typing import Final
 
 from attribution.core.segments import SEGMENTS, segments_of
 from collector.core.errors import InputError
-from collector.core.times import NS_PER_MINUTE
+from collector.core.times import NS_PER_MINUTE, UNBOUNDED_NS
 from dashboard.read.rows import Range
-from dashboard.read.scope import UNBOUNDED_NS
 
 COLUMN_SORTS: Final = ("time", "latency", "segment")
 DOLLAR_SORTS: Final = ("lost", "value")

@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S, UNBOUNDED_NS
 from dashboard.read.rows import Range
 from dashboard.read.scope import (
     FILTERS,
-    UNBOUNDED_NS,
     WINDOWS,
     Scope,
     format_scope,

@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector.core.errors import InputError
-from collector.core.times import NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S, UNBOUNDED_NS
 from dashboard.api.evidence.decisions import FilterQuery
 from dashboard.api.vram.questions import Chosen
 from dashboard.pages.scope.typed_range import typed_range
@@ -21,7 +21,7 @@ from dashboard.read.decisions.brush import (
 )
 from dashboard.read.decisions.filter import DecisionFilter
 from dashboard.read.rows import Range
-from dashboard.read.scope import UNBOUNDED_NS, Scope, format_scope, parse_scope, window_length_ns
+from dashboard.read.scope import Scope, format_scope, parse_scope, window_length_ns
 from dashboard.units import Zone
 from tests.conftest import NOW_NS
 
