@@ -149,7 +149,7 @@ class AlertsConfig(Section):
                 ipaddress.ip_network(entry, strict=False)
             except ValueError:
                 raise ValueError(
-                    f"{entry!r} is no network; write one as 10.0.0.0/8, or a host name"
+                    f"{entry!r} is not a network; write one as 10.0.0.0/8, or a host name"
                 ) from None
         return entries
 

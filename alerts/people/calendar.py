@@ -78,7 +78,7 @@ def ics_events(content: bytes, zone: str, titled: str, within: Window) -> list[W
     try:
         calendar = icalendar.Calendar.from_ical(content)
     except _BROKEN as error:
-        raise InputError(f"it is no iCalendar file: {_short(error)}") from error
+        raise InputError(f"it is not an iCalendar file: {_short(error)}") from error
     begin, end = (datetime.fromtimestamp(ns / NS_PER_S, UTC) for ns in _padded(within))
     found = []
     try:

@@ -220,7 +220,7 @@ def reproduce(verdict: dict[str, Any]) -> dict[str, Any]:
     """Work a verdict out again from its own inputs; it is true where this equals it.
 
     Raises:
-        ValueError: it is no verdict of ours.
+        ValueError: it is not a verdict of ours.
     """
     try:
         if verdict["version"] != VERSION:
@@ -262,7 +262,7 @@ def reproduce(verdict: dict[str, Any]) -> dict[str, Any]:
             verdict["at"],
         )
     except (KeyError, TypeError, AttributeError, ArithmeticError, InputError) as error:
-        raise ValueError(f"it is no verdict: {error!r}") from error
+        raise ValueError(f"it is not a verdict: {error!r}") from error
 
 
 def canonical(verdict: dict[str, Any]) -> bytes:

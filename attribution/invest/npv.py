@@ -105,7 +105,7 @@ class Option:
         if not self.ramp or not all(0 <= share <= 1 for share in self.ramp):
             raise ValueError(f"{self.name}: a ramp is a share of the gain by quarter, 0 to 1")
         if self.quarters < 1:
-            raise ValueError(f"{self.name}: {self.quarters} quarters are no horizon")
+            raise ValueError(f"{self.name}: {self.quarters} quarters; give 1 or more")
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ class VramJob:
             InputError: the dimension is none, or what lateness costs is unknown, with the reason.
         """
         if dimension not in DIMENSIONS:
-            raise InputError(f"{dimension!r} is no dimension; choose {', '.join(DIMENSIONS)}")
+            raise InputError(f"{dimension!r} is not a dimension; choose {', '.join(DIMENSIONS)}")
         extent = self._reader.selected_extent(selection)
         values = read_group_values(self._store, self._config, selection, dimension, now_ns)
         book = self._book(selection.to_ns)

@@ -53,7 +53,9 @@ class ProxyConfig(Section):
             try:
                 network = ipaddress.ip_network(each)
             except ValueError as error:
-                raise ValueError(f"{each!r} is no address and no network; {error}") from error
+                raise ValueError(
+                    f"{each!r} is neither an address nor a network; {error}"
+                ) from error
             if network.prefixlen == 0:
                 raise ValueError(f"{each} is everybody; name the addresses of the proxy")
         return addresses

@@ -294,7 +294,7 @@ class AttributesConfig(Section):
                 hint = f"did you mean {near[0]}?" if near else "docs/use/attributes.md lists them"
                 if theirs in MAPPED:
                     hint = f'ours stands on the left: "{theirs}" = "{ours}"'
-                raise ValueError(f"{ours} is no attribute of ours that can be mapped; {hint}")
+                raise ValueError(f"{ours} is not an attribute of ours that can be mapped; {hint}")
         return names
 
     def name(self, canonical: str) -> str:

@@ -145,7 +145,9 @@ def _clicks(value: str) -> int | None:
         return None
     is_whole = value.isascii() and value.isdigit() and len(value) <= _CLICKS_DIGITS_MAX
     if not is_whole:
-        raise BadValueError("clicks", value, "is no whole number of 0 or more; write it like 1200")
+        raise BadValueError(
+            "clicks", value, "is not a whole number of 0 or more; write it like 1200"
+        )
     return int(value)
 
 

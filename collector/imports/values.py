@@ -28,7 +28,7 @@ def day_ns(column: str, value: str) -> int:
     try:
         day = date.fromisoformat(value)
     except ValueError as error:
-        raise BadValueError(column, value, "is no date; write it like 2026-05-31") from error
+        raise BadValueError(column, value, "is not a date; write it like 2026-05-31") from error
     if day.year not in YEARS:
         wrong = f"is not in {YEARS.start} to {YEARS.stop - 1}; correct the year"
         raise BadValueError(column, value, wrong)

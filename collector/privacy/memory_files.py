@@ -35,7 +35,7 @@ class MemoryFiles:
         """
         if not is_in_memory(parent, mounts.read_text(encoding="utf-8")):
             raise ConfigError(
-                f"encryption.keys: {parent} is no tmpfs, so what is stored would pass a disk in "
+                f"encryption.keys: {parent} is not a tmpfs, so what is stored would pass a disk in "
                 f"the clear; mount one there (`mount -t tmpfs tmpfs {parent}`)"
             )
         _remove_abandoned(parent)

@@ -127,7 +127,7 @@ def _item(value: object) -> Event | Checkpoint | Outcome:
     if kind not in _KINDS or not isinstance(values, dict):
         raise InputError("neither an event nor a checkpoint")
     if not all(isinstance(text, str) for text in values.values()):
-        raise InputError("a value is no text")
+        raise InputError("a value is not a text")
     if kind == "checkpoint":
         return checkpoint_of(values)
     if unknown := values.keys() - _KINDS[kind]:
@@ -140,7 +140,7 @@ def _item(value: object) -> Event | Checkpoint | Outcome:
 
 def _instant(text: object) -> int:
     if not isinstance(text, str) or (instant := decimal_of(text, INSTANT_DIGITS)) < 0:
-        raise InputError(f"{_RECEIVED!r} is no text of Unix nanoseconds")
+        raise InputError(f"{_RECEIVED!r} is not a text of Unix nanoseconds")
     return instant
 
 

@@ -95,7 +95,7 @@ def read_keys(text: str, name: str) -> KeyRing:
             _refuse(name, f"secret of {kid} has {len(secret)} bytes", f"{SECRET_BYTES_MIN} or more")
         retired_ns = entry.get("retired_ns")
         if retired_ns is not None and type(retired_ns) is not int:
-            _refuse(name, f"retired_ns of {kid} is no integer", "Unix nanoseconds")
+            _refuse(name, f"retired_ns of {kid} is not an integer", "Unix nanoseconds")
         macs[kid] = MacKey(kid, secret, _revoked(entry, kid, name), retired_ns)
     checkpoints: dict[str, CheckpointKey] = {}
     for entry in _entries(document, "checkpoint", name):
@@ -110,7 +110,7 @@ def read_keys(text: str, name: str) -> KeyRing:
 def _entries(document: Mapping[str, object], kind: str, name: str) -> list[Mapping[str, object]]:
     entries = document.get(kind, [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        _refuse(name, f"{kind} is no list of tables", f"[[{kind}]]")
+        _refuse(name, f"{kind} is not a list of tables", f"[[{kind}]]")
     return entries
 
 
@@ -139,7 +139,7 @@ def _hex(entry: Mapping[str, object], field: str, kid: str, name: str) -> bytes:
     try:
         return bytes.fromhex(str(entry.get(field, "")))
     except ValueError:
-        _refuse(name, f"{field} of {kid} is no hex", "two digits a byte")
+        _refuse(name, f"{field} of {kid} is not hex", "two digits a byte")
 
 
 def _refuse(name: str, what: str, expected: str) -> NoReturn:

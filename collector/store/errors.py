@@ -94,7 +94,7 @@ def explain(error: Exception, where: str) -> MillworthError:
         return StoreRefusedError(f"store {where} refuses: {_RIGHTS}: {message}")
     if code is None and _NOT_CLICKHOUSE.search(text):
         return StoreRefusedError(
-            f"store {where} is no ClickHouse HTTP interface; correct store.url "
+            f"store {where} is not a ClickHouse HTTP interface; correct store.url "
             f"(MILLWORTH__STORE__URL; port 8123, or 8443 with https): {message}"
         )
     if code == _NO_SPACE or os.strerror(errno.ENOSPC) in text:

@@ -131,7 +131,7 @@ class RetentionConfig(Section):
             if table not in names:
                 near = difflib.get_close_matches(table, names, n=1)
                 hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
-                raise ConfigError(f"retention.tables.{table} is no table with a TTL; {hint}")
+                raise ConfigError(f"retention.tables.{table} is not a table with a TTL; {hint}")
             if not 0 < days <= DAYS_MAX:
                 raise ConfigError(
                     f"retention.tables.{table} is {days}; expected 1 to {DAYS_MAX} days"
@@ -174,8 +174,8 @@ def checked_hold(hold: Hold, existing: Iterable[Hold], tables: Sequence[str]) ->
         raise InputError(f"hold {hold.name}: say why, with --reason; an auditor will ask")
     if not 0 <= hold.from_ns < hold.to_ns <= (HELD_UNTIL_S - 1) * NS_PER_S:
         raise InputError(
-            f"hold {hold.name}: from {_utc(hold.from_ns)} to {_utc(hold.to_ns)} is no time; from "
-            "lies before to, and both before 2100"
+            f"hold {hold.name}: from {_utc(hold.from_ns)} to {_utc(hold.to_ns)} is not a time; "
+            "from lies before to, and both before 2100"
         )
     if not hold.tables or (ALL_TABLES in hold.tables and len(hold.tables) > 1):
         raise InputError(f"hold {hold.name}: name tables, or {ALL_TABLES} alone for all of them")
@@ -183,7 +183,7 @@ def checked_hold(hold: Hold, existing: Iterable[Hold], tables: Sequence[str]) ->
         if table != ALL_TABLES and table not in tables:
             near = difflib.get_close_matches(table, tables, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(tables)}"
-            raise InputError(f"hold {hold.name}: {table} is no table with a TTL; {hint}")
+            raise InputError(f"hold {hold.name}: {table} is not a table with a TTL; {hint}")
     if any(other.name == hold.name for other in existing):
         raise InputError(
             f"hold {hold.name} is there, or was once; a name is used once, so take another"

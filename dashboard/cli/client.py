@@ -221,7 +221,7 @@ def _checked(url: str | None) -> str:
     except ValueError:  # brackets that do not close, a port that is none
         is_address = False
     if url is not None and not is_address:
-        raise InputError(f"--url {url!r} is no address; give one as http://127.0.0.1:8050")
+        raise InputError(f"--url {url!r} is not an address; give one as http://127.0.0.1:8050")
     return url or ""
 
 

@@ -16,7 +16,7 @@ def finite(value: float | None) -> float | None:
         BadParameter: it is `inf` or `nan`, which no limit refuses and JSON cannot say.
     """
     if value is not None and not math.isfinite(value):
-        raise typer.BadParameter(f"{value} is no amount; give a number in digits")
+        raise typer.BadParameter(f"{value} is not an amount; give a number in digits")
     return value
 
 

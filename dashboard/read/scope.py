@@ -175,7 +175,7 @@ def _odd_parts(parts: Sequence[tuple[str, str]]) -> list[str]:
     for name, value in parts:
         values.setdefault(name, []).append(value)
     unknown = [
-        f"{name[:40]!r} is no part of an address; it is left out"
+        f"{name[:40]!r} is not a part of an address; it is left out"
         for name in values
         if name not in _NAMES
     ]

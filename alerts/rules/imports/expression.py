@@ -174,7 +174,7 @@ class Reading:
             # Of one series that is the series itself; of several it is another figure.
             return _remarked(inner, f"{op}() of several series: here each is compared by itself")
         if not isinstance(inner, Rate) or op != "sum":
-            raise UnmappableError(f"{op}() of requests is no share of them")
+            raise UnmappableError(f"{op}() of requests is not a share of them")
         return _grouped(inner, node.modifier)
 
     def _binary(self, node: Any, depth: int) -> Value:  # noqa: ANN401  a node of the parser

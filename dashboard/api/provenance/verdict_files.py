@@ -60,7 +60,7 @@ def read_verdict(path: Path) -> dict[str, Any]:
         verdict: dict[str, Any] = json.loads(read_bytes(path))
         _ = (verdict["document"], verdict["sha256"], verdict["signature"])
         if not isinstance(verdict.get("public_key", ""), str | None):
-            raise TypeError("public_key is no text")
+            raise TypeError("public_key is not a text")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: no verdict ({error!r}); name one of vram gate") from error
     return verdict
@@ -104,7 +104,7 @@ def signature_faults(document: dict[str, Any], signature: object, public_key: st
     except ValueError as error:
         raise InputError(f"the public key is none: {error}; give one in PEM") from error
     if not isinstance(key, Ed25519PublicKey):
-        raise InputError("the public key is no Ed25519 key")
+        raise InputError("the public key is not an Ed25519 key; give one in PEM")
     if not isinstance(signature, str):
         return ["it is not signed"]
     try:

@@ -77,7 +77,9 @@ def check_pack(folder: Path, sha256: str, public_key: Path | None) -> tuple[str,
         manifest = json.loads(content)
         named = {str(name): str(each) for name, each in manifest["sha256"].items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{folder / MANIFEST}: is no manifest of a review") from error
+        raise InputError(
+            f"{folder / MANIFEST}: is not the manifest of a review; name the folder of one"
+        ) from error
     own, wrong = _sha256(content), []
     if not own.startswith(sha256.lower()):
         wrong.append(f"{MANIFEST}: is {own[:12]}, not {sha256[:12]}: it was written again")
@@ -85,7 +87,7 @@ def check_pack(folder: Path, sha256: str, public_key: Path | None) -> tuple[str,
     wrong += [f"{name}: is not in the manifest" for name in files if name not in named]
     for name, expected in sorted(named.items()):
         if name not in files:
-            wrong.append(f"{name[:80]}: is no file of a review")
+            wrong.append(f"{name[:80]}: is not a file of a review")
         elif not (folder / name).is_file():
             wrong.append(f"{name}: is missing")
         elif _sha256(_read(folder / name)) != expected:
@@ -102,7 +104,7 @@ def _signature(folder: Path, manifest: dict[str, Any], public_key: Path | None) 
         sealed = json.loads(_read(path))
         signature, stated_key = sealed["signature"], sealed["public_key"]
     except (ValueError, KeyError, TypeError):
-        return [f"{SIGNATURE}: is no signature"]
+        return [f"{SIGNATURE}: is not a signature"]
     key = str(stated_key) if public_key is None else read_public_key(public_key)
     try:
         return signature_faults(manifest, signature, key)

@@ -152,7 +152,7 @@ class RecomputeRequest(BaseModel):
         begin_ns, end_ns = instant_ns(self.begin, "begin"), instant_ns(self.end, "end")
         if not 0 < end_ns - begin_ns <= RECOMPUTE_NS_MAX:
             raise InputError(
-                f"{self.begin} to {self.end} is no range of at most a day; ask day by day"
+                f"{self.begin} to {self.end} is not a range of at most a day; ask day by day"
             )
         return begin_ns, end_ns
 

@@ -34,7 +34,7 @@ def recompute(
     """
     begin_ns, end_ns = instant_ns(begin, "--from"), instant_ns(end, "--until")
     if begin_ns >= end_ns:
-        raise InputError(f"--from {begin} --until {end} is no range; give a later --until")
+        raise InputError(f"--from {begin} --until {end} is not a range; give a later --until")
     done = Counter[str]()
     console = Console(stderr=True, highlight=False)
     with (

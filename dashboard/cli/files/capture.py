@@ -158,7 +158,7 @@ def _chosen(host: str | None, port: int | None, begin: str | None, end: str | No
         network = None if host is None else ipaddress.ip_network(host)
     except ValueError as error:
         raise InputError(
-            f"--host {host!r} is no address and no network; give 10.0.0.1 or 10.0.0.0/24"
+            f"--host {host!r} is neither an address nor a network; give 10.0.0.1 or 10.0.0.0/24"
         ) from error
     return Chosen(
         host=network,

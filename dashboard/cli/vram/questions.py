@@ -200,7 +200,7 @@ def _factor(text: str, value: str) -> float:
     with suppress(ValueError):
         if 0 <= (factor := float(value)) < math.inf:
             return factor
-    raise InputError(f"--scale {text!r}: {value} is no factor; give 0 or more, such as 0.5")
+    raise InputError(f"--scale {text!r}: {value} is not a factor; give 0 or more, such as 0.5")
 
 
 def milliseconds(option: str, text: str, value: str) -> float:

@@ -33,8 +33,8 @@ def form(scope: Scope) -> list[Component]:
         as_typed(scope.filter("against"), scope.zone),
     )  # fmt: skip
     fields = (
-        ("explore-time", "Time of the box", "10:00..10:05", 300, FORMS),
-        ("explore-ms", "Latency, ms", "120..900", 130, LATENCY_FORMS),
+        ("explore-time", "Time of the box", "such as 10:00..10:05", 300, FORMS),
+        ("explore-ms", "Latency, ms", "as 120..900", 130, LATENCY_FORMS),
         ("explore-against", "Compare with", "the rest, or a range", 300, FORMS),
     )
     return [

@@ -45,14 +45,17 @@ def scope_tools(name: str, scope: Scope, *, narrows: bool = True) -> list[Compon
                 ),
                 dmc.TextInput(
                     id=f"{name}-range",
-                    placeholder="10:00..10:05",
+                    placeholder="or type a range",
                     size="xs",
                     w=176,
                     # With Enter comes what is in the field then, however fast it was typed.
                     debounce=True,
                     rightSection=_calendar(name),
                     rightSectionPointerEvents="all",
-                    **{"aria-label": f"Range of time, such as {FORMS}"},
+                    **{
+                        "aria-label": f"Range of time, such as {FORMS}",
+                        "title": f"Such as {FORMS}",
+                    },
                 ),
                 html.Div(
                     [

@@ -96,9 +96,9 @@ def test_whole_day_is_by_the_clock_of_the_calendar() -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param(b"\x00\xff\xfe", "no iCalendar file", id="bytes"),
-        pytest.param(b"", "no iCalendar file", id="nothing"),
-        pytest.param(b"<html>Please sign in</html>", "no iCalendar file", id="a page"),
+        pytest.param(b"\x00\xff\xfe", "not an iCalendar file", id="bytes"),
+        pytest.param(b"", "not an iCalendar file", id="nothing"),
+        pytest.param(b"<html>Please sign in</html>", "not an iCalendar file", id="a page"),
         pytest.param(ics("DTSTART:2034", "DTEND:x"), "cannot be read", id="no instants"),
         pytest.param(
             ics("SUMMARY:tick", "DTSTART:19700101T000000Z", "RRULE:FREQ=SECONDLY"),

@@ -283,7 +283,7 @@ def test_refunds_count_here_where_they_count_in_the_cells(store: Connections, se
 @pytest.mark.parametrize(
     ("line", "wrong"),
     [
-        ("31.5.2033,EUR,1.1", "f.csv:2: day '31.5.2033': is no date"),
+        ("31.5.2033,EUR,1.1", "f.csv:2: day '31.5.2033': is not a date"),
         ("2033-05-31,euro,1.1", "f.csv:2: currency 'euro': is not an ISO 4217"),
         ("2033-05-31,EUR,dear", "f.csv:2: rate 'dear': is not a number"),
         ("2033-05-31,EUR,1_1", "f.csv:2: rate '1_1': is not a number"),

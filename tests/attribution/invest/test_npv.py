@@ -243,7 +243,7 @@ def test_verdict_is_worked_out_again_from_its_own_inputs() -> None:
     assert reproduce(forged) != forged
     cheaper = {**told, "option": {**told["option"], "name": "other"}}
     assert canonical(cheaper) != canonical(told)
-    with pytest.raises(ValueError, match="it is no verdict"):
+    with pytest.raises(ValueError, match="it is not a verdict"):
         reproduce({"version": 4})
     with pytest.raises(ValueError, match="version 9"):
         reproduce({**told, "version": 9})

@@ -91,7 +91,7 @@ def test_equal_model_keeps_its_version_and_another_gets_the_next(vram: VramJob) 
 
 def test_dimension_that_is_none_is_refused(vram: VramJob) -> None:
     """With those there are."""
-    with pytest.raises(InputError, match="'team' is no dimension; choose channel, region"):
+    with pytest.raises(InputError, match="'team' is not a dimension; choose channel, region"):
         vram.model(HOUR, "team", NOW_NS)
 
 

@@ -167,7 +167,9 @@ def test_question_that_cannot_be_asked_says_so_where_the_answer_would_stand(
     page = visit.page
     with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
         page.goto(f"{pages.url}/velocity?by=colour")
-        expect(page.locator("#velocity-groups-state")).to_contain_text("'colour' is no dimension")
+        expect(page.locator("#velocity-groups-state")).to_contain_text(
+            "'colour' is not a dimension"
+        )
         expect(page.locator("#velocity-experiments")).to_contain_text("No delay is or was injected")
         expect(page.locator("#velocity-groups-retry")).to_be_hidden()
 

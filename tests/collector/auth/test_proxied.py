@@ -160,8 +160,8 @@ def test_any_bytes_are_a_person_or_refused(user: bytes, groups: list[bytes]) -> 
     [
         ({"addresses": ["0.0.0.0/0"]}, "is everybody"),
         ({"addresses": ["::/0"]}, "is everybody"),
-        ({"addresses": ["proxy.local"]}, "is no address"),
-        ({"addresses": ["10.0.0.1/8"]}, "is no address and no network"),
+        ({"addresses": ["proxy.local"]}, "is neither an address"),
+        ({"addresses": ["10.0.0.1/8"]}, "is neither an address nor a network"),
         ({"addresses": ["10.0.0.1"], "roles": {}}, "nobody has a role"),
         ({"user_header": "X-A", "groups_header": "x-a"}, "are one"),
         ({"user_header": "X Y"}, "user_header"),

@@ -192,5 +192,5 @@ def test_disk_is_no_memory(tmp_path: Path) -> None:
     assert is_in_memory(Path("/a b/c"), text)
     assert not is_in_memory(Path("/a"), text)
     assert not is_in_memory(Path("/a b"), text + "/dev/vdb /a\\040b ext4 rw 0 0\n")
-    with pytest.raises(ConfigError, match="/dev/shm is no tmpfs"):
+    with pytest.raises(ConfigError, match="/dev/shm is not a tmpfs"):
         MemoryFiles(mounts=mounts)

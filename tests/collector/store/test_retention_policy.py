@@ -263,13 +263,13 @@ def test_row_that_outlived_its_policy_is_found(kept: Connections) -> None:
     [
         ({"reason": " "}, "say why"),
         ({"tables": ("rejectd",)}, "did you mean rejected?"),
-        ({"tables": ("audit",)}, "no table with a TTL"),
+        ({"tables": ("audit",)}, "not a table with a TTL"),
         ({"tables": ("*", "rejected")}, "alone"),
         ({"tables": ()}, "name tables"),
-        ({"from_ns": 10, "to_ns": 10}, "is no time"),
+        ({"from_ns": 10, "to_ns": 10}, "is not a time"),
         (
             {"from_ns": 1_796_169_600 * NS_PER_S, "to_ns": 1_796_083_200 * NS_PER_S},
-            "from 2026-12-02T00:00:00Z to 2026-12-01T00:00:00Z is no time",
+            "from 2026-12-02T00:00:00Z to 2026-12-01T00:00:00Z is not a time",
         ),
         ({"to_ns": 2**63}, "before 2100"),
         ({"to_ns": 10**30}, "before 2100"),

@@ -160,7 +160,7 @@ def test_typo_of_a_group_says_which_is_meant() -> None:
 @pytest.mark.parametrize("url", ["notaurl", "ftp://a", "http://", "http://[::1", "http://a:x", ""])
 def test_url_that_is_none_is_bad_usage(url: str) -> None:
     """`no Millworth answers at notaurl`, exit 75: a script tried it again for ever."""
-    with pytest.raises(InputError, match=r"--url .* is no address"):
+    with pytest.raises(InputError, match=r"--url .* is not an address"):
         ApiClient.open(Settings(), url)
 
 

@@ -146,7 +146,7 @@ def test_question_that_cannot_be_asked_is_refused_without_a_retry(api: Api) -> N
     """Another click would be refused the same way."""
     app = api.app
     found = ask(app, "velocity-groups.rowData", {"url.search": "?by=colour"}, kept=None)
-    assert "'colour' is no dimension" in found["velocity-groups-state"]["children"]
+    assert "'colour' is not a dimension" in found["velocity-groups-state"]["children"]
     assert found["velocity-groups-retry"]["hidden"] is True
 
 

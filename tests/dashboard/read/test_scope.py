@@ -77,7 +77,7 @@ def test_any_query_gives_a_page(query: str) -> None:
         ("?high_ms=-1", "high_ms='-1' is not a number"),
         ("?tz=Berlin", "tz='Berlin' is not a time zone; times are shown in UTC"),
         ("?tz=../../etc/passwd", "is not a time zone"),
-        ("?foo=bar", "'foo' is no part of an address; it is left out"),
+        ("?foo=bar", "'foo' is not a part of an address; it is left out"),
         ("?window=5m&window=1h", "window is there 2 times; '5m' is taken"),
         ("?window=5m&window=5m", ""),
         ("?window=5m&until=2026-09-21T14:00Z&low_ms=1&tz=Europe/Berlin", ""),

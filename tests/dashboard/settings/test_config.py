@@ -9,7 +9,7 @@ import pytest
 from collector.core.errors import ConfigError
 from dashboard.settings.settings import load
 
-LISTED = "is no attribute of ours that can be mapped"
+LISTED = "is not an attribute of ours that can be mapped"
 
 
 def refusal(directory: Path, text: str) -> str:

@@ -87,7 +87,7 @@ def test_index_that_is_a_digit_of_another_script_is_named(tmp_path: Path) -> Non
         pytest.param(
             '[alerts]\nallowed_hosts = ["10.0.0.0/99"]\n',
             {},
-            "alerts.allowed_hosts: '10.0.0.0/99' is no network; write one as 10.0.0.0/8",
+            "alerts.allowed_hosts: '10.0.0.0/99' is not a network; write one as 10.0.0.0/8",
             id="a network that is none",
         ),
         pytest.param(

@@ -25,7 +25,7 @@ SELECT
             ', which is not an ISO 4217 code; write it like USD'),
         concat(if(is_without_revenue, 'outcome.revenue', 'outcome.margin'), ' is ',
             substringUTF8(if(is_without_revenue, revenue, margin), 1, 80),
-            ', which is no number below ${amount_max}, so it is unknown; correct it or its unit at the sender')
+            ', which is not a number below ${amount_max}, so it is unknown; correct it or its unit at the sender')
     ) AS detail,
     id AS item_id,
     toUInt32(0) AS item_count,

@@ -214,7 +214,7 @@ def test_amount_is_read_whole_or_unknown(
     assert {texts[int(row[0][1:])] for row in named} == {t for t in texts if NUMBERS[t] is None}
     assert {row[1] for row in named} == {"outcome_amount_unknown"}
     assert {row[2] for row in named if row[0] == f"o{texts.index('-1e10')}"} == {
-        "outcome.revenue is -1e10, which is no number below 10000000000, so it is unknown; "
+        "outcome.revenue is -1e10, which is not a number below 10000000000, so it is unknown; "
         "correct it or its unit at the sender"
     }
 

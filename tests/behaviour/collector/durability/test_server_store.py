@@ -357,7 +357,9 @@ def test_server_that_takes_the_call_and_is_silent_is_given_up(server: Double) ->
 def test_service_that_is_no_clickhouse_is_said_to_be_none(server: Double) -> None:
     """A wrong port answers too, in its own way."""
     server.fail("foreign", "SELECT version()")
-    with pytest.raises(StoreRefusedError, match="is no ClickHouse HTTP interface; correct store"):
+    with pytest.raises(
+        StoreRefusedError, match="is not a ClickHouse HTTP interface; correct store"
+    ):
         connect(server.config())
 
 

@@ -59,7 +59,7 @@ def test_cost_of_channels_is_imported_and_shown(store: Connections) -> None:
     assert told == {
         "imported": 1,
         "refused": [
-            "channels.csv:3: clicks '-1': is no whole number of 0 or more; write it like 1200"
+            "channels.csv:3: clicks '-1': is not a whole number of 0 or more; write it like 1200"
         ],
     }
     params = {"window": "1d", "until": UNTIL}

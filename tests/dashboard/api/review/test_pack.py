@@ -60,7 +60,7 @@ def test_signature_shows_who_wrote_it(files: dict[str, bytes], tmp_path: Path) -
     assert check_pack(tmp_path, "", public)[1] == []
     assert check_pack(tmp_path, "", another)[1] == ["its signature is not by this key"]
     (tmp_path / "signature.json").write_text("{}")
-    assert check_pack(tmp_path, "", public)[1] == ["signature.json: is no signature"]
+    assert check_pack(tmp_path, "", public)[1] == ["signature.json: is not a signature"]
     (tmp_path / "signature.json").unlink()
     assert check_pack(tmp_path, "", public)[1] == ["it is not signed"]
 
@@ -69,7 +69,7 @@ def test_signature_shows_who_wrote_it(files: dict[str, bytes], tmp_path: Path) -
 def test_what_is_no_manifest_is_refused(manifest: str, tmp_path: Path) -> None:
     """By its path."""
     (tmp_path / "manifest.json").write_bytes(manifest.encode("latin-1"))
-    with pytest.raises(InputError, match="is no manifest of a review"):
+    with pytest.raises(InputError, match="is not the manifest of a review"):
         check_pack(tmp_path, "", None)
 
 
@@ -79,7 +79,7 @@ def test_manifest_names_no_file_outside(files: dict[str, bytes], tmp_path: Path)
     manifest = json.loads(files["manifest.json"])
     manifest["sha256"]["../../etc/passwd"] = "0"
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    assert check_pack(tmp_path, "", None)[1] == ["../../etc/passwd: is no file of a review"]
+    assert check_pack(tmp_path, "", None)[1] == ["../../etc/passwd: is not a file of a review"]
 
 
 def test_other_pack_is_not_overwritten(files: dict[str, bytes], tmp_path: Path) -> None:

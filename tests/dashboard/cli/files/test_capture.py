@@ -139,7 +139,7 @@ def test_host_port_and_time_narrow_what_is_shown(tmp_path: Path, what: str) -> N
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--host", "nobody"], "--host 'nobody' is no address and no network"),
+        (["--host", "nobody"], "--host 'nobody' is neither an address nor a network"),
         (["--from", "yesterday"], "--from 'yesterday' is not an instant"),
     ],
 )
