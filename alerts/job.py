@@ -12,7 +12,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from alerts.config import AlertsConfig
 from alerts.delivery.notifier import AnyRule, Notifier
 from alerts.delivery.outlets import Outlets
-from alerts.delivery.payload import NO_DETAILS, PROPOSED_FOR_NS, Details, body
+from alerts.delivery.payload import NO_DETAILS, Details, body
 from alerts.delivery.routing import PAGE_NOBODY, Routing
 from alerts.events import closing_event, transition_event, with_suspect, with_suspect_of
 from alerts.evidence.ledger import Ledger
@@ -252,17 +252,20 @@ class AlertsJob:
         evaluation = rule.evaluate(facts, state)
         timing = Timing(config.for_s, config.keep_firing_s, rule.window_s)
         after, transition = advance(state, timing, evaluation.seen)
+        if self._notifier.has_news(rule, facts, after, moment):
+            transition = transition or Transition.while_firing(after, moment.end_ns)
+            transition = replace(transition, notification=FIRED)
+            after = replace(after, seq=transition.seq)
         if transition is None:
             of_class = rule.focus(facts, subject)
             return self._while_firing(rule, of_class, after, evaluation, moment)
         last = self.alert_state.last_event(transition.episode_id)
-        if self._is_proposed_anew(rule, transition):
-            transition = replace(transition, notification=FIRED)
         if transition.notification == FIRED:
             notice = self._notifier.compose(rule, facts, after, transition, evaluation, moment)
             event = notice.event
             if last is not None:
                 event = replace(event, incident_id=last.incident_id)
+            after = notice.proposed_by(after, event, rule, facts)
             return self._update(after, event, transition, rule, notice.details, notice.capture)
         silent_ns = moment.known_ns - after.data_ns
         if transition.to_state is Phase.UNKNOWN and silent_ns > moment.nodata_ns:
@@ -272,18 +275,6 @@ class AlertsJob:
         if last is not None:
             event = with_suspect_of(event, last)
         return self._update(after, event, transition, rule)
-
-    def _is_proposed_anew(self, rule: AnyRule, transition: Transition) -> bool:
-        """Return whether decisions that were moved away came home, and lose as they did."""
-        if not rule.explains_decisions or transition.from_state is not Phase.UNKNOWN:
-            return False
-        fired = [
-            event.at_ns
-            for event in self.alert_state.events(transition.episode_id)
-            if event.to_state == Phase.FIRING
-        ]
-        since_ns = transition.at_ns - max(fired, default=transition.at_ns)
-        return transition.to_state is Phase.FIRING and since_ns >= PROPOSED_FOR_NS
 
     def _while_firing(
         self,

@@ -21,13 +21,17 @@ from alerts.evidence.search import SuspectSearch
 from alerts.read.reader import AlertReader
 from alerts.rows import AlertEvent, CaptureRequest
 from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig
+from alerts.rules.moves import MovesDecisions
 from alerts.state.held import (
     HeldAlert,
     HeldAlerts,
     is_unannounced,
     may_be_known,
+    waiting_seq,
     was_known_before,
+    was_sent,
 )
+from alerts.state.proposal import Move, Proposal
 from alerts.state.routed import OpenAlert, open_alerts
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
@@ -48,6 +52,20 @@ class Notice:
     event: AlertEvent
     details: Details = NO_DETAILS
     capture: CaptureRequest | None = None
+
+    def proposed_by(
+        self, state: AlertState, event: AlertEvent, rule: AnyRule, facts: object
+    ) -> AlertState:
+        """Return the state of an alert with what this proposes.
+
+        What its decisions were before any were moved away stays known while proposals follow one
+        another; the first that is none leaves nothing to remember.
+        """
+        before, move = state.proposal, self.details.move
+        if not isinstance(rule, MovesDecisions) or (before is None and move is None):
+            return state
+        per_s = max(rule.decisions_per_s(facts, state.subject), before.per_s if before else 0.0)
+        return replace(state, proposal=Proposal(move, event.at_ns, per_s))
 
 
 class Notifier:
@@ -96,9 +114,10 @@ class Notifier:
         moment: Moment,
     ) -> Notice:
         """Return what a person needs of an alert at the end of the windows, by the facts of now."""
-        evaluation, move = rule.explain(self._reader, facts, state, evaluation)
+        evaluation = rule.explain(self._reader, facts, state, evaluation)
         event = transition_event(rule, state, transition, evaluation, moment)
         event = replace(event, is_shadow=self._routing.is_shadow(event.rule))
+        move = self._proposed(rule, facts, event, moment)
         notice, of_class = Notice(event, Details(move)), state.subject
         if rule.explains_decisions:
             of_class = rule.focus(facts, state.subject)
@@ -111,6 +130,45 @@ class Notifier:
             capture = capture_request(event, of_class, moment)
             notice = Notice(event, Details(move, exemplars, found.path), capture)
         return replace(notice, event=self._in_incident(rule, notice.event, of_class))
+
+    def has_news(self, rule: AnyRule, facts: object, state: AlertState, moment: Moment) -> bool:
+        """Return whether an alert that fires has to propose anew.
+
+        Where its last proposal is about to expire, or where the region that it names is in trouble
+        by now. What no webhook was sent of, and a rule that was taken back into shadow, propose
+        nothing.
+        """
+        proposal = state.proposal
+        if state.shown is not Phase.FIRING or proposal is None:
+            return False
+        if not isinstance(rule, MovesDecisions):
+            return False
+        moved, now_ns = proposal.move, moment.end_ns
+        is_lost = (
+            moved is not None
+            and proposal.holds(now_ns)
+            and rule.is_in_trouble(facts, Subject(moved.action, moved.to_region))
+        )
+        if not (is_lost or proposal.is_stale(now_ns)):
+            return False
+        last = self._alert_state.last_event(state.episode_id)
+        if last is None or self._routing.is_shadow(last.rule):
+            return False
+        if not was_sent(self._alert_state, state.episode_id):
+            return False
+        return is_lost or self._proposed(rule, facts, last, moment) is not None
+
+    def _proposed(
+        self, rule: AnyRule, facts: object, event: AlertEvent, moment: Moment
+    ) -> Move | None:
+        """Return where decisions that an alert is about could go now, None for nowhere."""
+        if not isinstance(rule, MovesDecisions):
+            return None
+        is_closed = self._routing.is_closed_to(event, moment.now_ns)
+        move = rule.propose(facts, Subject(event.action, event.region), is_closed)
+        if move is None:
+            return None
+        return replace(move, from_route=rule.usual_route(self._reader, move, moment.end_ns))
 
     def catch_up(self, facts: Mapping[str, Any], moment: Moment) -> None:
         """Note what is held back, and tell of what is no longer.
@@ -231,17 +289,14 @@ class Notifier:
         if may_be_known(self._alert_state, state.episode_id):
             event = replace(event, incident_id=alert.last.incident_id)
         after = replace(state, seq=transition.seq)
+        after = notice.proposed_by(after, event, rule, facts[state.rule])
         content = self._body(rule, state, replace(notice, event=event))
         return Update(after, event, capture=notice.capture, released_body=content)
 
     def _body(self, rule: AnyRule, state: AlertState, notice: Notice) -> bytes:
         """Return the body of the message that was held back, under the number that it has."""
-        seqs = (
-            each.seq
-            for each in self._alert_state.events(state.episode_id)
-            if each.at_ns == state.started_ns and each.to_state == Phase.FIRING
-        )
-        event = replace(notice.event, seq=next(seqs, notice.event.seq))
+        seq = waiting_seq(self._alert_state, state.episode_id)
+        event = replace(notice.event, seq=notice.event.seq if seq is None else seq)
         return body(FIRED, event, rule.wording(state.subject), notice.details)
 
     def _in_incident(self, rule: AnyRule, event: AlertEvent, of_class: Subject) -> AlertEvent:

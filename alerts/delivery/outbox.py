@@ -179,11 +179,14 @@ class Outbox:
         """
         if due.message.kind != FIRED:
             return self._deliveries.drop_unseen(due)
+        if self._deliveries.drop_superseded(due):
+            return True
         event = self._store.last_event(due.message.episode_id)
         reason = "" if event is None else self._suppression(event, now_ns)
-        if reason:
-            self._deliveries.hold(due, reason, now_ns)
-        return bool(reason)
+        if not reason or self._deliveries.is_known(due):
+            return False
+        self._deliveries.hold(due, reason, now_ns)
+        return True
 
     def _up_to_date(self, due: Due) -> Due:
         """Return a message as a pass wrote it meanwhile, and without a proposal that is over.

@@ -13,19 +13,17 @@ from urllib.parse import quote
 
 from alerts.evidence.suspect import PathNow
 from alerts.rows import AlertEvent
-from alerts.rules.base import Move, Wording
+from alerts.rules.base import Wording
+from alerts.state.proposal import PROPOSED_FOR_NS, Move
 from attribution.core.money import currency
 from attribution.core.segments import STAGES
-from collector.core.times import NS_PER_HOUR, NS_PER_MS, NS_PER_S
+from collector.core.times import NS_PER_MS, NS_PER_S
 
 # Standard Webhooks asks for less than 20 kB.
 BODY_BYTES_MAX = 20_000
 # Attributes of spans may be of any length.
 _TEXT_MAX = 200
 _REASON_MAX = 500
-# A class that is moved away whole has no decision by which anybody could see that it is well again:
-# after so long it is sent home, and proposed anew if it is not.
-PROPOSED_FOR_NS = NS_PER_HOUR
 # An id that is cut leads nowhere: one that is too long to be an id is left out.
 _EXEMPLAR_MAX = 300
 

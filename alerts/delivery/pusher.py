@@ -60,7 +60,8 @@ class _Peer:
         """Return what has to be sent now."""
         known = {alert.episode_id for alert in alerts}
         self._sent = {key: sent for key, sent in self._sent.items() if key in known}
-        if now_ns < self.blocked_until_ns:
+        # A clock that was set back makes nothing wait as long.
+        if 0 < self.blocked_until_ns - now_ns <= _PAUSE_S_MAX * NS_PER_S:
             return []
         return [alert for alert in alerts if self._is_due(alert, now_ns, resend_ns)]
 
@@ -80,7 +81,7 @@ class _Peer:
 
     def _is_due(self, alert: Pushed, now_ns: int, resend_ns: int) -> bool:
         sent = self._sent.get(alert.episode_id)
-        return sent is None or sent[1] != alert.is_over or now_ns - sent[0] >= resend_ns
+        return sent is None or sent[1] != alert.is_over or abs(now_ns - sent[0]) >= resend_ns
 
 
 class Pusher:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from alerts.config import AlertsConfig
@@ -56,6 +58,21 @@ class Routing:
     def inhibited_by(self, event: AlertEvent) -> str:
         """Return the alerts that say the same better, "" where none does."""
         return self._inhibited_by_page(event) or self.explained_by(event)
+
+    def is_closed_to(self, event: AlertEvent, now_ns: int) -> Callable[[Subject], bool]:
+        """Return whether a class of decisions is under a silence that does not hide an alert too.
+
+        Somebody works there: trouble that decisions meet there would be told to nobody.
+        """
+        silences = [
+            each for each in self._silences.holding(now_ns) if not each.hides(event, now_ns)
+        ]
+
+        def is_closed(of_class: Subject) -> bool:
+            there = replace(event, action=of_class.action, region=of_class.region)
+            return any(silence.hides(there, now_ns) for silence in silences)
+
+        return is_closed
 
     def is_shadow(self, rule: str) -> bool:
         """Return whether a rule that is configured only records what it would have routed."""

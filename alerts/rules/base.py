@@ -214,16 +214,6 @@ class Evaluation:
     window_s: int | None = None  # that the cost is of; None: the rule's own
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A proposal: send the decisions of one class to another region."""
-
-    action: str
-    region: str
-    from_route: str  # "" where the decisions carry no route
-    to_region: str
-
-
 ConfigT = TypeVar("ConfigT", bound=RuleConfig, covariant=True)
 FactsT = TypeVar("FactsT")
 
@@ -318,9 +308,9 @@ class Rule(Protocol[ConfigT, FactsT]):
 
     def explain(
         self, reader: Reader, facts: FactsT, state: AlertState, evaluation: Evaluation
-    ) -> tuple[Evaluation, Move | None]:
-        """Return what a person needs when an alert begins to fire: more to say, and a proposal."""
-        return evaluation, None
+    ) -> Evaluation:
+        """Return an evaluation with what a person needs when an alert begins to fire."""
+        return evaluation
 
 
 def observe(status: Status, state: AlertState, newest_ns: int, moment: Moment) -> Observation:

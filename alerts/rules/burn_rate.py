@@ -89,6 +89,8 @@ class Losses:
     spent_usd: Decimal | None = None  # loss in the time of the budget; None: not read
     # How many times its usual loss the budget allows in a window, by its length; once by default.
     factors: Mapping[int, Decimal] = field(default_factory=dict)
+    # Decisions a second before some were moved away by a proposal that holds; 0: none were.
+    usual_per_s: float = 0.0
 
     def window(self, seconds: int) -> Window:
         """Return the window of a length, an empty one where nothing was decided in it."""
@@ -104,6 +106,11 @@ class Losses:
         By its own decisions, those that are in the loss and those that are missing of it.
         """
         return self.factor(seconds) * self.attributed_s(seconds) / seconds
+
+    def share_here(self, seconds: int) -> Decimal:
+        """Return which share of its usual decisions a window has, where some may be moved away."""
+        usual = Decimal(self.usual_per_s) * self.attributed_s(seconds)
+        return min(_ONE, self.window(seconds).decisions / usual) if usual else _ONE
 
     def attributed_s(self, seconds: int) -> Decimal:
         """Return how many seconds of the window of a length are attributed, a second at least."""
@@ -278,7 +285,8 @@ def _remembers(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> bool:
 
 
 def _keeps_usd(rule: DollarBurnConfig, tier: Tier, losses: Losses, seconds: int) -> Decimal:
-    return rule.keeps_usd(tier, seconds) * losses.allowed(seconds)
+    # Were the decisions at home that were moved away, they would lose as those that are.
+    return rule.keeps_usd(tier, seconds) * losses.allowed(seconds) * losses.share_here(seconds)
 
 
 def _threshold_usd(rule: DollarBurnConfig, tier: Tier, losses: Losses, seconds: int) -> Decimal:

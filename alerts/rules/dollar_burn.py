@@ -13,7 +13,6 @@ from alerts.rows import UNKNOWN
 from alerts.rules.base import (
     Evaluation,
     Moment,
-    Move,
     Reader,
     Rule,
     Wording,
@@ -22,9 +21,11 @@ from alerts.rules.base import (
     unless_missing,
 )
 from alerts.rules.burn_rate import EMPTY_WINDOW, Losses, Window, burn_of
+from alerts.rules.moves import MovesDecisions
 from alerts.rules.reroute import propose
 from alerts.rules.rings import read_sums
 from alerts.rules.tiers import DollarBurnConfig
+from alerts.state.proposal import Move
 from alerts.state.subject import Subject
 from alerts.state.transitions import ACTIVE_PHASES, AlertState, Status
 from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
@@ -63,7 +64,7 @@ class BurnFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
+class DollarBurn(Rule[DollarBurnConfig, BurnFacts], MovesDecisions[BurnFacts]):
     """Fires when both windows of a tier burn the budget; docs of the arithmetic: `burn_rate`.
 
     A dollar pages once: what was lost before the end of an alert is in no window of the next one.
@@ -129,15 +130,37 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
 
     def explain(
         self, reader: Reader, facts: BurnFacts, state: AlertState, evaluation: Evaluation
-    ) -> tuple[Evaluation, Move | None]:
-        """Return when the budget is spent, and where decisions could go instead."""
-        subject, end_ns = state.subject, facts.moment.end_ns
-        losses = self._losses(facts, state)
-        spent_usd = _budget_spent(reader, self.config, subject, end_ns)
+    ) -> Evaluation:
+        """Return an evaluation with when the budget is spent."""
+        spent_usd = _budget_spent(reader, self.config, state.subject, facts.moment.end_ns)
+        losses = replace(self._losses(facts, state), spent_usd=spent_usd)
+        return self._evaluate(facts, state, losses)
+
+    def propose(
+        self, facts: BurnFacts, subject: Subject, is_closed: Callable[[Subject], bool]
+    ) -> Move | None:
+        """Return where the decisions of the class that loses most could go instead."""
         focus = self.focus(facts, subject)
-        route = _usual_route(reader, focus, end_ns - self.window_s * NS_PER_S, end_ns)
-        evaluation = self._evaluate(facts, state, replace(losses, spent_usd=spent_usd))
-        return evaluation, propose(self.config, focus, self._all_losses(facts), route)
+        return propose(self.config, focus, self._all_losses(facts), is_closed)
+
+    def usual_route(self, reader: Reader, move: Move, end_ns: int) -> str:
+        """Return the route that most decisions to be moved take, "" where they carry none."""
+        moved = Subject(move.action, move.region)
+        return _usual_route(reader, moved, end_ns - self.window_s * NS_PER_S, end_ns)
+
+    def is_in_trouble(self, facts: BurnFacts, of_class: Subject) -> bool:
+        """Return whether a class of decisions alone would fire."""
+        losses = self._all_losses(facts).get(of_class, _NO_LOSSES)
+        return burn_of(self.config, losses).status is Status.BREACHED
+
+    def decisions_per_s(self, facts: BurnFacts, subject: Subject) -> float:
+        """Return how many decisions a second a subject has, by the window that judges its end."""
+        seconds = self.config.reset_s(self.config.tiers[0])
+        parts = (
+            facts.by_class[each].since(0, (seconds,)) for each in self._classes(facts, subject)
+        )
+        lost = reduce(add, parts, _NO_LOSSES)
+        return float(lost.window(seconds).decisions / lost.attributed_s(seconds))
 
     def owner(self, of_class: Subject) -> Subject | None:
         """Return whose budget the losses of a class spend, None where the rule has none for it."""
@@ -157,7 +180,10 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts]):
         classes = self._classes(facts, state.subject)
         parts = (facts.by_class[each].since(state.ended_ns, lengths) for each in classes)
         lost = reduce(add, parts, _NO_LOSSES)
-        return replace(lost, factors=facts.factors)
+        proposal, usual_per_s = state.proposal, 0.0
+        if proposal is not None and proposal.holds(facts.moment.end_ns):
+            usual_per_s = proposal.per_s
+        return replace(lost, factors=facts.factors, usual_per_s=usual_per_s)
 
     def _all_losses(self, facts: BurnFacts) -> dict[Subject, Losses]:
         lengths = self.config.windows_s

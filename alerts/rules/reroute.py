@@ -2,49 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 
-from alerts.rules.base import Move
 from alerts.rules.burn_rate import Losses, Window, burn_of
 from alerts.rules.tiers import DollarBurnConfig
+from alerts.state.proposal import Move
 from alerts.state.subject import Subject
 from alerts.state.transitions import Status
 
 # A region that loses half as much a decision as the one in trouble is not yet a refuge.
 _LOSS_RATIO_MAX = Fraction(1, 4)
+# One that takes next to nothing is well by chance, and nobody knows what it can carry.
+_DECISIONS_SHARE_MIN = Fraction(1, 10)
 
 
 def propose(
-    rule: DollarBurnConfig, affected: Subject, seen: Mapping[Subject, Losses], from_route: str
+    rule: DollarBurnConfig,
+    affected: Subject,
+    seen: Mapping[Subject, Losses],
+    is_closed: Callable[[Subject], bool] = lambda _: False,
 ) -> Move | None:
     """Return a move to the region of the same action that loses least a decision.
+
+    Of regions that lose the same it is the one that takes most decisions.
 
     Args:
         rule: every region is compared with it.
         affected: the class that began to fire.
         seen: every class in the same windows; of the affected one there may be none.
-        from_route: the route that its decisions take now.
+        is_closed: whether nothing is to be moved to a class.
 
     Returns:
         None where the class loses nothing in the shortest window, and where no other region is
-        known to be healthy; a region without data is not.
+        known to be healthy; a region without data is not, nor one that takes less than a tenth of
+        its decisions. The route is not known here.
     """
     short_s = rule.tiers[0].short_window_s
     if affected not in seen or not _loss(seen[affected].window(short_s)):
         return None
-    bearable = _LOSS_RATIO_MAX * _loss(seen[affected].window(short_s))
+    here = seen[affected].window(short_s)
     refuges = [
-        (_loss(losses.window(short_s)), other.region)
+        (_loss(there), -there.decisions, other.region)
         for other, losses in seen.items()
+        for there in [losses.window(short_s)]
         if other.action == affected.action
         and other.region not in ("", affected.region)
+        and there.decisions >= _DECISIONS_SHARE_MIN * here.decisions
+        and _loss(there) <= _LOSS_RATIO_MAX * _loss(here)
         and burn_of(rule, losses).status is Status.OK
-        and _loss(losses.window(short_s)) <= bearable
+        and not is_closed(other)
     ]
     if not refuges:
         return None
-    return Move(affected.action, affected.region, from_route, min(refuges)[1])
+    return Move(affected.action, affected.region, "", min(refuges)[-1])
 
 
 def _loss(window: Window) -> Fraction:

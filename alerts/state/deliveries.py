@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from alerts.rows import Message
 from alerts.state.acts import Act, note_act
-from alerts.state.retry import GIVE_UP_NS, DeliveryStatus, Step
+from alerts.state.retry import GIVE_UP_NS, DeliveryStatus, Rest, Step
 from alerts.state.sqlite import AlertStore
 from alerts.state.transitions import FIRED
 
@@ -32,12 +32,27 @@ WHERE status = 'pending' AND kind != ? AND EXISTS (
     SELECT 1 FROM deliveries AS earlier
     WHERE earlier.endpoint = d.endpoint AND earlier.episode_id = d.episode_id
         AND earlier.seq < d.seq AND earlier.status IN ('held', 'silenced')
-        AND earlier.tried_ns = 0
 )
 ORDER BY rowid
 """
+# What an endpoint knows of is not held back: whoever acts on it has to hear how it goes on.
 _WAITING = """
-SELECT webhook_id FROM deliveries WHERE status = 'pending' AND episode_id = ? AND kind = ?
+SELECT webhook_id FROM deliveries AS d
+WHERE status = 'pending' AND episode_id = ? AND kind = ? AND NOT EXISTS (
+    SELECT 1 FROM deliveries AS earlier
+    WHERE earlier.endpoint = d.endpoint AND earlier.episode_id = d.episode_id
+        AND earlier.status = 'delivered'
+)
+"""
+_IS_KNOWN = """
+SELECT 1 FROM deliveries WHERE endpoint = ? AND episode_id = ? AND status = 'delivered'
+"""
+# A later message that an alert fires says more, and what is true by now.
+_SUPERSEDED = """
+SELECT 1 FROM deliveries AS later JOIN deliveries AS d
+    ON later.endpoint = d.endpoint AND later.episode_id = d.episode_id
+    AND later.kind = d.kind AND later.seq > d.seq
+WHERE d.webhook_id = ? AND later.status = 'pending'
 """
 _LETTERS = """
 SELECT webhook_id, endpoint, episode_id, seq, kind, status, attempts, created_ns, detail
@@ -60,9 +75,9 @@ SELECT 1 FROM deliveries AS later JOIN deliveries AS d
     ON later.endpoint = d.endpoint AND later.episode_id = d.episode_id AND later.seq > d.seq
 WHERE d.webhook_id = ? AND later.status = 'delivered'
 """
-_UNSEEN = """
-SELECT webhook_id, tried_ns FROM deliveries
-WHERE endpoint = ? AND episode_id = ? AND seq < ? AND status IN ('held', 'silenced')
+_BEFORE = """
+SELECT webhook_id, status, tried_ns FROM deliveries
+WHERE endpoint = ? AND episode_id = ? AND seq < ?
 """
 _CHANGE = """
 UPDATE deliveries SET body = ?, edition = edition + (tried_ns > 0) WHERE webhook_id = ?
@@ -101,16 +116,6 @@ class Circuit:
 
     failures: int = 0  # in a row
     rests_until_ns: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Why a message waits for its receiver, which failed when it was tried last."""
-
-    failures: int  # in a row
-    until_ns: int  # it is tried again then
-    tried_ns: int  # when it failed last
-    detail: str  # what it answered then
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +250,22 @@ class Deliveries:
                 db.executemany(_SET, [(DeliveryStatus.HELD, detail, each) for each in waiting])
                 db.execute(_HOLD, (episode_id, detail, now_ns, now_ns))
 
+    def is_known(self, due: Due) -> bool:
+        """Return whether the endpoint of a message took an earlier one of the same alert."""
+        message = due.message
+        return bool(self._alert_state.rows(_IS_KNOWN, (message.endpoint, message.episode_id)))
+
+    def drop_superseded(self, due: Due) -> bool:
+        """Drop a message that an alert fires where a later one waits; return whether it was.
+
+        One that was tried stays: nobody knows whether it was taken, and under which id.
+        """
+        message_id = due.message.webhook_id
+        if due.attempts or not self._alert_state.rows(_SUPERSEDED, (message_id,)):
+            return False
+        self._set([message_id], DeliveryStatus.SILENCED, "a later message says what is true by now")
+        return True
+
     def unseen_ends(self) -> list[Due]:
         """Return the ends that wait of alerts of which their endpoint was sent nothing."""
         rows = self._alert_state.rows(_UNSEEN_ENDS, (FIRED,))
@@ -284,9 +305,10 @@ class Deliveries:
         whether it was taken: an end too many is passed over, and for one too few it is waited.
         """
         message = due.message
-        rows = self._alert_state.rows(_UNSEEN, (message.endpoint, message.episode_id, message.seq))
-        is_unseen = bool(rows) and not any(tried_ns for _, tried_ns in rows)
-        over = [webhook_id for webhook_id, _ in rows]
+        rows = self._alert_state.rows(_BEFORE, (message.endpoint, message.episode_id, message.seq))
+        over = [row[0] for row in rows if row[1] == DeliveryStatus.HELD]
+        kept_back = (DeliveryStatus.HELD, DeliveryStatus.SILENCED)
+        is_unseen = any(row[1] in kept_back for row in rows) and not any(row[2] for row in rows)
         if is_unseen:
             over.append(message.webhook_id)
         if over:

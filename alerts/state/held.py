@@ -89,6 +89,22 @@ def was_known_before(alert_state: AlertStore, episode_id: str, at_ns: int) -> bo
     return bool(alert_state.rows(query, (episode_id, FIRED, at_ns)))
 
 
+def was_sent(alert_state: AlertStore, episode_id: str) -> bool:
+    """Return whether a webhook was sent, or tried, that an alert fires."""
+    query = "SELECT 1 FROM deliveries WHERE episode_id = ? AND kind = ? AND attempts > 0"
+    return bool(alert_state.rows(query, (episode_id, FIRED)))
+
+
+def waiting_seq(alert_state: AlertStore, episode_id: str) -> int | None:
+    """Return the number of the newest message that an alert fires which waits, None without one."""
+    query = (
+        "SELECT max(seq) FROM deliveries WHERE episode_id = ? AND kind = ?"
+        " AND status IN ('held', 'pending')"
+    )
+    [(seq,)] = alert_state.rows(query, (episode_id, FIRED))
+    return None if seq is None else int(seq)
+
+
 def is_unannounced(alert_state: AlertStore, episode_id: str) -> bool:
     """Return whether a message that an alert fires waits, or nobody was told that it does."""
     query = (

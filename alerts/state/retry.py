@@ -48,7 +48,17 @@ class DeliveryStatus(StrEnum):
     DISABLED = "disabled"  # the receiver answered that it is gone
     DEAD = "dead"  # given up; kept so that a person can send it again
     HELD = "held"  # a silence hides its alert; it is sent if that fires still when it ends
-    SILENCED = "silenced"  # the alert was over before the silence: nobody was told of it
+    SILENCED = "silenced"  # over before its silence, or a later message says more: not sent
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Why a message waits for its receiver, which failed when it was tried last."""
+
+    failures: int  # in a row
+    until_ns: int  # it is tried again then
+    tried_ns: int  # when it failed last
+    detail: str  # what it answered then
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,11 @@ _EDITIONS: Final = """
 ALTER TABLE deliveries ADD COLUMN edition INTEGER DEFAULT 0;
 """
 
+# Where decisions may be while an alert fires.
+_PROPOSALS: Final = """
+ALTER TABLE states ADD COLUMN proposal TEXT DEFAULT '';
+"""
+
 # Each brings a file from the version that is its place to the next. A released one stays as it is.
 STEPS: Final = (
     _FIRST,
@@ -161,6 +166,7 @@ STEPS: Final = (
     _OWNED,
     _HELD,
     _EDITIONS,
+    _PROPOSALS,
 )
 SCHEMA_VERSION: Final = len(STEPS)
 

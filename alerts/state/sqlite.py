@@ -23,6 +23,7 @@ from alerts.rows import (
     event_from_json,
     to_json,
 )
+from alerts.state.proposal import proposal_from_json
 from alerts.state.retry import DeliveryStatus
 from alerts.state.schema import is_made, open_state
 from alerts.state.subject import Subject
@@ -31,7 +32,7 @@ from alerts.state.transitions import FIRED, AlertState, Phase
 # Messages of one endpoint that may wait: at 20 kB each, 20 MB. What comes on top is kept as dead.
 PENDING_MAX = 1_000
 
-_WRITE_STATE = "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_WRITE_STATE = "INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _WRITE_DELIVERY = "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, 0, 0)"
 _WRITE_OWNED = "INSERT INTO owned VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 # What was kept back is as old as what it says now: days of silence are no days of trying.
@@ -315,11 +316,12 @@ def _state_row(state: AlertState) -> tuple[str | int, ...]:
         state.seq,
         state.started_ns,
         state.ended_ns,
+        "" if state.proposal is None else state.proposal.to_json(),
     )
 
 
 def _state(row: tuple[str | int, ...]) -> AlertState:
-    rule, action, region, phase, is_unknown, *numbers = row
+    rule, action, region, phase, is_unknown, *numbers, proposal = row
     held_ns, judged_ns, data_ns, episodes, episode_id, seq, started_ns, ended_ns = numbers
     return AlertState(
         rule=str(rule),
@@ -334,4 +336,5 @@ def _state(row: tuple[str | int, ...]) -> AlertState:
         seq=int(seq),
         started_ns=int(started_ns),
         ended_ns=int(ended_ns),
+        proposal=proposal_from_json(str(proposal)),
     )

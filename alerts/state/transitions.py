@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from alerts.state.proposal import Proposal
 from alerts.state.subject import Subject
 from collector.core.times import NS_PER_MS, NS_PER_S
 
@@ -56,6 +57,7 @@ class AlertState:
     seq: int  # of the last transition in the episode
     started_ns: int  # when the episode began to fire, 0 before
     ended_ns: int  # when the last episode that fired was over, 0 before
+    proposal: Proposal | None = None  # that receivers were sent last in this episode
 
     @property
     def key(self) -> tuple[str, Subject]:
@@ -167,12 +169,14 @@ def set_back(state: AlertState, now_ns: int, data_ns: int) -> AlertState:
         now_ns: to which the clock was set back.
         data_ns: the same for its data.
     """
+    proposal = state.proposal
     return replace(
         state,
         judged_ns=min(state.judged_ns, now_ns),
         data_ns=min(state.data_ns, data_ns),
         started_ns=min(state.started_ns, now_ns),
         ended_ns=min(state.ended_ns, now_ns),
+        proposal=proposal and replace(proposal, made_ns=min(proposal.made_ns, now_ns)),
     )
 
 
@@ -234,6 +238,7 @@ def _numbered(
             episode_id=_episode_id(before, at_ns),
             seq=0,
             started_ns=0,
+            proposal=None,
         )
     notification = ""
     if after.phase is Phase.FIRING and before.phase not in ACTIVE_PHASES:
@@ -241,7 +246,7 @@ def _numbered(
         after = replace(after, started_ns=at_ns)
     elif after.phase is Phase.RESOLVED and before.phase in ACTIVE_PHASES:
         notification = RESOLVED
-        after = replace(after, ended_ns=at_ns)
+        after = replace(after, ended_ns=at_ns, proposal=None)
     after = replace(after, seq=after.seq + 1)
     return after, Transition(
         episode_id=after.episode_id,

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from collector.core.clock import Clock
 from collector.core.config import TlsConfig
 from collector.core.counters import Counters
-from collector.core.errors import ConfigError
+from collector.core.errors import ConfigError, TransientError
 from collector.core.key_files import require_secret_mode
 from collector.core.log import get_logger
 from collector.core.times import NS_PER_S
@@ -56,7 +56,8 @@ class Certificates:
             counters: shows when the one in use expires.
 
         Raises:
-            ConfigError: a file cannot be read, is not what it should be, or has expired.
+            ConfigError: a file cannot be read, or is not what it should be.
+            TransientError: a certificate has expired, or is not valid yet.
         """
         self._config = config
         self._section = section
@@ -83,7 +84,7 @@ class Certificates:
             try:
                 material = load(self._config, self._section, self._clock.now_ns())
                 self._context = self._server_context()
-            except (ConfigError, ssl.SSLError, OSError) as error:
+            except (ConfigError, TransientError, ssl.SSLError, OSError) as error:
                 _LOG.warning("certificate_not_renewed", section=self._section, error=str(error))
                 return False
             self._material = material
@@ -176,11 +177,15 @@ def load(config: TlsConfig, section: str, now_ns: int) -> Material:
 
 
 def _require_valid(certificate: x509.Certificate, path: Path, key: str, now_ns: int) -> None:
+    # Where the clock of a machine is wrong at its start, the next attempt finds it right.
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if _ns(ends) <= now_ns:
-        raise ConfigError(f"{key}: the certificate in {path} expired on {ends:%Y-%m-%d}; renew it")
+        raise TransientError(
+            f"{key}: the certificate in {path} expired on {ends:%Y-%m-%d}; renew it, or correct "
+            "this machine's clock"
+        )
     if _ns(begins) > now_ns:
-        raise ConfigError(
+        raise TransientError(
             f"{key}: the certificate in {path} is not valid before {begins:%Y-%m-%d %H:%M} UTC; "
             "wait, or correct this machine's clock"
         )

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 from collector.core.errors import InputError
 from collector.core.times import (
     NS_PER_DAY,
+    NS_PER_HOUR,
     NS_PER_MS,
     NS_PER_S,
     UNBOUNDED_NS,
@@ -21,7 +22,8 @@ from dashboard.units import Zone, utc_iso
 
 WINDOWS = ("5m", "15m", "1h", "6h", "24h", "7d")
 DEFAULT_WINDOW = "15m"
-WINDOW_MAX_NS = 31 * NS_PER_DAY
+# A month by a clock that is set back in it has an hour more than its days.
+WINDOW_MAX_NS = 31 * NS_PER_DAY + NS_PER_HOUR
 # Widths of a heatmap's columns: the narrowest that gives at most this many of them.
 _STEPS_NS = tuple(
     seconds * NS_PER_S for seconds in (1, 2, 5, 10, 60, 120, 300, 900, 3600, 21_600, 86_400)

@@ -1,4 +1,4 @@
-"""I/O: `/api/v1/alerts/...` and `/api/v1/silences`: what people see of alerts, and do about them.
+"""I/O: `/api/v1/alerts/...`: what people see of alerts, and do about them.
 
 Everything rests on the alert state, so it works while the store is away: that is asked only for
 what alerts cost now.
@@ -10,33 +10,33 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from alerts.people.matchers import MATCHERS_MAX, parse_matchers
 from alerts.people.notes import ACK, COMMENT, Note, Notes
-from alerts.people.silences import Silence, Silences
+from alerts.people.silences import Silences
 from alerts.people.standing import Standing, standings
-from alerts.people.window import parse_window
 from alerts.rows import AlertEvent, Dollars, Owned
 from alerts.state.acts import Act
-from alerts.state.deliveries import Deliveries, Delivery, Rest
+from alerts.state.deliveries import Deliveries, Delivery
 from alerts.state.external import ExternalAlert, ExternalAlerts
 from alerts.state.owned import read_owned
+from alerts.state.proposal import Move, Proposal
+from alerts.state.retry import Rest
 from alerts.state.routed import open_alerts, unjudged
 from alerts.state.sqlite import AlertStore
 from alerts.state.transitions import Phase
 from collector.core.clock import Clock
 from collector.core.errors import StoreUnavailableError
-from dashboard.api.alerts.state import TEXT_MAX, Action, require
+from dashboard.api.alerts.silences import SilenceRow, silence_row
+from dashboard.api.alerts.state import TEXT_MAX, require
 from dashboard.api.caller import NOBODY, caller
 from dashboard.read.alerts.counts import Counts, count_alerts
 from dashboard.read.alerts.listing import dearest_first, row_of
 from dashboard.read.alerts.losses import with_losses
-from dashboard.read.alerts.preview import Preview, preview
 from dashboard.read.alerts.rows import OPEN_STATES, AlertRow
 from dashboard.read.reader import Reader
 from dashboard.read.workers import Workers
@@ -67,30 +67,12 @@ class AckRequest(CommentRequest):
     )
 
 
-class MatchersRequest(BaseModel):
-    """Which alerts are meant."""
+@dataclass(frozen=True, slots=True)
+class Reroute:
+    """What webhooks propose now: a router that lost what it was sent finds it here."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    matchers: list[str] = Field(
-        min_length=1,
-        max_length=MATCHERS_MAX,
-        description="NAME=VALUE, all of which hold; = may be !=, =~ or !~; NAME is rule, action, "
-        "region, severity or blamed (stage/class)",
-    )
-
-
-class SilenceRequest(MatchersRequest, Action):
-    """A silence, or a maintenance window that is to come."""
-
-    starts: str = Field(default="", max_length=64, description="ISO 8601; empty: now")
-    ends: str = Field(default="", max_length=64, description="ISO 8601; or duration")
-    duration: str = Field(default="", max_length=20, description="A number and s, m, h or d")
-    zone: str = Field(
-        default="",
-        max_length=64,
-        description="IANA zone by whose clock starts and ends without an offset are meant",
-    )
+    move: Move
+    expires_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +107,7 @@ class OpenAlertRow:
     now_high_usd_per_h: Decimal | None
     now_missing_ns: int  # of the window of that, of which decisions are not attributed yet
     lost_usd: Decimal | None  # since the window by which it fired; None: unknown
+    reroute: Reroute | None  # that holds now; None: nothing is proposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,32 +164,10 @@ class MessageRow:
     rest: Rest | None  # why it waits; None: for nothing, or for its turn
 
 
-@dataclass(frozen=True, slots=True)
-class SilenceRow:
-    """One silence."""
-
-    id: int
-    matchers: list[str]
-    state: str  # to come, holds or over
-    starts_ns: int
-    ends_ns: int
-    actor: str
-    reason: str
-    made_ns: int
-    ended_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class SilenceRows:
-    """Silences that hold, are to come, or ended in the last 30 days."""
-
-    silences: list[SilenceRow]
-
-
 def people_router(
     reader: Reader, state: AlertStore | None, workers: Workers, clock: Clock
 ) -> APIRouter:
-    """Return the routes about alerts; of those about silences see `silences_router`."""
+    """Return the routes about alerts, but for silences (`dashboard.api.alerts.silences`)."""
     router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
 
     @router.get("/open")
@@ -232,47 +193,6 @@ def people_router(
         """Add a comment to an alert."""
         alert_state, by = require(state), request.act_at(clock.now_ns())
         return await workers.run(Notes(alert_state).add, episode_id, COMMENT, by, request.comment)
-
-    return router
-
-
-def silences_router(
-    reader: Reader, state: AlertStore | None, workers: Workers, clock: Clock
-) -> APIRouter:
-    """Return the routes about silences."""
-    router = APIRouter(prefix="/api/v1/silences", tags=["silences"])
-
-    @router.get("")
-    async def list_silences() -> SilenceRows:
-        """Return the silences that hold, are to come, or ended in the last 30 days."""
-        now_ns = clock.now_ns()
-        found = await workers.run(Silences(require(state)).all, now_ns)
-        return SilenceRows([_row(silence, now_ns) for silence in found])
-
-    @router.post("")
-    async def create_silence(request: SilenceRequest) -> SilenceRow:
-        """Hide alerts for a time: they are evaluated and recorded, and go to no receiver."""
-        now_ns = clock.now_ns()
-        matchers = parse_matchers(request.matchers)
-        window = parse_window(request.starts, request.ends, request.duration, request.zone, now_ns)
-        silences, act = Silences(require(state)), request.act(now_ns)
-        made = await workers.run(silences.make, matchers, window, act, request.reason)
-        return _row(made, now_ns)
-
-    @router.post("/preview")
-    async def preview_silence(request: MatchersRequest) -> Preview:
-        """Return what matchers hide now, and would have hidden in the last seven days."""
-        matchers = parse_matchers(request.matchers)
-        return await workers.run(preview, require(state), reader, matchers, clock.now_ns())
-
-    @router.post("/{number}/end")
-    async def end_silence(
-        number: Annotated[int, Path(ge=1, le=_NUMBER_MAX)], request: Action
-    ) -> SilenceRow:
-        """End a silence now; what fires still goes out."""
-        now_ns = clock.now_ns()
-        silences, act = Silences(require(state)), request.act(now_ns)
-        return _row(await workers.run(silences.end, number, act, request.reason), now_ns)
 
     return router
 
@@ -318,13 +238,27 @@ def _rows(
     with suppress(StoreUnavailableError):  # what it costs now is null then
         alerts, _ = with_losses(reader, alerts, now_ns)
     known, owned = standings(alert_state, alerts, alerts, now_ns), read_owned(alert_state)
+    moves = {each.episode_id: each.proposal for each in alert_state.states().values()}
     return [
-        _row_of(alert, known[alert.episode_id], owned.get(alert.episode_id))
+        _row_of(
+            alert,
+            known[alert.episode_id],
+            owned.get(alert.episode_id),
+            _reroute(moves.get(alert.episode_id), now_ns),
+        )
         for alert in dearest_first(alerts)
     ]
 
 
-def _row_of(alert: AlertRow, people: Standing, owned: Owned | None) -> OpenAlertRow:
+def _reroute(proposal: Proposal | None, now_ns: int) -> Reroute | None:
+    if proposal is None or proposal.move is None or not proposal.holds(now_ns):
+        return None
+    return Reroute(proposal.move, proposal.until_ns)
+
+
+def _row_of(
+    alert: AlertRow, people: Standing, owned: Owned | None, reroute: Reroute | None
+) -> OpenAlertRow:
     is_judged = alert.state != Phase.UNKNOWN
     return OpenAlertRow(
         episode_id=alert.episode_id,
@@ -355,6 +289,7 @@ def _row_of(alert: AlertRow, people: Standing, owned: Owned | None) -> OpenAlert
         now_high_usd_per_h=alert.now_high_usd_per_h if is_judged else None,
         now_missing_ns=alert.now_missing_ns if is_judged else 0,
         lost_usd=alert.lost_usd,
+        reroute=reroute,
     )
 
 
@@ -374,7 +309,7 @@ def _history(alert_state: AlertStore, reader: Reader, episode_id: str, now_ns: i
         events,
         [_message(delivery) for delivery in sent],
         Notes(alert_state).of([episode_id]).get(episode_id, []),
-        [_row(silence, now_ns) for silence in hiding],
+        [silence_row(silence, now_ns) for silence in hiding],
         _rows(alert_state, reader, [events], now_ns)[0],
         now_ns,
     )
@@ -383,18 +318,3 @@ def _history(alert_state: AlertStore, reader: Reader, episode_id: str, now_ns: i
 def _message(of: Delivery) -> MessageRow:
     at_ns = of.tried_ns or of.created_ns
     return MessageRow(of.endpoint, of.kind, of.status, of.attempts, at_ns, of.detail, of.rest)
-
-
-def _row(silence: Silence, now_ns: int) -> SilenceRow:
-    standing = "holds" if silence.starts_ns <= now_ns else "to come"
-    return SilenceRow(
-        silence.id,
-        [str(matcher) for matcher in silence.matchers],
-        standing if now_ns < silence.ends_ns else "over",
-        silence.starts_ns,
-        silence.ends_ns,
-        silence.actor,
-        silence.reason,
-        silence.made_ns,
-        silence.ended_by,
-    )

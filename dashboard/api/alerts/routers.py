@@ -7,11 +7,12 @@ from fastapi import APIRouter
 from dashboard.api.alerts.dead import dead_letters_router
 from dashboard.api.alerts.external import external_router
 from dashboard.api.alerts.imported import rule_imports_router
-from dashboard.api.alerts.people import people_router, silences_router
+from dashboard.api.alerts.people import people_router
 from dashboard.api.alerts.progress import Steps
 from dashboard.api.alerts.receivers import receivers_router
 from dashboard.api.alerts.report import report_router
 from dashboard.api.alerts.rules import rules_router
+from dashboard.api.alerts.silences import silences_router
 from dashboard.api.context import Services
 
 

@@ -22,7 +22,7 @@ from alerts.rules.ledger import RATE_S
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.deliveries import Deliveries, Delivery
 from alerts.state.sqlite import AlertStore
-from alerts.state.transitions import Phase
+from alerts.state.transitions import FIRED, Phase
 from collector.core.errors import StoreUnavailableError
 from collector.core.times import NS_PER_DAY, NS_PER_S
 from dashboard.read.alerts.exemplars import Exemplar, exemplars
@@ -371,12 +371,12 @@ def _matching(silence: Silence) -> MatchingSilence:
 
 
 def _reroute(deliveries: Sequence[Delivery]) -> str:
-    """Return the proposal of the newest message that has one."""
-    for delivery in deliveries:
-        data: dict[str, Any] = json.loads(delivery.body).get("data", {})
-        move = (data.get("reroute") or {}).get("move")
-        if move:
-            route = f" (route {move['from_route']})" if move["from_route"] else ""
-            source, target = f"{move['action']} / {move['region']}{route}", move["to_region"]
-            return f"send the decisions of {source} to {target}"
-    return ""
+    """Return what the newest message that the alert fires proposes, "" for nothing."""
+    bodies = (each.body for each in deliveries if each.kind == FIRED)
+    data: dict[str, Any] = json.loads(next(bodies, b"{}")).get("data", {})
+    move = (data.get("reroute") or {}).get("move")
+    if not move:
+        return ""
+    route = f" (route {move['from_route']})" if move["from_route"] else ""
+    source, target = f"{move['action']} / {move['region']}{route}", move["to_region"]
+    return f"send the decisions of {source} to {target}"

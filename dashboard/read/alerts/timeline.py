@@ -9,7 +9,8 @@ from itertools import pairwise
 from alerts.people.notes import ACK, Note
 from alerts.people.silences import Silence
 from alerts.rows import AlertEvent, has_rate
-from alerts.state.deliveries import Delivery, Rest
+from alerts.state.deliveries import Delivery
+from alerts.state.retry import Rest
 from dashboard.read.alerts.wording import after
 from dashboard.units import Zone, signed_ms, usd
 

@@ -10,7 +10,8 @@ from alerts.delivery.payload import BODY_BYTES_MAX, Details, body
 from alerts.delivery.pinned import PinnedClient
 from alerts.delivery.webhook import WebhookSender, message_headers
 from alerts.rows import Message
-from alerts.rules.base import Move, Wording
+from alerts.rules.base import Wording
+from alerts.state.proposal import Move
 from tests.conftest import NOW_NS, ManualClock
 from tests.support.alerts.builders import SECRET, endpoint, event, message
 

@@ -128,15 +128,14 @@ def test_failed_message_comes_again_under_its_id(desk: Desk, receiver: ScriptedR
 def test_message_is_dead_after_three_days(desk: Desk, receiver: ScriptedReceiver) -> None:
     """That is enough; it is kept for a person, and counted. What waited as long goes with it."""
     receiver.answers = [(500, {})] * 50
-    desk.post(message(), message(seq=2), message(episode_id="other", webhook_id="other-1-router"))
+    other = message(episode_id="other", webhook_id="other-1-router")
+    desk.post(message(), message(seq=2, kind="alert.resolved"), other)
     outbox = desk.outbox(endpoint(receiver.url))
-
     for _ in range(9):
         outbox.deliver_due(desk.clock.now_ns())
         desk.clock.ns += 8 * 3_600 * NS_PER_S
     assert desk.deliveries() == {"pending": 3}
     outbox.deliver_due(desk.clock.now_ns())
-
     assert len(receiver.requests) == 10
     assert desk.deliveries() == {"dead": 3}
     assert (
@@ -187,7 +186,7 @@ def test_message_that_is_refused_steps_aside(desk: Desk, receiver: ScriptedRecei
 def test_changed_secret_signs_beside_the_new_one(desk: Desk, receiver: ScriptedReceiver) -> None:
     """Receivers learn of it one after the other; each takes the message by the one it has."""
     new = "whsec_" + base64.b64encode(b"n" * 32).decode()
-    desk.post(message(), message(seq=2))
+    desk.post(message(), message(seq=2, kind="alert.resolved"))
     both = endpoint(receiver.url, secret=new, previous_secret=SECRET)
     desk.outbox(both).deliver_due(NOW_NS)
     desk.post(message(seq=3))
@@ -206,7 +205,8 @@ def test_changed_secret_signs_beside_the_new_one(desk: Desk, receiver: ScriptedR
 def test_dead_letter_is_sent_again_on_request(desk: Desk, receiver: ScriptedReceiver) -> None:
     """A person mended the receiver; a message that is untrue by now stays where it is."""
     receiver.answers = [(410, {})]
-    desk.post(message(), message(seq=2), message(episode_id="other", webhook_id="other-1"))
+    other = message(episode_id="other", webhook_id="other-1")
+    desk.post(message(), message(seq=2, kind="alert.resolved"), other)
     outbox = desk.outbox(endpoint(receiver.url))
     outbox.deliver_due(NOW_NS)
     letters = Deliveries(desk.memory)
@@ -229,9 +229,9 @@ def test_receiver_that_hangs_delays_no_other(desk: Desk, receiver: ScriptedRecei
     slow = ScriptedReceiver()
     slow.waits_for = threading.Event()
     for seq in (1, 2, 3):
-        desk.post(message(seq=seq, endpoint="slow"), message(seq=seq, webhook_id=f"quick-{seq}"))
+        quick = message(episode_id=f"e{seq}", webhook_id=f"quick-{seq}")
+        desk.post(message(seq=seq, endpoint="slow"), quick)
     outbox = desk.outbox(endpoint(receiver.url), endpoint(slow.url, name="slow"))
-
     assert outbox.deliver_due(NOW_NS, wait_s=0.5) == 3
     slow.waits_for.set()
     outbox.close()

@@ -4,7 +4,8 @@ import json
 
 from alerts.delivery.payload import BODY_BYTES_MAX, Details, body
 from alerts.evidence.suspect import PathNow
-from alerts.rules.base import NO_WORDING, Move, Wording
+from alerts.rules.base import NO_WORDING, Wording
+from alerts.state.proposal import Move
 from tests.support.alerts.builders import event
 
 

@@ -246,6 +246,16 @@ def test_peer_that_fails_is_tried_again_within_seconds(post: Post) -> None:
     assert len(post.receivers[1].requests) == 1
 
 
+def test_clock_that_is_set_back_lets_nothing_lapse(post: Post) -> None:
+    """An hour was waited for, after which both had ended the alert by themselves."""
+    post.fire()
+    post.receivers[0].answers = [(503, {})]
+    post.push(0)
+    post.push(-3_600)
+
+    assert [len(each.requests) for each in post.receivers] == [2, 2]
+
+
 def test_peer_that_hangs_delays_no_other(post: Post) -> None:
     """Each has a thread of its own."""
     hangs = threading.Event()

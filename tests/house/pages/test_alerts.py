@@ -25,10 +25,11 @@ from alerts.delivery.payload import Details, body
 from alerts.delivery.webhook import message_headers
 from alerts.evidence.suspect import PathNow
 from alerts.rows import Message
-from alerts.rules.base import Move, Wording
+from alerts.rules.base import Wording
 from alerts.rules.burn_rate import Losses, Window, burn_of, effective_events, lower_bound
 from alerts.rules.tiers import TIERS, DollarBurnConfig
 from alerts.signature import KEY_BYTES_MIN, key_of
+from alerts.state.proposal import Move
 from alerts.state.retry import (
     ASIDE_ATTEMPTS,
     BACKOFF_FIRST_S,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from alerts.rows import failing_text
-from alerts.state.deliveries import Rest
+from alerts.state.retry import Rest
 from attribution.core.money import amount
 from collector.core.errors import InputError
 from collector.core.http.path import path_part

@@ -1,0 +1,65 @@
+"""Pure: a move of decisions that receivers were sent, and how long it holds."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE
+
+# A class that is moved away whole has no decision by which anybody could see that it is well again:
+# after so long it is sent home, and proposed anew if it is not.
+PROPOSED_FOR_NS: Final = NS_PER_HOUR
+# What fires yet is proposed anew so long before, so that nothing comes home into trouble: a message
+# waits up to ten minutes for a receiver that failed.
+_RENEWED_BEFORE_NS: Final = 10 * NS_PER_MINUTE
+# A region that is just out of trouble is proposed after that at the soonest.
+_WITHDRAWN_FOR_NS: Final = 5 * NS_PER_MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A proposal to send the decisions of a class that loses money elsewhere."""
+
+    action: str
+    region: str
+    from_route: str  # "" where the decisions carry no route
+    to_region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The newest proposal of an episode."""
+
+    move: Move | None  # None: it was withdrawn, for want of a region that is well
+    made_ns: int
+    per_s: float  # decisions a second of the subject of the alert, before anything was moved
+
+    @property
+    def until_ns(self) -> int:
+        """Return until when it holds."""
+        return self.made_ns + PROPOSED_FOR_NS
+
+    def holds(self, at_ns: int) -> bool:
+        """Return whether decisions may be away by it at an instant."""
+        return self.move is not None and at_ns < self.until_ns
+
+    def is_stale(self, at_ns: int) -> bool:
+        """Return whether an alert that fires yet proposes anew."""
+        if self.move is None:
+            return at_ns >= self.made_ns + _WITHDRAWN_FOR_NS
+        return at_ns >= self.until_ns - _RENEWED_BEFORE_NS
+
+    def to_json(self) -> str:
+        """Return it as text."""
+        return json.dumps(asdict(self), ensure_ascii=True)
+
+
+def proposal_from_json(text: str) -> Proposal | None:
+    """Return the proposal that `Proposal.to_json` wrote, None of an empty text."""
+    if not text:
+        return None
+    fields = json.loads(text)
+    move = fields.pop("move")
+    return Proposal(move=None if move is None else Move(**move), **fields)

@@ -1,0 +1,130 @@
+"""What a router is sent while its decisions are away: nothing comes home into trouble."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alerts.people.matchers import parse_matchers
+from alerts.people.silences import Silences
+from alerts.people.window import Window
+from alerts.state.acts import Act
+from collector.core.times import NS_PER_S
+from tests.support.alerts.builders import rule
+from tests.support.alerts.scene import HURT, WELL, Scene, write_seconds
+
+THIRD = "ap-south"
+HOUR_S = 3_600
+FEW = 1  # of the decisions stay at home, a fifth
+
+
+def write(scene: Scene, seconds: int, slow_ms: dict[str, int], away: str = "") -> None:
+    """Let time pass: regions are slower by so much, and of one most decisions go elsewhere."""
+    for region, slow in slow_ms.items():
+        changes: dict[str, object] = {"decisions": FEW, "late": FEW} if region == away else {}
+        write_seconds(
+            scene.client, scene.end_ns, seconds, region, slow // 5 if changes else slow, **changes
+        )
+    scene.end_ns += seconds * NS_PER_S
+
+
+def step(scene: Scene, slow_ms: dict[str, int], away: str = "", seconds: int = 10) -> None:
+    """Let seconds pass, judge and send."""
+    write(scene, seconds, slow_ms, away)
+    scene.judge()
+    scene.deliver()
+
+
+def until_sent(scene: Scene, slow_ms: dict[str, int], messages: int = 1) -> None:
+    """Let an incident go on until so many messages came."""
+    for _ in range(30):
+        if len(scene.receiver.deliveries) >= messages:
+            return
+        step(scene, slow_ms)
+    raise AssertionError(f"{len(scene.receiver.deliveries)} messages came, not {messages}")
+
+
+def sent(scene: Scene) -> list[tuple[str, str | None]]:
+    """Return the kind of each message that the router took, and where it is to move decisions."""
+    return [(each.kind, _to(each.message["data"])) for each in scene.receiver.deliveries]
+
+
+def _to(data: dict[str, Any]) -> str | None:
+    proposal = data["reroute"]
+    return None if proposal is None else str(proposal["move"]["to_region"])
+
+
+def hide(scene: Scene, *matchers: str) -> None:
+    """Make a silence of two hours from now on."""
+    window = Window(scene.clock.ns, scene.clock.ns + 2 * HOUR_S * NS_PER_S)
+    act = Act("anna", scene.clock.ns)
+    Silences(scene.job.alert_state).make(parse_matchers(list(matchers)), window, act, "work")
+
+
+def test_end_is_judged_by_the_decisions_that_would_be_at_home(scene: Scene) -> None:
+    """A fifth of a loss was small: the alert ended, all came home, and it began again."""
+    # Of what would end it at home, a fifth is less than half.
+    scene.restart(rules=[rule(budget_usd=5_000.0, keep_firing_s=20.0, reset_share=0.5)])
+    until_sent(scene, {HURT: 36, WELL: 0})
+    assert sent(scene) == [("alert.firing", WELL)]
+    for _ in range(12):
+        step(scene, {HURT: 36, WELL: 0}, away=HURT)
+    assert scene.events() == ["firing"]
+
+    for _ in range(6):
+        step(scene, {HURT: 0, WELL: 0}, away=HURT)
+    assert scene.events()[-2:] == ["cooling", "resolved"]
+    assert sent(scene)[-1] == ("alert.resolved", None)
+
+
+def test_proposal_is_made_anew_before_it_is_over(scene: Scene) -> None:
+    """Of an alert that fires on nothing was sent, and at the full hour all came home into it."""
+    until_sent(scene, {HURT: 120, WELL: 0})
+    [first] = [each.message for each in scene.receiver.deliveries]
+    for _ in range(11):
+        write(scene, 300, {HURT: 120, WELL: 0}, away=HURT)
+        step(scene, {HURT: 120, WELL: 0}, away=HURT)
+
+    assert sent(scene) == [("alert.firing", WELL)] * 2
+    again = scene.receiver.deliveries[1].message
+    assert again["data"]["episode_id"] == first["data"]["episode_id"]
+    assert again["data"]["seq"] > first["data"]["seq"]
+    assert again["timestamp"] < first["data"]["reroute"]["expires_at"]
+    assert again["data"]["reroute"]["expires_at"] > first["data"]["reroute"]["expires_at"]
+
+
+def test_region_that_falls_ill_is_proposed_no_longer(scene: Scene) -> None:
+    """Under a rule over all regions that is no alert of its own: it is sent with what is left."""
+    scene.restart(rules=[rule(budget_usd=5_000.0, budget_for="action", keep_firing_s=20.0)])
+    until_sent(scene, {HURT: 120, WELL: 0, THIRD: 4})
+    assert sent(scene) == [("alert.firing", WELL)]
+
+    until_sent(scene, {HURT: 120, WELL: 120, THIRD: 4}, messages=2)
+    assert sent(scene)[1] == ("alert.firing", THIRD)
+    until_sent(scene, {HURT: 120, WELL: 120, THIRD: 120}, messages=3)
+    assert sent(scene)[2] == ("alert.firing", None)
+    for _ in range(12):
+        step(scene, {HURT: 120, WELL: 120, THIRD: 120})
+    assert len(sent(scene)) == 3, "there is nothing to propose"
+
+
+def test_silence_of_people_does_not_send_decisions_home(scene: Scene) -> None:
+    """Whoever looks after it wants quiet, and the router has to go on."""
+    until_sent(scene, {HURT: 120, WELL: 0})
+    hide(scene, f"region={HURT}")
+    for _ in range(11):
+        write(scene, 300, {HURT: 120, WELL: 0}, away=HURT)
+        step(scene, {HURT: 120, WELL: 0}, away=HURT)
+    assert sent(scene) == [("alert.firing", WELL)] * 2
+
+    for _ in range(6):
+        step(scene, {HURT: 0, WELL: 0})
+    assert sent(scene)[-1] == ("alert.resolved", None)
+
+
+def test_nothing_is_moved_to_where_people_work(scene: Scene) -> None:
+    """Its own alert would be told to nobody."""
+    scene.clock.ns = scene.end_ns
+    hide(scene, f"region={WELL}")
+    until_sent(scene, {HURT: 120, WELL: 0, THIRD: 4})
+
+    assert sent(scene) == [("alert.firing", THIRD)]
