@@ -43,7 +43,7 @@ from alerts.state.transitions import (
     retire,
     set_back,
 )
-from collector.core.clock import ClockWatch
+from collector.core.clock import ClockWatch, boot_ns
 from collector.core.counters import Counters
 from collector.core.errors import StoreUnavailableError, first_line
 from collector.core.log import get_logger
@@ -86,6 +86,7 @@ class AlertsJob:
         counters: of deliveries.
         progress: asks the receivers of this process; without it only the store is asked.
         dashboard_url: where alerts link to.
+        elapsed_ns: nanoseconds that no hand sets, by which a clock that is ahead is known.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class AlertsJob:
         counters: Counters | None = None,
         progress: Callable[[], Progress] | None = None,
         dashboard_url: str = "",
+        elapsed_ns: Callable[[], int] = boot_ns,
     ) -> None:
         self._config = config
         # Narrow before wide: a wide alert joins the incident of the one that explains it.
@@ -116,7 +118,7 @@ class AlertsJob:
         self.rules_loaded = len(self._rules)
         self.outlets = Outlets(alert_state, config, counters, dashboard_url)
         self._started_ns = self._readable_ns = self._pruned_ns = 0
-        self._watch = ClockWatch(state_path.with_suffix(".clock"))
+        self._watch = ClockWatch(state_path.with_suffix(".clock"), elapsed_ns)
         if shadows := self.routing.shadows:
             _log.warning("rules_in_shadow", rules=", ".join(shadows), detail=PAGE_NOBODY)
 
@@ -333,6 +335,8 @@ class AlertsJob:
             elif rule.config.expects(state.subject):
                 continue
             elif is_forgotten(state, moment.known_ns, _FORGET_NS):
+                if self._watch.look(moment.now_ns):
+                    continue  # a clock that jumped a week ahead, and is set right soon
                 gone = duration_text((moment.known_ns - state.data_ns) / NS_PER_S)
                 reason = f"no {rule.wording(state.subject).subject} for {gone}: taken for gone"
             else:

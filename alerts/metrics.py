@@ -9,9 +9,9 @@ from typing import Final, Protocol
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from alerts.people.external import ExternalAlerts
 from alerts.people.notes import Notes
 from alerts.people.silences import Silences
-from alerts.state.external import ExternalAlerts
 from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
 from collector.core.times import NS_PER_S

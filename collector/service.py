@@ -150,7 +150,7 @@ class CollectorService:
         }
         self._intake = Intake(
             self._logs, self._budget, config.retention_days, names, counters, clock,
-            self.protection, is_native=self.is_native,
+            self.protection, rising=self._rising, is_native=self.is_native,
         )  # fmt: skip
         receiving = (self._intake, config, gate or Gate((), counters, clock), counters, clock)
         self._grpc = GrpcReceiver(*receiving)

@@ -22,7 +22,7 @@ from collector.core.times import (
 
 _STEP_NS: Final = NS_PER_HOUR  # clocks of machines are set by less, and rows are kept by the day
 # A service may have been off for so long; by as much rows may lapse too soon.
-_OFF_NS: Final = 3 * NS_PER_DAY
+OFF_NS: Final = 3 * NS_PER_DAY
 _EVEN_NS: Final = NS_PER_DAY
 
 
@@ -156,7 +156,7 @@ class ClockWatch:
         ahead_ns = now_ns - self._known_ns
         is_even = is_first or abs(ahead_ns - self._ahead_ns) <= _STEP_NS
         self._even_ns = self._even_ns + passed_ns if is_even else 0
-        off_ns = _OFF_NS if is_first else _STEP_NS
+        off_ns = OFF_NS if is_first else _STEP_NS
         if -_STEP_NS <= ahead_ns <= off_ns or self._even_ns >= _EVEN_NS:
             self._known_ns, self._even_ns, ahead_ns = now_ns, 0, 0
         self._ahead_ns = ahead_ns

@@ -14,6 +14,7 @@ from clickhouse_connect.driver.client import Client
 from collector.core.errors import InputError
 from collector.imports.files import read_records
 from collector.imports.outcomes import ImportReport, Replace
+from collector.imports.revision import next_revision_ns
 from collector.imports.values import BadValueError, currency, day_ns, number
 
 COLUMNS = ("channel", "day", "clicks", "cost", "currency", "quality_score")
@@ -52,7 +53,7 @@ def import_channels(
         name: of the file, for the lines of the report.
         content: CSV, Parquet or JSON.
         source: who was paid: the days of several sources are added up.
-        now_ns: the revision of its rows.
+        now_ns: the time.
         replace: what the rules for personal data make of the name of a channel.
 
     Raises:
@@ -65,9 +66,10 @@ def import_channels(
         else:
             rows.append(parsed)
     if rows:
+        revision_ns = next_revision_ns(client, "channel_days", now_ns)
         client.insert(
             "channel_days",
-            [astuple(row) for row in rows],
+            [(*astuple(row)[:-1], revision_ns) for row in rows],
             column_names=[field.name for field in fields(ChannelDay)],
         )
     return ImportReport(len(rows), tuple(refused))

@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from collector.core.errors import InputError
 from collector.imports.files import read_records
 from collector.imports.outcomes import ImportReport
+from collector.imports.revision import next_revision_ns
 from collector.imports.values import BadValueError, currency, day_ns, not_below_max, number
 
 _RATE_MAX = Decimal(10) ** 8
@@ -53,7 +54,7 @@ def import_dated(
         kind: RATES or LEDGER.
         name: of the file, for the lines of the report.
         content: CSV, Parquet or JSON.
-        now_ns: the revision of its rows.
+        now_ns: the time.
         source: of a ledger: totals of several sources are added up.
 
     Raises:
@@ -68,9 +69,10 @@ def import_dated(
     number = kind.columns[2]
     extra = {"source": source} if kind is LEDGER else {}
     if rows:
+        revision_ns = next_revision_ns(client, kind.table, now_ns)
         client.insert(
             kind.table,
-            [[*extra.values(), *row, now_ns] for row in rows],
+            [[*extra.values(), *row, revision_ns] for row in rows],
             column_names=[*extra, "day_ns", "currency", number, "received_ns"],
         )
     return ImportReport(len(rows), tuple(refused))

@@ -84,11 +84,21 @@ class Checked:
         return sum(self.refused.values())
 
 
-def limits_at(now_ns: int, retention_days: int, attributes: AttributesConfig) -> Limits:
-    """Return the limits of a request that arrives at `now_ns`."""
+def limits_at(
+    now_ns: int, retention_days: int, attributes: AttributesConfig, newest_ns: int = 0
+) -> Limits:
+    """Return the limits of a request that arrives at `now_ns`.
+
+    Args:
+        now_ns: Unix ns as the machine's clock has it.
+        retention_days: age at which an item is refused.
+        attributes: names of the stamps.
+        newest_ns: what the clock showed at most: one that was set back by days is wrong, and those
+            of all senders are right.
+    """
     return Limits(
         earliest_ns=now_ns - retention_days * NS_PER_DAY,
-        latest_ns=now_ns + NS_PER_DAY,
+        latest_ns=max(now_ns, newest_ns) + NS_PER_DAY,
         stamp_names=tuple(
             (stamp,) if attributes.name(stamp) == stamp else (stamp, attributes.name(stamp))
             for stamp in STAMPS

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
-from collector.core.clock import Clock
+from collector.core.clock import Clock, RisingClock
 from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.errors import (
@@ -52,6 +52,7 @@ class Intake:
         clock: Clock,
         protection: Protection | None = None,
         *,
+        rising: RisingClock | None = None,
         is_native: bool = False,
     ) -> None:
         self._logs = logs
@@ -60,6 +61,7 @@ class Intake:
         self._attributes = attributes
         self._counters = counters
         self._clock = clock
+        self._rising = rising or RisingClock(clock)
         self._protection = protection or Protection(IdentifiersConfig(enabled=False))
         names = limits_at(0, 0, attributes).stamp_names
         self._plain = PlainSpanScanner(self._protection.has_rule, names) if is_native else None
@@ -102,7 +104,7 @@ class Intake:
                 self._counters.repeated.labels(signal).inc()
                 return receipt
             now_ns = self._clock.now_ns()
-            limits = limits_at(now_ns, self._retention_days, self._attributes)
+            limits = self._limits(now_ns)
             checked = self._take_plain(signal, request, limits) or self._check(
                 signal, request, limits, now_ns
             )
@@ -124,8 +126,11 @@ class Intake:
 
     def takes_spans(self, request: bytes) -> bool:
         """Return whether a request of spans has one that passes the checks now."""
-        limits = limits_at(self._clock.now_ns(), self._retention_days, self._attributes)
-        return check(Signal.TRACES, request, limits).accepted > 0
+        return check(Signal.TRACES, request, self._limits(self._clock.now_ns())).accepted > 0
+
+    def _limits(self, now_ns: int) -> Limits:
+        newest_ns = self._rising.now_ns()
+        return limits_at(now_ns, self._retention_days, self._attributes, newest_ns)
 
     def _take_plain(self, signal: Signal, request: bytes, limits: Limits) -> Checked | None:
         """Return a request of spans as it goes to the log where one look at its bytes is enough."""

@@ -35,6 +35,7 @@ from collector.store.client.held import held_s
 from collector.store.client.long_lists import with_long_lists
 from collector.store.client.reading import Count, count_reads
 from collector.store.client.unfinished import KEEP_LAPSED
+from collector.store.client.unmerged import NO_MERGES, release_parts
 from collector.store.errors import explain
 from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
 
@@ -69,11 +70,7 @@ _EMBEDDED_SETTINGS: dict[str, str] = {
     "local_filesystem_read_method": "pread",
 }
 
-# No two parts are as small together.
-_NO_MERGES: Final[dict[str, int | str]] = {
-    "merge_tree.max_bytes_to_merge_at_max_space_in_pool": 1,
-    "merge_tree.max_bytes_to_merge_at_min_space_in_pool": 1,
-}
+_NO_MERGES: Final = {f"merge_tree.{name}": value for name, value in NO_MERGES.items()}
 
 
 class Connections:
@@ -228,6 +225,8 @@ def connect(config: StoreConfig, *, merges: bool = True) -> Client:
         _use(client, config)
         if path is not None:
             client.command(KEEP_LAPSED)
+            if merges:
+                release_parts(client)
     except (ClickHouseError, RuntimeError) as error:
         raise _explain(error, config) from error
     return client

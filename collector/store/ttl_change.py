@@ -22,6 +22,7 @@ from collector.core.log import get_logger
 from collector.core.sql import fill
 from collector.core.times import NS_PER_S
 from collector.store.client.unfinished import KEEP_LAPSED
+from collector.store.client.unmerged import CHANGING_MARK, NO_MERGES
 from collector.store.connect import Connections
 from collector.store.lapses import drop_lapsed, lapses_by_itself
 from collector.store.schema.cluster import render
@@ -30,13 +31,11 @@ _LOG = get_logger("collector")
 
 # In what the engine writes of a table, a TTL stands between the keys and the settings.
 _TTL_IN_FORCE: Final = re.compile(r"\sTTL (?P<ttl>.+?)(?=\sSETTINGS\s|$)", re.DOTALL)
-_MARK: Final = "materialize_ttl_recalculate_only"
-_MARKED: Final = f"{_MARK} = 1"
+_MARKED: Final = f"{CHANGING_MARK} = 1"
 _WHILE_CHANGING: Final = {
-    _MARK: 1,  # also what makes the parts learn their times without a row being rewritten
+    CHANGING_MARK: 1,  # also what makes the parts learn their times without a row being rewritten
     "max_number_of_merges_with_ttl_in_pool": 0,
-    "max_bytes_to_merge_at_max_space_in_pool": 1,
-    "max_bytes_to_merge_at_min_space_in_pool": 1,
+    **NO_MERGES,
 }
 _THERE: Final = (
     "SELECT name, any(create_table_query), any(partition_key), sum(total_rows), sum(total_bytes)"

@@ -12,7 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
-from alerts.state.external import ExternalAlert, ExternalAlerts
+from alerts.people.external import ExternalAlert, ExternalAlerts
 from alerts.state.sqlite import AlertStore
 from collector.core.log import get_logger
 from dashboard.api.alerts.routers import alerts_router

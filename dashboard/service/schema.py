@@ -8,12 +8,13 @@ from typing import Final
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from attribution.revenue.currency import claim_currency, require_currency
-from collector.core.clock import known_ns
+from collector.core.clock import OFF_NS, known_ns
 from collector.core.errors import SchemaMissingError, TransientError
 from collector.core.log import get_logger
 from collector.core.times import NS_PER_DAY
 from collector.store.connect import Connections
 from collector.store.errors import explain
+from collector.store.keep_parts import keep_parts
 from collector.store.retention import begin_retention
 from collector.store.schema.migrate import apply_views, migrate, pending_statements
 from dashboard.service.role import Role
@@ -31,10 +32,12 @@ CLOCK_FILE: Final = "clock"  # beside the log: the time as it was known last
 def require_clock(settings: Settings, now_ns: int) -> None:
     """Refuse to open an embedded store at a time at which its newest rows are over theirs.
 
-    The engine merges in the moment in which it is opened, before it can be told to leave them.
+    The engine merges in the moment in which it is opened, before it can be told to leave them. At
+    a time that is in doubt, and at which some may be, it is kept from that.
 
     Raises:
-        TransientError: names by how much the clock is ahead of when the store was open last.
+        TransientError: names by how much the clock is ahead of when the store was open last; or the
+            store could not be opened.
     """
     file = settings.wal_dir / CLOCK_FILE
     known = known_ns(file) if settings.store.embedded_path is not None else 0
@@ -45,6 +48,8 @@ def require_clock(settings: Settings, now_ns: int) -> None:
             f"rows lapse after {settings.retention.days_least}: set it right; if it is, copy "
             f"{settings.store.place} if you need what is in it, and remove {file}"
         )
+    if known and now_ns - known > OFF_NS:
+        keep_parts(settings.store)
 
 
 def prepare_store(

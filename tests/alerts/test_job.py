@@ -162,6 +162,21 @@ def test_clock_that_is_ahead_takes_nothing_that_people_wrote(scene: Scene) -> No
     assert scene.job.alert_state.passes(0, old_ns + 1) == []
 
 
+def test_clock_that_is_ahead_for_a_moment_ends_no_alert(scene: Scene) -> None:
+    """All that fired was taken for gone, and paged again when the clock was right."""
+    scene.go_on(INCIDENT_S, slow_ms=120)
+    scene.judge()
+    scene.job.run_once(scene.clock.ns + 8 * NS_PER_DAY)
+    for _ in range(3):
+        scene.go_on(10, slow_ms=120)
+        scene.judge()
+    scene.deliver()
+
+    assert "resolved" not in scene.events()
+    assert scene.job.status().firing == 1
+    assert [each.kind for each in scene.receiver.deliveries] == ["alert.firing"]
+
+
 @pytest.mark.parametrize(("away_s", "is_told"), [(600, False), (3_600, True)])
 def test_decisions_that_come_home_and_lose_still_are_proposed_anew(
     scene: Scene, away_s: int, *, is_told: bool
@@ -292,6 +307,8 @@ def test_class_that_its_rule_no_longer_covers_is_closed(scene: Scene) -> None:
 
 def test_class_that_is_gone_for_a_day_is_let_go(scene: Scene) -> None:
     """Regions come and go; the page must not show the dead for ever."""
+    scene.elapsed_ns = scene.clock.now_ns
+    scene.restart()
     for day in (0, 2):
         write_seconds(scene.client, scene.end_ns + day * 86_400 * NS_PER_S, 10, WELL)
     scene.end_ns += (2 * 86_400 + 10) * NS_PER_S
@@ -304,6 +321,8 @@ def test_class_that_is_gone_for_a_day_is_let_go(scene: Scene) -> None:
 
 def test_alert_of_a_class_that_is_gone_for_a_week_ends(scene: Scene) -> None:
     """Who moved it away hears of it, and no page is partial for ever."""
+    scene.elapsed_ns = scene.clock.now_ns
+    scene.restart()
     scene.go_on(INCIDENT_S, slow_ms=120)
     scene.judge()
     for day in (6, 8):

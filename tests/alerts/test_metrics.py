@@ -5,13 +5,13 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from prometheus_client import CollectorRegistry
 
 from alerts.metrics import AlertMetrics
+from alerts.people.external import ExternalAlerts, PostedAlert
 from alerts.people.matchers import parse_matchers
 from alerts.people.notes import Notes
 from alerts.people.silences import Silences
 from alerts.people.window import Window
 from alerts.state.acts import Act
 from alerts.state.deliveries import Deliveries
-from alerts.state.external import ExternalAlerts, PostedAlert
 from alerts.state.routed import open_alerts
 from collector.core.times import NS_PER_S
 from tests.support.alerts.scene import INCIDENT_S, Scene

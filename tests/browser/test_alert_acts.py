@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from alerts.people.external import ExternalAlerts, PostedAlert
 from alerts.people.notes import Notes
 from alerts.rows import AlertEvent
 from alerts.state.acts import audit_acts
-from alerts.state.external import ExternalAlerts, PostedAlert
 from alerts.state.mirror import mirror
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject

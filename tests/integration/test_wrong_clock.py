@@ -18,15 +18,31 @@ from tests.support.service import RunningService, millworth, until
 
 pytestmark = pytest.mark.integration
 
-# Thirty parts of one row, of 40 days ago: what a service leaves that is killed in a busy minute.
+# Thirty parts of one row, some days old: what a service leaves that is killed in a busy minute.
 LAPSED = """
 import os, sys
 from collector.core.config import StoreConfig
 from collector.store.connect import Connections
 client = Connections(StoreConfig(url=sys.argv[1]), merges=False).client()
-row = "SELECT (toUInt64(toUnixTimestamp(now())) - 40 * 86400) * 1000000000, 'traces', toString({})"
+days = int(sys.argv[2])
+row = f"SELECT (toUInt64(toUnixTimestamp(now())) - {days} * 86400) * 1000000000, 'traces', toString"
 for each in range(30):
-    client.command(f"INSERT INTO rejected (received_ns, signal, item_id) {row.format(each)}")
+    client.command(f"INSERT INTO rejected (received_ns, signal, item_id) {row}({each})")
+os._exit(0)
+"""
+
+# What is left, and how many tables are kept from merging.
+LEFT = """
+import os, sys
+from collector.core.config import StoreConfig
+from collector.store.connect import Connections
+client = Connections(StoreConfig(url=sys.argv[1]), merges=False).client()
+rows = client.query("SELECT count() FROM rejected").result_rows[0][0]
+kept = client.query(
+    "SELECT count() FROM system.tables WHERE database = currentDatabase()"
+    " AND position(engine_full, 'max_bytes_to_merge') > 0"
+).result_rows[0][0]
+print(rows, kept, flush=True)
 os._exit(0)
 """
 
@@ -42,13 +58,8 @@ def test_clock_that_is_days_ahead_is_said_and_nothing_lapses_by_it(tmp_path: Pat
     """Health says why."""
     last_known(tmp_path, 10)
     with RunningService(tmp_path) as service:
-
-        def said() -> dict[str, object] | None:
-            items = httpx.get(f"{service.url}/api/v1/health").json()["items"]
-            return next((each for each in items if each["name"] == "retention.clock"), None)
-
-        until(lambda: said() is not None)
-        found = said()
+        until(lambda: _doubt(service) is not None)
+        found = _doubt(service)
         assert found is not None
         assert (found["status"], found["unit"], found["value"]) == ("warn", "hours", 240.0)
         assert "clock_in_doubt" in service.said()
@@ -69,11 +80,31 @@ def test_command_that_looks_at_an_old_copy_loses_none_of_it(tmp_path: Path) -> N
     url = f"chdb://{tmp_path / 'store'}"
     place = {"MILLWORTH__STORE__URL": url, "MILLWORTH__COLLECTOR__WAL_DIR": str(tmp_path / "wal")}
     assert millworth("migrate", **place).returncode == 0
-    subprocess.run([sys.executable, "-c", LAPSED, url], check=True, timeout=WAIT_S)
+    subprocess.run([sys.executable, "-c", LAPSED, url, "40"], check=True, timeout=WAIT_S)
     for _ in range(2):
         assert "store: ClickHouse" in millworth("doctor", **place).stdout
         found = millworth("query", "SELECT count() AS rows FROM rejected", **place)
         assert json.loads(found.stdout) == {"rows": 30}, found
+
+
+def test_start_with_a_clock_that_is_days_ahead_drops_nothing(tmp_path: Path) -> None:
+    """A merge that began as the engine was opened took what was over its time by that clock."""
+    service = RunningService(tmp_path)
+    url = f"chdb://{service.store_path}"
+    assert millworth("migrate", MILLWORTH__STORE__URL=url).returncode == 0
+    # By the time that was known, rows of 25 days, of which 30 are kept.
+    subprocess.run([sys.executable, "-c", LAPSED, url, "35"], check=True, timeout=WAIT_S)
+    last_known(tmp_path, 10)
+    with service:
+        until(lambda: _doubt(service) is not None)
+    left = subprocess.check_output([sys.executable, "-c", LEFT, url], timeout=WAIT_S)
+    assert left.split() == [b"30", b"0"], "all is there, and every table merges again"
+
+
+def _doubt(service: RunningService) -> dict[str, object] | None:
+    """Return what Health says of the clock, None where it is believed."""
+    items = httpx.get(f"{service.url}/api/v1/health").json()["items"]
+    return next((each for each in items if each["name"] == "retention.clock"), None)
 
 
 @pytest.mark.parametrize("command", [("migrate",), ("import", "otlp", "spans.json")])

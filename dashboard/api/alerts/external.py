@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from alerts.state.external import ExternalAlerts
+from alerts.people.external import ExternalAlerts
 from alerts.state.sqlite import AlertStore
 from collector.core.clock import Clock
 from collector.core.counters import Counters

@@ -16,13 +16,13 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from alerts.people.external import ExternalAlert, ExternalAlerts
 from alerts.people.notes import ACK, COMMENT, Note, Notes
 from alerts.people.silences import Silences
 from alerts.people.standing import Standing, standings
 from alerts.rows import AlertEvent, Dollars, Owned
 from alerts.state.acts import Act
 from alerts.state.deliveries import Deliveries, Delivery
-from alerts.state.external import ExternalAlert, ExternalAlerts
 from alerts.state.owned import read_owned
 from alerts.state.proposal import Move, Proposal
 from alerts.state.retry import Rest

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from alerts.state.external import PostedAlert
+from alerts.people.external import PostedAlert
 from collector.core.errors import InputError
 from collector.core.times import INSTANT_NS_MAX, iso_ns
 

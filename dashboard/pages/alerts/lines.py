@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from alerts.people.external import ExternalAlert
 from alerts.people.silences import Silence
-from alerts.state.external import ExternalAlert
 from attribution.core.money import mark
 from dashboard.pages.alerts.links import alert_href
 from dashboard.pages.charts.intervals import bar_places, interval_text

@@ -9,8 +9,8 @@ from typing import Final
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 
+from alerts.people.external import ExternalAlert, ExternalAlerts
 from alerts.people.silences import Silence, Silences
-from alerts.state.external import ExternalAlert, ExternalAlerts
 from collector.core.errors import InputError, StoreUnavailableError
 from dashboard.pages.alerts.lines import (
     EXTERNAL_COLUMNS,

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector.core.errors import InputError
+from collector.core.times import NS_PER_S
 from collector.imports.channels import COLUMNS, ChannelDay, import_channels, parse_channels
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
@@ -93,6 +94,15 @@ def test_same_file_again_changes_nothing_and_a_later_one_replaces(store: Connect
         "SELECT source, clicks, cost, currency FROM channel_days FINAL ORDER BY source"
     ).result_rows
     assert rows == [("ads", 12, Decimal(6), "EUR"), ("other", 1, Decimal(1), "USD")]
+
+
+def test_file_replaces_what_came_while_the_clock_was_ahead(store: Connections) -> None:
+    """It said "1 imported", and the day stayed as it was."""
+    for clicks, now_ns in ((100, NOW_NS + 3_600 * NS_PER_S), (200, NOW_NS), (300, NOW_NS)):
+        content = f"{HEAD}tv,2033-05-18,{clicks},1,USD,\n".encode()
+        assert import_channels(store.client(), "c.csv", content, "ads", now_ns).imported == 1
+        rows = store.client().query("SELECT clicks FROM channel_days FINAL").result_rows
+        assert rows == [(clicks,)]
 
 
 def test_rules_for_personal_data_reach_the_name() -> None:

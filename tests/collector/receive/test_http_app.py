@@ -17,6 +17,7 @@ from collector.auth.gate import Gate
 from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.log import configure
+from collector.core.times import NS_PER_DAY
 from collector.otlp.check import Signal
 from collector.otlp.json import MARKS_MAX
 from collector.receive.http_app import JSON, PROTOBUF, OtlpApp
@@ -245,3 +246,13 @@ def test_stop_gives_a_body_that_comes_a_last_moment(intake: Intake, gate: Gate) 
         assert slow.retry_after == "1"
 
     asyncio.run(scenario())
+
+
+def test_clock_that_was_set_back_refuses_no_sender_that_is_right(
+    intake: Intake, clock: ManualClock
+) -> None:
+    """Two days back all that came was "a day ahead of the collector", and lost."""
+    request = trace_request(span(start_ns=clock.now_ns())).SerializeToString()
+    assert intake.takes_spans(request)
+    clock.ns -= 2 * NS_PER_DAY
+    assert intake.takes_spans(request)

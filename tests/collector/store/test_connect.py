@@ -224,7 +224,7 @@ def test_place_of_a_store_can_be_shown(url: str, place: str) -> None:
         (DatabaseError("x", code=252), StoreUnavailableError, "is asked again"),
         (DatabaseError("x", code=99_999), StoreUnavailableError, "is asked again"),
         (DatabaseError("HTTP driver received HTTP status 503"), TransientError, "does not answer"),
-        (DatabaseError("HTTP driver received HTTP status 404"), PermanentError, "no ClickHouse"),
+        (DatabaseError("HTTP driver received HTTP status 404"), PermanentError, "not a ClickHouse"),
         (RuntimeError("Code: 164. DB::Exception: READONLY"), StoreRefusedError, "grant its user"),
         (RuntimeError("Setting max_threads is readonly"), StoreRefusedError, "grant its user"),
         (OSError("refused"), StoreUnavailableError, "start that server"),

@@ -13,6 +13,7 @@ from alerts.config import AlertsConfig
 from alerts.delivery.demo_receiver import DemoReceiver
 from alerts.job import AlertsJob
 from attribution.core.segments import SEGMENTS
+from collector.core.clock import boot_ns
 from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import ManualClock
@@ -117,6 +118,7 @@ class Scene:
         self.receiver.start()
         self.end_ns = START_NS  # of what is written
         self._path = directory / "alerts.sqlite"
+        self.elapsed_ns = boot_ns  # as long as a test takes, where none sets another
         self.job = self.start()
 
     def config(self, **changes: object) -> AlertsConfig:
@@ -139,7 +141,8 @@ class Scene:
 
     def start(self, **changes: object) -> AlertsJob:
         """Open the state as a start of the service does."""
-        return AlertsJob(self.config(**changes), self.store, self._path)
+        elapsed_ns = self.elapsed_ns
+        return AlertsJob(self.config(**changes), self.store, self._path, elapsed_ns=elapsed_ns)
 
     def restart(self, **changes: object) -> None:
         """Close the job and start it again."""

@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
+from alerts.people.external import ExternalAlerts, PostedAlert
 from alerts.people.matchers import parse_matchers
 from alerts.people.notes import ACK, Notes
 from alerts.people.silences import Silences
 from alerts.people.window import Window
 from alerts.state.acts import Act
-from alerts.state.external import ExternalAlerts, PostedAlert
 from alerts.state.sqlite import AlertStore, Update
 from collector.core.counters import Counters
 from collector.core.errors import InputError, StoreUnavailableError

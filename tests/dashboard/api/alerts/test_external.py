@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from alerts.state import external
+from alerts.people import external
 from collector.auth.tokens import Scope
 from dashboard.api.alerts.postable import BYTES_MAX
 from dashboard.web.roles import TABLE

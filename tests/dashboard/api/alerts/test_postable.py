@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.state.external import PostedAlert
+from alerts.people.external import PostedAlert
 from collector.core.errors import InputError
 from collector.core.times import NS_PER_S
 from dashboard.api.alerts.postable import ALERTS_MAX, LABEL_MAX, PAIRS_MAX, parse_alerts

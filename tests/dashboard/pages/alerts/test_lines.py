@@ -7,9 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from alerts.people.external import ExternalAlert
 from alerts.people.notes import Note
 from alerts.people.standing import Standing
-from alerts.state.external import ExternalAlert
 from collector.core.times import NS_PER_HOUR, NS_PER_S
 from dashboard.pages.alerts.lines import alert_line, external_line
 from dashboard.pages.overview import path

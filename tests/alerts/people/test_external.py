@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.state import external
-from alerts.state.external import ExternalAlerts, PostedAlert
+from alerts.people import external
+from alerts.people.external import ExternalAlerts, PostedAlert
 from alerts.state.sqlite import AlertStore
 from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from tests.conftest import NOW_NS
