@@ -58,13 +58,18 @@ class Notice:
     ) -> AlertState:
         """Return the state of an alert with what this proposes.
 
-        What its decisions were before any were moved away stays known while proposals follow one
-        another; the first that is none leaves nothing to remember.
+        What the decisions of a class were before any were moved away stays known while proposals to
+        move it follow one another.
         """
         before, move = state.proposal, self.details.move
-        if not isinstance(rule, MovesDecisions) or (before is None and move is None):
+        if not isinstance(rule, MovesDecisions):
             return state
-        per_s = max(rule.decisions_per_s(facts, state.subject), before.per_s if before else 0.0)
+        if move is None:
+            return replace(state, proposal=Proposal(None, event.at_ns, 0.0))
+        moved = Subject(move.action, move.region)
+        per_s = rule.decisions_per_s(facts, moved)
+        if before is not None and before.moved == moved:
+            per_s = max(per_s, before.per_s)
         return replace(state, proposal=Proposal(move, event.at_ns, per_s))
 
 
@@ -139,7 +144,8 @@ class Notifier:
         nothing.
         """
         proposal = state.proposal
-        if state.shown is not Phase.FIRING or proposal is None:
+        # Of one that is unknown all decisions may be away, and only there is something to be seen.
+        if state.phase is not Phase.FIRING or proposal is None:
             return False
         if not isinstance(rule, MovesDecisions):
             return False
@@ -149,7 +155,8 @@ class Notifier:
             and proposal.holds(now_ns)
             and rule.is_in_trouble(facts, Subject(moved.action, moved.to_region))
         )
-        if not (is_lost or proposal.is_stale(now_ns)):
+        is_stale = state.shown is Phase.FIRING and proposal.is_stale(now_ns)
+        if not (is_lost or is_stale):
             return False
         last = self._alert_state.last_event(state.episode_id)
         if last is None or self._routing.is_shadow(last.rule):

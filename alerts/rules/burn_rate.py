@@ -82,6 +82,23 @@ EMPTY_WINDOW = Window(
 
 
 @dataclass(frozen=True, slots=True)
+class Away:
+    """A class of decisions that was proposed to be moved: those that are at home still."""
+
+    by_seconds: Mapping[int, Window]
+    usual_per_s: float  # decisions a second before any was moved
+
+    def loss_usd(self, seconds: int) -> Decimal | None:
+        """Return what those that are away would lose at home as the others do; None: none tells."""
+        window = self.by_seconds.get(seconds, EMPTY_WINDOW)
+        usual = Decimal(self.usual_per_s) * attributed_s(seconds, window.decisions, window.missing)
+        if window.decisions >= usual:
+            return _ZERO
+        valued = window.decisions - window.unvalued
+        return window.loss_usd / valued * (usual - window.decisions) if valued else None
+
+
+@dataclass(frozen=True, slots=True)
 class Losses:
     """What one subject lost in windows that end at the same instant, by their length."""
 
@@ -89,8 +106,7 @@ class Losses:
     spent_usd: Decimal | None = None  # loss in the time of the budget; None: not read
     # How many times its usual loss the budget allows in a window, by its length; once by default.
     factors: Mapping[int, Decimal] = field(default_factory=dict)
-    # Decisions a second before some were moved away by a proposal that holds; 0: none were.
-    usual_per_s: float = 0.0
+    away: Away | None = None  # decisions that may be elsewhere by a proposal that holds
 
     def window(self, seconds: int) -> Window:
         """Return the window of a length, an empty one where nothing was decided in it."""
@@ -106,11 +122,6 @@ class Losses:
         By its own decisions, those that are in the loss and those that are missing of it.
         """
         return self.factor(seconds) * self.attributed_s(seconds) / seconds
-
-    def share_here(self, seconds: int) -> Decimal:
-        """Return which share of its usual decisions a window has, where some may be moved away."""
-        usual = Decimal(self.usual_per_s) * self.attributed_s(seconds)
-        return min(_ONE, self.window(seconds).decisions / usual) if usual else _ONE
 
     def attributed_s(self, seconds: int) -> Decimal:
         """Return how many seconds of the window of a length are attributed, a second at least."""
@@ -253,8 +264,13 @@ def _judge(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> tuple[Status, 
     newest = _newest(rule, tier, losses)
     missed = _unmet(rule, tier, losses)
     if missed:
-        is_burning = newest.window.loss_usd >= _keeps_usd(rule, tier, losses, newest.seconds)
-        return (Status.BURNING if is_burning else Status.OK), missed
+        away_usd = losses.away.loss_usd(newest.seconds) if losses.away is not None else _ZERO
+        lost_usd = newest.window.loss_usd + (away_usd or _ZERO)
+        if lost_usd >= _keeps_usd(rule, tier, losses, newest.seconds):
+            return Status.BURNING, missed
+        if away_usd is None:
+            return Status.NO_DATA, f"its decisions may be elsewhere, and none is left; {missed}"
+        return Status.OK, missed
     long = losses.window(tier.long_window_s)
     threshold_usd = _threshold_usd(rule, tier, losses, tier.long_window_s)
     return Status.BREACHED, f"{_bounded(rule, long)} >= {_usd(threshold_usd)}"
@@ -285,8 +301,7 @@ def _remembers(rule: DollarBurnConfig, tier: Tier, losses: Losses) -> bool:
 
 
 def _keeps_usd(rule: DollarBurnConfig, tier: Tier, losses: Losses, seconds: int) -> Decimal:
-    # Were the decisions at home that were moved away, they would lose as those that are.
-    return rule.keeps_usd(tier, seconds) * losses.allowed(seconds) * losses.share_here(seconds)
+    return rule.keeps_usd(tier, seconds) * losses.allowed(seconds)
 
 
 def _threshold_usd(rule: DollarBurnConfig, tier: Tier, losses: Losses, seconds: int) -> Decimal:

@@ -20,7 +20,7 @@ from alerts.rules.base import (
     observe,
     unless_missing,
 )
-from alerts.rules.burn_rate import EMPTY_WINDOW, Losses, Window, burn_of
+from alerts.rules.burn_rate import EMPTY_WINDOW, Away, Losses, Window, burn_of
 from alerts.rules.moves import MovesDecisions
 from alerts.rules.reroute import propose
 from alerts.rules.rings import read_sums
@@ -149,18 +149,22 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts], MovesDecisions[BurnFacts]):
         return _usual_route(reader, moved, end_ns - self.window_s * NS_PER_S, end_ns)
 
     def is_in_trouble(self, facts: BurnFacts, of_class: Subject) -> bool:
-        """Return whether a class of decisions alone would fire."""
-        losses = self._all_losses(facts).get(of_class, _NO_LOSSES)
+        """Return whether a class of decisions alone would fire, or fell silent where others go on.
+
+        What cannot carry what came to it answers nobody in time.
+        """
+        every = self._all_losses(facts)
+        losses = every.get(of_class, _NO_LOSSES)
+        seconds = self.config.reset_s(self.config.tiers[0])
+        if not losses.window(seconds).decisions:
+            return any(each.window(seconds).decisions for each in every.values())
         return burn_of(self.config, losses).status is Status.BREACHED
 
-    def decisions_per_s(self, facts: BurnFacts, subject: Subject) -> float:
-        """Return how many decisions a second a subject has, by the window that judges its end."""
+    def decisions_per_s(self, facts: BurnFacts, of_class: Subject) -> float:
+        """Return how many decisions a second a class has, by the window that judges an end."""
         seconds = self.config.reset_s(self.config.tiers[0])
-        parts = (
-            facts.by_class[each].since(0, (seconds,)) for each in self._classes(facts, subject)
-        )
-        lost = reduce(add, parts, _NO_LOSSES)
-        return float(lost.window(seconds).decisions / lost.attributed_s(seconds))
+        losses = self._all_losses(facts).get(of_class, _NO_LOSSES)
+        return float(losses.window(seconds).decisions / losses.attributed_s(seconds))
 
     def owner(self, of_class: Subject) -> Subject | None:
         """Return whose budget the losses of a class spend, None where the rule has none for it."""
@@ -180,10 +184,16 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts], MovesDecisions[BurnFacts]):
         classes = self._classes(facts, state.subject)
         parts = (facts.by_class[each].since(state.ended_ns, lengths) for each in classes)
         lost = reduce(add, parts, _NO_LOSSES)
-        proposal, usual_per_s = state.proposal, 0.0
-        if proposal is not None and proposal.holds(facts.moment.end_ns):
-            usual_per_s = proposal.per_s
-        return replace(lost, factors=facts.factors, usual_per_s=usual_per_s)
+        return replace(lost, factors=facts.factors, away=self._away(facts, state))
+
+    def _away(self, facts: BurnFacts, state: AlertState) -> Away | None:
+        """Return what is at home of the class that was proposed to be moved, while that holds."""
+        proposal = state.proposal
+        if proposal is None or proposal.moved is None or not proposal.holds(facts.moment.end_ns):
+            return None
+        moved = facts.by_class.get(proposal.moved)
+        at_home = _NO_LOSSES if moved is None else moved.since(0, self.config.windows_s)
+        return Away(at_home.by_seconds, proposal.per_s)
 
     def _all_losses(self, facts: BurnFacts) -> dict[Subject, Losses]:
         lengths = self.config.windows_s

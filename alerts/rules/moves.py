@@ -33,9 +33,9 @@ class MovesDecisions(Protocol[FactsT]):
         ...
 
     def is_in_trouble(self, facts: FactsT, of_class: Subject) -> bool:
-        """Return whether a class of decisions alone would fire."""
+        """Return whether a class alone would fire, or fell silent where others go on."""
         ...
 
-    def decisions_per_s(self, facts: FactsT, subject: Subject) -> float:
-        """Return how many decisions a second a subject has now."""
+    def decisions_per_s(self, facts: FactsT, of_class: Subject) -> float:
+        """Return how many decisions a second a class has now."""
         ...

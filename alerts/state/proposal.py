@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Final
 
+from alerts.state.subject import Subject
 from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE
 
 # A class that is moved away whole has no decision by which anybody could see that it is well again:
@@ -32,9 +33,14 @@ class Move:
 class Proposal:
     """The newest proposal of an episode."""
 
-    move: Move | None  # None: it was withdrawn, for want of a region that is well
+    move: Move | None  # None: there was no region that is well
     made_ns: int
-    per_s: float  # decisions a second of the subject of the alert, before anything was moved
+    per_s: float  # decisions a second of the class, before anything was moved
+
+    @property
+    def moved(self) -> Subject | None:
+        """Return the class that it moves, None where it moves none."""
+        return None if self.move is None else Subject(self.move.action, self.move.region)
 
     @property
     def until_ns(self) -> int:

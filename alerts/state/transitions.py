@@ -103,12 +103,12 @@ class Transition:
 
     @classmethod
     def while_firing(cls, state: AlertState, at_ns: int) -> Transition:
-        """Return the change of an alert that goes on firing, when something new is known of it."""
+        """Return the change of an alert that goes on, when something new is known of it."""
         return cls(
             episode_id=state.episode_id,
             seq=state.seq + 1,
-            from_state=Phase.FIRING,
-            to_state=Phase.FIRING,
+            from_state=state.shown,
+            to_state=state.shown,
             at_ns=at_ns,
             started_ns=state.started_ns,
             notification="",

@@ -71,7 +71,7 @@ class RetentionConfig(Section):
         default=30, gt=0, le=DAYS_MAX, description="Packets, flows and what links them to spans"
     )
     alerts_days: int = Field(
-        default=395, gt=0, le=DAYS_MAX, description="Alerts, incidents and remediations"
+        default=395, gt=0, le=DAYS_MAX, description="Alerts and their changes, with incidents"
     )
     books_years: int = Field(
         default=3,

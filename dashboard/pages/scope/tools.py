@@ -52,10 +52,8 @@ def scope_tools(name: str, scope: Scope, *, narrows: bool = True) -> list[Compon
                     debounce=True,
                     rightSection=_calendar(name),
                     rightSectionPointerEvents="all",
-                    **{
-                        "aria-label": f"Range of time, such as {FORMS}",
-                        "title": f"Such as {FORMS}",
-                    },
+                    attributes={"input": {"title": f"Such as {FORMS}"}},
+                    **{"aria-label": f"Range of time, such as {FORMS}"},
                 ),
                 html.Div(
                     [

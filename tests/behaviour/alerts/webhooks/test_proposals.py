@@ -128,3 +128,48 @@ def test_nothing_is_moved_to_where_people_work(scene: Scene) -> None:
     until_sent(scene, {HURT: 120, WELL: 0, THIRD: 4})
 
     assert sent(scene) == [("alert.firing", THIRD)]
+
+
+def test_wide_alert_does_not_end_because_its_decisions_went_away(scene: Scene) -> None:
+    """Moved whole, they lost nothing at home: it ended, all came back, and it began again."""
+    wide = rule(budget_usd=5_000.0, budget_for="action", keep_firing_s=20.0)
+    scene.restart(rules=[wide])
+    until_sent(scene, {HURT: 120, WELL: 0})
+    assert sent(scene) == [("alert.firing", WELL)]
+    for _ in range(20):
+        step(scene, {WELL: 0})
+    assert sent(scene) == [("alert.firing", WELL)]
+
+    scene.end_ns += HOUR_S * NS_PER_S  # it expired, and all came home
+    for _ in range(20):
+        step(scene, {HURT: 0, WELL: 0})
+    assert sent(scene)[-1] == ("alert.resolved", None)
+
+
+def test_region_that_falls_silent_under_what_came_to_it_is_proposed_no_longer(
+    scene: Scene,
+) -> None:
+    """It could not carry it, and answered nobody in time; both classes were unknown for an hour."""
+    until_sent(scene, {HURT: 120, WELL: 0, THIRD: 4})
+    assert sent(scene) == [("alert.firing", WELL)]
+    for _ in range(3):
+        step(scene, {WELL: 0, THIRD: 4})
+    for _ in range(6):
+        step(scene, {THIRD: 4})
+
+    assert sent(scene) == [("alert.firing", WELL), ("alert.firing", None)]
+    assert scene.events()[-1] == "unknown"
+
+
+def test_region_that_gets_well_is_proposed_then(scene: Scene) -> None:
+    """Where none was when the alert began, none was proposed for as long as it fired."""
+    until_sent(scene, {HURT: 120, WELL: 60})
+    first = next(
+        each for each in scene.receiver.deliveries if each.message["data"]["region"] == HURT
+    )
+    assert first.message["data"]["reroute"] is None
+    for _ in range(36):
+        step(scene, {HURT: 120, WELL: 0})
+
+    told = [each.message["data"] for each in scene.receiver.deliveries]
+    assert [_to(each) for each in told if each["region"] == HURT] == [None, WELL]
