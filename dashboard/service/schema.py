@@ -12,9 +12,9 @@ from collector.core.clock import OFF_NS, known_ns
 from collector.core.errors import SchemaMissingError, TransientError
 from collector.core.log import get_logger
 from collector.core.times import NS_PER_DAY
+from collector.store.client.keep_parts import keep_parts
 from collector.store.connect import Connections
 from collector.store.errors import explain
-from collector.store.keep_parts import keep_parts
 from collector.store.retention import begin_retention
 from collector.store.schema.migrate import apply_views, migrate, pending_statements
 from dashboard.service.role import Role

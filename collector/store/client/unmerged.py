@@ -1,6 +1,6 @@
 """I/O: which tables of an embedded store merge nothing, and merges given back to them.
 
-`collector.store.keep_parts` says why.
+`collector.store.client.keep_parts` says why.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def keep_parts(config: StoreConfig) -> None:
     if path is None or not (path / "metadata" / f"{config.database}.sql").exists():
         return
     child = subprocess.run(  # noqa: S603  this interpreter, a module of ours and settings
-        [sys.executable, "-m", "collector.store.keep_parts", config.model_dump_json()],
+        [sys.executable, "-m", "collector.store.client.keep_parts", config.model_dump_json()],
         capture_output=True,
         text=True,
         timeout=_TIMEOUT_S,
