@@ -20,7 +20,7 @@ from collector.core.errors import (
     TransientError,
 )
 from collector.core.log import get_logger
-from collector.core.times import NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.otlp.check import Checked, Signal, check, limits_at, response
 from collector.otlp.limits import Limits
 from collector.privacy.guard import Protection
@@ -129,7 +129,9 @@ class Intake:
         return check(Signal.TRACES, request, self._limits(self._clock.now_ns())).accepted > 0
 
     def _limits(self, now_ns: int) -> Limits:
-        newest_ns = self._rising.now_ns()
+        # One that was years ahead for a moment is no clock to go by.
+        most_ns = now_ns + self._retention_days * NS_PER_DAY
+        newest_ns = min(self._rising.now_ns(), most_ns)
         return limits_at(now_ns, self._retention_days, self._attributes, newest_ns)
 
     def _take_plain(self, signal: Signal, request: bytes, limits: Limits) -> Checked | None:

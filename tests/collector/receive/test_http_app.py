@@ -256,3 +256,15 @@ def test_clock_that_was_set_back_refuses_no_sender_that_is_right(
     assert intake.takes_spans(request)
     clock.ns -= 2 * NS_PER_DAY
     assert intake.takes_spans(request)
+
+
+def test_clock_that_was_years_ahead_for_a_moment_lets_nothing_in_from_then(
+    intake: Intake, clock: ManualClock
+) -> None:
+    """A sender of such a clock was taken for right from then on."""
+    now_ns = clock.ns
+    clock.ns += 3_650 * NS_PER_DAY
+    request = trace_request(span(start_ns=clock.ns)).SerializeToString()
+    assert intake.takes_spans(request)
+    clock.ns = now_ns
+    assert not intake.takes_spans(request)
