@@ -308,7 +308,7 @@ class Deliveries:
         rows = self._alert_state.rows(_BEFORE, (message.endpoint, message.episode_id, message.seq))
         over = [row[0] for row in rows if row[1] == DeliveryStatus.HELD]
         kept_back = (DeliveryStatus.HELD, DeliveryStatus.SILENCED)
-        is_unseen = any(row[1] in kept_back for row in rows) and not any(row[2] for row in rows)
+        is_unseen = bool(rows) and all(row[1] in kept_back and not row[2] for row in rows)
         if is_unseen:
             over.append(message.webhook_id)
         if over:

@@ -57,6 +57,8 @@ def test_message_behind_which_a_later_one_waits_is_not_sent(alert_state: AlertSt
     assert deliveries.drop_superseded(next_one(deliveries))
     assert next_one(deliveries).message.seq == 2
     assert not deliveries.drop_superseded(next_one(deliveries)), "the end says something else"
+    for due in deliveries.unseen_ends():
+        assert not deliveries.drop_unseen(due), "the second is sent, and has an end"
 
 
 def test_message_that_was_tried_is_sent_though_a_later_one_waits(alert_state: AlertStore) -> None:
