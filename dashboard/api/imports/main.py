@@ -5,9 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from attribution.books.unmatched import unmatched_outcomes
+from collector.core.clock import RisingClock
 from collector.imports.channels import import_channels
 from collector.imports.outcomes import KEPT_DAYS, ImportReport, import_outcomes
 from collector.imports.rates import LEDGER, RATES, import_dated
+from collector.store.cursors import furthest_cursor
 from dashboard.api.caller import audit
 from dashboard.api.context import Services
 from dashboard.api.imports.body import BYTES_MAX, body_of
@@ -34,10 +36,13 @@ def imports_router(services: Services) -> APIRouter:
 
         def run() -> ImportReport:
             client = store.client()
+            # What arrives behind where jobs have read is read by none: a clock may have been ahead.
+            arriving = RisingClock(clock)
+            arriving.raise_to(furthest_cursor(client))
             began_ns = clock.now_ns()
             kept_days = context.retention.days("outcomes", f"{KEPT_DAYS} DAY")
             report = import_outcomes(
-                client, name, content, context.outcomes.currency, clock, replace, kept_days
+                client, name, content, context.outcomes.currency, arriving, replace, kept_days
             )
             detail = f"{name}: {report.imported} imported, {len(report.refused)} refused"
             audit(store, clock.now_ns(), "outcomes_imported", detail)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from collector.core.times import NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
+from collector.store.cursors import write_cursor
 from tests.support.attribution.stored import BASE_NS, decision, put_spans
 from tests.support.dashboard.app import Api
 
@@ -32,3 +33,15 @@ def test_import_says_how_many_are_of_no_decision(store: Connections) -> None:
     # Those of the first minute happened before any decision that is kept.
     assert imported("behind", 60, 2).startswith("120 of 120 outcomes that were looked up are of no")
     assert imported("right", 0, 3) == ""
+
+
+def test_outcomes_come_behind_what_jobs_have_read_by_no_clock(store: Connections) -> None:
+    """After an hour in which the clock was ahead, what was imported earned nobody anything."""
+    write_cursor(store.client(), "attribution", BASE_NS + 3 * NS_PER_HOUR)
+    api = Api(store, now_ns=BASE_NS + 2 * NS_PER_HOUR)
+    day = datetime.fromtimestamp(BASE_NS // NS_PER_S, UTC)
+    content = f"outcome_id,decision_id,revenue,occurred_at\no1,d1,10,{day:%Y-%m-%dT%H:%M:%SZ}"
+    assert api.send("POST", "/api/v1/import/outcomes", content=content).json()["imported"] == 1
+
+    ((received_ns,),) = store.client().query("SELECT received_ns FROM outcomes").result_rows
+    assert received_ns > BASE_NS + 3 * NS_PER_HOUR
