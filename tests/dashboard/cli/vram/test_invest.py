@@ -144,9 +144,9 @@ def test_signature_that_the_key_beside_it_did_not_make_is_found(file: Path, tmp_
         (lambda t: t["document"]["option"].update(name="other"), "digest is of another"),
         (lambda t: t.update(signature=None), "it is not signed"),
         (lambda t: t.update(signature="00" * 64), "not by this key"),
-        (lambda t: t["document"].pop("option"), "no verdict"),
-        (lambda t: t["document"]["evidence"].update(replayed=REPLAYED), "no verdict"),
-        (lambda t: t["document"]["option"].update(capex_usd=HUGE), "no verdict"),
+        (lambda t: t["document"].pop("option"), "not a verdict"),
+        (lambda t: t["document"]["evidence"].update(replayed=REPLAYED), "not a verdict"),
+        (lambda t: t["document"]["option"].update(capex_usd=HUGE), "not a verdict"),
     ],
     ids=["ruling", "name", "unsigned", "other signature", "cut", "saves are a list", "huge"],
 )
