@@ -67,8 +67,8 @@ def test_kernel_sample_goes_on_over_the_end_of_an_epoch() -> None:
         recording(wire.a, engine="sample", **second) as sampling,
     ):
         from_ns = _CLOCK.now_ns()
-        # Until a second has ended, and a quarter of the next one is over.
-        until_ns = from_ns // NS_PER_S * NS_PER_S + 5 * NS_PER_S // 4
+        # Until a second has ended of which at least a quarter was left, and a quarter of the next.
+        until_ns = (from_ns + NS_PER_S // 4) // NS_PER_S * NS_PER_S + 5 * NS_PER_S // 4
         while _CLOCK.now_ns() < until_ns:
             _talk(wire, connections=2)
         to_ns = _CLOCK.now_ns()
