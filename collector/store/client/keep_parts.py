@@ -29,16 +29,20 @@ def keep_parts(config: StoreConfig) -> None:
     path = config.embedded_path
     if path is None or not (path / "metadata" / f"{config.database}.sql").exists():
         return
-    child = subprocess.run(  # noqa: S603  this interpreter, a module of ours and settings
-        [sys.executable, "-m", "collector.store.client.keep_parts", config.model_dump_json()],
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_S,
-        check=False,
-    )
-    if child.returncode:
-        why = child.stderr.strip().splitlines()[-1:] or [f"it ended with {child.returncode}"]
-        raise TransientError(f"store {path} could not be kept from merging: {why[0]}; try again")
+    try:
+        subprocess.run(  # noqa: S603  this interpreter, a module of ours and settings
+            [sys.executable, "-m", "collector.store.client.keep_parts", config.model_dump_json()],
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=True,
+        )
+    except subprocess.SubprocessError as error:
+        said = error.stderr if isinstance(error, subprocess.CalledProcessError) else ""
+        why = next(reversed(said.strip().splitlines()), str(error))
+        raise TransientError(
+            f"store {path} could not be kept from merging: {why}; try again"
+        ) from error
 
 
 def _main(config_json: str) -> None:

@@ -23,6 +23,7 @@ from alerts.people.standing import Standing, standings
 from alerts.rows import AlertEvent, Dollars, Owned
 from alerts.state.acts import Act
 from alerts.state.deliveries import Deliveries, Delivery
+from alerts.state.held import was_sent
 from alerts.state.owned import read_owned
 from alerts.state.proposal import Move, Proposal
 from alerts.state.retry import Rest
@@ -69,7 +70,7 @@ class AckRequest(CommentRequest):
 
 @dataclass(frozen=True, slots=True)
 class Reroute:
-    """What webhooks propose now: a router that lost what it was sent finds it here."""
+    """What a webhook proposed and holds yet: a router that lost what it was sent finds it here."""
 
     move: Move
     expires_ns: int
@@ -244,14 +245,19 @@ def _rows(
             alert,
             known[alert.episode_id],
             owned.get(alert.episode_id),
-            _reroute(moves.get(alert.episode_id), now_ns),
+            _reroute(alert_state, alert.episode_id, moves.get(alert.episode_id), now_ns),
         )
         for alert in dearest_first(alerts)
     ]
 
 
-def _reroute(proposal: Proposal | None, now_ns: int) -> Reroute | None:
+def _reroute(
+    alert_state: AlertStore, episode_id: str, proposal: Proposal | None, now_ns: int
+) -> Reroute | None:
     if proposal is None or proposal.move is None or not proposal.holds(now_ns):
+        return None
+    # Of a rule in shadow, and under a silence, nobody is to act on it.
+    if not was_sent(alert_state, episode_id):
         return None
     return Reroute(proposal.move, proposal.until_ns)
 

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from alerts.state.deliveries import Deliveries
+from alerts.state.proposal import Move, Proposal
+from alerts.state.retry import DeliveryStatus, Step
 from alerts.state.sqlite import Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import Phase
@@ -18,7 +21,7 @@ from dashboard.api.app import create_api
 from dashboard.api.context import AppContext
 from dashboard.health.items import NoHealth
 from tests.conftest import NOW_NS
-from tests.support.alerts.builders import EPISODE, event, firing_state
+from tests.support.alerts.builders import EPISODE, event, firing_state, message
 from tests.support.alerts.scene import HURT, write_seconds
 from tests.support.alerts.state_api import StateApi
 from tests.support.dashboard.seed import Seed
@@ -48,6 +51,30 @@ def test_alert_is_acknowledged_and_commented(state_api: StateApi) -> None:
         ("anna", "alert_acknowledged"),
         ("bob", "alert_commented"),
     ]
+
+
+def test_router_that_lost_its_moves_finds_those_that_were_sent(state_api: StateApi) -> None:
+    """What holds yet, and nothing that no webhook was sent: a rule in shadow moves nobody."""
+    move = Move("checkout", HURT, "tier1-a", "us-east")
+
+    def proposed(made_ns: int) -> object:
+        state = firing_state(proposal=Proposal(move, made_ns, 5.0))
+        state_api.state.record([Update(state, event(), (message(episode_id=EPISODE),))])
+        [alert] = state_api.send("GET", "/api/v1/alerts/open").json()["alerts"]
+        return alert["reroute"]
+
+    assert proposed(NOW_NS) is None, "the message waits"
+    outbox = Deliveries(state_api.state)
+    due = outbox.next("router", NOW_NS)
+    assert due is not None
+    outbox.settle(due, Step(DeliveryStatus.DELIVERED, NOW_NS, ""), "http://r.test/", NOW_NS)
+    assert proposed(NOW_NS) == {
+        "move": {
+            "action": "checkout", "region": HURT, "from_route": "tier1-a", "to_region": "us-east",
+        },
+        "expires_ns": NOW_NS + NS_PER_HOUR,
+    }  # fmt: skip
+    assert proposed(NOW_NS - NS_PER_HOUR) is None, "it has expired"
 
 
 def test_what_cannot_be_judged_is_counted_though_it_never_fired(state_api: StateApi) -> None:
