@@ -175,9 +175,18 @@ def bucket_ticks(low: int, high: int) -> Figure:
     }
 
 
+def heat_columns(columns_ns: Sequence[int], step_ns: int) -> list[int]:
+    """Return where each column of a heatmap begins, those without a cell between included.
+
+    There are two at least: plotly draws a column without a neighbour a millisecond wide.
+    """
+    first, last = min(columns_ns), max(columns_ns)
+    return list(range(first, max(last, first + step_ns) + 1, step_ns))
+
+
 def _heat_trace(cells: Sequence[Cell], step_ns: int, low: int, high: int, axis: Axis) -> Figure:
-    first = min(cell.column_ns for cell in cells)
-    columns = list(range(first, max(cell.column_ns for cell in cells) + step_ns, step_ns))
+    columns = heat_columns([cell.column_ns for cell in cells], step_ns)
+    first = columns[0]
     counts = [[0] * len(columns) for _ in range(low, high)]
     for cell in cells:
         counts[cell.bucket - low][(cell.column_ns - first) // step_ns] += cell.decisions

@@ -12,6 +12,7 @@ from dashboard.pages.charts.figures import (
     BUCKETS_PER_OCTAVE,
     bucket_position,
     bucket_ticks,
+    heat_columns,
 )
 from dashboard.pages.charts.theme import (
     ALARM,
@@ -145,8 +146,8 @@ def _shared(
     axis: Axis,
 ) -> Figure:
     """Return a trace over the columns and buckets that its cells span."""
-    first = min(cell.column_ns for cell in cells)
-    columns = list(range(first, max(cell.column_ns for cell in cells) + step_ns, step_ns))
+    columns = heat_columns([cell.column_ns for cell in cells], step_ns)
+    first = columns[0]
     low = min(cell.bucket for cell in cells)
     buckets = range(low, max(cell.bucket for cell in cells) + 1)
     z: _Grid = [[None] * len(columns) for _ in buckets]
@@ -158,8 +159,6 @@ def _shared(
         "type": "heatmap",
         "x": [axis.iso(column + step_ns // 2) for column in columns],
         "y": [bucket + 0.5 for bucket in buckets],
-        # One column or row alone has no neighbour to take a width from.
-        "dy": 1,
         "z": z,
         "text": words,
         "hovertemplate": f"%{{text}}<br>{axis.pointed(columns[0], columns[-1])}<extra></extra>",

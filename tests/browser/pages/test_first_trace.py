@@ -18,6 +18,12 @@ from tests.support.service import RunningService
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
+# A first decision fills one column, which has no neighbour to take a width from.
+CELL_IS_SEEN = """() => {
+  const cells = document.querySelector("#overview-heatmap .hm image");
+  return cells !== null && cells.getBoundingClientRect().width > 4;
+}"""
+
 
 def send(endpoint: str) -> None:
     """Send a request and the query in it, as any instrumented service does."""
@@ -56,6 +62,7 @@ def test_first_trace_of_a_plain_sdk_is_a_decision_with_its_split(
         expect(page.locator("#overview-latency-value")).to_contain_text("ms")
         for drawn in ("path", "heatmap"):
             expect(page.locator(f"#overview-{drawn} .js-plotly-plot")).to_be_visible()
+        page.wait_for_function(CELL_IS_SEEN)
         # Of which nobody has said what it earns.
         expect(page.locator("#page")).not_to_contain_text("$0.00")
         page.get_by_role("link", name="Decisions").click()

@@ -41,9 +41,9 @@ def test_heatmap_places_each_cell_at_its_time_and_bucket() -> None:
     figure = heatmap([Cell(SEEN.from_ns, bucket, 100)], SEEN, 10 * NS_PER_S, TARGET_NS, UTC)
     trace = figure["data"][0]
     row = trace["y"].index(bucket + 0.5)
-    assert trace["z"][row] == [2.0]
-    assert trace["text"][row] == ["100"]
-    assert trace["x"] == ["2026-09-21T14:13:25.000"]
+    assert trace["z"][row] == [2.0, None]
+    assert trace["text"][row] == ["100", ""]
+    assert trace["x"][0] == "2026-09-21T14:13:25.000"
     assert sum(n is not None for line in trace["z"] for n in line) == 1
 
 
