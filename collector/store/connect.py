@@ -62,6 +62,9 @@ _CLUSTER_SETTINGS: dict[str, int | str] = {
     "parallel_distributed_insert_select": 0,
 }
 
+# As the embedded engine's file says for itself: days are of UTC wherever a server runs.
+_SERVER_SETTINGS: dict[str, int | str] = {"session_timezone": "UTC"}
+
 _EMBEDDED_SETTINGS: dict[str, str] = {
     # What never leaves the process need not be packed.
     "output_format_arrow_compression_method": "none",
@@ -249,7 +252,7 @@ def _open(config: StoreConfig, settings: dict[str, int | str], *, merges: bool =
             ) from error
     client = clickhouse_connect.get_client(
         dsn=config.url,
-        settings=settings,
+        settings={**_SERVER_SETTINGS, **settings},
         # Without a session a connection may go to any node behind a balancer, and no call has to
         # wait for another; what a session would keep, settings, goes with each request.
         autogenerate_session_id=False,

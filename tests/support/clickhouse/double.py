@@ -20,10 +20,12 @@ class Double:
     Args:
         cluster: name of a cluster of one shard; `ON CLUSTER` and `Replicated` are left out of a
             statement there, since no Keeper runs, and everything else is run as it stands.
+        zone: of time, in which the server runs.
     """
 
-    def __init__(self, directory: Path, *, cluster: str = "") -> None:
+    def __init__(self, directory: Path, *, cluster: str = "", zone: str = "UTC") -> None:
         self._directory = directory
+        self._zone = zone
         self._cluster = cluster
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
@@ -44,6 +46,8 @@ class Double:
         """Start, on the port of before where there was one."""
         self._process = subprocess.Popen(
             [
+                "env",
+                f"TZ={self._zone}",
                 sys.executable,
                 "-m",
                 "tests.support.clickhouse.double_server",

@@ -44,8 +44,8 @@ DECODE: dict[str, Callable[[bytes], bytes]] = {
     # A block of rows is a frame.
     "lz4": lambda body: bytes(lz4.frame.LZ4FrameFile(io.BytesIO(body)).read()),
 }
-USERS = {"default": "", "writer": "secret", "viewer": "secret"}
-READONLY_USERS = {"viewer"}
+USERS = {"default": "", "writer": "secret", "viewer": "secret", "fixed": "secret"}
+READONLY_USERS = {"viewer": 2, "fixed": 1}  # with 1 no setting may come along
 CLUSTER = """<clickhouse><tcp_port>9000</tcp_port><remote_servers><{name}><shard>
 <internal_replication>true</internal_replication>
 <replica><host>127.0.0.1</host><port>9000</port></replica>
@@ -84,7 +84,7 @@ class Engine:
             for name, value in parameters.items()
             if name.startswith("param_")
         }
-        if user in READONLY_USERS and settings:
+        if READONLY_USERS.get(user) == 1 and settings:
             raise Refusal(164, "READONLY", f"Cannot modify '{next(iter(settings))}' setting")
         connection = chdb.connect(self._at)
         try:
@@ -94,7 +94,7 @@ class Engine:
                 quoted = value.replace("\\", "\\\\").replace("'", "\\'")
                 connection.query(f"SET {name} = '{quoted}'")
             if user in READONLY_USERS:
-                connection.query("SET readonly = 1")
+                connection.query(f"SET readonly = {READONLY_USERS[user]}")
             return self._execute(connection, statement, bound)
         finally:
             connection.close()

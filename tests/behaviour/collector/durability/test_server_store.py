@@ -306,6 +306,7 @@ def test_cursor_is_written_and_read_over_http(remote: Connections) -> None:
     [
         pytest.param("writer", "wrong", "correct user and password in store.url", id="auth"),
         pytest.param("viewer", "secret", "grant its user CREATE", id="read-only user"),
+        pytest.param("fixed", "secret", "readonly = 2", id="no settings"),
     ],
 )
 def test_server_that_will_refuse_again_is_named_with_the_remedy(
@@ -352,6 +353,27 @@ def test_server_that_takes_the_call_and_is_silent_is_given_up(server: Double) ->
     with pytest.raises(StoreUnavailableError, match="timed out"):
         connect(server.config(timeout_seconds=1))
     server.heal()
+
+
+def test_days_of_a_server_in_another_zone_are_of_utc(tmp_path: Path) -> None:
+    """A statement means the same, and a day's rows are one partition, wherever the server runs."""
+    with Double(tmp_path, zone="Pacific/Apia") as server:
+        client = connect(server.config())
+        client.command(
+            "CREATE TABLE hours (at DateTime64(9)) ENGINE = MergeTree ORDER BY at "
+            "PARTITION BY toDate(at)"
+        )
+        client.command(
+            "INSERT INTO hours SELECT toDateTime64(1790208000 + number * 3600, 9) FROM numbers(24)"
+        )
+        days = "SELECT partition, sum(rows) FROM system.parts WHERE table = 'hours' GROUP BY 1"
+        assert client.query(days).result_rows == [("2026-09-24", 24)]
+        outside = Connections(server.config()).outside()
+        text = outside.raw_query(
+            "SELECT at, toStartOfDay(at) FROM hours WHERE at > '2026-09-24 22:30:00'", fmt="TSV"
+        )
+        assert text == b"2026-09-24 23:00:00.000000000\t2026-09-24 00:00:00\n"
+        client.close()
 
 
 def test_service_that_is_no_clickhouse_is_said_to_be_none(server: Double) -> None:

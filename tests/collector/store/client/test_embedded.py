@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 from collector.store.connect import Connections, connect
 
 
@@ -37,3 +41,26 @@ def test_later_connection_reads_as_the_first(empty_store: Connections) -> None:
     assert second.query(query).result_rows == [("best_effort", "true")]
     assert second.query(query).result_rows == empty_store.client().query(query).result_rows
     second.close()
+
+
+DAY_OF_AN_HOUR = """
+import sys
+from collector.core.config import StoreConfig
+from collector.store.connect import Connections
+store = Connections(StoreConfig(url=f"chdb://{sys.argv[1]}"))
+statement = "SELECT toStartOfDay(toDateTime(1790290800)), toDateTime('2026-09-24 23:00:00')::UInt32"
+for client in (store.client(), store.reader(), store.outside()):
+    sys.stdout.write(client.raw_query(statement, fmt="TSV").decode())
+"""
+
+
+def test_a_statement_means_the_same_whatever_the_zone_of_the_machine(tmp_path: Path) -> None:
+    """Days, partitions and what is typed without a zone are of UTC, as the pages' exports are."""
+    for zone in ("UTC", "Pacific/Apia", "America/New_York"):
+        directory = tmp_path / zone.replace("/", "-")
+        said = subprocess.run(
+            ["env", f"TZ={zone}", sys.executable, "-c", DAY_OF_AN_HOUR, str(directory)],
+            stdout=subprocess.PIPE,
+            check=True,
+        ).stdout
+        assert said == b"2026-09-24 00:00:00\t1790290800\n" * 3
