@@ -140,8 +140,8 @@ class Notifier:
         """Return whether an alert that fires has to propose anew.
 
         Where its last proposal is about to expire, or where the region that it names is in trouble
-        by now. What no webhook was sent of, and a rule that was taken back into shadow, propose
-        nothing.
+        by now or people work there. What no webhook was sent of, and a rule that was taken back
+        into shadow, propose nothing.
         """
         proposal = state.proposal
         # Of one that is unknown all decisions may be away, and only there is something to be seen.
@@ -149,19 +149,16 @@ class Notifier:
             return False
         if not isinstance(rule, MovesDecisions):
             return False
-        moved, now_ns = proposal.move, moment.end_ns
-        is_lost = (
-            moved is not None
-            and proposal.holds(now_ns)
-            and rule.is_in_trouble(facts, Subject(moved.action, moved.to_region))
-        )
-        is_stale = state.shown is Phase.FIRING and proposal.is_stale(now_ns)
-        if not (is_lost or is_stale):
-            return False
+        target = proposal.target if proposal.holds(moment.end_ns) else None
+        is_stale = state.shown is Phase.FIRING and proposal.is_stale(moment.end_ns)
         last = self._alert_state.last_event(state.episode_id)
-        if last is None or self._routing.is_shadow(last.rule):
+        if (target is None and not is_stale) or last is None or self._routing.is_shadow(last.rule):
             return False
-        if not was_sent(self._alert_state, state.episode_id):
+        is_lost = target is not None and (
+            rule.is_in_trouble(facts, target)
+            or self._routing.is_closed_to(last, moment.now_ns)(target)
+        )
+        if not (is_lost or is_stale) or not was_sent(self._alert_state, state.episode_id):
             return False
         return is_lost or self._proposed(rule, facts, last, moment) is not None
 

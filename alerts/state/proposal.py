@@ -43,6 +43,11 @@ class Proposal:
         return None if self.move is None else Subject(self.move.action, self.move.region)
 
     @property
+    def target(self) -> Subject | None:
+        """Return the class that its decisions go to, None where it moves none."""
+        return None if self.move is None else Subject(self.move.action, self.move.to_region)
+
+    @property
     def until_ns(self) -> int:
         """Return until when it holds."""
         return self.made_ns + PROPOSED_FOR_NS

@@ -130,6 +130,20 @@ def test_nothing_is_moved_to_where_people_work(scene: Scene) -> None:
     assert sent(scene) == [("alert.firing", THIRD)]
 
 
+def test_region_in_which_people_begin_to_work_is_proposed_no_longer(scene: Scene) -> None:
+    """Who wants decisions home at once has no other way to say so, short of the router."""
+    until_sent(scene, {HURT: 120, WELL: 0, THIRD: 4})
+    assert sent(scene) == [("alert.firing", WELL)]
+    hide(scene, f"region={WELL}")
+    step(scene, {HURT: 120, WELL: 0, THIRD: 4})
+    assert sent(scene)[1:] == [("alert.firing", THIRD)]
+
+    hide(scene, f"region={THIRD}")
+    for _ in range(3):
+        step(scene, {HURT: 120, WELL: 0, THIRD: 4})
+    assert sent(scene)[2:] == [("alert.firing", None)]
+
+
 def test_wide_alert_does_not_end_because_its_decisions_went_away(scene: Scene) -> None:
     """Moved whole, they lost nothing at home: it ended, all came back, and it began again."""
     wide = rule(budget_usd=5_000.0, budget_for="action", keep_firing_s=20.0)
