@@ -43,7 +43,7 @@ from alerts.state.transitions import (
     retire,
     set_back,
 )
-from collector.core.clock import ClockWatch, boot_ns
+from collector.core.clock import ClockSteps, ClockWatch, boot_ns
 from collector.core.counters import Counters
 from collector.core.errors import StoreUnavailableError, first_line
 from collector.core.log import get_logger
@@ -118,6 +118,7 @@ class AlertsJob:
         self.rules_loaded = len(self._rules)
         self.outlets = Outlets(alert_state, config, counters, dashboard_url)
         self._started_ns = self._readable_ns = self._pruned_ns = 0
+        self._steps = ClockSteps(elapsed_ns)
         self._watch = ClockWatch(state_path.with_suffix(".clock"), elapsed_ns)
         if shadows := self.routing.shadows:
             _log.warning("rules_in_shadow", rules=", ".join(shadows), detail=PAGE_NOBODY)
@@ -129,7 +130,7 @@ class AlertsJob:
             ClickHouseError, StoreUnavailableError: of the first rule that could not be read, once
                 the results of all others are recorded.
         """
-        self._started_ns = self._started_ns or now_ns
+        self._started_ns = self._steps.since_ns(now_ns)
         self._notifier.begin_pass()
         try:
             moment = self._moment(now_ns)

@@ -178,7 +178,7 @@ class Moment:
     now_ns: int
     known_ns: int  # everything older has arrived and is attributed
     end_ns: int  # of every window of decisions
-    started_ns: int  # of the first pass of this process
+    started_ns: int  # of the first pass of this process, or since its clock was set ahead
     nodata_ns: int  # duration without decisions after which a state is unknown
     progress: Progress
     # Since when the store answers, for a process that knows of no arrival but by it; else 0.

@@ -342,7 +342,7 @@ class Threshold(Rule[ThresholdConfig, Readings]):
         if is_new and state.held_ns < window_ns:
             return Status.OK, "the window begins before its first decision"
         if moment.end_ns - window_ns < moment.started_ns:
-            return Status.NO_DATA, "the window begins before this process did"
+            return Status.NO_DATA, "the window begins before this process or its clock did"
         return None
 
     def _may_change(self, figure: Figure, reading: Reading) -> bool:

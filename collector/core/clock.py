@@ -18,9 +18,11 @@ from typing import Final, Protocol
 from collector.core.times import (
     NS_PER_DAY,
     NS_PER_HOUR,
+    NS_PER_S,
 )
 
 _STEP_NS: Final = NS_PER_HOUR  # clocks of machines are set by less, and rows are kept by the day
+_SET_NS: Final = 10 * NS_PER_S  # by less a clock is slewed, or a reading of it late
 # A service may have been off for so long; by as much rows may lapse too soon.
 OFF_NS: Final = 3 * NS_PER_DAY
 _EVEN_NS: Final = NS_PER_DAY
@@ -121,6 +123,30 @@ class AnchoredClock:
 def boot_ns() -> int:
     """Return nanoseconds since the machine was booted, those of its sleep included."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+class ClockSteps:
+    """Since when the machine's clock was not set ahead, for whoever takes what is old for gone.
+
+    Args:
+        elapsed_ns: nanoseconds that no hand sets.
+    """
+
+    def __init__(self, elapsed_ns: Callable[[], int] = boot_ns) -> None:
+        self._elapsed_ns = elapsed_ns
+        self._since_ns = self._offset_ns = 0
+
+    def since_ns(self, now_ns: int) -> int:
+        """Return when the clock was set ahead last, or of the first look; as the clock has it now.
+
+        Args:
+            now_ns: as the clock has it, Unix ns.
+        """
+        offset_ns = now_ns - self._elapsed_ns()
+        if not self._since_ns or offset_ns - self._offset_ns > _SET_NS:
+            self._since_ns = now_ns
+        self._offset_ns = offset_ns
+        return self._since_ns
 
 
 class ClockWatch:

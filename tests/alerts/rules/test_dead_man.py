@@ -185,6 +185,7 @@ class Scene:
         self.receiver = DemoReceiver(clock=clock)
         self.receiver.start()
         self._path = folder / "alerts.sqlite"
+        self.elapsed_ns = clock.now_ns  # nobody sets the clock, where no test says otherwise
         self.newest_ns = self.arriving_ns = 0
         self.job = self.start()
 
@@ -203,17 +204,22 @@ class Scene:
         def progress() -> Progress:
             return Progress(self.newest_ns, 2**62, self.arriving_ns)
 
-        return AlertsJob(config, self.store, self._path, progress=progress)
+        elapsed_ns = self.elapsed_ns
+        return AlertsJob(config, self.store, self._path, progress=progress, elapsed_ns=elapsed_ns)
 
     def restart(self, **changes: object) -> None:
         """Close the job and start it again."""
         self.job.close()
         self.job = self.start(**changes)
 
+    def look(self, job: AlertsJob, seconds: float) -> int:
+        """Let a job judge at one instant; return how much it found."""
+        self.clock.ns = at(seconds)
+        return job.run_once(self.clock.ns)
+
     def run(self, seconds: float) -> int:
         """Judge and deliver at one instant; return how many webhooks went out."""
-        self.clock.ns = at(seconds)
-        self.job.run_once(self.clock.ns)
+        self.look(self.job, seconds)
         return self.job.deliver_due(self.clock.ns)
 
     def events(self) -> list[tuple[str, str]]:
@@ -335,15 +341,15 @@ def test_request_that_waits_in_the_log_is_an_arrival(scene: Scene) -> None:
 def test_store_that_was_away_is_no_silence_for_a_role_alone(scene: Scene, tmp_path: Path) -> None:
     """What came meanwhile waits with the collectors, of which it knows nothing: it counts anew."""
     config = AlertsConfig.model_validate({"dead_man_seconds": LIMIT_S})
-    job = AlertsJob(config, scene.store, tmp_path / "alone.sqlite")
+    job = AlertsJob(config, scene.store, tmp_path / "alone.sqlite", elapsed_ns=scene.clock.now_ns)
     store_request(scene.store, trace_request(decision_span()), received_ns=at(1))
-    job.run_once(at(2))
+    assert scene.look(job, 2) == 0
     scene.store.client().command("RENAME TABLE revenue_cells TO revenue_cells_away")
     with pytest.raises(ClickHouseError, match="revenue_cells"):
-        job.run_once(at(100))
+        scene.look(job, 100)
     scene.store.client().command("RENAME TABLE revenue_cells_away TO revenue_cells")
-    assert job.run_once(at(400)) == job.run_once(at(400 + LIMIT_S)) == 0
-    assert job.run_once(at(401 + LIMIT_S)) == 1
+    assert scene.look(job, 400) == scene.look(job, 400 + LIMIT_S) == 0
+    assert scene.look(job, 401 + LIMIT_S) == 1
     job.close()
 
 
@@ -351,12 +357,28 @@ def test_rule_that_fails_at_each_pass_hides_no_silence(scene: Scene, tmp_path: P
     """Another's statement that cannot be read is no store that is away, for a role alone too."""
     rejected = {"name": "rejected", "kind": "threshold", "figure": "rejected", "above": 1}
     config = AlertsConfig.model_validate({"dead_man_seconds": LIMIT_S, "rules": [rejected]})
-    job = AlertsJob(config, scene.store, tmp_path / "alone.sqlite")
+    job = AlertsJob(config, scene.store, tmp_path / "alone.sqlite", elapsed_ns=scene.clock.now_ns)
     store_request(scene.store, trace_request(decision_span()), received_ns=at(1))
-    job.run_once(at(2))
+    assert scene.look(job, 2) == 0
     scene.store.client().command("RENAME TABLE rejected TO rejected_away")
     for seconds in (100, 200, 3 + LIMIT_S):
         with pytest.raises(ClickHouseError, match="rejected"):
-            job.run_once(at(seconds))
+            scene.look(job, seconds)
     assert [state.phase for state in job.status().states] == [Phase.FIRING]
     job.close()
+
+
+def test_clock_that_is_set_ahead_is_no_silence(scene: Scene) -> None:
+    """A service that sent every second was paged for, seconds after its collector's clock moved."""
+    elapsed_ns = at(0)
+    scene.elapsed_ns = lambda: elapsed_ns
+    scene.restart()
+    store_request(scene.store, trace_request(decision_span(start_ns=at(1))), received_ns=at(1))
+    assert scene.run(2) == 0
+    elapsed_ns += 5 * NS_PER_S
+    ahead_s = 7_200 + 2 + 5
+    assert scene.run(ahead_s) == 0
+    elapsed_ns += LIMIT_S * NS_PER_S
+    assert scene.run(ahead_s + LIMIT_S) == 0
+    elapsed_ns += NS_PER_S
+    assert scene.run(ahead_s + LIMIT_S + 1) == 1, "and of what is silent since it pages"

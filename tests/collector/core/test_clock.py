@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.clock import ClockWatch
-from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE
+from collector.core.clock import ClockSteps, ClockWatch
+from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from tests.conftest import NOW_NS
 
 HOUR, DAY = NS_PER_HOUR, NS_PER_DAY
@@ -119,3 +119,20 @@ def test_no_clock_is_believed_that_was_set_within_a_day(looks: list[tuple[int, i
             if machine.look(after_ns, step_ns) == 0:
                 assert abs(machine.now_ns - right_ns) <= HOUR or even_ns >= DAY
                 right_ns = machine.now_ns
+
+
+@given(st.lists(st.tuples(st.integers(1, 20 * NS_PER_DAY), st.integers(-DAY, DAY)), min_size=1))
+def test_clock_is_even_since_it_was_set_ahead_last(
+    steps: list[tuple[int, int]],
+) -> None:
+    """Being set back makes nothing look old, and a clock that is slewed is not set."""
+    now_ns, elapsed_ns = NOW_NS, 5
+    since_ns = NOW_NS
+    watch = ClockSteps(lambda: elapsed_ns)
+    assert watch.since_ns(now_ns) == since_ns
+    for after_ns, step_ns in steps:
+        elapsed_ns += after_ns
+        now_ns += after_ns + step_ns
+        if step_ns > 10 * NS_PER_S:
+            since_ns = now_ns
+        assert watch.since_ns(now_ns) == since_ns

@@ -43,13 +43,15 @@ def main(directory: Path, url: str, secret: str) -> None:
         rules=(rule(budget_usd=5_000.0, region=HURT, for_s=10, keep_firing_s=20),),
         webhooks=({"name": "router", "url": url, "secret": secret},),  # type: ignore[arg-type]  # pydantic makes it
     )
-    job = AlertsJob(config, store, directory / "alerts.sqlite")
+    path, at_ns = directory / "alerts.sqlite", [START_NS]
+    job = AlertsJob(config, store, path, elapsed_ns=lambda: at_ns[0])
     length_s = sum(seconds for seconds, _ in SCRIPT)
     done = directory / "done"  # up to when; a pass that was killed before it is made again
     begin_ns = int(done.read_text()) if done.exists() else START_NS
     step_ns = STEP_S * NS_PER_S
     for end_ns in range(begin_ns + step_ns, START_NS + length_s * NS_PER_S, step_ns):
         _say(f"at {end_ns}")
+        at_ns[0] = end_ns
         job.run_once(end_ns)
         done.with_suffix(".draft").write_text(str(end_ns))
         done.with_suffix(".draft").replace(done)

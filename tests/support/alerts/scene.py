@@ -13,7 +13,6 @@ from alerts.config import AlertsConfig
 from alerts.delivery.demo_receiver import DemoReceiver
 from alerts.job import AlertsJob
 from attribution.core.segments import SEGMENTS
-from collector.core.clock import boot_ns
 from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import ManualClock
@@ -118,7 +117,7 @@ class Scene:
         self.receiver.start()
         self.end_ns = START_NS  # of what is written
         self._path = directory / "alerts.sqlite"
-        self.elapsed_ns = boot_ns  # as long as a test takes, where none sets another
+        self.elapsed_ns = clock.now_ns  # nobody sets the clock, where no test says otherwise
         self.job = self.start()
 
     def config(self, **changes: object) -> AlertsConfig:
