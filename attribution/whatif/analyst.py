@@ -127,15 +127,13 @@ class Analyst:
         # Where the sensitivity is unknown, nobody knows what a nanosecond more costs.
         unknown = bool(book.refusal(after.of.to_ns))
         beta = math.nan if unknown else book.slope(after.of.to_ns).median
-        earned, _, counted_s = self._earned(after.of, names)
-        price: Floats = np.maximum(earned, 0.0) / MICROS_PER_USD * beta
-        price[np.bincount(second.group, minlength=len(names)) == 0] = math.nan
+        price = _values(tables[1], second.group, len(names)) * beta
         comparison = compare(first, second, price.tolist())
         both_sides = _sides(tables, groups)
         return compare_answer(
             (comparison, carriers(*both_sides, dimensions)),
             both_sides,
-            counted_s,
+            spread_s(read_group_values(self._store, self._config, after.of, "action")),
             (every[0], every[1]),
             book.basis(after.of.to_ns, self._config.slope.basis),
             is_assumed=book.in_force(after.of.to_ns) is None and not unknown,
@@ -196,6 +194,21 @@ def replay_alone(attributed: Attributed | None, changes: Sequence[Change], by: s
 
 def _pairs(table: Table) -> list[tuple[str, str]]:
     return list(zip(table["action"].to_pylist(), table["region"].to_pylist(), strict=True))
+
+
+def _values(table: Table, group: Ints, groups: int) -> Floats:
+    """Return what a decision of each group is worth on average, USD; NaN where nobody knows.
+
+    As its losses are told: what those of a group earned so far would be next to nothing while most
+    of its outcomes are on their way.
+    """
+    weights = ints(table["is_valued"]).astype(np.float64)
+    worth = weights * table["value"].to_numpy()
+    total, count = (np.bincount(group, weights=of, minlength=groups) for of in (worth, weights))
+    mean: Floats = np.full(groups, math.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    np.maximum(mean, 0.0, out=mean)
+    return mean
 
 
 def _sides(tables: Sequence[Table], groups: Sequence[Ints]) -> tuple[Side, Side]:

@@ -2,7 +2,8 @@
 -- told apart, and what each lost: by priced.sql, over compared_priced.sql.
 -- Parameters: those of compared_priced.sql and priced.sql; slope_unknown, by slope, 1 where it is.
 -- Returns: action, region, channel, cohort, service String; total_ns Int64; is_error UInt8; loss Float64, in USD, null
--- where it is unknown; is_valued UInt8, whether it is known what it is worth; and the sixteen segments; unordered.
+-- where it is unknown; is_valued UInt8, whether it is known what it is worth; value Float64, USD; and the sixteen segments;
+-- unordered.
 SELECT
     toString(h.action) AS action, toString(h.region) AS region, toString(h.channel) AS channel,
     toString(h.cohort) AS cohort, toString(d.service_name) AS service, toInt64(h.total_ns) AS total_ns,
@@ -10,7 +11,7 @@ SELECT
     -- What neither failed nor was late lost nothing, whatever it is worth; lateness whose cost is unknown lost some.
     multiIf(h.is_error = 0 AND h.late_ns > 0 AND {slope_unknown:Array(UInt8)}[h.slope] = 1, NULL,
         h.is_valued, h.loss, h.share = 0, 0, NULL) AS loss,
-    h.is_valued AS is_valued,
+    h.is_valued AS is_valued, h.value AS value,
     h.ingress_network_ns AS ingress_network_ns, h.ingress_compute_ns AS ingress_compute_ns,
     h.ingress_store_ns AS ingress_store_ns, h.ingress_untraced_ns AS ingress_untraced_ns,
     h.transform_network_ns AS transform_network_ns, h.transform_compute_ns AS transform_compute_ns,

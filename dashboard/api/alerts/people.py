@@ -77,6 +77,17 @@ class Reroute:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnDollars:
+    """The dollars that are one alert's own: over all that fire they add up, each counted once."""
+
+    at_ns: int  # of the pass
+    since_ns: int  # when the losses began that made it fire
+    lost: Dollars  # since then
+    at_risk: Dollars | None  # an hour, at the rate of the newest decisions; None: its data stopped
+    explained_by: str  # narrower alerts without whose decisions it would not fire, "" for none
+
+
+@dataclass(frozen=True, slots=True)
 class OpenAlertRow:
     """One alert: as of its last change, and what it costs now as pages and reports have it."""
 
@@ -100,7 +111,7 @@ class OpenAlertRow:
     slow_call_text: str
     reason: str
     people: Standing
-    owned: Owned | None  # its own dollars; None: it owns none, is in shadow, or nobody knows
+    owned: OwnDollars | None  # its own dollars; None: it owns none, is in shadow, or nobody knows
     is_shadow: bool  # its rule pages nobody
     at_ns: int  # of its last change
     now_usd_per_h: Decimal | None  # None: unknown, or it is over
@@ -118,7 +129,7 @@ class Incident:
     incident_id: str
     alerts: int
     started_ns: int
-    at_risk: Dollars | None  # an hour; None: none of them owns a dollar
+    at_risk: Dollars | None  # an hour; None: of none of them it is known
     lost: Dollars | None
 
 
@@ -127,15 +138,16 @@ class OpenAlerts:
     """What fires now, what costs first as in `/api/v1/alerts`; and what fires elsewhere.
 
     `at_risk` (an hour) and `lost` (since each began) are the sums of what the alerts own: a dollar
-    that several are about is in them once. They are as of `as_of_ns`, None where nothing is owned.
+    that several are about is in them once. They are None where alerts are open and nobody knows it
+    of any, as of those whose data stopped; and as of `as_of_ns`, None where nothing is owned.
     """
 
     alerts: list[OpenAlertRow]
     counts: Counts  # of these alerts, and of live ones that cannot be judged and did not fire
     incidents: list[Incident]  # of these alerts, the dearest first
     external: list[ExternalAlert]
-    at_risk: Dollars
-    lost: Dollars
+    at_risk: Dollars | None
+    lost: Dollars | None
     as_of_ns: int | None
 
 
@@ -201,14 +213,14 @@ def people_router(
 def _open(alert_state: AlertStore, reader: Reader, now_ns: int) -> OpenAlerts:
     episodes = [alert_state.events(alert.episode_id) for alert in open_alerts(alert_state)]
     rows = _rows(alert_state, reader, episodes, now_ns)
-    own = [row.owned for row in rows if row.owned is not None]
+    own = _owned(rows)
     return OpenAlerts(
         alerts=rows,
         counts=count_alerts([*rows, *(row_of([each]) for each in unjudged(alert_state))]),
         incidents=_incidents(rows),
         external=ExternalAlerts(alert_state).seen(now_ns, now_ns),
-        at_risk=sum((each.at_risk for each in own), Dollars()),
-        lost=sum((each.lost for each in own), Dollars()),
+        at_risk=_at_risk(own) if rows else Dollars(),
+        lost=sum((each.lost for each in own), Dollars()) if own or not rows else None,
         as_of_ns=max((each.at_ns for each in own), default=None),
     )
 
@@ -221,14 +233,29 @@ def _incidents(rows: Sequence[OpenAlertRow]) -> list[Incident]:
 
 
 def _incident(incident_id: str, alerts: Sequence[OpenAlertRow]) -> Incident:
-    own = [row.owned for row in alerts if row.owned is not None]
+    own = _owned(alerts)
     return Incident(
         incident_id=incident_id,
         alerts=len(alerts),
         started_ns=min(row.started_ns for row in alerts),
-        at_risk=sum((each.at_risk for each in own), Dollars()) if own else None,
+        at_risk=_at_risk(own),
         lost=sum((each.lost for each in own), Dollars()) if own else None,
     )
+
+
+def _own(owned: Owned, *, is_judged: bool) -> OwnDollars:
+    at_risk = owned.at_risk if is_judged else None
+    return OwnDollars(owned.at_ns, owned.since_ns, owned.lost, at_risk, owned.explained_by)
+
+
+def _owned(rows: Sequence[OpenAlertRow]) -> list[OwnDollars]:
+    return [row.owned for row in rows if row.owned is not None]
+
+
+def _at_risk(own: Sequence[OwnDollars]) -> Dollars | None:
+    """Return what is known to be at risk an hour, None where of no alert it is."""
+    known = [each.at_risk for each in own if each.at_risk is not None]
+    return sum(known, Dollars()) if known else None
 
 
 def _rows(
@@ -287,7 +314,7 @@ def _row_of(
         slow_call_text=alert.slow_call_text,
         reason=alert.reason,
         people=people,
-        owned=owned if alert.is_priced else None,
+        owned=_own(owned, is_judged=is_judged) if owned and alert.is_priced else None,
         is_shadow=alert.is_shadow,
         at_ns=alert.at_ns,
         now_usd_per_h=alert.now_usd_per_h if is_judged else None,

@@ -21,26 +21,28 @@ from dashboard.units import UNKNOWN, Zone, count, counted, ms, percent, span_of_
 Note = Any  # text, or a Dash component
 
 
-def now_card(at_risk: AtRisk, silence: str, past: str = "") -> tuple[str, Note]:
+def now_card(at_risk: AtRisk, silence: str, past: str = "", unvalued: int = 0) -> tuple[str, Note]:
     """Return what the alerts that fire cost an hour, with the interval as a bar.
 
     Args:
         at_risk: the sum, and how many alerts there are.
-        silence: `no decision since 19:56:05 UTC`, "" while they come: else nothing can be said to
-            be well.
+        silence: `no decision since 19:56:05 UTC`, or why else nothing can be said to be well; ""
+            while decisions come that are worth something.
         past: `at 05:53:00 UTC`, of a range that ended; "" of one that goes on to now.
+        unvalued: decisions of the range of which nobody knows what they are worth: no alert with
+            money can be about them.
     """
     when = f" {past}" if past else ""
     unpriced = f" · {count(at_risk.unpriced)} without money" if at_risk.unpriced else ""
     old = f" · {count(at_risk.old)} as of last change" if at_risk.old else ""
-    if at_risk.alerts:
-        ends = (at_risk.low_usd_per_h, at_risk.high_usd_per_h)
+    rate, low, high = at_risk.usd_per_h, at_risk.low_usd_per_h, at_risk.high_usd_per_h
+    if at_risk.alerts and rate is not None and low is not None and high is not None:
         note = [
-            interval_bar(at_risk.usd_per_h, *ends),
-            f"{interval_text(*ends)}, {'last' if past else 'newest'} 5 min at most · "
+            interval_bar(rate, low, high),
+            f"{interval_text(low, high)}, {'last' if past else 'newest'} 5 min at most · "
             f"{at_risk.counts.text}{when}{old}{unpriced}",
         ]
-        return f"{usd(at_risk.usd_per_h)} / h", note
+        return f"{usd(rate)} / h", note
     fires = f"fired{when}" if past else "fires"
     if silence:
         counts = replace(at_risk.counts, unknown=0)
@@ -51,7 +53,10 @@ def now_card(at_risk: AtRisk, silence: str, past: str = "") -> tuple[str, Note]:
         ) + unpriced
     if at_risk.unpriced or at_risk.silent:
         return UNKNOWN, f"no alert with money {fires} · {at_risk.counts.text}{unpriced}"
-    return "nothing", " · ".join((f"no live alert {fires}", *at_risk.counts.parts[1:]))
+    words = [f"no live alert {fires}", *at_risk.counts.parts[1:]]
+    if unvalued:
+        words.append(f"without {count(unvalued)} decisions of unknown value")
+    return "nothing", " · ".join(words)
 
 
 def lost_title(zone: Zone, now_ns: int, day_from_ns: int) -> str:
@@ -66,9 +71,10 @@ def lost_card(
     zone: Zone,
     prior_basis: str,
 ) -> tuple[str, Note]:
-    """Return what lateness cost since the day of the zone began, with the interval as a bar.
+    """Return what lateness and failures cost since the day of the zone began.
 
-    A prior among the slopes of that day is said to be one.
+    With the interval as a bar, and how many decisions are in none of it. A prior among the slopes
+    of that day is said to be one.
     """
     from_ns, to_ns = span
     end = zone.clock(to_ns)[:5]
@@ -78,7 +84,11 @@ def lost_card(
     if lost is None or not lost.is_known:
         return UNKNOWN, f"no decision of known value, {over}"
     ends = (lost.loss_low_usd, lost.loss_high_usd)
-    note: list[Note] = [interval_bar(lost.loss_usd, *ends), f"{interval_text(*ends)} · {over} "]
+    unvalued = f" · without {count(lost.unvalued)} of unknown value" if lost.unvalued else ""
+    note: list[Note] = [
+        interval_bar(lost.loss_usd, *ends),
+        f"{interval_text(*ends)} · {over}{unvalued} ",
+    ]
     return usd(lost.loss_usd), [*note, *_slope_badge(lost.slope_sources, prior_basis)]
 
 

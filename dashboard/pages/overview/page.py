@@ -241,7 +241,8 @@ def _silence(
 ) -> str:
     """Return since when no decision came, "" where one did within what alerts call no data.
 
-    Judged at the end of a range, however long that is.
+    Or that none of the range is of known value: no alert with money could fire. Judged at the end
+    of a range, however long that is.
     """
     view = scope.range_at(now_ns)
     is_all = scope.until_ns is None and not (view.action or view.region)
@@ -250,7 +251,8 @@ def _silence(
         return "no decision in this window"
     until_ns = min(attributed.until_ns, view.to_ns)
     if not context.alerts.is_silent(last_ns, until_ns):
-        return ""
+        is_valued = not revenue.decisions or revenue.unvalued < revenue.decisions
+        return "" if is_valued else f"no decision of known value in {scope.window}"
     return f"no decision since {scope.zone.dated_at(last_ns, now_ns)}"
 
 
@@ -260,7 +262,7 @@ def show(money: MoneyRead, prior_basis: str) -> dict[str, object]:
     past = as_of(zone, money.now_ns, to_ns)
     lost = lost_card(money.lost, (money.day_from_ns, to_ns), zone, prior_basis)
     texts_of = {
-        "now": now_card(money.at_risk, money.silence, past),
+        "now": now_card(money.at_risk, money.silence, past, revenue.unvalued),
         "lost": warned(lost, money.contradiction),
         "late": late_card(revenue, money.scope.window),
         "velocity": warned(velocity_card(revenue, money.silence), money.contradiction),

@@ -167,7 +167,9 @@ def _path_note(panel: PathRead) -> str:
 
 
 def _loss_of_each(lost: Loss) -> str:
-    text = f"loses {usd(lost.loss_usd / lost.decisions)} a decision"
+    valued = lost.decisions - lost.unvalued
+    of_these = " of known value" if lost.unvalued else ""
+    text = f"loses {usd(lost.loss_usd / valued)} a decision{of_these}"
     if "unknown" not in lost.slope_sources:
         return text
     if not lost.loss_usd:

@@ -52,9 +52,9 @@ class Listed:
 class AtRisk:
     """What all alerts that fire or cool cost an hour now, with the ends of the 90 % interval."""
 
-    usd_per_h: Decimal
-    low_usd_per_h: Decimal
-    high_usd_per_h: Decimal
+    usd_per_h: Decimal | None  # None: some are open, and of none it is known
+    low_usd_per_h: Decimal | None
+    high_usd_per_h: Decimal | None
     alerts: int  # that it is the sum of
     unpriced: int  # beside them, of which nobody knows the dollars
     old: int  # counted as of their last change: their newest minutes have no decision
@@ -239,14 +239,16 @@ def _at_risk(alerts: Sequence[AlertRow], lost: ClassLosses, chosen: Subject) -> 
             old.append(claim)
     before = (Dollars(rate_of(claims[each]), *interval_of(claims[each])) for each in old)
     total = sum((*known.values(), *before), Dollars())
+    silent = sum(each.is_open_and_silent for each in alerts)
+    is_known = bool(claims) or not (firing or silent)
     return AtRisk(
-        usd_per_h=total.usd,
-        low_usd_per_h=total.low_usd,
-        high_usd_per_h=total.high_usd,
+        usd_per_h=total.usd if is_known else None,
+        low_usd_per_h=total.low_usd if is_known else None,
+        high_usd_per_h=total.high_usd if is_known else None,
         alerts=len(claims),
         unpriced=len(firing) - len(claims),
         old=len(old),
-        silent=sum(each.is_open_and_silent for each in alerts),
+        silent=silent,
         counts=count_alerts(alerts),
     )
 

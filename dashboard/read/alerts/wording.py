@@ -124,7 +124,11 @@ def incident_of(found: IncidentSum, at: Callable[[int], str]) -> str:
     risk, lost = found.at_risk, _lost(found.lost_usd)
     parts = [counted(found.alerts, "alert")]
     if found.ended_ns is None:
-        rate = f"{usd(risk.usd_per_h)} / h at risk" if risk.alerts else "risk unknown"
+        rate = (
+            f"{usd(risk.usd_per_h)} / h at risk"
+            if risk.alerts and risk.usd_per_h is not None
+            else "risk unknown"
+        )
         parts += [risk.counts.text, rate, f"{lost} so far", f"since {at(found.began_ns)}"]
     else:
         parts += [lost, f"{at(found.began_ns)} to {at(found.ended_ns)}"]

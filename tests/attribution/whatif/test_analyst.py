@@ -103,12 +103,36 @@ def test_dollars_an_hour_are_of_the_time_that_has_decisions(
     (worth,) = VramJob(AttributionConfig(), store).compute(window, "action")["groups"]
     gain = worth["gain_10ms_usd_per_hour"]["median"]
     assert float(money.usd_per_hour) == pytest.approx(gain, abs=0.01)
-    # Ten minutes before, each took 10 ms less: the more costs as much an hour.
+    # Ten minutes before, each took 10 ms less: the more costs what the value of the class says.
+    [(value,)] = store.client().query(
+        "SELECT sum(value_usd) / sum(decisions) FROM revenue_cells FINAL WHERE second_ns >= %(at)s",
+        parameters={"at": BASE_NS},
+    ).result_rows
+    assert 0 < value < 15, "five in six of the decisions that are valued had sales"
     before = Narrowed(Selection(BASE_NS - 600 * NS_PER_S, BASE_NS))
     compared = ask.compare(before, Narrowed(window))
     slower = max(compared.segments, key=lambda each: each.change_ms)
     beta = -math.log1p(-0.005) / 100
-    assert float(slower.usd_per_hour or 0) == pytest.approx(30 * 10 * beta * 3600, abs=0.01)
+    an_hour = float(value) * 2 * 10 * beta * 3600
+    assert float(slower.usd_per_hour or 0) == pytest.approx(an_hour, abs=0.01)
+
+
+def test_segments_are_priced_as_the_headline_while_sales_are_on_their_way(
+    store: Connections,
+) -> None:
+    """All of a box lost $8,000 an hour, and the line below said $18 of the one slow segment."""
+    usual = [each for at in range(120) for each in decision(f"a{at}", 500 * at - 600_000, 90)]
+    slow = [each for at in range(120) for each in decision(f"b{at}", 500 * at, 290)]
+    put_spans(store, usual + slow)
+    put_sales(store, [f"a{at}" for at in range(120)], "15", told_s=1)
+    attributed(store)
+    before = Narrowed(Selection(BASE_NS - 600 * NS_PER_S, BASE_NS))
+    compared = analyst(store).compare(before, Narrowed(Selection(BASE_NS, BASE_NS + 60 * NS_PER_S)))
+    slower = max(compared.segments, key=lambda each: each.change_ms)
+    headline, segment = float(compared.usd_per_hour or 0), float(slower.usd_per_hour or 0)
+    assert headline > 500
+    # Of 200 ms more a few are below the target, and each loses less than the one before it.
+    assert headline < segment < 1.5 * headline
 
 
 def test_selection_narrows_by_region_and_latency(store: Connections) -> None:

@@ -24,7 +24,7 @@ from dashboard.read.alerts.counts import Counts
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES
 from dashboard.read.alerts.timeline import rest_text
 from dashboard.read.alerts.wording import after
-from dashboard.units import counted, utc_text, without_text
+from dashboard.units import UNKNOWN, counted, utc_text, without_text
 
 EpisodeArgument = Annotated[str, typer.Argument(help="Episode of the alert, as `list` prints it.")]
 CommentOption = Annotated[str, typer.Option("--comment", "-m", help="Kept with the alert.")]
@@ -179,7 +179,7 @@ def _noted(api: Api, episode: str, kind: str, body: dict[str, Any], *, as_json: 
 def _incident(incident: dict[str, Any]) -> str:
     head = f"incident {incident['incident_id']}: {counted(incident['alerts'], 'alert')}"
     since = f"since {utc_text(incident['started_ns'])}"
-    if incident["at_risk"] is None:
+    if incident["lost"] is None:
         return f"{head}, {since}"
     at_risk, lost = _dollars(incident["at_risk"]), _dollars(incident["lost"])
     return f"{head}, {at_risk} an hour at risk, {lost} lost, {since}"
@@ -225,7 +225,9 @@ def _cost(alert: dict[str, Any]) -> str:
     return f"{_amount(then)}/h at its last change {utc_text(alert['at_ns'])}"
 
 
-def _dollars(of: dict[str, str]) -> str:
+def _dollars(of: dict[str, str] | None) -> str:
+    if of is None:
+        return UNKNOWN
     usd, low, high = (_amount(of[name]) for name in ("usd", "low_usd", "high_usd"))
     return f"{usd} ({low} to {high})"
 

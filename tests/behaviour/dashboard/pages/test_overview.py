@@ -241,6 +241,19 @@ def test_row_that_is_pointed_at_has_its_own_path(
     assert path.read(context, scope, top, "gone").path_of.region == "eu-west"
 
 
+def test_loss_of_a_decision_is_of_those_whose_value_is_known(context: PageContext) -> None:
+    """Half of unknown value halved what each of the others lost."""
+    top = overview.read(context, "").top
+    found = path.read(context, parse_scope("?region=us-east"), top)
+    assert found.lost is not None
+    for decisions, words in ((4, "loses $0.50 a decision ·"), (8, "loses $0.50 a decision of kno")):
+        lost = dataclasses.replace(
+            found.lost, decisions=decisions, unvalued=decisions - 4, loss_usd=Decimal(2)
+        )
+        note = str(path.show(dataclasses.replace(found, lost=lost))["overview-path-note.children"])
+        assert words in note
+
+
 def test_path_does_not_say_that_lateness_of_unknown_cost_loses_nothing(
     context: PageContext,
 ) -> None:

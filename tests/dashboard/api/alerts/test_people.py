@@ -3,10 +3,13 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from alerts.rows import Dollars, Owned
 from alerts.state.deliveries import Deliveries
 from alerts.state.proposal import Move, Proposal
 from alerts.state.retry import DeliveryStatus, Step
@@ -91,6 +94,35 @@ def test_what_cannot_be_judged_is_counted_though_it_never_fired(state_api: State
     answer = state_api.send("GET", "/api/v1/alerts/open").json()
     assert answer["alerts"] == []
     assert answer["counts"] == {"firing": 0, "cooling": 0, "unknown": 1, "shadow": 0}
+
+
+def test_what_is_at_risk_by_silent_alerts_is_unknown_and_not_nothing(state_api: StateApi) -> None:
+    """Whoever asked heard that an incident costs $0.00, with an interval of $0.00 to $0.00."""
+    half = Dollars(Decimal(3), Decimal(2), Decimal(5))
+
+    def answer(**states: str) -> dict[str, Any]:
+        updates = [
+            Update(
+                replace(firing_state(), episode_id=name, subject=Subject("checkout", name)),
+                event(episode_id=name, region=name, to_state=state),
+            )
+            for name, state in states.items()
+        ]
+        own = [
+            Owned(name, NOW_NS, 0, half, Dollars() if state == "unknown" else half, "")
+            for name, state in states.items()
+        ]
+        state_api.state.record(updates, NOW_NS, NOW_NS, own)
+        found: dict[str, Any] = state_api.send("GET", "/api/v1/alerts/open").json()
+        return found
+
+    assert answer()["at_risk"]["usd"] == "0", "nothing fires"
+    silent = answer(a="unknown")
+    assert silent["at_risk"] is silent["incidents"][0]["at_risk"] is None
+    assert silent["alerts"][0]["owned"]["at_risk"] is None
+    assert silent["lost"]["usd"] == silent["alerts"][0]["owned"]["lost"]["usd"] == "3"
+    known = answer(a="unknown", b="firing")
+    assert (known["at_risk"]["usd"], known["counts"]["unknown"]) == ("3", 1)
 
 
 def test_alerts_that_are_left_out_are_counted(state_api: StateApi) -> None:

@@ -59,6 +59,9 @@ def test_money_at_risk_says_what_it_is_the_sum_of() -> None:
     assert now_card(SHADOW, "")[1] == "no live alert fires · 4 in shadow"
     assert now_card(SILENT, "")[1] == "no alert with money fires · 0 firing, 1 unknown"
     assert now_card(QUIET, "")[1] == "no live alert fires · 2 unknown"
+    assert now_card(NONE, "", unvalued=1_200) == (
+        "nothing", "no live alert fires · without 1,200 decisions of unknown value"
+    )  # fmt: skip
 
 
 def test_silence_is_said_before_all_else() -> None:
@@ -109,7 +112,7 @@ def test_loss_says_what_its_slope_is(sources: set[str], badge: str) -> None:
     lost = Loss(9, 1, Decimal(10), Decimal(4), Decimal(30), frozenset(sources))
     figure, note = lost_card(lost, (0, 3_600_000_000_000), Zone(), "a paper")
     assert figure == "$10.00"
-    assert note[1] == "90 %: $4.00 to $30.00 · 00:00 to 01:00 UTC "
+    assert note[1] == "90 %: $4.00 to $30.00 · 00:00 to 01:00 UTC · without 1 of unknown value "
     assert note[2].children == badge
 
 

@@ -54,6 +54,18 @@ def test_overview_of_data_that_stopped_knows_nothing(own_world: Connections, win
     assert str(well["overview-asof.children"]).startswith("as of ")
 
 
+def test_nothing_is_not_said_of_decisions_of_which_nobody_knows_the_value(
+    own_world: Connections,
+) -> None:
+    """Half of them failed, and the page said that nothing was at risk."""
+    own_world.client().command(
+        "ALTER TABLE revenue_cells UPDATE unvalued = decisions WHERE 1 SETTINGS mutations_sync = 1"
+    )
+    found = shown(own_world, 10)
+    assert found["overview-now-value.children"] == "unknown"
+    assert found["overview-now-note.children"] == "no decision of known value in 15m"
+
+
 def test_store_without_a_decision_says_how_to_begin(store: Connections) -> None:
     """Nothing stopped where nothing ever came."""
     found = shown(store, 400)
