@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 
-from attribution.books.group_values import NOTHING, read_group_values, spread_s
+from attribution.books.group_values import (
+    NOTHING,
+    GroupValue,
+    read_group_values,
+    spread_s,
+    still_to_come,
+)
 from attribution.compact.rows import packed_of, trees_from_rows
 from attribution.compact.trees import no_trees
 from attribution.core.config import AttributionConfig, LatencyBudget
@@ -61,6 +68,7 @@ class Analyst:
         selection: Selection,
         changes: Sequence[Change],
         by: str,
+        now_ns: int | None = None,
         *,
         signed: bool = False,
         slope: Slope | None = None,
@@ -71,6 +79,7 @@ class Analyst:
             selection: the decisions.
             changes: made together.
             by: how their shares are told apart.
+            now_ns: the instant of the question; without it nothing is said of sales to come.
             signed: with a low end that is below 0 where the slope's is.
             slope: by default the one in force at the end of the selection.
         """
@@ -78,7 +87,8 @@ class Analyst:
         every = max(1, math.ceil(count / REPLAYED_MAX))
         rows = self._reader.selected_trees(selection, every)
         pairs = _pairs(rows)
-        earned, bases, counted_s = self._earned(selection, pairs)
+        groups = read_group_values(self._store, self._config, selection, "action")
+        earned, bases = _earned(groups, pairs)
         worth = Worth(earned, _codes(pairs), ints(rows["is_error"]) != 0)
         trees = trees_from_rows(rows) if len(rows) else no_trees()
         book = read_book(self._store, self._config)
@@ -93,7 +103,10 @@ class Analyst:
         else:
             slope = book.slope(selection.to_ns)
         result = what_if(trees, changes, worth, slope, by)
-        return what_if_answer(count, result, counted_s, changes, bases, (basis, version), refusal)
+        answer = what_if_answer(
+            count, result, spread_s(groups), changes, bases, (basis, version), refusal
+        )
+        return replace(answer, warnings=tuple(still_to_come(groups, now_ns)))
 
     def compare(self, before: Narrowed, after: Narrowed, *, rest: bool = False) -> CompareAnswer:
         """Return where two populations differ, and what that costs.
@@ -166,20 +179,6 @@ class Analyst:
             reference_p95_ms=reference.p95_ns / NS_PER_MS if has_decisions else None,
         )
 
-    def _earned(
-        self, selection: Selection, pairs: Sequence[tuple[str, str]]
-    ) -> tuple[Floats, list[str], float]:
-        """Return what a decision of its class earned in this very selection.
-
-        NaN where it is unknown. What they earn together is what was earned, to the cent. With it
-        come the bases, and over how many seconds that was.
-        """
-        groups = read_group_values(self._store, self._config, selection, "action")
-        mean = {(each.action, each.region): each.value_usd * MICROS_PER_USD for each in groups}
-        values = [mean.get(pair, math.nan) for pair in pairs]
-        bases = sorted({each.basis for each in groups} - {BASES[UNKNOWN], NOTHING})
-        return np.array(values, np.float64), bases, spread_s(groups)
-
 
 def replay_alone(attributed: Attributed | None, changes: Sequence[Change], by: str) -> WhatIfAnswer:
     """Replay decisions that are in no store, such as those of a file: without dollars."""
@@ -190,6 +189,20 @@ def replay_alone(attributed: Attributed | None, changes: Sequence[Change], by: s
     none = Worth(np.full(count, math.nan), np.zeros(count, np.int64), np.zeros(count, np.bool_))
     done_again = what_if(trees, changes, none, Slope(0.0, 0.0, 0.0), by)
     return what_if_answer(count, done_again, spread_s([]), changes, [], ("", None))
+
+
+def _earned(
+    groups: Sequence[GroupValue], pairs: Sequence[tuple[str, str]]
+) -> tuple[Floats, list[str]]:
+    """Return what a decision of its class earned in the very selection that was read.
+
+    NaN where it is unknown. What they earn together is what was earned, to the cent. With it come
+    the bases.
+    """
+    mean = {(each.action, each.region): each.value_usd * MICROS_PER_USD for each in groups}
+    values = [mean.get(pair, math.nan) for pair in pairs]
+    bases = sorted({each.basis for each in groups} - {BASES[UNKNOWN], NOTHING})
+    return np.array(values, np.float64), bases
 
 
 def _pairs(table: Table) -> list[tuple[str, str]]:

@@ -201,8 +201,9 @@ def questions_router(services: Services) -> APIRouter:
         The shares of the changed parts sum to what all save together, to the nanosecond.
         """
         changes = [each.change() for each in request.changes]
-        selection = request.selection(clock.now_ns())
-        return await workers.run(analyst.what_if, selection, changes, request.shares)
+        now_ns = clock.now_ns()
+        selection = request.selection(now_ns)
+        return await workers.run(analyst.what_if, selection, changes, request.shares, now_ns)
 
     @router.post("/compare")
     async def compare_decisions(request: CompareRequest) -> CompareAnswer:

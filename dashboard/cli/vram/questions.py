@@ -16,7 +16,7 @@ from rich.table import Table
 from attribution.core.money import currency, many
 from collector.core.errors import InputError, complaint
 from collector.core.times import NS_PER_MS, duration_ns, instant_ns
-from dashboard.cli.console import print_table
+from dashboard.cli.console import plain, print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import (
     ConfigOption,
@@ -276,6 +276,8 @@ def _render_what_if(out: Console, answer: dict[str, Any]) -> None:
     )
     if money["unvalued"]:
         out.print(f"decisions of unknown value, in no amount: {money['unvalued']}")
+    for warning in answer["warnings"]:
+        out.print(plain(warning))
 
 
 def _render_compare(out: Console, answer: dict[str, Any]) -> None:

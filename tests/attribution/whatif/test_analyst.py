@@ -104,10 +104,10 @@ def test_dollars_an_hour_are_of_the_time_that_has_decisions(
     gain = worth["gain_10ms_usd_per_hour"]["median"]
     assert float(money.usd_per_hour) == pytest.approx(gain, abs=0.01)
     # Ten minutes before, each took 10 ms less: the more costs what the value of the class says.
-    [(value,)] = store.client().query(
-        "SELECT sum(value_usd) / sum(decisions) FROM revenue_cells FINAL WHERE second_ns >= %(at)s",
-        parameters={"at": BASE_NS},
-    ).result_rows
+    statement = (
+        "SELECT sum(value_usd) / sum(decisions) FROM revenue_cells FINAL WHERE second_ns >= "
+    )
+    [(value,)] = store.client().query(f"{statement}{BASE_NS}").result_rows
     assert 0 < value < 15, "five in six of the decisions that are valued had sales"
     before = Narrowed(Selection(BASE_NS - 600 * NS_PER_S, BASE_NS))
     compared = ask.compare(before, Narrowed(window))
@@ -133,6 +133,19 @@ def test_segments_are_priced_as_the_headline_while_sales_are_on_their_way(
     assert headline > 500
     # Of 200 ms more a few are below the target, and each loses less than the one before it.
     assert headline < segment < 1.5 * headline
+
+
+@pytest.mark.parametrize(("asked_s", "is_warned"), [(130, True), (7_200, False)])
+def test_money_of_a_window_whose_sales_are_on_their_way_is_said_to_be_too_low(
+    store: Connections, asked_s: int, *, is_warned: bool
+) -> None:
+    """It was $20 an hour, with an interval about it, of what cost $5,000."""
+    put_spans(store, [each for at in range(120) for each in decision(f"d{at}", 1_000 * at, 100)])
+    put_sales(store, [f"d{at}" for at in range(0, 120, 2)], "15", told_s=125)
+    attributed(store)
+    now_ns = BASE_NS + asked_s * NS_PER_S
+    got = analyst(store).what_if(HOUR, [Change(STORE, 0.0)], "class", now_ns)
+    assert ["too low" in each for each in got.warnings] == [True] * is_warned
 
 
 def test_selection_narrows_by_region_and_latency(store: Connections) -> None:
