@@ -262,6 +262,28 @@ def missing_amounts(values: Sequence[GroupValue]) -> list[str]:
     ]
 
 
+def mixed_bases(values: Sequence[GroupValue]) -> list[str]:
+    """Return in words which groups are valued by which figure, where it is not the same of all.
+
+    A margin is a part of a revenue: groups that sell the same are ranked apart by what is sent.
+    """
+    names: dict[str, set[str]] = {}
+    for each in values:
+        if each.basis not in (BASES[UNKNOWN], NOTHING):
+            names.setdefault(each.basis, set()).add(each.name or "(none)")
+    if len(names) < 2:
+        return []
+    parts = []
+    for basis, of_basis in sorted(names.items()):
+        named = sorted(of_basis)[:_NAMED]
+        more = len(of_basis) - len(named)
+        parts.append(f"{basis}: {', '.join([*named, f'{more:,} more'] if more else named)}")
+    return [
+        f"groups are valued by different figures ({'; '.join(parts)}), so that their money does "
+        "not compare, and a sum of it is of neither; send the margin of all sales, or of none"
+    ]
+
+
 def still_to_come(values: Sequence[GroupValue], now_ns: int | None) -> list[str]:
     """Return in words of which groups outcomes take longer than many decisions are old.
 

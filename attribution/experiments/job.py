@@ -236,7 +236,7 @@ class ExperimentJob:
         within = float(cells.within()[:, OUTCOME, OUTCOME].sum())
         # The first of each cell says what the others are compared with.
         free = n - int(np.count_nonzero(cells.n))
-        return Traffic(n, free, per_day, outcome, mean, within / max(free, 1), when)
+        return Traffic(n, free, per_day, outcome, mean, within / max(free, 1), when, cells.whole)
 
     def _day(self, until_ns: int) -> tuple[str, SlopeCells, int]:
         to_ns = max(until_ns, 0) // NS_PER_MINUTE * NS_PER_MINUTE

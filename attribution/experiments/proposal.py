@@ -32,9 +32,10 @@ class Traffic:
     free: int  # of these, what is beyond the first of each cell, which is compared with nothing
     per_day: float
     outcome: str  # margin, revenue or converted
-    mean: float  # of the outcome
+    mean: float  # of the outcome, the largest of which count as a limit
     variance: float  # ... within cells
     when: str  # which day
+    whole: float = 1.0  # by so much larger the mean is without that limit
 
     @property
     def basis(self) -> str:
@@ -60,7 +61,7 @@ class Traffic:
         if per_ns is None or self.outcome == "converted" or not self.mean:
             return None
         share = sum(arm.share * per_ns * arm.delay_ms * NS_PER_MS for arm in arms)
-        return Decimal(decisions * share * self.mean).quantize(_CENT)
+        return Decimal(decisions * share * self.mean * self.whole).quantize(_CENT)
 
 
 @dataclass(frozen=True, slots=True)

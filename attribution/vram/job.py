@@ -16,6 +16,7 @@ from attribution.books.group_values import (
     GroupValue,
     contradictions,
     missing_amounts,
+    mixed_bases,
     read_group_values,
     spread_s,
     still_to_come,
@@ -184,6 +185,7 @@ class VramJob:
         return [
             *contradictions(values, self._config),
             *missing_amounts(values),
+            *mixed_bases(values),
             *still_to_come(values, now_ns),
             *dominated(sums),
         ]

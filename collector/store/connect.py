@@ -217,7 +217,11 @@ def connect(config: StoreConfig, *, merges: bool = True) -> Client:
         if held_s(path) is not None:
             raise _in_use(path)
         prepare_directory(path)
-        if not (path / "metadata" / f"{config.database}.sql").exists():
+        try:
+            is_there = (path / "metadata" / f"{config.database}.sql").exists()
+        except PermissionError as error:
+            raise _closed(path, path) from error
+        if not is_there:
             require_room(path)
     try:
         client = _open(config, _CLUSTER_SETTINGS if config.cluster else {}, merges=merges)
@@ -246,6 +250,11 @@ def _open(config: StoreConfig, settings: dict[str, int | str], *, merges: bool =
                 from collector.store.client.embedded import open_embedded
 
                 return open_embedded(path, options)
+        except ImportError as error:  # it names itself as missing, whatever it could not begin with
+            raise InputError(
+                f"the embedded engine did not load: {first_line(error)}; set TZ to a time zone "
+                "that exists, or to nothing, and install Millworth again if that does not help"
+            ) from error
         except ValueError as error:  # of the engine, where its own settings are not good
             raise StoreUnavailableError(
                 f"store {path} did not open: {first_line(error)}"
@@ -307,11 +316,15 @@ def _explain(error: Exception, config: StoreConfig) -> Exception:
         return explain(error, config.place)
     closed = closed_to_us(config.embedded_path)
     if closed is not None:
-        return InputError(
-            f"store {config.embedded_path} did not open: this user cannot use {closed}; give all "
-            f"of it to the user of the service: `chown -R USER: {config.embedded_path}`"
-        )
+        return _closed(config.embedded_path, closed)
     return StoreUnavailableError(f"store {config.embedded_path} did not open: {first_line(error)}")
+
+
+def _closed(path: Path, closed: Path) -> InputError:
+    return InputError(
+        f"store {path} did not open: this user cannot use {closed}; ask as the user of the "
+        f"service, or give all of it to this one: `chown -R USER: {path}`"
+    )
 
 
 def _in_use(path: Path) -> StoreInUseError:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.support.collector.clients import WAIT_S
-from tests.support.service import RunningService, millworth
+from tests.support.service import RunningService, millworth, millworth_without_rights
 
 pytestmark = pytest.mark.integration
 
@@ -94,6 +95,32 @@ def test_what_root_does_while_the_service_is_stopped_is_of_the_services_user(
     with RunningService(state, ANOTHER, **NO_NAMES) as service:
         sql = "SELECT actor FROM audit WHERE action = 'hold_added'"
         assert json.loads(service.command("query", sql).stdout) == {"actor": "alice"}
+
+
+@only_root
+def test_doctor_of_root_says_what_the_service_may(tmp_path: Path) -> None:
+    """It said that packets can be recorded, by the rights of root, of a service that has none."""
+    state, _ = place_of(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+    asked = {"MILLWORTH__PACKET__ENABLED": "true", "MILLWORTH__DASHBOARD__PORT": port}
+    with RunningService(state, ANOTHER, **NO_NAMES, **asked) as service:
+        found = json.loads(millworth("doctor", "--json", **service.environment).stdout)
+    [finding] = [each for each in found if each["check"] == "packets"]
+    assert not finding["ok"], finding
+
+
+def test_whoever_may_not_use_the_store_is_told_so_in_a_line(tmp_path: Path) -> None:
+    """It was a traceback of forty."""
+    environment = RunningService(tmp_path).environment
+    assert millworth("migrate", **environment).returncode == 0
+    store = tmp_path / "store"
+    store.chmod(0)
+    for command in (("query", "SELECT 1"), ("verify", "audit")):
+        answer = millworth_without_rights(*command, **environment)
+        assert (answer.returncode, answer.stderr.count("\n")) == (2, 1), answer
+        assert f"this user cannot use {store}; " in answer.stderr
+    store.chmod(0o700)
 
 
 @only_root

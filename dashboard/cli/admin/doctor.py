@@ -93,12 +93,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             yield _tried("alert state", lambda: _alert_state(settings.alerts_path))
     yield _tried("access", lambda: _access(settings))
     yield Finding("spans", True, _span_reader(settings))
-    reason = recording_available(settings.packet)
-    yield Finding(
-        "packets",
-        reason is None or not settings.packet.enabled,
-        reason or f"can be recorded from {settings.packet.interface}",
-    )
+    yield _packets(settings, is_running=is_running)
     for webhook in settings.alerts.webhooks:
         has_secret = bool(webhook.secret.get_secret_value())
         yield Finding(
@@ -108,6 +103,22 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             + ("its secret is set" if has_secret else "without a secret here: `up` refuses it"),
         )
     yield _rules(settings, is_running=is_running)
+
+
+def _packets(settings: Settings, *, is_running: bool) -> Finding:
+    """Return what the service says that runs, whose rights are its own; else what could be."""
+    if is_running and settings.packet.enabled:
+        with suppress(MillworthError), ApiClient.open(settings, service_url(settings)) as api:
+            for item in api.get("/api/v1/health")["items"]:
+                if item["name"] == "packet.recorder":
+                    said = item["detail"] or item["value"]
+                    return Finding("packets", item["value"] == "recording", said)
+    reason = recording_available(settings.packet)
+    return Finding(
+        "packets",
+        reason is None or not settings.packet.enabled,
+        reason or f"can be recorded from {settings.packet.interface}",
+    )
 
 
 def _rules(settings: Settings, *, is_running: bool) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -115,4 +116,4 @@ def _render(out: Console, answer: dict[str, Any]) -> None:
 
 
 def _money(value: str | None) -> str:
-    return "unknown" if value is None else f"{float(value):,.2f}"
+    return "unknown" if value is None else f"{Decimal(value):,.2f}"

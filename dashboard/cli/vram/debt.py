@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,4 +93,4 @@ def _range(bounds: dict[str, str]) -> str:
 
 
 def _dollars(text: str) -> str:
-    return f"{float(text):,.2f}"
+    return f"{Decimal(text):,.2f}"

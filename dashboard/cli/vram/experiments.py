@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -279,7 +280,7 @@ def _render(out: Console, answer: dict[str, Any], *, is_wrong: bool) -> None:
 
 
 def _usd(amount: str | float) -> str:
-    return f"{float(amount):,.2f}"
+    return f"{Decimal(amount):,.2f}"
 
 
 def _console() -> Console:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -364,4 +365,4 @@ def _render_options(out: Console, comparison: dict[str, Any]) -> None:
 
 
 def _dollars(text: str) -> str:
-    return f"{float(text):,.2f}"
+    return f"{Decimal(text):,.2f}"

@@ -10,6 +10,7 @@ import pytest
 from attribution.books.group_values import (
     GroupValue,
     missing_amounts,
+    mixed_bases,
     read_group_values,
     still_to_come,
 )
@@ -259,3 +260,16 @@ def test_few_sales_of_each_group_are_timed_together() -> None:
     (told,) = still_to_come(each, 3_600 * NS_PER_S)
     assert "of a (30 min), b (30 min), c (30 min), 2 more groups: what" in told
     assert still_to_come([], 3_600 * NS_PER_S) == []
+
+
+def test_groups_that_are_valued_by_different_figures_are_named() -> None:
+    """Two regions that sell the same were ranked two to one: of one the margin is sent."""
+    one = GroupValue(
+        "offer", "eu", "a", 100, 0, 3_600 * NS_PER_S, 100, 3.0, 0.03, "margin", 0.5, 100, 3, 0
+    )
+    unknown = replace(one, name="x", basis="unknown")
+    assert mixed_bases([one, replace(one, name="b"), unknown]) == []
+    dear = [replace(one, name=name, basis="revenue") for name in "cdefg"]
+    (told,) = mixed_bases([one, unknown, *dear])
+    assert "(margin: a; revenue: c, d, e, 2 more), so that their money does not compare" in told
+    assert mixed_bases([]) == []

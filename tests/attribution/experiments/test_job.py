@@ -48,7 +48,12 @@ TOLD_S = 40 * 60 - 1  # all came in at once: each minute of reception would be a
 
 
 def run_decisions(
-    store: Connections, arms: list[str], per_minute: int = 4, *, is_enrolled: bool = True
+    store: Connections,
+    arms: list[str],
+    per_minute: int = 4,
+    *,
+    is_enrolled: bool = True,
+    first_usd: str = "10",
 ) -> None:
     """Store decisions that are in the experiment, each of ten dollars but where it was delayed."""
     spans = []
@@ -67,7 +72,8 @@ def run_decisions(
     put_outcomes(
         store,
         [
-            outcome(f"o{at}", decision_id=trace_id(f"d{at}"), margin="8" if arm == "slow" else "10",
+            outcome(f"o{at}", decision_id=trace_id(f"d{at}"),
+                    margin="8" if arm == "slow" else "10" if at else first_usd,
                     event_s=at // per_minute * 60 + 10, received_s=TOLD_S)
             for at, arm in enumerate(arms)
         ],
@@ -291,17 +297,23 @@ def put_decisions(store: Connections, rows: list[tuple[int, str, str]]) -> None:
     )  # fmt: skip
 
 
-def test_plan_tells_what_it_takes_before_anything_is_delayed(store: Connections) -> None:
-    """By the decisions of the day before; a dry run registers nothing."""
+@pytest.mark.parametrize("first_usd", ["10", "5000"])
+def test_plan_tells_what_it_takes_before_anything_is_delayed(
+    store: Connections, first_usd: str
+) -> None:
+    """By the decisions of the day before; a dry run registers nothing.
+
+    Where one sale is dear, the most that delays can cost was told as of all the others.
+    """
     job = ExperimentJob(CONFIG, store)
-    run_decisions(store, ["control"] * 160, is_enrolled=False)
+    run_decisions(store, ["control"] * 160, is_enrolled=False, first_usd=first_usd)
     later = replace(HALF, name="next", from_ns=END_NS, to_ns=END_NS + 3600 * NS_PER_S)
     plan = job.expect(later, END_NS)
     assert plan.decisions_per_day == 5760  # 160 in 40 minutes
     assert plan.at_risk_usd is not None
-    # 240 an hour, half of them 50 ms late, ten dollars each.
-    beta = 0.017145 / 100
-    assert float(plan.at_risk_usd) == pytest.approx(240 * 0.5 * 50 * beta * 10, abs=0.01)
+    # 240 an hour, half of them 50 ms late, ten dollars each, or 41.19 on average.
+    beta, mean = 0.017145 / 100, (159 * 10 + float(first_usd)) / 160
+    assert float(plan.at_risk_usd) == pytest.approx(240 * 0.5 * 50 * beta * mean, abs=0.01)
     assert job.all() == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -233,7 +234,7 @@ def _dollars(of: dict[str, str] | None) -> str:
 
 
 def _amount(text: str) -> str:
-    return amount(f"{float(text):,.2f}")
+    return amount(f"{Decimal(text):,.2f}")
 
 
 def _note(note: dict[str, Any]) -> str:

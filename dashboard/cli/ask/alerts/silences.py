@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -109,15 +110,14 @@ def show_silence(api: Api, body: dict[str, Any], *, preview: bool, as_json: bool
 def _sum_of(alerts: list[dict[str, Any]], known_usd: str) -> str:
     """Return what alerts lost; what nobody knows is no zero, and is counted."""
     unknown = sum(alert["loss_usd"] is None for alert in alerts)
-    known = "" if alerts and unknown == len(alerts) else amount(f"{float(known_usd):,.2f}")
+    known = "" if alerts and unknown == len(alerts) else amount(f"{Decimal(known_usd):,.2f}")
     said = f"{unknown:,} of unknown cost" if unknown else ""
     return ", ".join(part for part in (known, said) if part)
 
 
 def _hidden(alert: dict[str, Any]) -> str:
-    usd = (
-        "unknown cost" if alert["loss_usd"] is None else amount(f"{float(alert['loss_usd']):,.2f}")
-    )
+    loss = alert["loss_usd"]
+    usd = "unknown cost" if loss is None else amount(f"{Decimal(loss):,.2f}")
     where = "/".join(plain(alert[key]) for key in ("action", "region") if alert[key])
     since = utc_text(alert["at_ns"])
     return f"{since} {alert['severity']} {alert['rule']} {where or 'all data'}, {usd}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -113,7 +114,7 @@ def _print_scores(scores: list[dict[str, Any]]) -> None:
         services = ", ".join(map(plain, each["services"])) or "none answers"
         rows.append([each["rule"], *_cells(each["imported"]), services])
         if each["proposal"] is not None:
-            budget = f"{float(each['budget_usd']):,.2f} {currency()} in 30 d"
+            budget = f"{Decimal(each['budget_usd']):,.2f} {currency()} in 30 d"
             rows.append([f"  dollar burn, {budget}", *_cells(each["proposal"]), ""])
     print_columns(_columns(), rows)
 
@@ -125,7 +126,7 @@ def _cells(score: dict[str, Any]) -> list[str]:
     return [
         f"{score['alerts_per_week']:.1f}",
         "-" if share is None else f"{share:.0%}",
-        *("unknown" if each is None else f"{float(each):,.2f}" for each in usd),
+        *("unknown" if each is None else f"{Decimal(each):,.2f}" for each in usd),
         *("-" if each is None else f"{each:,.0f}" for each in seconds),
     ]
 

@@ -64,3 +64,16 @@ def test_a_statement_means_the_same_whatever_the_zone_of_the_machine(tmp_path: P
             check=True,
         ).stdout
         assert said == b"2026-09-24 00:00:00\t1790290800\n" * 3
+
+
+def test_zone_that_does_not_exist_is_named_and_not_the_engine(tmp_path: Path) -> None:
+    """The library says that the engine is not installed, and systemd tried for ever."""
+    answer = subprocess.run(
+        ["env", "TZ=Nonsense/Zone", sys.executable, "-c", DAY_OF_AN_HOUR, str(tmp_path / "store")],
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    assert answer.returncode == 1
+    last = answer.stderr.decode().splitlines()[-1]
+    assert last.startswith("collector.core.errors.InputError: the embedded engine did not load: ")
+    assert "set TZ to a time zone that exists" in last
