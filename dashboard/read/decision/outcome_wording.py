@@ -51,8 +51,14 @@ def stated_words(value_usd: Decimal | None) -> str:
 
 
 def money_words(amount: Decimal, currency: str) -> str:
-    """Return an amount of an outcome, in the outcome's own currency: `$12.30`, `49.90 EUR`."""
-    return usd(amount) if currency == reporting_currency() else f"{amount:,.2f} {currency}"
+    """Return an amount of an outcome, in the outcome's own currency: `$12.30`, `49.90 EUR`.
+
+    Some currencies have thousandths: `6.125 KWD`.
+    """
+    if currency == reporting_currency():
+        return usd(amount)
+    text = f"{amount:,.3f}"
+    return f"{text.removesuffix('0')} {currency}"
 
 
 def outcome_words(outcomes: Sequence[Outcome]) -> str:

@@ -98,7 +98,7 @@
     if (currency === document.body.dataset.currency) {
       return usd(value);
     }
-    const digits = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+    const digits = { minimumFractionDigits: 2, maximumFractionDigits: 3 };
     return Number(value).toLocaleString("en", digits) + " " + currency;
   }
 

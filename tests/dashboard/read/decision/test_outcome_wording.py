@@ -7,7 +7,12 @@ from dataclasses import replace
 from decimal import Decimal
 
 from attribution.core.money import state_in
-from dashboard.read.decision.outcome_wording import outcome_words, priced_words, stated_words
+from dashboard.read.decision.outcome_wording import (
+    money_words,
+    outcome_words,
+    priced_words,
+    stated_words,
+)
 from dashboard.read.decisions.listing import DecisionRow
 from dashboard.read.rows import Outcome
 from tests.support.dashboard.seed import TODAY_NS
@@ -19,6 +24,7 @@ def test_outcomes_are_said_as_a_merchant_says_them() -> None:
     refund = replace(sale, kind="refund", margin=None, currency="EUR")
     assert outcome_words([]) == "none known yet"
     assert outcome_words([sale, refund]) == "sold, $12.30 margin; refund, 49.90 EUR revenue"
+    assert money_words(Decimal("1206.125000"), "KWD") == "1,206.125 KWD"
     assert outcome_words([replace(sale, margin=None, revenue=None)]) == "sold"
     none = replace(sale, converted=0, is_sale=False, margin=Decimal(0), revenue=Decimal(0))
     assert outcome_words([none]) == "nothing sold"
