@@ -7,8 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from alerts.rows import Dollars, Owned
 from alerts.state.deliveries import Deliveries
 from alerts.state.proposal import Move, Proposal
@@ -25,7 +23,7 @@ from dashboard.api.context import AppContext
 from dashboard.health.items import NoHealth
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import EPISODE, event, firing_state, message
-from tests.support.alerts.scene import HURT, write_seconds
+from tests.support.alerts.scene import HURT
 from tests.support.alerts.state_api import StateApi
 from tests.support.dashboard.seed import Seed
 
@@ -54,6 +52,14 @@ def test_alert_is_acknowledged_and_commented(state_api: StateApi) -> None:
         ("anna", "alert_acknowledged"),
         ("bob", "alert_commented"),
     ]
+
+
+def test_comment_without_a_word_is_refused(refusing_api: StateApi) -> None:
+    """It would say that somebody said something."""
+    answer = refusing_api.send("POST", f"/api/v1/alerts/{EPISODE}/comment", {"comment": " "})
+    assert answer.status_code == 400
+    assert "comment" in answer.json()["detail"]
+    assert refusing_api.audited() == []
 
 
 def test_router_that_lost_its_moves_finds_those_that_were_sent(state_api: StateApi) -> None:
@@ -139,29 +145,6 @@ def test_alerts_that_are_left_out_are_counted(state_api: StateApi) -> None:
         assert state_api.send("GET", f"/api/v1/alerts?limit={odd}").status_code == 400
 
 
-def test_silence_is_previewed_made_and_ended(state_api: StateApi) -> None:
-    """With its price before anybody makes it."""
-    state_api.fire()
-    write_seconds(state_api.store.client(), NOW_NS - 10 * NS_PER_S, 10, HURT, slow_ms=120)
-    matchers = {"matchers": SILENCE["matchers"]}
-    preview = state_api.send("POST", "/api/v1/silences/preview", matchers).json()
-    assert (len(preview["now"]), preview["now_usd"]) == (1, "50.000000")
-    assert (len(preview["past"]), preview["past_usd"]) == (1, "50.000000")
-
-    made = state_api.send("POST", "/api/v1/silences", {**SILENCE, "actor": "anna"}).json()
-    assert (made["state"], made["ends_ns"]) == ("holds", NOW_NS + NS_PER_HOUR)
-    [alert] = state_api.send("GET", "/api/v1/alerts/open").json()["alerts"]
-    assert alert["people"]["silenced"] == [made["id"]]
-    history = state_api.send("GET", f"/api/v1/alerts/{EPISODE}").json()
-    assert [each["id"] for each in history["silences"]] == [made["id"]]
-
-    ended = state_api.send("POST", f"/api/v1/silences/{made['id']}/end", {"reason": "done"}).json()
-    assert (ended["state"], ended["ended_by"]) == ("over", "somebody unnamed")
-    assert state_api.send("GET", "/api/v1/silences").json() == {"silences": [ended]}
-    actions = [action for _, action, _ in state_api.audited()]
-    assert actions == ["alerts_silenced", "silence_ended"]
-
-
 def test_acknowledged_without_a_word(state_api: StateApi) -> None:
     """Who is called at night says what it was later."""
     state_api.fire()
@@ -169,52 +152,6 @@ def test_acknowledged_without_a_word(state_api: StateApi) -> None:
     assert state_api.send("POST", f"{path}/ack", {"actor": "anna"}).json()["text"] == ""
     report = state_api.send("GET", f"{path}/report?format=markdown").text
     assert re.search(r"^- Acknowledged by anna at [-0-9T:.]+Z$", report, re.M), report
-
-
-def test_silence_that_came_later_hid_nothing(state_api: StateApi) -> None:
-    """An alert that every receiver was told of, and that was over, was never hidden."""
-    state_api.fire()
-    state_api.fire(seq=2, at_ns=NOW_NS + 1, to_state="resolved")
-    state_api.send("POST", "/api/v1/silences", {**SILENCE, "actor": "anna"})
-    assert state_api.send("GET", f"/api/v1/alerts/{EPISODE}").json()["silences"] == []
-
-
-def test_maintenance_window_is_to_come(state_api: StateApi) -> None:
-    """By the clock of a place."""
-    window = {
-        **{key: SILENCE[key] for key in ("matchers", "reason")},
-        "starts": "2033-05-20T22:00",
-        "ends": "2033-05-21T02:00",
-        "zone": "Europe/Berlin",
-    }
-    made = state_api.send("POST", "/api/v1/silences", window).json()
-    assert made["state"] == "to come"
-    assert made["ends_ns"] - made["starts_ns"] == 4 * NS_PER_HOUR
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "said"),
-    [
-        ("/api/v1/silences", {**SILENCE, "reason": ""}, "reason"),
-        ("/api/v1/silences", {k: v for k, v in SILENCE.items() if k != "reason"}, "reason"),
-        ("/api/v1/silences", {**SILENCE, "duration": ""}, "a silence ends"),
-        ("/api/v1/silences", {**SILENCE, "matchers": []}, "matchers"),
-        ("/api/v1/silences", {**SILENCE, "matchers": ["rule=~("]}, "regular expression"),
-        ("/api/v1/silences", {**SILENCE, "duration": "", "ends": "2034-01-01T00:00"}, "offset"),
-        ("/api/v1/silences/9/end", {}, "reason"),
-        (f"/api/v1/silences/{10**30}/end", {"reason": "done"}, "number"),
-        ("/api/v1/silences", {**SILENCE, "zone": "Mars", "starts": "2034-01-01"}, "IANA zone"),
-        (f"/api/v1/alerts/{EPISODE}/comment", {"comment": " "}, "comment"),
-    ],
-)
-def test_what_is_missing_or_wrong_is_named(
-    refusing_api: StateApi, path: str, body: dict[str, object], said: str
-) -> None:
-    """An act without a reason, or without an end, is none."""
-    answer = refusing_api.send("POST", path, body)
-    assert answer.status_code == 400
-    assert said in answer.json()["detail"]
-    assert refusing_api.audited() == []
 
 
 def test_alert_that_is_unknown_is_404(state_api: StateApi) -> None:
