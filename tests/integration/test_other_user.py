@@ -120,6 +120,9 @@ def test_whoever_may_not_use_the_store_is_told_so_in_a_line(tmp_path: Path) -> N
         answer = millworth_without_rights(*command, **environment)
         assert (answer.returncode, answer.stderr.count("\n")) == (2, 1), answer
         assert f"this user cannot use {store}; " in answer.stderr
+    found = json.loads(millworth_without_rights("doctor", "--json", **environment).stdout)
+    [finding] = [each for each in found if each["check"] == "store"]
+    assert f"this user cannot use {store}; " in finding["detail"]
     store.chmod(0o700)
 
 

@@ -204,7 +204,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
 def _tried(check: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(check, True, look())
-    except MillworthError as error:
+    except (MillworthError, OSError) as error:
         return Finding(check, False, str(error))
 
 
