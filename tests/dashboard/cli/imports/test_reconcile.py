@@ -13,7 +13,7 @@ UNTIL = ("--window", "2d", "--until", "2026-05-20")
 def test_ledger_without_a_rate_ends_with_1_and_says_so(run: Run, tmp_path: Path) -> None:
     """A nightly check must not take it for a day without a ledger; with the rate it is one more."""
     ledger, rates = tmp_path / "ledger.csv", tmp_path / "rates.csv"
-    ledger.write_text("day,currency,amount\n2026-05-19,EUR,100\n")
+    ledger.write_text("day,currency,amount\n2026-05-19,EUR,121626.613636\n")
     rates.write_text("day,currency,rate\n2026-05-19,EUR,1.1\n")
     assert run("import", "ledger", str(ledger)).exit_code == 0
 
@@ -24,8 +24,10 @@ def test_ledger_without_a_rate_ends_with_1_and_says_so(run: Run, tmp_path: Path)
     told = run("reconcile", *UNTIL, "--json")
     assert told.exit_code == 1
     (day,) = json.loads(told.stdout)["days"]
-    assert (day["ledger"], day["unconverted"]) == ("110.000000", 0)
-    assert "no rate" not in run("reconcile", *UNTIL).stdout
+    assert (day["ledger"], day["unconverted"]) == ("133789.275000", 0)
+    shown = run("reconcile", *UNTIL)
+    assert "no rate" not in shown.stdout
+    assert "133,789.28" in shown.stdout, "a binary fraction is a little less"
 
 
 def test_window_without_anything_ends_with_0(run: Run) -> None:

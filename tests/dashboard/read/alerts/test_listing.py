@@ -92,6 +92,24 @@ def test_dollar_at_risk_has_one_owner(
     assert found.usd_per_h == usd_per_h
 
 
+@pytest.mark.parametrize(
+    ("alerts", "usd_per_h"),
+    [
+        pytest.param([], 0, id="nothing fires"),
+        pytest.param([{"state": "unknown"}], None, id="its data stopped"),
+        pytest.param([{"basis": "unknown"}], None, id="of no known value"),
+        pytest.param([{"state": "unknown"}, {"region": REGIONS[1]}], 120, id="one is known"),
+    ],
+)
+def test_what_nobody_knows_is_not_nothing(
+    store: Connections, alerts: list[dict[str, Any]], usd_per_h: int | None
+) -> None:
+    """A report of an incident whose data stopped said 0, between 0 and 0."""
+    found = risk_of(store, {REGIONS[0]: 1, REGIONS[1]: 2}, alerts)
+    assert found.usd_per_h == usd_per_h
+    assert (found.low_usd_per_h is None) is (found.high_usd_per_h is None) is (usd_per_h is None)
+
+
 @pytest.mark.parametrize("wide", [(), ({"at_risk": "100", "region": "*"},)])
 def test_alert_without_new_decisions_counts_as_of_its_last_change(
     store: Connections, wide: tuple[dict[str, Any], ...]
