@@ -151,8 +151,10 @@ class Notifier:
             return False
         target = proposal.target if proposal.holds(moment.end_ns) else None
         is_stale = state.shown is Phase.FIRING and proposal.is_stale(moment.end_ns)
+        if target is None and not is_stale:
+            return False
         last = self._alert_state.last_event(state.episode_id)
-        if (target is None and not is_stale) or last is None or self._routing.is_shadow(last.rule):
+        if last is None or self._routing.is_shadow(last.rule):
             return False
         is_lost = target is not None and (
             rule.is_in_trouble(facts, target)

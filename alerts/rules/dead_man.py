@@ -2,8 +2,7 @@
 
 Silence counts from the last arrival, but never from before the start of the process, nor from
 before its clock was set ahead: a service that was just started, or that nobody ever sent to, misses
-nothing. An alert that fires goes on over
-a restart until data arrive again.
+nothing. An alert that fires goes on over a restart until data arrive again.
 
 What an import brings is no sign of a sender. The receiver of this process tells it apart; in the
 store it is known by its age, and so is what a service sends whose clock is hours behind. That one

@@ -129,7 +129,9 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
     status, reason, needed = _judge(fits, demands, against)
     saved = fits.injection.saved if fits.injection else 0.0
     if status in (Status.IDENTIFIED, Status.NOT_YET):
-        reason += _footnote(saved, rows.cut_off, has_one_delay=bend is None)
+        reason += _footnote(saved, rows.cut_off)
+    if status is Status.IDENTIFIED and rows.has_arms and bend is None:
+        reason += "; of one delay it is assumed that the effect is a line"
     line = next_ms if status is Status.IDENTIFIED else None
     gap = fits.gap
     return SlopeEstimate(
@@ -276,9 +278,9 @@ def _judge(
     return Status.IDENTIFIED, "precise enough, by delays drawn at random alone", 0
 
 
-def _footnote(saved: float, cut_off: float, *, has_one_delay: bool) -> str:
-    """Return in words what was assumed, and what was done to outcomes that changes them."""
-    note = "; of one delay it is assumed that the effect is a line" if has_one_delay else ""
+def _footnote(saved: float, cut_off: float) -> str:
+    """Return in words what was done to the outcomes, "" where it changes next to nothing."""
+    note = ""
     if saved >= _SAID_FROM:
         note += f"; what units bought before takes off {saved:.1%} of the decisions needed"
     if cut_off >= _SAID_FROM:

@@ -122,6 +122,24 @@ def test_interval_has_what_the_arms_leave_open() -> None:
     assert found.next_ms.se / abs(found.next_ms.estimate) == pytest.approx(0.194, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    ("arms", "decisions", "is_assumed"),
+    [
+        pytest.param(((0.9, 0.0), (0.1, 80.0)), 4e9, True, id="one delay"),
+        pytest.param(STEEP.arms, 4e9, False, id="the arms of the bench"),
+        pytest.param(((0.9, 0.0), (0.1, 80.0)), 1e4, False, id="not yet known"),
+    ],
+)
+def test_line_through_one_delay_is_said_to_be_assumed(
+    arms: tuple[tuple[float, float], ...], decisions: float, *, is_assumed: bool
+) -> None:
+    """Of a slope that is shown alone: a store without an experiment has no delay to speak of."""
+    world = replace(STEEP, decisions=decisions, arms=arms)
+    found = estimate_slope(draw_cells(*drawn(world, 1)), "", DEMANDS)
+    assert (found.status is Status.IDENTIFIED) is (decisions > 1e9)
+    assert ("; of one delay it is assumed" in found.reason) is is_assumed
+
+
 def drawn(world: World, seed: int) -> tuple[Draw, np.random.Generator]:
     """Return a world and the dice that go on."""
     rng = np.random.default_rng(seed)

@@ -260,6 +260,7 @@ def test_outcome_that_is_zero_throughout_is_not_a_slope_of_zero() -> None:
     values[:, OUTCOME] = 0.0
     found = estimate_slope(cell_sums(minute, place, values), "test", DEMANDS)
     assert (found.status, found.estimate, found.decisions_needed) == (Status.NOT_YET, None, None)
+    assert found.reason == "no decision earned anything in this window"
 
 
 def test_no_decision_at_all_is_refused() -> None:
