@@ -134,7 +134,11 @@ class Analyst:
         dimensions = _dimensions(*tables)
         names, groups = _classes(dimensions)
         first, second = (
-            Population(np.stack([ints(table[name]) for name in SEGMENT_COLUMNS], axis=1), group)
+            Population(
+                np.stack([ints(table[name]) for name in SEGMENT_COLUMNS], axis=1),
+                group,
+                ints(table["is_error"]) != 0,
+            )
             for table, group in zip(tables, groups, strict=True)
         )
         # Where the sensitivity is unknown, nobody knows what a nanosecond more costs.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attribution.core.segments import SEGMENTS
-from attribution.path.spans import Ints
+from attribution.path.spans import Bools, Ints
 from attribution.revenue.sums import Floats
 from collector.core.intervals import Z95
 
@@ -31,9 +31,15 @@ class Population:
 
     segment_ns: Ints  # decisions x 16
     group: Ints  # code of (action, region), the same codes in both populations
+    is_error: Bools  # what failed lost its worth by that, and none by how long it took
 
     def __len__(self) -> int:
         return len(self.group)
+
+    def answered(self) -> Population:
+        """Return those that did not fail."""
+        kept = ~self.is_error
+        return Population(self.segment_ns[kept], self.group[kept], self.is_error[kept])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +81,16 @@ def compare(
     Args:
         before: what is compared with.
         after: what is explained.
-        usd_per_ns: by group, what a nanosecond more costs a decision of the second population on
-            average; NaN where it is unknown. None where nothing is known.
+        usd_per_ns: by group, what a nanosecond more costs a decision of the second population that
+            did not fail on average; NaN where it is unknown. None where nothing is known.
     """
     used = int(max(before.group.max(initial=-1), after.group.max(initial=-1))) + 1
     groups = max(used, 0 if usd_per_ns is None else len(usd_per_ns))
     mean_before, mean_after = _mean(before.segment_ns), _mean(after.segment_ns)
     count_before = np.bincount(before.group, minlength=groups)
     count_after = np.bincount(after.group, minlength=groups)
-    # Of one decision alone nothing tells how much its kind varies.
-    shared = (count_before > 1) & (count_after > 1)
-    weight = np.where(shared, count_after, 0) / max(len(after), 1)
-    inside = _group_means(after, groups) - _group_means(before, groups)
-    changes = (weight[:, None] * np.where(shared[:, None], inside, 0.0)).sum(axis=0)
+    weight, inside = _inside(before, after, groups)
+    changes = (weight[:, None] * inside).sum(axis=0)
     total = float((mean_after - mean_before).sum())
     variance = _variance(before, count_before, weight) + _variance(after, count_after, weight)
     is_enough = min(len(before), len(after)) >= DECISIONS_MIN
@@ -98,9 +101,9 @@ def compare(
     p = _two_sided(changes, spread)
     q = false_discovery_shares(p)
     standing = _group_means(before, groups)
-    base = (weight[:, None] * np.where(shared[:, None], standing, 0.0)).sum(axis=0)
+    base = (weight[:, None] * standing).sum(axis=0)
     base = base / weight.sum() if weight.sum() else base
-    costs = _costs(weight, np.where(shared[:, None], inside, 0.0), usd_per_ns)
+    costs = _costs(before, after, weight, usd_per_ns)
     differences = [
         Difference(
             segment=index,
@@ -124,7 +127,7 @@ def compare(
         change_ns=total,
         mix_ns=total - float(changes.sum()),
         differences=tuple(sorted(differences, key=_dearest_first)),
-        uncompared=int(count_after[~shared].sum()),
+        uncompared=int(count_after[weight == 0].sum()),
         is_enough=is_enough,
     )
 
@@ -195,17 +198,29 @@ def _two_sided(change: Floats, variance: Floats) -> Floats:
     return p
 
 
+def _inside(before: Population, after: Population, groups: int) -> tuple[Floats, Floats]:
+    """Return the share of each group that both have, and how its means differ by segment."""
+    count_before = np.bincount(before.group, minlength=groups)
+    count_after = np.bincount(after.group, minlength=groups)
+    # Of one decision alone nothing tells how much its kind varies.
+    shared = (count_before > 1) & (count_after > 1)
+    weight = np.where(shared, count_after, 0) / max(len(after), 1)
+    inside = _group_means(after, groups) - _group_means(before, groups)
+    return weight, np.where(shared[:, None], inside, 0.0)
+
+
 def _costs(
-    weight: Floats, inside: Floats, usd_per_ns: Sequence[float] | None
+    before: Population, after: Population, shared: Floats, usd_per_ns: Sequence[float] | None
 ) -> list[float | None]:
-    if usd_per_ns is None:
-        return [None] * inside.shape[1]
-    price = np.array(usd_per_ns, np.float64)
-    is_known = ~np.isnan(price) & (weight > 0)
+    """Return by segment what a decision of the second population lost by its time on average."""
+    price = np.full(len(shared), math.nan) if usd_per_ns is None else np.array(usd_per_ns)
+    is_known = ~np.isnan(price) & (shared > 0)
     if not is_known.any():
-        return [None] * inside.shape[1]
+        return [None] * len(SEGMENTS)
+    answered = after.answered()
+    weight, inside = _inside(before.answered(), answered, len(shared))
     costs = (weight[is_known, None] * inside[is_known] * price[is_known, None]).sum(axis=0)
-    return [float(each) for each in costs]
+    return [float(each) * len(answered) / len(after) for each in costs]
 
 
 def _dearest_first(difference: Difference) -> tuple[bool, float, float]:

@@ -18,18 +18,18 @@ from dashboard.api.imports.body import BYTES_MAX, body_of
 
 _NEWEST = "SELECT max(received_ns) FROM costs WHERE source = {source:String}"
 _TIME_ANEW = (
-    "SELECT min(from_ns), max(from_ns) FROM costs "
+    "SELECT min(from_ns), max(to_ns) FROM costs "
     "WHERE source = {source:String} AND received_ns >= {before_ns:UInt64}"
 )
 _BEFORE = (
     "source = {source:String} AND received_ns < {before_ns:UInt64} "
-    "AND from_ns >= {from_ns:UInt64} AND from_ns <= {to_ns:UInt64}"
+    "AND from_ns >= {from_ns:UInt64} AND from_ns < {to_ns:UInt64}"
 )
 # A line that came again as it was is a newer row by now: FINAL shows that one.
 _COUNT_BEFORE = (
     "SELECT count() FROM costs FINAL "
     "WHERE source = {source:String} AND received_ns < {before_ns:UInt64} "
-    "AND from_ns >= {from_ns:UInt64} AND from_ns <= {to_ns:UInt64}"
+    "AND from_ns >= {from_ns:UInt64} AND from_ns < {to_ns:UInt64}"
 )
 
 
@@ -38,7 +38,7 @@ class Replaced:
     """What a bill that came anew took the place of."""
 
     lines: int
-    from_ns: int  # charge periods that begin in [from_ns, to_ns]; 0 where nothing came anew
+    from_ns: int  # charge periods that begin in [from_ns, to_ns); 0 where nothing came anew
     to_ns: int
 
 

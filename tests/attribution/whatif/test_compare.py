@@ -31,7 +31,7 @@ def population(
     mean = np.array(base_ms)[group][:, None]
     segment = rng.exponential(1.0, (len(group), len(SEGMENTS))) * mean
     segment[:, STORE] += store_ms
-    return Population((segment * MS).astype(np.int64), group)
+    return Population((segment * MS).astype(np.int64), group, np.zeros(len(group), np.bool_))
 
 
 def test_the_segment_that_got_slower_is_named_with_its_interval() -> None:
@@ -52,7 +52,7 @@ def test_interval_of_no_change_holds_zero_where_decisions_are_slow_now_and_then(
         slow = np.random.default_rng(1_000 + seed).random(3_040) < 0.005
         both.segment_ns[slow, STORE] = 30_000 * MS
         one, other = (
-            Population(both.segment_ns[part], both.group[part])
+            Population(both.segment_ns[part], both.group[part], both.is_error[part])
             for part in (slice(40, None), slice(40))
         )
         store = next(d for d in compare(one, other).differences if d.segment == STORE)
@@ -80,7 +80,7 @@ def test_few_decisions_say_nothing_however_far_apart() -> None:
 def test_dollars_rank_the_segments_and_unknown_worth_is_unknown() -> None:
     """Two groups: a nanosecond of the second costs, that of the first nobody knows."""
     before = population(7, [200, 200], [1.0, 1.0])
-    after = Population(before.segment_ns.copy(), before.group)
+    after = Population(before.segment_ns.copy(), before.group, before.is_error)
     after.segment_ns[:200, NETWORK] += 30 * MS  # the group without a price
     after.segment_ns[200:, STORE] += 10 * MS
     got = compare(before, after, [math.nan, 1e-9])
@@ -92,6 +92,24 @@ def test_dollars_rank_the_segments_and_unknown_worth_is_unknown() -> None:
     unknown = compare(before, after, [math.nan, math.nan])
     assert all(each.usd_per_decision is None for each in unknown.differences)
     assert all(each.usd_per_decision is None for each in compare(before, after).differences)
+
+
+@pytest.mark.parametrize("failed_ms", [0.0, 2_000.0], ids=["fast", "slow"])
+def test_time_of_what_failed_is_told_and_costs_nothing(failed_ms: float) -> None:
+    """A third fails, at once or by a time-out, and nobody else takes longer."""
+    before = population(7, [300], [1.0])
+    is_error = np.arange(300) % 3 == 0
+    after = Population(before.segment_ns.copy(), before.group, is_error)
+    after.segment_ns[is_error, STORE] = round(failed_ms * MS)
+    got = compare(before, after, [1e-9])
+    store = next(each for each in got.differences if each.segment == STORE)
+    assert (store.change_ns > 0) == (failed_ms > 0)
+    answered = compare(before, after.answered(), [1e-9])
+    of_answered = next(each for each in answered.differences if each.segment == STORE)
+    assert of_answered.usd_per_decision is not None
+    assert store.usd_per_decision == pytest.approx(of_answered.usd_per_decision * 2 / 3)
+    every = Population(after.segment_ns, after.group, np.ones(300, np.bool_))
+    assert {each.usd_per_decision for each in compare(before, every, [1e-9]).differences} == {0.0}
 
 
 def test_what_only_one_population_has_is_counted_and_not_compared() -> None:
@@ -139,7 +157,7 @@ def spiky(draw: np.random.Generator, count: int) -> Population:
     """Return decisions of which one in a hundred waits thirty times as long for the store."""
     segment = np.full((count, len(SEGMENTS)), MS, np.int64)
     segment[:, STORE] = draw.exponential(MS, count) * np.where(draw.random(count) < 0.01, 30, 1)
-    return Population(segment, np.zeros(count, np.int64))
+    return Population(segment, np.zeros(count, np.int64), np.zeros(count, np.bool_))
 
 
 @pytest.mark.parametrize(("few", "many"), [(30, 1000), (100, 1000)])

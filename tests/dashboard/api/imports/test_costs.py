@@ -12,7 +12,7 @@ from tests.conftest import NOW_NS
 from tests.support.dashboard.app import Api
 
 HEAD = "BilledCost,EffectiveCost,BillingCurrency,ChargePeriodStart,ChargePeriodEnd\n"
-DAYS = (1_999_987_200, 2_000_073_600)  # 18 and 19 May 2033, Unix s
+DAYS = (1_999_987_200, 2_000_160_000)  # 18 May and the end of 19 May 2033, Unix s
 
 
 def bill(*lines: tuple[str, int]) -> bytes:
@@ -52,6 +52,17 @@ def test_bill_that_came_anew_takes_the_place_of_what_its_source_said_of_its_time
     assert found == Replaced(2, from_ns, to_ns)  # 1.00 and 4.00
     assert billed(store) == {"aws": Decimal("15.7"), "gcp": 16}
     assert drop_replaced(store, "aws", began_ns) == Replaced(0, from_ns, to_ns)
+
+
+def test_withdrawn_line_of_the_last_day_that_began_late_is_dropped(store: Connections) -> None:
+    """A charge of the afternoon, on a day whose other lines begin at midnight."""
+    late = bill(("8.00", 18)).replace(b"2033-05-18T00", b"2033-05-18T12")
+    put(store, bill(("1.00", 18)) + late.partition(b"\n")[2], "aws", NOW_NS)
+    put(store, bill(("1.00", 18)), "aws", NOW_NS + NS_PER_DAY)
+
+    assert drop_replaced(store, "aws", NOW_NS + NS_PER_DAY).lines == 1
+
+    assert billed(store) == {"aws": 1}
 
 
 def test_source_without_a_bill_anew_loses_nothing(store: Connections) -> None:
