@@ -23,6 +23,7 @@ from dashboard.pages.charts.intervals import interval_bar, interval_text
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, facts_list, kpi, page, panel
 from dashboard.pages.states import Reading, answering, state, state_outputs
+from dashboard.read.alerts.delays import delays_text
 from dashboard.read.alerts.detail import ELSEWHERE, AlertDetail, Companion, rate_of_when, read_alert
 from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.alerts.rows import OPEN_STATES
@@ -258,6 +259,8 @@ def _facts(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
         ("Cause", html.Span(suspect, className="whole-line")),
         ("Who looks after it", _owner(alert, zone, now_ns)),
     ]
+    if delays := delays_text(alert.delays, at):
+        facts.append(("Delayed on purpose", html.Span(delays, className="whole-line")))
     if alert.note:
         facts.append(("Note of the rule", html.Span(alert.note, className="whole-line")))
     facts += [

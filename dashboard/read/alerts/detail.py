@@ -25,6 +25,7 @@ from alerts.state.sqlite import AlertStore
 from alerts.state.transitions import FIRED, Phase
 from collector.core.errors import StoreUnavailableError
 from collector.core.times import NS_PER_DAY, NS_PER_S
+from dashboard.read.alerts.delays import InjectedDelay, injected_delays
 from dashboard.read.alerts.exemplars import Exemplar, exemplars
 from dashboard.read.alerts.listing import (
     IncidentSum,
@@ -137,6 +138,7 @@ class AlertDetail:
     timeline: list[Moment]  # the newest first, at most 200
     exemplars: list[Exemplar]
     packets: KeptPackets | None  # null: not judged yet, or never asked for
+    delays: list[InjectedDelay]  # of experiments that may be in it
     incident_id: str  # the episode of the first alert of its incident; "" until it fires
     incident: list[Companion]  # the others of it, the dearest first, at most 100
     incident_sum: IncidentSum | None  # of all of them; null: it has no others, or nobody knows
@@ -180,6 +182,7 @@ def read_alert(
         return None
     row, unknown = row_of(events), []
     shown: list[Exemplar] = []
+    delays: list[InjectedDelay] = []
     together: IncidentSum | None = None
     incident: list[AlertRow] = []
     try:
@@ -188,6 +191,7 @@ def read_alert(
         together = incident_sum([row, *incident], lost) if others else None
         (row,) = with_packets(reader, [row], Range(row.first_ns, now_ns))
         until_ns = now_ns if row.state in OPEN_STATES else row.at_ns
+        delays = injected_delays(reader, row, until_ns)
         shown = exemplars(reader, row, reference, until_ns, rows_max=EXEMPLARS_MAX)
     except StoreUnavailableError as error:
         unknown.append(
@@ -205,6 +209,7 @@ def read_alert(
     return replace(
         found,
         is_shadow=shadow,
+        delays=delays,
         incident=[_companion(each) for each in dearest_first(incident)[:INCIDENT_MAX]],
         incident_sum=together,
         timeline=happened[:MOMENTS_MAX],
@@ -334,6 +339,7 @@ def _detail(
         timeline=[],
         exemplars=exemplars,
         packets=row.packets,
+        delays=[],
         incident_id=row.incident_id,
         incident=[],
         incident_sum=None,

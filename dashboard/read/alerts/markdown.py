@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+from dashboard.read.alerts.delays import delays_text
 from dashboard.read.alerts.detail import AlertDetail, Companion, rate_of_when
 from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.wording import after, companion_dollars, incident_of, packets_of
@@ -59,6 +60,8 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
     if suspect := alert.put_down_to(_at):
         yield f"- Cause: {plain(suspect)}"
     yield f"- Why, at {_at(alert.reason_ns)}: {plain(alert.reason)}"
+    if delays := delays_text(alert.delays, _at):
+        yield f"- Delayed on purpose: {plain(delays)}"
     if alert.note:
         yield f"- Note of the rule: {plain(alert.note)}"
     if alert.runbook_url:

@@ -17,6 +17,7 @@ def known_lines(report: dict[str, Any]) -> Iterator[str]:
     # Every command loads this module, and one in fifty needs what reads the store.
     from pydantic import TypeAdapter
 
+    from dashboard.read.alerts.delays import delays_text
     from dashboard.read.alerts.detail import AlertDetail
     from dashboard.read.alerts.wording import incident_of, packets_of
 
@@ -24,6 +25,7 @@ def known_lines(report: dict[str, Any]) -> Iterator[str]:
     if alert.incident_sum is not None:
         yield f"incident {alert.incident_id}: {incident_of(alert.incident_sum, utc_text)}"
     told = (
+        ("delayed on purpose", delays_text(alert.delays, utc_text)),
         ("note of the rule", alert.note),
         ("runbook", alert.runbook_url),
         ("proposed", alert.reroute),
