@@ -16,9 +16,17 @@ from importlib.metadata import version
 from io import BufferedWriter, FileIO, TextIOWrapper
 from typing import Annotated, Any
 
-import typer
-from typer.core import TyperCommand, TyperGroup
-from typer.main import get_command, get_group
+try:
+    import typer
+    from typer.core import TyperCommand, TyperGroup
+    from typer.main import get_command, get_group
+except ModuleNotFoundError as missing:
+    # The base package is for services that send, and its program is installed with it.
+    sys.stderr.write(
+        f"millworth: the module {missing.name!r} is not installed: this is the base package, for "
+        "services that send. For the commands: pip install '.[server]' in a checkout of Millworth\n"
+    )
+    sys.exit(2)
 
 from collector.core.errors import MillworthError, TransientError
 from dashboard.settings.commands import COMMANDS

@@ -41,6 +41,21 @@ def _help(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_base_package_alone_says_what_the_commands_need() -> None:
+    """A customer's service installs it, and the program comes with it: it was a traceback."""
+    program = "import sys; sys.modules['typer'] = None; import dashboard.cli.main"
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("millworth: the module 'typer' is not installed")
+    assert ended.stderr.endswith("pip install '.[server]' in a checkout of Millworth\n")
+
+
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_fits_a_screen_and_imports_no_command(flag: str) -> None:
     """Whoever asks what there is waits for none of it."""
