@@ -33,12 +33,12 @@ class HeldAlert:
     grace_ns: int = 0  # it is told of after that: another alert may explain it meanwhile
 
     def is_due(self, now_ns: int) -> bool:
-        """Return whether a pass tells of it now."""
-        return self.ready_ns > 0 and now_ns >= self.ready_ns + self.grace_ns
+        """Return whether a pass tells of it now; a clock that was set back delays nothing."""
+        return self.ready_ns > 0 and abs(now_ns - self.ready_ns) >= self.grace_ns
 
     def is_overdue(self, now_ns: int) -> bool:
         """Return whether no pass could judge it for a minute: it is not kept back for that."""
-        return now_ns >= self.judged_ns + _OVERDUE_NS
+        return abs(now_ns - self.judged_ns) >= _OVERDUE_NS
 
 
 class HeldAlerts:

@@ -144,7 +144,9 @@ class ExperimentJob:
             if each.state(now_ns) != RUNNING:
                 continue
             reason = self._measured(each, now_ns).reason_to_stop(each.budget_usd)
-            if not reason and now_ns - self._loss_ns.get(each.name, 0) >= _LOSS_EVERY_NS:
+            # A clock that was set back puts nothing off.
+            since_ns = abs(now_ns - self._loss_ns.get(each.name, 0))
+            if not reason and since_ns >= _LOSS_EVERY_NS:
                 self._loss_ns[each.name] = now_ns
                 loss = self._found(each, now_ns)[1]
                 proven = None if loss is None else loss.proven_usd

@@ -53,7 +53,8 @@ class LastingRecorder:
         if self._running is not None:
             self._wait_ns = max(self._wait_ns // 2, _WAIT_MIN_NS)
             return
-        if now_ns < self._next_ns:
+        # A clock that was set back makes nothing wait as long.
+        if 0 < self._next_ns - now_ns <= _WAIT_MAX_NS:
             raise CaptureError(self.lost)
         self._next_ns = now_ns + self._wait_ns
         self._wait_ns = min(2 * self._wait_ns, _WAIT_MAX_NS)
