@@ -11,9 +11,12 @@ from alerts.people.silences import Silence
 from alerts.rows import AlertEvent, has_rate
 from alerts.state.deliveries import Delivery
 from alerts.state.retry import Rest
+from collector.core.times import NS_PER_S
 from dashboard.read.alerts.wording import after
 from dashboard.units import Zone, signed_ms, usd
 
+# A change is dated by the decisions that made it. One that was found so much later says when.
+_FOUND_LATE_NS = 30 * NS_PER_S
 _USEFUL = {True: "; there was something to do", False: "; there was nothing to do", None: ""}
 
 
@@ -37,7 +40,7 @@ def timeline(
 ) -> list[Moment]:
     """Return everything that happened, the newest first; ends are by the clock of a zone."""
     found = [
-        *_changes(events),
+        *_changes(events, lambda ns: zone.dated_at(ns, now_ns)),
         *(_message(each, zone, now_ns) for each in deliveries),
         *map(_note, notes),
         *(moment for silence in silences for moment in _silence(silence, zone, now_ns)),
@@ -46,7 +49,7 @@ def timeline(
     return sorted(found, key=lambda moment: moment.at_ns)[::-1]
 
 
-def _changes(events: Sequence[AlertEvent]) -> Iterator[Moment]:
+def _changes(events: Sequence[AlertEvent], at: Callable[[int], str]) -> Iterator[Moment]:
     for before, event in pairwise([None, *events]):
         assert event is not None
         why = event.reason
@@ -62,7 +65,9 @@ def _changes(events: Sequence[AlertEvent]) -> Iterator[Moment]:
             else:  # a rule was promoted, or it is told of now
                 yield Moment(event.at_ns, "changed", "", f"{event.to_state}{cost}: {why}")
             continue
-        text = f"{event.from_state} → {event.to_state}{cost}: {why}"
+        is_late = event.recorded_ns - event.at_ns >= _FOUND_LATE_NS
+        found = f"; found at {at(event.recorded_ns)}" if is_late else ""
+        text = f"{event.from_state} → {event.to_state}{cost}: {why}{found}"
         yield Moment(event.at_ns, "changed", "", text)
 
 

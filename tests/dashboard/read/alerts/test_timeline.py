@@ -8,7 +8,7 @@ from alerts.people.matchers import parse_matchers
 from alerts.people.silences import Silence
 from alerts.rows import rate_text
 from alerts.state.deliveries import Delivery
-from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE
+from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
 from dashboard.read.alerts.timeline import timeline
 from dashboard.units import Zone
 from tests.conftest import NOW_NS
@@ -45,6 +45,19 @@ def test_alert_that_is_told_late_has_a_line_of_its_own() -> None:
             "firing; $7,407 / h at the rate of its newest seconds: held back for 60 s (a silence);"
             " because",
         ),
+    ]
+
+
+def test_change_that_was_found_late_says_when() -> None:
+    """Silence is dated by the last decision before it, and found five minutes later."""
+    silent = event(to_state="unknown", reason="no decisions of a/r for 5 min")
+    texts = [
+        timeline([replace(silent, recorded_ns=silent.at_ns + late_ns)], [], [], [], Zone(), NOW_NS)
+        for late_ns in (10 * NS_PER_S, 5 * MINUTE)
+    ]
+    assert [lines[0].text.partition("; found at ")[::2] for lines in texts] == [
+        (text := texts[0][0].text, ""),
+        (text, Zone().dated_at(silent.at_ns + 5 * MINUTE, NOW_NS)),
     ]
 
 
