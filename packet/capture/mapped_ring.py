@@ -187,8 +187,8 @@ def not_opened(interface: str, error: OSError) -> CaptureError:
     if isinstance(error, PermissionError):
         return CaptureError(
             f"packet.interface {interface}: recording needs the privilege CAP_NET_RAW; run as "
-            "root, or under systemd set AmbientCapabilities=CAP_NET_RAW, or `setcap cap_net_raw+ep` "
-            "an interpreter that runs nothing else (`python -m venv --copies`)"
+            "root, or under systemd set AmbientCapabilities=CAP_NET_RAW, or `setcap "
+            "cap_net_raw+ep` an interpreter that runs nothing else (`python -m venv --copies`)"
         )
     # A sandbox that allows no such sockets at all, such as RestrictAddressFamilies of systemd.
     return CaptureError(
