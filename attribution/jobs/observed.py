@@ -138,11 +138,7 @@ def read_observed(store: Connections, from_ns: int, to_ns: int) -> dict[str, lis
 def _sum(client: Client, from_ns: int, to_ns: int) -> None:
     """Sum what arrived in [from, to), whenever it was."""
     parameters = {"received_from_ns": from_ns, "received_to_ns": to_ns}
-    # A file of exported traces arrives at once, and has as many days as it has.
-    settings = {"max_partitions_per_insert_block": 0}
-    client.command(
-        _INSERT, parameters={**parameters, "from_ns": 0, "to_ns": FOREVER_NS}, settings=settings
-    )
+    client.command(_INSERT, parameters={**parameters, "from_ns": 0, "to_ns": FOREVER_NS})
 
 
 def _by_kind(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[Observed]]:

