@@ -117,7 +117,9 @@ def _summary(event: AlertEvent) -> str:
 def _usd_per_h(event: AlertEvent) -> str:
     if not event.is_priced:
         return ""
-    return f"{amount(f'{event.revenue_at_risk_usd_per_h:,.2f}')}/h at risk"
+    # It is sent again for as long as it fires, and what it costs an hour goes on changing.
+    rate = amount(f"{event.revenue_at_risk_usd_per_h:,.2f}")
+    return f"{rate}/h at risk as of {_iso(event.at_ns)[:19]}Z"
 
 
 def _range(event: AlertEvent) -> str:
@@ -125,7 +127,7 @@ def _range(event: AlertEvent) -> str:
         return ""
     found = (event.loss_usd, event.loss_low_usd, event.loss_high_usd)
     loss, low, high = (amount(f"{each:,.2f}") for each in found)
-    return f"{loss} in {event.window_s:,} s ({low} to {high})"
+    return f"{loss} in {event.window_s:,} s ({low} to {high}) until {_iso(event.at_ns)[:19]}Z"
 
 
 def _clean(text: str, chars_max: int) -> str:

@@ -21,6 +21,7 @@ from alerts.evidence.search import SuspectSearch
 from alerts.read.reader import AlertReader
 from alerts.rows import AlertEvent, CaptureRequest
 from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig
+from alerts.rules.dead_man import ALL_DATA
 from alerts.rules.moves import MovesDecisions
 from alerts.state.held import (
     HeldAlert,
@@ -327,8 +328,9 @@ class Notifier:
 def _sighting(rule: AnyRule, event: AlertEvent, of_class: Subject) -> Sighting:
     if rule.is_about_decisions:
         return Sighting(event, of_class)
-    words = rule.wording(Subject(event.action, event.region)).subject
-    return Sighting(event, None, words)
+    # Services that fall silent together do so for one reason, and all data with them.
+    subject = ALL_DATA if rule.goes_by_arrival else Subject(event.action, event.region)
+    return Sighting(event, None, rule.wording(subject).subject)
 
 
 def _after(state: AlertState, held: HeldAlert) -> AlertState:

@@ -58,6 +58,8 @@ class Receivers:
     def try_out(self, names: Sequence[str], act: Act, reason: str) -> list[Trial]:
         """Send each a test message at the same time; one that takes it rests no longer.
 
+        One that had answered 410 is sent alerts again.
+
         A webhook gets `alert.test`, signed as every other; an Alertmanager an alert that has ended
         already, of which it tells nobody.
 

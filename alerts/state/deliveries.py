@@ -206,9 +206,10 @@ class Deliveries:
         return Circuit(*rows[0]) if rows else Circuit()
 
     def wake(self, endpoint: str) -> None:
-        """Let an endpoint rest no longer: it took something just now."""
+        """Let an endpoint rest no longer, nor be disabled: it took something just now."""
         with self._alert_state.transaction() as db:
             db.execute("DELETE FROM circuits WHERE endpoint = ?", (endpoint,))
+            db.execute("DELETE FROM disabled_endpoints WHERE endpoint = ?", (endpoint,))
 
     def last_ns(self) -> int:
         """Return the last time that is written of a message, 0 without any."""

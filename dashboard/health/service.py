@@ -219,8 +219,8 @@ class ServiceHealth:
         yield health_item("alerts.webhooks_dead", status.dead, "deliveries", bad=dead)
         if gone := self._service.alerts.outlets.disabled_receivers():
             detail = (
-                f"{', '.join(gone)} answered 410 and is sent no alert: correct its url, or send "
-                "again what was given up with `millworth alerts dead replay`"
+                f"{', '.join(gone)} answered 410 and is sent no alert: correct its url, or mend it "
+                "and run `millworth alerts try`; then `millworth alerts dead replay`"
             )
             yield HealthItem("alerts.receivers_disabled", len(gone), "receivers", "bad", detail)
         shadows = self._service.alerts.routing.shadows

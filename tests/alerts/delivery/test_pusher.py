@@ -45,7 +45,7 @@ def test_annotations_are_in_the_currency_of_the_amounts() -> None:
         return annotations_of(event(), NO_WORDING)
 
     said = contextvars.copy_context().run(annotations)
-    assert said["risk"].endswith(" JPY/h at risk")
+    assert " JPY/h at risk as of " in said["risk"]
     assert "$" not in "".join(said.values())
     assert annotations_of(event(), NO_WORDING)["risk"].startswith("$")
 
@@ -128,14 +128,15 @@ def test_alert_goes_to_every_peer_with_its_money(post: Post) -> None:
 
     assert post.push() == 2
 
+    fired = "2033-05-18T03:33:20Z"
     for receiver in post.receivers:
         [[alert]] = sent(receiver)
         assert alert["labels"] == LABELS
         assert alert["annotations"] == {
-            "summary": "checkout/eu-west: $7,407.41/h at risk",
+            "summary": f"checkout/eu-west: $7,407.41/h at risk as of {fired}",
             "description": "because",
-            "loss": "$123.46 in 60 s ($37.00 to $420.00)",
-            "risk": "$7,407.41/h at risk",
+            "loss": f"$123.46 in 60 s ($37.00 to $420.00) until {fired}",
+            "risk": f"$7,407.41/h at risk as of {fired}",
             "blamed": "decision/store",
             "runbook_url": "https://wiki.example/burn",
             "episode_id": EPISODE,

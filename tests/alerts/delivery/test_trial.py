@@ -134,4 +134,23 @@ def test_receiver_that_took_it_rests_no_longer(
     assert receivers(memory, hook).try_out((), ANNA, "mended")[0].is_taken
     assert outbox.deliver_due(NOW_NS + 2) == 1
     outbox.close()
+
+
+def test_receiver_that_answered_410_and_took_it_is_sent_alerts_again(
+    memory: AlertStore, scripted: ScriptedReceiver
+) -> None:
+    """It was said to take what it is sent, and was sent no alert."""
+    hook = endpoint(scripted.url)
+    memory.record([Update(firing_state(), event(), (message(),))])
+    client = PinnedClient(("127.0.0.1",))
+    outbox = Outbox(memory, (hook,), WebhookSender(client))
+    scripted.answers = [(410, {})]
+    assert outbox.deliver_due(NOW_NS) == 0
+    assert outbox.disabled_receivers() == [hook.name]
+    assert receivers(memory, hook).try_out((), ANNA, "it is back")[0].is_taken
+    assert outbox.disabled_receivers() == []
+    resolved = event(seq=2, to_state="resolved")
+    memory.record([Update(firing_state(), resolved, (message(2, kind="alert.resolved"),))])
+    assert outbox.deliver_due(NOW_NS + 1) == 1
+    outbox.close()
     client.close()
