@@ -359,6 +359,9 @@ class AlertsJob:
         details: Details = NO_DETAILS,
         capture: CaptureRequest | None = None,
     ) -> Update:
+        last = self.alert_state.last_event(event.episode_id)
+        if last is not None and last.started_ns:  # whoever was told routes its end by this
+            event = replace(event, severity=last.severity)
         event = replace(event, is_shadow=self.routing.is_recorded_only(event))
         _log.info(
             "alert_changed",

@@ -34,3 +34,23 @@ def test_small_incident_after_an_alert_is_no_alert_and_a_large_one_is(scene: Sce
     scene.go_on(INCIDENT_S, slow_ms=120)
     wait(scene, 60)
     assert scene.events() == ["firing", "resolved", "firing", "resolved"]
+
+
+def test_severity_that_is_changed_while_it_fires_is_of_the_next_alert(scene: Scene) -> None:
+    """Its end went to whom the new severity is routed to: who had the ticket never saw it close."""
+    ticket = rule(budget_usd=5_000.0, severity="ticket", reset_window_s=30, keep_firing_s=0)
+    scene.restart(rules=[ticket])
+    page = rule(budget_usd=5_000.0, reset_window_s=30, keep_firing_s=0)
+    for _ in range(2):
+        scene.go_on(INCIDENT_S, slow_ms=120)
+        scene.judge()
+        scene.deliver()
+        scene.restart(rules=[page])
+        wait(scene, 120)
+        scene.deliver()
+
+    told = [each.message for each in scene.receiver.deliveries]
+    assert [(each["type"], each["data"]["severity"]) for each in told] == [
+        ("alert.firing", "ticket"), ("alert.resolved", "ticket"),
+        ("alert.firing", "page"), ("alert.resolved", "page"),
+    ]  # fmt: skip
