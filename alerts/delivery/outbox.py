@@ -105,6 +105,11 @@ class Outbox:
         disabled = self._deliveries.disabled()
         return sorted(n for n, each in self._endpoints.items() if disabled.get(n) == each.url)
 
+    def failing_receivers(self) -> dict[str, int]:
+        """Return the endpoints that did not take the last message, and how many in a row."""
+        circuits = {n: self._deliveries.circuit(n, e.url) for n, e in self._endpoints.items()}
+        return {name: each.failures for name, each in circuits.items() if each.failures}
+
     def close(self) -> None:
         """Wait for the messages that are being sent; what waits is sent after the next start."""
         self._is_closing = True

@@ -48,6 +48,10 @@ class Outlets:
         """Return the receivers of webhooks that answered 410 and are sent nothing more."""
         return self._outbox.disabled_receivers()
 
+    def failing_receivers(self) -> dict[str, int]:
+        """Return the receivers of webhooks that failed last, and how often in a row."""
+        return self._outbox.failing_receivers()
+
     def close(self) -> None:
         """Wait for what is being sent, and close what is open."""
         self._outbox.close()

@@ -211,6 +211,10 @@ class ServiceHealth:
         yield health_item("alerts.firing", status.firing, "alerts")
         retried = "retried by schedule"
         yield _zero("alerts.webhooks_waiting", status.pending, "deliveries", retried)
+        failing = self._service.alerts.outlets.failing_receivers()
+        named = ", ".join(f"{name} ({times:,} in a row)" for name, times in failing.items())
+        detail = f"not taken by {named}: mend it, then `millworth alerts try`"
+        yield _zero("alerts.receivers_failing", len(failing), "receivers", detail)
         dead = (
             "given up: correct the receiver, then `millworth alerts dead replay`"
             if status.dead
@@ -229,9 +233,9 @@ class ServiceHealth:
             detail = f"{named}; see `millworth rules list`"
             yield HealthItem("alerts.rules_in_shadow", len(shadows), "rules", "ok", detail)
         if self._service.settings.alerts.alertmanagers:
-            failing = self._service.alerts.outlets.failing_peers()
-            peers = f"{', '.join(failing)}: see alertmanager_failed in the log"
-            yield _zero("alerts.alertmanagers_failing", len(failing), "peers", peers)
+            peers = self._service.alerts.outlets.failing_peers()
+            detail = f"{', '.join(peers)}: see alertmanager_failed in the log"
+            yield _zero("alerts.alertmanagers_failing", len(peers), "peers", detail)
 
 
 def _zero(name: str, count: int, unit: str, otherwise: str) -> HealthItem:

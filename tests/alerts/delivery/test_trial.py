@@ -129,11 +129,14 @@ def test_receiver_that_took_it_rests_no_longer(
     outbox = Outbox(memory, (hook,), WebhookSender(client))
     scripted.answers = [(500, {}), (500, {})]
     assert outbox.deliver_due(NOW_NS) == 0
+    assert outbox.failing_receivers() == {hook.name: 1}
     assert not receivers(memory, hook).try_out((), ANNA, "not yet")[0].is_taken
     assert outbox.deliver_due(NOW_NS + 1) == 0
     assert receivers(memory, hook).try_out((), ANNA, "mended")[0].is_taken
     assert outbox.deliver_due(NOW_NS + 2) == 1
+    assert outbox.failing_receivers() == {}
     outbox.close()
+    client.close()
 
 
 def test_receiver_that_answered_410_and_took_it_is_sent_alerts_again(

@@ -9,10 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
+from alerts.state.sqlite import AlertStore, Update
 from collector.core.clock import SystemClock
 from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE, NS_PER_S
+from tests.support.alerts.builders import SECRET, event, firing_state, message
 from tests.support.builders import decision_span, trace_request
 from tests.support.collector.clients import post
+from tests.support.programs import free_port
 from tests.support.service import RunningService, until
 
 pytestmark = pytest.mark.integration
@@ -59,3 +62,25 @@ def test_outcomes_of_no_decision_are_said(tmp_path: Path) -> None:
     matched = found["outcomes.matched"]
     assert (matched["status"], matched["detail"][:17]) == ("warn", "30 of 59 outcomes")
     assert "outcomes.complete" not in found
+
+
+def test_receiver_that_takes_nothing_is_named(tmp_path: Path) -> None:
+    """Eight messages waited, "retried by schedule", and nobody said for whom until they died."""
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    state.record([Update(firing_state(), event(), (message(),))])
+    state.close()
+    hooks = [{"name": "router", "url": f"http://127.0.0.1:{free_port()}/", "secret": SECRET}]
+
+    def failing(service: RunningService) -> dict[str, Any]:
+        found = httpx.get(f"{service.url}/api/v1/health", trust_env=False).json()["items"]
+        return next(each for each in found if each["name"] == "alerts.receivers_failing")
+
+    settings = {
+        "MILLWORTH__ALERTS__WEBHOOKS": json.dumps(hooks),
+        "MILLWORTH__ALERTS__ALLOWED_HOSTS": json.dumps(["127.0.0.1"]),
+    }
+    with RunningService(tmp_path, **settings) as service:
+        until(lambda: failing(service)["value"])
+        found = failing(service)
+    assert (found["value"], found["status"]) == (1, "warn")
+    assert found["detail"].startswith("not taken by router (")
