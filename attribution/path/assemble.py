@@ -2,6 +2,10 @@
 
 Skew follows Jaeger's adjuster (clockskew.go): across machines, a child that does not fit into its
 parent is moved; durations never change. Shifts are kept beside the raw times.
+
+Some SDKs begin a span at a whole millisecond, as that of JavaScript does by `Date.now`, and count
+its duration to the nanosecond. So a call seems to go on for less than a millisecond after the next
+one began that waited for it, and would be on no critical path: it ends where that one begins.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from attribution.path.spans import (
     Roots,
     Spans,
 )
+from collector.core.times import NS_PER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ def assemble(
         decision=members.decision,
         parent=members.parent,
         start_ns=member_spans.start_ns + shift_ns,
-        end_ns=member_spans.end_ns + shift_ns,
+        end_ns=_ends(members, member_spans, is_blocking, shift_ns) + shift_ns,
         shift_ns=shift_ns,
         bound_ns=bound_ns,
         span_id=member_spans.span_id,
@@ -171,6 +176,25 @@ def _shifts(
         applied = np.where(oversized[rows], 0, needed)
         shift[rows] = np.where(same_clock & ~members.is_hung[rows], shift[parent], applied)
     return shift, oversized
+
+
+def _ends(members: Members, spans: Spans, is_blocking: Bools, shift_ns: Ints) -> Ints:
+    """Return where each span ends: at the last whole millisecond where a sibling began then."""
+    child = np.flatnonzero(is_blocking & (members.parent >= 0))
+    began = child[spans.start_ns[child] % NS_PER_MS == 0]
+    if not len(began):
+        return spans.end_ns
+    whole_ns = spans.end_ns - spans.end_ns % NS_PER_MS
+    ended = child[(whole_ns[child] > spans.start_ns[child]) & (whole_ns < spans.end_ns)[child]]
+    times, place = np.unique((spans.start_ns + shift_ns)[began], return_inverse=True)
+    at = np.minimum(np.searchsorted(times, (whole_ns + shift_ns)[ended]), len(times) - 1)
+    is_one = times[at] == (whole_ns + shift_ns)[ended]
+    is_one &= np.isin(
+        members.parent[ended] * len(times) + at, members.parent[began] * len(times) + place
+    )
+    end_ns = spans.end_ns.copy()
+    end_ns[ended[is_one]] = whole_ns[ended[is_one]]
+    return end_ns
 
 
 def _same_clock(spans: Spans, child: Ints, parent: Ints) -> Bools:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 
+_MS = 1_000_000
 _IN_PROCESS = ("Unspecified", "Internal", "Client", "Producer")
 
 
@@ -63,6 +64,7 @@ def plain_path(
     while waiting:
         span_id, start, end, on_path = waiting.pop()
         fitted = []
+        blocking = {}
         for child_id in children.get(span_id, []):
             child = by_id[child_id]
             is_hung = child_id in hung
@@ -71,8 +73,19 @@ def plain_path(
             shift[child_id] = 0
             if skew_max_ns and not is_hung:
                 shift[child_id] = _shift(child, by_id[span_id], shift[span_id], blocks, skew_max_ns)
+            blocking[child_id] = blocks
+        begun = {
+            by_id[child_id].start_ns + shift[child_id]
+            for child_id, blocks in blocking.items()
+            if blocks and by_id[child_id].start_ns % _MS == 0
+        }
+        for child_id, blocks in blocking.items():
+            child = by_id[child_id]
             from_ = max(child.start_ns + shift[child_id], start)
             to = min(child.end_ns + shift[child_id], end)
+            whole = child.end_ns // _MS * _MS
+            if blocks and whole > child.start_ns and whole + shift[child_id] in begun:
+                to = min(to, whole + shift[child_id])
             is_instant = child.start_ns == child.end_ns
             if on_path and blocks and (to > from_ or (to == from_ and is_instant)):
                 fitted.append((-to, -from_, child_id))

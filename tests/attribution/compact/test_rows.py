@@ -14,7 +14,7 @@ MEMORY = {"max_memory_usage": 64 << 20}
 def test_large_long_decision_reads_back_span_by_span(store: Connections) -> None:
     """Longer than 32 bits of nanoseconds, with a span of another trace; on any engine's memory."""
     put_spans(store, decision("a", 0, 9_000, decision__id="order-7"))
-    put_spans(store, [Stored(f"s{at}", "get", 10 + at / 1_000, 1) for at in range(SPANS)])
+    put_spans(store, [Stored(f"s{at}", "get", 10.0005 + at / 1_000, 1) for at in range(SPANS)])
     far = Stored("far", "", 5_000, 30, trace="b", attributes={"decision.id": "order-7"})
     put_spans(store, [far])
     job(store).drain(at(30))
@@ -27,5 +27,5 @@ def test_large_long_decision_reads_back_span_by_span(store: Connections) -> None
     by_id = {row[0]: row[1:] for row in found.result_rows}
     assert len(by_id) == len(found.result_rows) == SPANS + 4
     assert by_id[span_id("root")] == ("", trace_id("a"), at(0), 9_000 * MS)
-    assert by_id[span_id("s7")] == (span_id("get"), trace_id("a"), at(0.010007), MS)
+    assert by_id[span_id("s7")] == (span_id("get"), trace_id("a"), at(0.0100075), MS)
     assert by_id[span_id("far")] == (span_id("root"), trace_id("b"), at(5), 30 * MS)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -59,6 +60,61 @@ def test_numpy_walk_equals_the_plain_one(seed: int) -> None:
             for span_id, self_ns in plain.self_ns.items()
         }
         assert got[index] == wanted, f"seed {seed}, trace {index}"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_both_walks_take_what_begins_at_whole_milliseconds_alike(seed: int) -> None:
+    """The same odd decisions in tenths of a millisecond, and some nanoseconds."""
+    rng = random.Random(seed)
+    for _ in range(100):
+        spans, root = random_trace(rng, 0, 1_000)
+        span_at = {
+            each: each * 100_000 + rng.choice([0, 0, 1])
+            for span in spans for each in (span.start, span.end)
+        }  # fmt: skip
+        spans = [
+            replace(each, start=span_at[each.start], end=span_at[each.end], clock_error=None)
+            for each in spans
+        ]
+        start, end = span_at[root.start], span_at[root.end]
+        root = replace(root, start=start, end=end, ingress=start)
+        plain = plain_path([s.plain() for s in spans], root.span_id, start, 10**7)
+        assert {span_id: each[1:] for span_id, each in walk(spans, [root], 10**7)[0].items()} == {
+            span_id: (self_ns, plain.sections[span_id])
+            for span_id, self_ns in plain.self_ns.items()
+        }
+
+
+def test_calls_in_a_row_of_a_clock_of_milliseconds_are_all_on_the_path() -> None:
+    """JavaScript begins spans by `Date.now`: each seems to go on after the next one began.
+
+    Every second call was dropped as a whole, and its time was its caller's own.
+    """
+    ms, calls, at_ns = 1_000_000, [], 5_300_000
+    for number in range(20):  # of 1.7 ms, with 0.1 ms between them
+        calls.append((number + 2, at_ns // ms * ms, at_ns // ms * ms + 1_700_000))
+        at_ns += 1_800_000
+    spans = [S(1, 0, 5 * ms, 45 * ms), *(S(each, 1, start, end) for each, start, end in calls)]
+    sections = path_of(spans, R(1, 5 * ms, 45 * ms))
+    assert set(sections) == {1, *(each for each, _, _ in calls)}
+    waited_ns = sum(to - from_ for each, _, _ in calls for from_, to in sections[each])
+    assert waited_ns == pytest.approx(20 * 1_700_000, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param((0, 2_000_100), (1_000_000, 3_000_000), id="a millisecond and more"),
+        pytest.param((0, 2_400_000), (2_000_001, 3_000_000), id="a clock of nanoseconds"),
+        pytest.param((0, 600_000), (0, 800_000), id="begun at the same time"),
+    ],
+)
+def test_calls_at_the_same_time_are_not_taken_for_calls_in_a_row(
+    first: tuple[int, int], second: tuple[int, int]
+) -> None:
+    """A parallel call that ended earlier was not what the parent waited for."""
+    spans = [S(1, 0, 0, 4_000_000), S(2, 1, *first), S(3, 1, *second)]
+    assert 2 not in path_of(spans, R(1, 0, 4_000_000))
 
 
 @given(st.integers(0, 2**32))
