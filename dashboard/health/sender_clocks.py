@@ -1,12 +1,17 @@
-"""I/O: whose clock is off, told by when spans ended and when they came, and what comes of it."""
+"""I/O: whose clock is off, told by when spans ended and when they came, and what comes of it.
+
+And which attributes of theirs are misspelt: nobody reads them, and no decision comes of them.
+"""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from collector.core.counters import Counters
+from collector.core.event_schema import MAPPED
 from collector.core.log import get_logger
 from collector.core.sql import sql
 from collector.core.times import NS_PER_MINUTE, NS_PER_S
@@ -14,6 +19,7 @@ from collector.store.connect import Connections
 from dashboard.health.items import HealthItem, health_item
 
 _CLOCKS: Final = sql("sender_clocks", __file__)
+_NEAR: Final = sql("near_attributes", __file__)
 _UNMOVED: Final = sql("unmoved_spans", __file__)
 # What came in this time is looked at.
 _LOOKED_NS: Final = 3 * NS_PER_MINUTE
@@ -27,6 +33,11 @@ _APART_NS, _TIMES_MIN = 10 * NS_PER_S, 4
 _DRIFT_MAX: Final = 0.1
 _SPANS_MIN: Final = 30
 _NAMED_MAX: Final = 3
+# Of so many spans attributes are read at most; names that differ by a letter or two are alike.
+_READ_MAX: Final = 20_000
+_ALIKE: Final = 0.9
+_PREFIXES: Final = ("decision.", "outcome.", "latency.")
+_OURS: Final = tuple(sorted(each for each in MAPPED if each.startswith(_PREFIXES)))
 
 _log = get_logger("dashboard")
 
@@ -50,6 +61,17 @@ class UnshiftedClass:
     example: str  # id of the newest
 
 
+@dataclass(frozen=True, slots=True)
+class Misspelt:
+    """An attribute that is nearly one of ours, and is read by nobody."""
+
+    service: str
+    name: str
+    ours: str
+    spans: int  # that carry it, of those that were looked at
+    example: str  # id of a trace
+
+
 class SenderClocks:
     """Looks at what came in the last minutes; the furthest clocks are in `off`.
 
@@ -63,6 +85,7 @@ class SenderClocks:
         self._counters = counters
         self.off: dict[str, list[OffClock]] = {}  # by service, the furthest first
         self.unmoved: list[UnshiftedClass] = []
+        self.misspelt: list[Misspelt] = []
 
     def run_once(self, now_ns: int) -> int:
         """Look; return how many services are off."""
@@ -84,6 +107,9 @@ class SenderClocks:
             found.setdefault(clock.service, []).append(clock)
         rows = reader.query(_UNMOVED, parameters=after).result_rows
         self.unmoved = [UnshiftedClass(str(a), str(r), int(n), str(e)) for a, r, n, e in rows]
+        names = {"prefixes": list(_PREFIXES), "ours": list(_OURS), "spans_max": _READ_MAX}
+        near = reader.query(_NEAR, parameters=after | names).result_rows
+        self.misspelt = [each for row in near if (each := _misspelt(*row)) is not None]
         for service in sorted(found.keys() - self.off.keys()):
             worst = found[service][0]
             _log.warning(
@@ -132,6 +158,20 @@ def sender_items(senders: SenderClocks, skew_max_s: float) -> Iterator[HealthIte
         )
         decisions = sum(each.decisions for each in senders.unmoved)
         yield health_item("senders.skew_too_large", decisions, "decisions", warn=detail)
+
+    for each in senders.misspelt:
+        detail = (
+            f"spans of {each.service} carry {each.name}, which nobody reads: did you mean "
+            f"{each.ours}? As trace {each.example}; docs/use/attributes.md lists what is read"
+        )
+        name = f"senders.attribute.{each.service}.{each.name}"
+        yield health_item(name, each.spans, "spans", warn=detail)
+
+
+def _misspelt(service: str, name: str, spans: int, example: str) -> Misspelt | None:
+    """Return an attribute with that of ours it is nearly, None where it is like none of them."""
+    near = difflib.get_close_matches(name.lower(), _OURS, n=1, cutoff=_ALIKE)
+    return Misspelt(service, name, near[0], spans, example) if near else None
 
 
 def _named(names: list[str]) -> str:

@@ -112,3 +112,23 @@ def test_decisions_whose_spans_could_not_be_moved_are_named(store: Connections) 
     assert item.detail.endswith(f"as decision {trace_id('off2')}")
     senders.run_once(at(900))
     assert items_of(senders) == {}
+
+
+def test_misspelt_attribute_is_named_with_what_was_meant(store: Connections) -> None:
+    """Spans came, no decision did, and every figure was said to be well."""
+    names = {"decision.acton": "offer", "Decision.Region": "eu", "decision.colour": "red"}
+    spans = [Stored("s", "", 1_000, 5, trace=f"t{n}", attributes=names) for n in range(3)]
+    put_spans(store, [*spans, *decision("a", 1_000, 40)])
+    senders = SenderClocks(store, Counters())
+    senders.run_once(at(2))
+    found = items_of(senders)
+    assert found.keys() == {
+        "senders.attribute.shop.decision.acton",
+        "senders.attribute.shop.Decision.Region",
+    }
+    acton = found["senders.attribute.shop.decision.acton"]
+    assert (acton.value, acton.unit, acton.status) == (3, "spans", "warn")
+    assert "shop carry decision.acton, which nobody reads: did you mean decision.action?" in (
+        acton.detail
+    )
+    assert "did you mean decision.region?" in found["senders.attribute.shop.Decision.Region"].detail
