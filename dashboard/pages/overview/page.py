@@ -81,6 +81,7 @@ class MoneyRead:
     at_risk: AtRisk  # by those that fire
     start: Start | None  # of a store without a decision
     silence: str  # since when no decision came, in words; "" while they come
+    unwatched: str  # that no rule could tell of anything at risk
     contradiction: str  # of what every dollar rests on: outcomes.complete; "" where there is none
 
     @property
@@ -232,8 +233,16 @@ def read(context: PageContext, query: str) -> MoneyRead:
         ],
         at_risk=at_risk,
         silence=_silence(context, scope, revenue, attributed, now_ns),
+        unwatched=_unwatched(context),
         contradiction=next((item.detail for item in health if item.name == OUTCOMES), ""),
     )
+
+
+def _unwatched(context: PageContext) -> str:
+    """Return that no rule watches, "" where one does, or another process knows the rules."""
+    if context.alert_state is None or context.alerts.rules:
+        return ""
+    return "no rule watches: add [[alerts.rules]], as millworth.example.toml has them"
 
 
 def _silence(
@@ -262,7 +271,7 @@ def show(money: MoneyRead, prior_basis: str) -> dict[str, object]:
     past = as_of(zone, money.now_ns, to_ns)
     lost = lost_card(money.lost, (money.day_from_ns, to_ns), zone, prior_basis)
     texts_of = {
-        "now": now_card(money.at_risk, money.silence, past, revenue.unvalued),
+        "now": now_card(money.at_risk, money.silence or money.unwatched, past, revenue.unvalued),
         "lost": warned(lost, money.contradiction),
         "late": late_card(revenue, money.scope.window),
         "velocity": warned(velocity_card(revenue, money.silence), money.contradiction),

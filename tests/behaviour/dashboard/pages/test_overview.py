@@ -7,10 +7,13 @@ import json
 import random
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from alerts.config import AlertsConfig
+from alerts.state.sqlite import AlertStore
 from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
 from dashboard.pages.context import PageContext
@@ -21,6 +24,7 @@ from dashboard.read.reader import Reader
 from dashboard.read.rows import Range
 from dashboard.read.scope import parse_scope
 from dashboard.units import Zone
+from tests.support.alerts.builders import rule
 from tests.support.dashboard.app import page_context
 from tests.support.dashboard.seed import TODAY_NS, Seed, rollup_minutes
 
@@ -151,6 +155,26 @@ def test_class_that_was_well_and_went_quiet_is_no_risk(
     seed.alert(at_ns, 2, "unknown", episode_id="fired", action="odd", started_ns=at_ns)
     seed.insert(own_world.client())
     assert shown_of(context)["overview-now-value.children"] == "unknown"
+
+
+def test_where_no_rule_watches_nothing_is_said_to_be_well(
+    context: PageContext, own_world: Connections, tmp_path: Path
+) -> None:
+    """`nothing` stood in the largest type of a new service that nobody had given a rule."""
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    config = AlertsConfig(rules=(rule(),))
+    reader = Reader(own_world)
+    seed = Seed(random.Random(0))
+    seed.alert(TODAY_NS - 19 * NS_PER_S, 9, "resolved")
+    seed.insert(own_world.client())
+    watched, unwatched = (
+        shown_of(dataclasses.replace(context, reader=reader, alert_state=state, alerts=alerts))
+        for alerts in (config, AlertsConfig())
+    )
+    state.close()
+    assert watched["overview-now-value.children"] == "nothing"
+    assert unwatched["overview-now-value.children"] == "unknown"
+    assert "no rule watches: add [[alerts.rules]]" in unwatched["overview-now-note.children"]
 
 
 def test_bands_that_overlap_are_one(context: PageContext, own_world: Connections) -> None:
