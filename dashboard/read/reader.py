@@ -5,7 +5,8 @@ A statement beside another module is asked by that module, through `Statements.a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
@@ -42,6 +43,8 @@ from dashboard.read.rows import (
     SpanLink,
     TableSize,
     TraceSpan,
+    exact_id,
+    exact_of,
 )
 from dashboard.read.statements import Statements, store_errors
 
@@ -180,17 +183,21 @@ class Reader(Statements):
 
     def decision_ids(self, name: str) -> list[str]:
         """Return the decisions meant by a decision id, a trace id or an outcome key."""
-        rows = self._rows("decision_ids", {"id": name, "rows_max": FOUND_MAX})
-        return [str(row["decision_id"]) for row in rows]
+        return _told_apart(self._rows("decision_ids", {"id": name, "rows_max": FOUND_MAX}))
 
     def decision(self, decision_id: str) -> DecisionFacts | None:
         """Return one decision as its root told it, None where it is unknown.
 
         A sender may begin an id with a blank; whoever copies one has blanks about it that are none
-        of its own.
+        of its own. Of decisions that share an id it is the newest, or as `rows.exact_id` names it.
         """
-        tried = dict.fromkeys((decision_id, decision_id.strip()))
-        rows = (row for one in tried for row in self._rows("decision_facts", {"decision_id": one}))
+        names = dict.fromkeys((decision_id, decision_id.strip()))
+        tried = [*((each, 0) for each in names), *filter(None, map(exact_of, names))]
+        rows = (
+            row
+            for each, ingress_ns in tried
+            for row in self._rows("decision_facts", {"decision_id": each, "ingress_ns": ingress_ns})
+        )
         row = next(rows, None)
         if row is None:
             return None
@@ -294,8 +301,7 @@ class Reader(Statements):
 
     def trace_decisions(self, trace_id: str) -> list[str]:
         """Return the decisions of one trace."""
-        rows = self._rows("trace_decisions", {"trace_id": trace_id})
-        return [str(row["decision_id"]) for row in rows]
+        return _told_apart(self._rows("trace_decisions", {"trace_id": trace_id}))
 
     def rejected(self, from_ns: int) -> list[Rejected]:
         """Return what could not be used since an instant, by reason, most first."""
@@ -366,3 +372,13 @@ def _trace_span(row: dict[str, Any]) -> TraceSpan:
         events=[SpanEvent(*event) for event in events],
         links=[SpanLink(*link) for link in links],
     )
+
+
+def _told_apart(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the ids of decisions, those that several share with when each began."""
+    ids = [str(row["decision_id"]) for row in rows]
+    times = Counter(ids)
+    return [
+        each if times[each] == 1 else exact_id(each, row["ingress_ns"])
+        for each, row in zip(ids, rows, strict=True)
+    ]

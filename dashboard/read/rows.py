@@ -10,6 +10,7 @@ from attribution.core.selection import RATE_S_MIN
 from collector.core.intervals import overlap
 from collector.core.times import NS_PER_HOUR, NS_PER_S
 
+_DIGITS_MAX = 20  # of nanoseconds in 64 bits
 # The order in which every query returns the sixteen segments.
 
 
@@ -17,6 +18,18 @@ def segment_place(stage: str, latency_class: str) -> int:
     """Return 1 to 16 for a segment, 0 for what is none: a blamed segment may be empty."""
     segment = (stage, latency_class)
     return SEGMENTS.index(segment) + 1 if segment in SEGMENTS else 0
+
+
+def exact_id(decision_id: str, ingress_ns: int) -> str:
+    """Return the name of one decision among those that share an id, as two of a trace may."""
+    return f"{decision_id}@{ingress_ns}"
+
+
+def exact_of(name: str) -> tuple[str, int] | None:
+    """Return the id and the ingress that an exact name is of, None of any other name."""
+    decision_id, _, at = name.rpartition("@")
+    is_exact = decision_id and at.isascii() and at.isdigit() and len(at) < _DIGITS_MAX
+    return (decision_id, int(at)) if is_exact else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from dash import Dash, Input, State, dcc, html
 
@@ -21,6 +21,7 @@ from dashboard.pages.alerts.links import (
 )
 from dashboard.pages.charts.intervals import interval_bar, interval_text
 from dashboard.pages.context import PageContext
+from dashboard.pages.decisions.lines import decision_href
 from dashboard.pages.parts import Component, facts_list, kpi, page, panel
 from dashboard.pages.states import Reading, answering, state, state_outputs
 from dashboard.read.alerts.delays import delays_text
@@ -359,7 +360,7 @@ def _exemplars(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
                     dcc.Link(
                         f"{ms(each.total_ns)}"
                         + (f", {ms(each.segment_ns)} in {alert.blamed}" if alert.blamed else ""),
-                        href=f"/decision?id={quote(each.decision_id, safe='')}",
+                        href=decision_href(each.decision_id, each.ingress_ns),
                         className="exemplar-link",
                     ),
                     html.Div(

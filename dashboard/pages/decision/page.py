@@ -31,7 +31,7 @@ from dashboard.read.decision.outcome_wording import (
 from dashboard.read.decision.waterfall import waterfall_version
 from dashboard.read.decisions.listing import DecisionRow
 from dashboard.read.packet_rows import by_exchange
-from dashboard.read.rows import Attribution
+from dashboard.read.rows import Attribution, exact_id
 from dashboard.read.scope import parse_scope
 from dashboard.units import UNKNOWN, Zone, ms
 
@@ -68,6 +68,7 @@ _COLOURS = {
 class DecisionRead:
     """Everything that one reading of the page found about a decision that exists."""
 
+    name: str  # by which it was asked for
     detail: Decision
     money: DecisionRow | None  # None until its second is summed
     target_ns: int
@@ -162,6 +163,7 @@ def read(context: PageContext, decision_id: str) -> DecisionRead | None:
     facts = detail.facts
     money = context.decisions.row_of(facts.decision_id, facts.ingress_ns)
     return DecisionRead(
+        name=decision_id,
         detail=detail,
         money=money,
         target_ns=context.reference.target_ns(detail.facts.action),
@@ -179,7 +181,7 @@ def show(decision: DecisionRead, zone: Zone) -> dict[str, object]:
         "decision-said.children": _sentence(decision),
         "decision-facts.children": facts_list(_facts(decision, zone)),
         "decision-known.data": {
-            "id": detail.facts.decision_id,
+            "id": decision.name,
             "version": waterfall_version(detail),
         },
         "decision-packets-note.children": _packet_note(detail, decision.recorder),
@@ -246,10 +248,11 @@ def _sentence(decision: DecisionRead) -> list[Component]:
 
 def _exports(detail: Decision) -> list[Component]:
     """Return links to what a responder sends on: the decision, and its packets if there are any."""
-    name = quote(detail.facts.decision_id, safe="")
+    facts = detail.facts
+    name = quote(exact_id(facts.decision_id, facts.ingress_ns), safe="@")
     links = [("Export JSON", f"/api/v1/decisions/{name}")]
     if detail.flows:
-        links.append(("Export packets", f"/api/v1/packets/{name}"))
+        links.append(("Export packets", f"/api/v1/packets/{quote(facts.decision_id, safe='')}"))
     return [
         html.A(text, href=href, download="", className="note export", style={"marginLeft": 12})
         for text, href in links

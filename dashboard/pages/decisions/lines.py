@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from dashboard.read.decision.outcome_wording import money_words
 from dashboard.read.decisions.listing import FILE_ROWS_MAX, DecisionRow, Totals
-from dashboard.read.rows import DecisionFacts
+from dashboard.read.rows import DecisionFacts, exact_id
 from dashboard.units import UNKNOWN, Zone, count, counted, ms, usd, utc_iso
 
 _LINES: Final = {"cellRenderer": "TwoLines"}
@@ -101,9 +101,9 @@ def found_line(facts: DecisionFacts, zone: Zone) -> dict[str, object]:
     }
 
 
-def decision_href(decision_id: str) -> str:
-    """Return the address of one decision's page."""
-    return f"/decision?{urlencode({'id': decision_id})}"
+def decision_href(decision_id: str, ingress_ns: int) -> str:
+    """Return the address of one decision's page, whatever other has its id."""
+    return f"/decision?{urlencode({'id': exact_id(decision_id, ingress_ns)}, safe='@')}"
 
 
 def _named(decision_id: str, ingress_ns: int, zone: Zone) -> dict[str, object]:
@@ -112,7 +112,7 @@ def _named(decision_id: str, ingress_ns: int, zone: Zone) -> dict[str, object]:
         "id": f"{decision_id} {ingress_ns}",
         "decision": decision_id,
         "short": decision_id[:8],
-        "href": decision_href(decision_id),
+        "href": decision_href(decision_id, ingress_ns),
         "at": instant[11:19],
         "day": f".{instant[-3:]} · {instant[5:10]}",
     }

@@ -14,7 +14,7 @@ from collector.core.times import NS_PER_DAY, NS_PER_MINUTE
 from dashboard.read.alerts.listing import alerts_of_state
 from dashboard.read.decisions.listing import DecisionList
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Range
+from dashboard.read.rows import Range, exact_of
 from dashboard.read.search.match import (
     HITS_MAX,
     TEXT_MAX,
@@ -140,5 +140,9 @@ def _alert_hit(episode_id: str, what: str, state: str) -> Hit:
 
 
 def _decision_hit(decision_id: str, typed: str) -> Hit:
-    note = "this decision" if decision_id == typed else f"its trace or outcome is {typed}"
-    return Hit("decision", decision_id, note, f"/decision?{urlencode({'id': decision_id})}", "")
+    exact = exact_of(decision_id)
+    is_it = typed in (decision_id, exact and exact[0])
+    note = "this decision" if is_it else f"its trace or outcome is {typed}"
+    return Hit(
+        "decision", decision_id, note, f"/decision?{urlencode({'id': decision_id}, safe='@')}", ""
+    )

@@ -246,7 +246,7 @@
       const answer = await all.ask(
         "span",
         {
-          decision_id: model.decision_id,
+          decision_id: this.id || model.decision_id,
           span_id: model.spans.span_id[row],
           trace_id: model.trace_ids[model.spans.trace_id[row]],
         },

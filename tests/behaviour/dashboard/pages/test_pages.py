@@ -169,4 +169,5 @@ def test_list_finds_by_trace_id(context: PageContext) -> None:
     scope = parse_scope(f"?q={12:032x}&until=2020-01-01T00:00:00Z")
     rows = decisions.read(context, scope)["decisions-list.rowData"]
     assert isinstance(rows, list)
-    assert [row["href"] for row in rows] == ["/decision?id=d-12"]
+    at_ns = TODAY_NS - 48 * NS_PER_S
+    assert [row["href"] for row in rows] == [f"/decision?id=d-12@{at_ns}"]
