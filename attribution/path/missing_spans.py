@@ -8,14 +8,14 @@ does, it says so.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 # OpenTelemetry's consistent probability sampling: the rejection threshold; 0 keeps everything.
 _THRESHOLD = re.compile(r"(?:^|,)ot=(?:[^,]*;)?th:([0-9a-f]{1,14})")
 _CALLS = ("Client", "Producer")
-_ANSWERS = ("Server", "Consumer")
+ANSWERS = ("Server", "Consumer")
 
 
 class Reason(StrEnum):
@@ -81,6 +81,7 @@ class GapEvidence:
     is_young: bool  # spans may still come
     habits: Mapping[tuple[str, str], AnswerRate]  # by service and span name
     rejected: Mapping[str, str]  # reason by span id
+    linked: Collection[str] = ()  # ids of calls that a span of the other side links to
 
 
 def missing_spans(
@@ -97,7 +98,8 @@ def missing_spans(
         detail = f"it was split from {facts.span_count} spans, which are no longer kept"
         return [MissingSpan(facts.root_span_id, "spans", Reason.LAPSED, detail)]
     by_id = {each.span_id: each for each in sent}
-    answered = {each.parent_span_id for each in spans if each.span_kind in _ANSWERS}
+    answered = {each.parent_span_id for each in spans if each.span_kind in ANSWERS}
+    answered.update(facts.linked)
     gaps = []
     noted = set[str]()
     if facts.is_root_missing:

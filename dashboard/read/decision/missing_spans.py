@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from attribution.path.missing_spans import (
+    ANSWERS,
     AnswerRate,
     Assembled,
     GapEvidence,
@@ -20,6 +21,7 @@ from dashboard.read.rows import Attribution, DecisionFacts, PathSpan, SentSpan
 YOUNG_NS = NS_PER_MINUTE
 _HABIT_NS = 10 * NS_PER_MINUTE
 _REJECTED_NS = NS_PER_HOUR
+_LINKED_TRACES_MAX = 10
 
 
 def read_missing(
@@ -39,6 +41,13 @@ def read_missing(
         if span.span_kind in ("Client", "Producer") and span.latency_class == "network"
     }
     traces = {facts.trace_id, *(span.trace_id for span in spans)}
+    # What a message brought about is of a trace of its own, and links to who sent it.
+    answers = {span.span_id for span in spans if span.span_kind in ANSWERS}
+    others = [
+        each
+        for trace_id in sorted(traces - {facts.trace_id})[:_LINKED_TRACES_MAX]
+        for each in reader.sent_spans(trace_id)
+    ]
     around = (max(0, facts.ingress_ns - _HABIT_NS), facts.ingress_ns + _HABIT_NS)
     habits = reader.call_habits(sorted(calls), *around) if calls else {}
     known = GapEvidence(
@@ -50,6 +59,9 @@ def read_missing(
         rejected=reader.rejected_spans(
             sorted(traces), max(0, facts.ingress_ns - _REJECTED_NS), facts.end_ns + _REJECTED_NS
         ),
+        linked={
+            each for span in (*sent, *others) if span.span_id in answers for each in span.linked
+        },
     )
     return missing_spans(
         [

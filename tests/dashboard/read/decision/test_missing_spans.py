@@ -94,3 +94,27 @@ def test_split_outlives_its_spans(store: Connections) -> None:
     assert (gap["what"], gap["reason"]) == ("spans", "lapsed")
     drawn = api.send("GET", f"/api/v1/waterfall?decision_id={trace_id('a')}").json()
     assert (drawn["span_count"], drawn["gaps"]) == (0, [gap])
+
+
+def test_message_whose_consumer_links_to_it_is_answered(store: Connections) -> None:
+    """The consumer was drawn three rows below, and the call said to have no answer."""
+    sent = {"messaging.system": "kafka"}
+    put_spans(
+        store,
+        [
+            *decision("a"),
+            Stored("served", "post", 45, 20, "Server", "a", service="cart"),
+            Stored("tell", "root", 75, 5, "Producer", "a", attributes=sent),
+            Stored("lone", "root", 82, 5, "Producer", "a", name="other", attributes=sent),
+            Stored("told", "", 90, 5, "Consumer", "m", service="mail", links=(("a", "tell"),)),
+        ],
+    )
+    AttributionJob(AttributionConfig(), AttributesConfig(), store).drain(BASE_NS + 60 * NS_PER_S)
+
+    api = Api(store, now_ns=BASE_NS + 600 * NS_PER_S)
+    got = api.send("GET", f"/api/v1/decisions/{trace_id('a')}").json()
+
+    assert span_id("told") in {each["span_id"] for each in got["spans"]}
+    assert [(each["what"], each["span_id"]) for each in got["missing"]] == [
+        ("answer", span_id("lone"))
+    ]
