@@ -38,7 +38,7 @@ class HeldAlert:
 
     def is_overdue(self, now_ns: int) -> bool:
         """Return whether no pass could judge it for a minute: it is not kept back for that."""
-        return abs(now_ns - self.judged_ns) >= _OVERDUE_NS
+        return now_ns >= self.judged_ns + _OVERDUE_NS
 
 
 class HeldAlerts:

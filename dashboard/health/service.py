@@ -16,7 +16,7 @@ from dashboard.health.items import KEY_RING, OUTCOMES, UNMATCHED, HealthItem, St
 from dashboard.health.pipeline import Stages, put_off_items, signal_items, stage_items
 from dashboard.health.readiness import must_be_ready
 from dashboard.health.reads import read_items
-from dashboard.health.sender_clocks import sender_items
+from dashboard.health.senders import sender_items
 from dashboard.health.slo import promise_items
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 GOOD_VERDICTS = ("ok", "reordered", "retried")
 # A job that has not come through for so many of its own intervals is behind.
 _LATE_INTERVALS = 10
+# A receiver that failed so often in a row has rested between, and is down.
+_LASTING_FAILURES = 3
 
 
 class ServiceHealth:
@@ -214,7 +216,14 @@ class ServiceHealth:
         failing = self._service.alerts.outlets.failing_receivers()
         named = ", ".join(f"{name} ({times:,} in a row)" for name, times in failing.items())
         detail = f"not taken by {named}: mend it, then `millworth alerts try`"
-        yield _zero("alerts.receivers_failing", len(failing), "receivers", detail)
+        is_lasting = max(failing.values(), default=0) >= _LASTING_FAILURES
+        yield health_item(
+            "alerts.receivers_failing",
+            len(failing),
+            "receivers",
+            warn=detail if failing else "",
+            bad=detail if is_lasting else "",
+        )
         dead = (
             "given up: correct the receiver, then `millworth alerts dead replay`"
             if status.dead

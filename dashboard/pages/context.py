@@ -175,6 +175,13 @@ class PageContext:
         )
         return replace(attributed, until_ns=until_ns, is_silent=is_silent)
 
+    @property
+    def unwatched(self) -> str:
+        """Return that no rule watches; "" where one does, or another process knows the rules."""
+        if self.alert_state is None or self.alerts.rules:
+            return ""
+        return "no rule watches: add [[alerts.rules]], as millworth.example.toml has them"
+
     def begin(self, path: str, query: str | None) -> None:
         """Begin to read what a page shows first, for a browser that builds it now."""
         self.first.begin(path, query, self.workers, self.questions)

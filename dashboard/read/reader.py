@@ -13,8 +13,6 @@ from typing import Any
 from attribution.core.config import AttributionConfig
 from attribution.core.segments import SEGMENTS
 from attribution.sensitivity.job import read_book
-from attribution.sensitivity.registered import Experiment
-from attribution.sensitivity.registry import read_experiments
 from attribution.sensitivity.versions import SlopeBook
 from collector.core.errors import InputError
 from collector.core.event_schema import DIMENSIONS
@@ -167,11 +165,6 @@ class Reader(Statements):
     def slopes(self, config: AttributionConfig) -> SlopeBook:
         """Return which slope the decisions of an instant are valued by."""
         return read_book(self._store, config)
-
-    def experiments(self) -> list[Experiment]:
-        """Return every registered experiment as it stands."""
-        with store_errors():
-            return read_experiments(self._store)
 
     def modes(self, view: Range) -> list[str]:
         """Return the modes of decisions, such as live or canary, sorted; none where none say."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -288,7 +287,6 @@ class SentSpan:
     parent_span_id: str
     trace_state: str
     status: str
-    linked: Sequence[str] = ()  # ids of the spans that it links to
 
 
 @dataclass(frozen=True, slots=True)

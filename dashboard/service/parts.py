@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collector.provenance.live.job import ProvenanceJob
     from collector.store.ttl_change import RetentionJob
     from collector.write.event_sizes import EventSizes
-    from dashboard.health.sender_clocks import SenderClocks
+    from dashboard.health.senders import Senders
     from dashboard.service.canary import Canary
     from dashboard.service.slo_gauges import BudgetGauges
     from packet.capture.start import LastingRecorder
@@ -53,7 +53,7 @@ class Parts:
     # Set by the jobs that make them, so only where their role runs.
     attribution: AttributionJob
     sizes: EventSizes
-    senders: SenderClocks
+    senders: Senders
     budgets: BudgetGauges
     outcome_mode: OutcomeModeJob
     retention: RetentionJob

@@ -18,7 +18,7 @@ from dashboard.api.imports.body import BYTES_MAX, body_of
 
 _NEWEST = "SELECT max(received_ns) FROM costs WHERE source = {source:String}"
 _TIME_ANEW = (
-    "SELECT min(from_ns), max(to_ns) FROM costs "
+    "SELECT min(from_ns), argMax(to_ns, (from_ns, to_ns)) FROM costs "
     "WHERE source = {source:String} AND received_ns >= {before_ns:UInt64}"
 )
 _BEFORE = (
@@ -45,7 +45,8 @@ class Replaced:
 def drop_replaced(store: Connections, source: str, before_ns: int) -> Replaced:
     """Drop what a source said before of the time that it has a bill of anew.
 
-    A provider restates the lines of an open month day by day, and a line is known by its text.
+    A provider restates the lines of an open month day by day, and a line is known by its text. Its
+    time ends with the line that begins last: a fee of the whole month says nothing of later days.
 
     Args:
         store: whose bills they are.

@@ -260,7 +260,7 @@ def _facts(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
         ("Cause", html.Span(suspect, className="whole-line")),
         ("Who looks after it", _owner(alert, zone, now_ns)),
     ]
-    if delays := delays_text(alert.delays, at):
+    if delays := delays_text(alert.delays):
         facts.append(("Delayed on purpose", html.Span(delays, className="whole-line")))
     if alert.note:
         facts.append(("Note of the rule", html.Span(alert.note, className="whole-line")))

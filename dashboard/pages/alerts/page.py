@@ -87,6 +87,7 @@ def layout(query: str, context: PageContext) -> Component:
         className="tools",
     )
     tall = {"rowHeight": ROW_PX}
+    unwatched = context.unwatched and f"; {context.unwatched}"
     return page(
         NAME,
         TITLE,
@@ -97,8 +98,9 @@ def layout(query: str, context: PageContext) -> Component:
             pickers,
             grid(
                 "alerts-list", zoned(alert_columns(), scope.zone), 220,
-                "No alert is open, and none changed in this time. Widen it, clear the filters, or "
-                "look at Health for what arrives; before the first decision, at the Overview.",
+                f"No alert is open, and none changed in this time{unwatched}. Widen it, clear the "
+                "filters, or look at Health for what arrives; before the first decision, at the "
+                "Overview.",
                 label="Alerts by money at risk, then lost", options=tall,
                 grows=True,
             ),

@@ -100,11 +100,12 @@ def layout(query: str, context: PageContext) -> Component:
         ("overview-velocity", "Revenue velocity"),
         ("overview-evidence", "Packets and clocks"),
     )
+    unwatched = context.unwatched and f"; {context.unwatched}"
     alerts = grid(
         "overview-alerts",
         zoned(alert_columns(), parse_scope(query).zone),
         320,
-        "No alert is open, and none changed in this window.",
+        f"No alert is open, and none changed in this window{unwatched}.",
         label="Alerts by revenue at risk",
         options={"rowHeight": ROW_PX},
     )
@@ -233,16 +234,9 @@ def read(context: PageContext, query: str) -> MoneyRead:
         ],
         at_risk=at_risk,
         silence=_silence(context, scope, revenue, attributed, now_ns),
-        unwatched=_unwatched(context),
+        unwatched=context.unwatched,
         contradiction=next((item.detail for item in health if item.name == OUTCOMES), ""),
     )
-
-
-def _unwatched(context: PageContext) -> str:
-    """Return that no rule watches, "" where one does, or another process knows the rules."""
-    if context.alert_state is None or context.alerts.rules:
-        return ""
-    return "no rule watches: add [[alerts.rules]], as millworth.example.toml has them"
 
 
 def _silence(

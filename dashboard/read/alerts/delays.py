@@ -1,31 +1,33 @@
-"""I/O: the experiments that delay, on purpose, what an alert is about."""
+"""I/O: the experiments that delayed, on purpose, what an alert is about."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from attribution.sensitivity.registered import Experiment
-from collector.core.times import NS_PER_S
+from collector.core.times import NS_PER_HOUR, NS_PER_MS, NS_PER_S
 from dashboard.read.alerts.rows import AlertRow
 from dashboard.read.reader import Reader
-from dashboard.units import percent
+from dashboard.units import count
+
+# An alert may fire for days, and its page is read every few seconds.
+_NEWEST_NS: Final = NS_PER_HOUR
 
 
 @dataclass(frozen=True, slots=True)
 class InjectedDelay:
-    """What an experiment does to the decisions that it is about."""
+    """What an experiment did to the decisions of an alert, those of its newest hour."""
 
-    experiment: str
-    owner: str
-    share: float  # of the decisions that its targets name
-    delay_ms_max: float  # of its longest arm
-    from_ns: int
-    to_ns: int  # when it ends or ended
+    experiment: str  # "" where the decisions name none
+    owner: str  # "" of one that is not registered
+    delayed: int  # decisions
+    decisions: int  # all of them
+    delay_ns_max: int
 
 
 def injected_delays(reader: Reader, alert: AlertRow, until_ns: int) -> list[InjectedDelay]:
-    """Return those that ran while an alert did, or in its window before it, by their begin.
+    """Return those that delayed decisions of an alert, or of its window before it; most first.
 
     Args:
         reader: of the store.
@@ -38,38 +40,21 @@ def injected_delays(reader: Reader, alert: AlertRow, until_ns: int) -> list[Inje
     if not alert.is_about_decisions:
         return []
     from_ns = (alert.started_ns or alert.first_ns) - alert.window_s * NS_PER_S
-    return [
-        _delay(each)
-        for each in sorted(reader.experiments(), key=lambda each: each.from_ns)
-        if each.from_ns <= until_ns and each.ended_ns > from_ns and _may_hold(each, alert.scope)
-    ]
+    action, region = alert.scope
+    asked = {
+        "from_ns": max(from_ns, until_ns - _NEWEST_NS, 0),
+        "to_ns": until_ns + 1,
+        "action": action,
+        "region": region,
+    }
+    return [InjectedDelay(**row) for row in reader.ask("delays", __file__, asked)]
 
 
-def delays_text(delays: Sequence[InjectedDelay], at: Callable[[int], str]) -> str:
-    """Return them in words, "" of none; `at` writes an instant."""
+def delays_text(delays: Sequence[InjectedDelay]) -> str:
+    """Return them in words, "" of none."""
     return "; ".join(
-        f"experiment {each.experiment} of {each.owner} delays {percent(each.share)} of what it is "
-        f"about by up to {each.delay_ms_max:g} ms, {at(each.from_ns)} to {at(each.to_ns)}"
+        f"{count(each.delayed)} of {count(each.decisions)} decisions, by up to "
+        f"{each.delay_ns_max / NS_PER_MS:g} ms, by experiment {each.experiment or 'without a name'}"
+        + (f" of {each.owner}" if each.owner else "")
         for each in delays
-    )
-
-
-def _may_hold(experiment: Experiment, scope: tuple[str, str]) -> bool:
-    """Return whether decisions of a class may be in it; "" is every action, or every region."""
-    targets = (experiment.targets.get(name, ()) for name in ("action", "region"))
-    return all(
-        not names or not value or value in names
-        for names, value in zip(targets, scope, strict=True)
-    )
-
-
-def _delay(experiment: Experiment) -> InjectedDelay:
-    delayed = [arm for arm in experiment.arms if arm.delay_ms > 0]
-    return InjectedDelay(
-        experiment=experiment.name,
-        owner=experiment.owner,
-        share=sum(arm.share for arm in delayed),
-        delay_ms_max=max((arm.delay_ms for arm in delayed), default=0.0),
-        from_ns=experiment.from_ns,
-        to_ns=experiment.ended_ns,
     )

@@ -138,7 +138,7 @@ class AlertDetail:
     timeline: list[Moment]  # the newest first, at most 200
     exemplars: list[Exemplar]
     packets: KeptPackets | None  # null: not judged yet, or never asked for
-    delays: list[InjectedDelay]  # of experiments that may be in it
+    delays: list[InjectedDelay]  # of experiments, among its decisions
     incident_id: str  # the episode of the first alert of its incident; "" until it fires
     incident: list[Companion]  # the others of it, the dearest first, at most 100
     incident_sum: IncidentSum | None  # of all of them; null: it has no others, or nobody knows

@@ -21,7 +21,7 @@ from dashboard.read.rows import Attribution, DecisionFacts, PathSpan, SentSpan
 YOUNG_NS = NS_PER_MINUTE
 _HABIT_NS = 10 * NS_PER_MINUTE
 _REJECTED_NS = NS_PER_HOUR
-_LINKED_TRACES_MAX = 10
+_LINKING_MAX = 1_000
 
 
 def read_missing(
@@ -41,13 +41,6 @@ def read_missing(
         if span.span_kind in ("Client", "Producer") and span.latency_class == "network"
     }
     traces = {facts.trace_id, *(span.trace_id for span in spans)}
-    # What a message brought about is of a trace of its own, and links to who sent it.
-    answers = {span.span_id for span in spans if span.span_kind in ANSWERS}
-    others = [
-        each
-        for trace_id in sorted(traces - {facts.trace_id})[:_LINKED_TRACES_MAX]
-        for each in reader.sent_spans(trace_id)
-    ]
     around = (max(0, facts.ingress_ns - _HABIT_NS), facts.ingress_ns + _HABIT_NS)
     habits = reader.call_habits(sorted(calls), *around) if calls else {}
     known = GapEvidence(
@@ -59,9 +52,7 @@ def read_missing(
         rejected=reader.rejected_spans(
             sorted(traces), max(0, facts.ingress_ns - _REJECTED_NS), facts.end_ns + _REJECTED_NS
         ),
-        linked={
-            each for span in (*sent, *others) if span.span_id in answers for each in span.linked
-        },
+        linked=_linked(reader, spans),
     )
     return missing_spans(
         [
@@ -80,3 +71,19 @@ def read_missing(
         [Sent(each.span_id, each.parent_span_id, each.trace_state) for each in sent],
         known,
     )
+
+
+def _linked(reader: Reader, spans: Sequence[PathSpan]) -> set[str]:
+    """Return the spans that the decision's answers link to.
+
+    What a message brought about may be of a trace of its own, and says by a link who sent it. That
+    trace may be large, as of a consumer of batches: of it these spans alone are read.
+    """
+    answers = [span for span in spans if span.span_kind in ANSWERS][:_LINKING_MAX]
+    if not any(span.span_kind == "Producer" for span in spans) or not answers:
+        return set()
+    asked = {
+        "trace_ids": sorted({span.trace_id for span in answers}),
+        "span_ids": [span.span_id for span in answers],
+    }
+    return {str(row["span_id"]) for row in reader.ask("linked_calls", __file__, asked)}

@@ -1,11 +1,10 @@
--- Where every span of one trace hangs, what it links to, and whether it failed; a sender's retry counts once, the first received.
+-- Where every span of one trace hangs, and whether it failed; a sender's retry counts once, the first received.
 -- Returns: one row a span; no rows when the trace is unknown.
 SELECT
     SpanId AS span_id,
     ParentSpanId AS parent_span_id,
     TraceState AS trace_state,
-    toString(StatusCode) AS status,
-    `Links.SpanId` AS linked
+    toString(StatusCode) AS status
 FROM otel_traces
 WHERE TraceId = {trace_id:String}
     AND Timestamp >= (SELECT min(Start) FROM otel_traces_trace_id_ts WHERE TraceId = {trace_id:String})

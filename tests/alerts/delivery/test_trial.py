@@ -119,14 +119,22 @@ def test_receiver_is_named_or_the_names_are_said(
     assert receivers(memory).try_out((), ANNA, "none is configured") == []
 
 
+@pytest.fixture
+def outbox(memory: AlertStore, scripted: ScriptedReceiver) -> Iterator[Outbox]:
+    """An outbox with a message for the scripted receiver."""
+    memory.record([Update(firing_state(), event(), (message(),))])
+    client = PinnedClient(("127.0.0.1",))
+    outbox = Outbox(memory, (endpoint(scripted.url),), WebhookSender(client))
+    yield outbox
+    outbox.close()
+    client.close()
+
+
 def test_receiver_that_took_it_rests_no_longer(
-    memory: AlertStore, scripted: ScriptedReceiver
+    memory: AlertStore, scripted: ScriptedReceiver, outbox: Outbox
 ) -> None:
     """Whoever mended it need not wait ten minutes for what it was not told."""
     hook = endpoint(scripted.url)
-    memory.record([Update(firing_state(), event(), (message(),))])
-    client = PinnedClient(("127.0.0.1",))
-    outbox = Outbox(memory, (hook,), WebhookSender(client))
     scripted.answers = [(500, {}), (500, {})]
     assert outbox.deliver_due(NOW_NS) == 0
     assert outbox.failing_receivers() == {hook.name: 1}
@@ -135,18 +143,13 @@ def test_receiver_that_took_it_rests_no_longer(
     assert receivers(memory, hook).try_out((), ANNA, "mended")[0].is_taken
     assert outbox.deliver_due(NOW_NS + 2) == 1
     assert outbox.failing_receivers() == {}
-    outbox.close()
-    client.close()
 
 
 def test_receiver_that_answered_410_and_took_it_is_sent_alerts_again(
-    memory: AlertStore, scripted: ScriptedReceiver
+    memory: AlertStore, scripted: ScriptedReceiver, outbox: Outbox
 ) -> None:
     """It was said to take what it is sent, and was sent no alert."""
     hook = endpoint(scripted.url)
-    memory.record([Update(firing_state(), event(), (message(),))])
-    client = PinnedClient(("127.0.0.1",))
-    outbox = Outbox(memory, (hook,), WebhookSender(client))
     scripted.answers = [(410, {})]
     assert outbox.deliver_due(NOW_NS) == 0
     assert outbox.disabled_receivers() == [hook.name]
@@ -155,5 +158,3 @@ def test_receiver_that_answered_410_and_took_it_is_sent_alerts_again(
     resolved = event(seq=2, to_state="resolved")
     memory.record([Update(firing_state(), resolved, (message(2, kind="alert.resolved"),))])
     assert outbox.deliver_due(NOW_NS + 1) == 1
-    outbox.close()
-    client.close()

@@ -25,7 +25,7 @@ def known_lines(report: dict[str, Any]) -> Iterator[str]:
     if alert.incident_sum is not None:
         yield f"incident {alert.incident_id}: {incident_of(alert.incident_sum, utc_text)}"
     told = (
-        ("delayed on purpose", delays_text(alert.delays, utc_text)),
+        ("delayed on purpose", delays_text(alert.delays)),
         ("note of the rule", alert.note),
         ("runbook", alert.runbook_url),
         ("proposed", alert.reroute),

@@ -65,6 +65,17 @@ def test_withdrawn_line_of_the_last_day_that_began_late_is_dropped(store: Connec
     assert billed(store) == {"aws": 1}
 
 
+def test_fee_of_the_whole_month_says_nothing_of_later_days(store: Connections) -> None:
+    """The days behind the last one of the new bill stay: a day was imported anew with its fee."""
+    fee = b"9.00,9.00,USD,2033-05-01T00:00:00Z,2033-06-01T00:00:00Z\n"
+    put(store, bill(("1.00", 18), ("2.00", 19)), "aws", NOW_NS)
+    put(store, bill(("1.50", 18)) + fee, "aws", NOW_NS + NS_PER_DAY)
+
+    assert drop_replaced(store, "aws", NOW_NS + NS_PER_DAY).lines == 1
+
+    assert billed(store) == {"aws": Decimal("12.5")}  # 1.50, 2.00 and the fee
+
+
 def test_source_without_a_bill_anew_loses_nothing(store: Connections) -> None:
     """A name that was misspelt, or a time at which nothing came."""
     put(store, bill(("1.00", 18)), "aws", NOW_NS)

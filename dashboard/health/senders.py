@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from collector.core.config import AttributesConfig
 from collector.core.counters import Counters
 from collector.core.event_schema import MAPPED
 from collector.core.log import get_logger
@@ -72,16 +73,20 @@ class Misspelt:
     example: str  # id of a trace
 
 
-class SenderClocks:
+class Senders:
     """Looks at what came in the last minutes; the furthest clocks are in `off`.
 
     Args:
         store: where spans are read.
         counters: gets the clock of each service that is off.
+        attributes: a customer's own names, which are read too.
     """
 
-    def __init__(self, store: Connections, counters: Counters) -> None:
+    def __init__(
+        self, store: Connections, counters: Counters, attributes: AttributesConfig
+    ) -> None:
         self._store = store
+        self._read_names = [*_OURS, *attributes.map.values()]
         self._counters = counters
         self.off: dict[str, list[OffClock]] = {}  # by service, the furthest first
         self.unmoved: list[UnshiftedClass] = []
@@ -107,7 +112,7 @@ class SenderClocks:
             found.setdefault(clock.service, []).append(clock)
         rows = reader.query(_UNMOVED, parameters=after).result_rows
         self.unmoved = [UnshiftedClass(str(a), str(r), int(n), str(e)) for a, r, n, e in rows]
-        names = {"prefixes": list(_PREFIXES), "ours": list(_OURS), "spans_max": _READ_MAX}
+        names = {"prefixes": list(_PREFIXES), "ours": self._read_names, "spans_max": _READ_MAX}
         near = reader.query(_NEAR, parameters=after | names).result_rows
         self.misspelt = [each for row in near if (each := _misspelt(*row)) is not None]
         for service in sorted(found.keys() - self.off.keys()):
@@ -122,7 +127,7 @@ class SenderClocks:
         return len(found)
 
 
-def sender_items(senders: SenderClocks, skew_max_s: float) -> Iterator[HealthItem]:
+def sender_items(senders: Senders, skew_max_s: float) -> Iterator[HealthItem]:
     """Yield each service whose clock is off, and the decisions whose spans could not be put right.
 
     Args:
