@@ -8,6 +8,7 @@ from typing import Final, Literal, Protocol
 
 KEY_RING: Final = "key_ring"  # an item that is there while the ring cannot be read
 OUTCOMES: Final = "outcomes.complete"  # an item that is there while the data contradict the mode
+UNDECLARED: Final = "decisions.none"  # while traces come, and no decision of any
 UNMATCHED: Final = "outcomes.matched"  # while many outcomes are of no decision that is known
 # Of an answer with dollars: what contradicts them.
 WARNING_HEADER: Final = "millworth-warning"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collector.store.ttl_change import Change
     from collector.write.event_sizes import EventSizes
     from dashboard.health.peer_processes import PeerProcesses
-    from dashboard.health.senders import Senders
+    from dashboard.health.senders.job import Senders
     from dashboard.settings.settings import Settings
     from packet.capture.start import LastingRecorder
     from packet.jobs.packets import PacketJob

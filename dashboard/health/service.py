@@ -16,7 +16,7 @@ from dashboard.health.items import KEY_RING, OUTCOMES, UNMATCHED, HealthItem, St
 from dashboard.health.pipeline import Stages, put_off_items, signal_items, stage_items
 from dashboard.health.readiness import must_be_ready
 from dashboard.health.reads import read_items
-from dashboard.health.senders import sender_items
+from dashboard.health.senders.job import sender_items
 from dashboard.health.slo import promise_items
 
 if TYPE_CHECKING:

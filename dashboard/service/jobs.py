@@ -25,7 +25,7 @@ from collector.store.cursors import ALERTS_CURSOR, JobCursor
 from collector.store.retention import begin_retention
 from collector.store.ttl_change import RetentionJob
 from collector.write.event_sizes import EventSizes
-from dashboard.health.senders import Senders
+from dashboard.health.senders.job import Senders
 from dashboard.service.canary import Canary
 from dashboard.service.parts import Parts
 from dashboard.service.role import Role
@@ -196,7 +196,8 @@ def _sizes(service: Parts) -> Run:
 
 
 def _senders(service: Parts) -> Run:
-    service.senders = Senders(service.store, service.counters, service.settings.attributes)
+    s = service.settings
+    service.senders = Senders(service.store, service.counters, s.attributes, s.decisions)
     return service.senders.run_once
 
 

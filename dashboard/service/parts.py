@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collector.provenance.live.job import ProvenanceJob
     from collector.store.ttl_change import RetentionJob
     from collector.write.event_sizes import EventSizes
-    from dashboard.health.senders import Senders
+    from dashboard.health.senders.job import Senders
     from dashboard.service.canary import Canary
     from dashboard.service.slo_gauges import BudgetGauges
     from packet.capture.start import LastingRecorder

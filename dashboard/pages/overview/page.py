@@ -14,7 +14,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from attribution.core.segments import CLASSES
-from dashboard.health.items import OUTCOMES
+from dashboard.health.items import OUTCOMES, UNDECLARED
 from dashboard.pages.alerts.lines import ROW_PX, alert_columns, alert_lines, as_of
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.overview import heat, path, start
@@ -210,7 +210,7 @@ def read(context: PageContext, query: str) -> MoneyRead:
     actions, regions = context.scopes(view.to_ns)
     day_from_ns = scope.zone.day_ns(view.to_ns)
     today = Range(day_from_ns, view.to_ns, view.action, view.region)
-    health = context.items()
+    health = {item.name: item for item in context.items()}
     revenue = reader.revenue(view)
     alerts, at_risk = alerts_at_risk(reader, view)
     attributed = context.attributed(now_ns)
@@ -233,30 +233,39 @@ def read(context: PageContext, query: str) -> MoneyRead:
             and (alert.state != UNKNOWN or alert.is_open_and_silent)
         ],
         at_risk=at_risk,
-        silence=_silence(context, scope, revenue, attributed, now_ns),
+        silence=_silence(
+            context, scope, revenue, attributed, now_ns, is_undeclared=UNDECLARED in health
+        ),
         unwatched=context.unwatched,
-        contradiction=next((item.detail for item in health if item.name == OUTCOMES), ""),
+        contradiction=health[OUTCOMES].detail if OUTCOMES in health else "",
     )
 
 
 def _silence(
-    context: PageContext, scope: Scope, revenue: Revenue, attributed: Attributed, now_ns: int
+    context: PageContext,
+    scope: Scope,
+    revenue: Revenue,
+    attributed: Attributed,
+    now_ns: int,
+    *,
+    is_undeclared: bool,
 ) -> str:
     """Return since when no decision came, "" where one did within what alerts call no data.
 
     Or that none of the range is of known value: no alert with money could fire. Judged at the end
-    of a range, however long that is.
+    of a range, however long that is. `is_undeclared`: traces come, and none is a decision.
     """
     view = scope.range_at(now_ns)
     is_all = scope.until_ns is None and not (view.action or view.region)
     last_ns = attributed.newest_ns if is_all else revenue.last_ns
+    though = ", though traces come: see Health" if is_undeclared else ""
     if not last_ns:
-        return "no decision in this window"
+        return f"no decision in this window{though}"
     until_ns = min(attributed.until_ns, view.to_ns)
     if not context.alerts.is_silent(last_ns, until_ns):
         is_valued = not revenue.decisions or revenue.unvalued < revenue.decisions
         return "" if is_valued else f"no decision of known value in {scope.window}"
-    return f"no decision since {scope.zone.dated_at(last_ns, now_ns)}"
+    return f"no decision since {scope.zone.dated_at(last_ns, now_ns)}{though}"
 
 
 def show(money: MoneyRead, prior_basis: str) -> dict[str, object]:

@@ -51,6 +51,8 @@ class Root:
     service: str
     span_name: str
     kind: str
+    attribute: str  # that says what a method alone does not, "" for none
+    value: str  # of that
     traces: int
 
 
@@ -123,11 +125,17 @@ def show(start: Start | None) -> dict[str, object]:
 
 
 def _rule(root: Root) -> str:
+    of_route = ""
+    if root.attribute:
+        of_route = (
+            f"attributes = {{ {_quoted(root.attribute)} = {_quoted(root.value)} }}\n"
+            f"action = {_quoted(f'{root.span_name} {root.value}')}\n"
+        )
     return (
         f"[[decisions.match]]        # {root.traces:,} traces\n"
         f"service = {_quoted(root.service)}\n"
         f"span_name = {_quoted(root.span_name)}\n"
-        f'kind = "{root.kind.lower()}"\n'
+        f'kind = "{root.kind.lower()}"\n' + of_route
     )
 
 

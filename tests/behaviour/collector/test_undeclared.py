@@ -57,6 +57,25 @@ def actions(store: Connections) -> list[str]:
             "auto POST /pay",
             id="by the older names",
         ),
+        pytest.param(
+            {"name": "GET", "kind": SERVER, "attributes": {"url.path": "/users/4711/cart"}},
+            "auto GET /users/{id}/cart",
+            id="a path where the name is the method",
+        ),
+        pytest.param(
+            {"name": "HTTP POST", "kind": SERVER, "attributes": {"http.target": "/pay?x=1"}},
+            "auto HTTP POST /pay",
+            id="a path by the older names",
+        ),
+        pytest.param(
+            {
+                "name": "GET",
+                "kind": SERVER,
+                "attributes": {"url.path": "/wp-admin", "http.response.status_code": 404},
+            },
+            "auto GET",
+            id="a path that was not found",
+        ),
         pytest.param({"name": "shop.Cart/Get", "kind": SERVER}, "auto shop.Cart/Get", id="a call"),
         pytest.param(
             {"name": "GET /users/4711/orders/9f2c?x=1", "kind": SERVER},

@@ -96,6 +96,25 @@ def test_roots_that_are_no_decisions_come_with_the_lines_that_make_them_so(
     ]
 
 
+def test_root_called_by_its_method_is_told_from_others_by_its_path(
+    context: PageContext, store: Connections
+) -> None:
+    """One rule for `GET` would make one decision of a whole shop."""
+    paths = [("/a", "url.path"), ("/b", "url.path"), ("/b", "url.path"), ("/c/{id}", "http.route")]
+    spans = [
+        span(trace_id=new_trace_id(), name="GET", kind="client", attributes={name: path})
+        for path, name in paths
+    ]
+    store_request(store, trace_request(*spans))
+    code = shown(context)[2]
+    rules = DecisionsConfig.model_validate(tomllib.loads(code)["decisions"]).match
+    assert [(rule.attributes, rule.action) for rule in rules] == [
+        ({"url.path": "/b"}, "GET /b"),
+        ({"http.route": "/c/{id}"}, "GET /c/{id}"),
+        ({"url.path": "/a"}, "GET /a"),
+    ]
+
+
 def test_first_decision_ends_it(context: PageContext, store: Connections) -> None:
     """From then on the page speaks of decisions."""
     store_request(store, trace_request(span(kind="server")))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from collector.core.config import AttributesConfig
+from collector.core.config import AttributesConfig, DecisionsConfig
 from collector.core.counters import Counters
 from collector.store.connect import Connections
 from dashboard.health.items import HealthItem
-from dashboard.health.senders import Senders, sender_items
+from dashboard.health.senders.job import Senders, sender_items
 from tests.support.attribution.attribution_job import at, job
 from tests.support.attribution.stored import Stored, decision, put_spans, trace_id
 
@@ -40,7 +40,7 @@ def test_service_whose_clock_is_off_is_named_with_what_it_means(store: Connectio
     for service, off_s in (("right", 0.0), ("ahead", 90.0), ("behind", -300.0), ("near", -8.0)):
         put_sent(store, service, off_s)
     counters = Counters()
-    senders = Senders(store, counters, AttributesConfig())
+    senders = Senders(store, counters, AttributesConfig(), DecisionsConfig())
     assert senders.run_once(at(120)) == 2
     found = items_of(senders)
     assert found.keys() == {"senders.clock.ahead", "senders.clock.behind"}
@@ -81,7 +81,7 @@ def test_what_was_held_back_or_is_of_a_file_is_no_clock(store: Connections) -> N
         for n in range(60)
     ]  # fmt: skip
     put_spans(store, [*long, *short, *slow])
-    senders = Senders(store, Counters(), AttributesConfig())
+    senders = Senders(store, Counters(), AttributesConfig(), DecisionsConfig())
     assert senders.run_once(at(120)) == 0
 
 
@@ -89,7 +89,7 @@ def test_worst_ten_are_named(store: Connections) -> None:
     """Names come from outside: nobody fills the page or a scraper's store with them."""
     for number in range(12):
         put_sent(store, f"s{number:02}", 30.0 + number)
-    senders = Senders(store, Counters(), AttributesConfig())
+    senders = Senders(store, Counters(), AttributesConfig(), DecisionsConfig())
     assert senders.run_once(at(120)) == 10
     assert next(iter(senders.off)) == "s11"
     assert not {"s00", "s01"} & senders.off.keys()
@@ -105,7 +105,7 @@ def test_decisions_whose_spans_could_not_be_moved_are_named(store: Connections) 
                             resource={"host.name": "db-1"}, received_s=1.0))  # fmt: skip
     put_spans(store, [*spans, *decision("good", 5, 100, 1.0)])
     job(store).drain(at(10))
-    senders = Senders(store, Counters(), AttributesConfig())
+    senders = Senders(store, Counters(), AttributesConfig(), DecisionsConfig())
     senders.run_once(at(20))
     item = items_of(senders)["senders.skew_too_large"]
     assert (item.value, item.unit, item.status) == (3, "decisions", "warn")
@@ -113,26 +113,3 @@ def test_decisions_whose_spans_could_not_be_moved_are_named(store: Connections) 
     assert item.detail.endswith(f"as decision {trace_id('off2')}")
     senders.run_once(at(900))
     assert items_of(senders) == {}
-
-
-def test_misspelt_attribute_is_named_with_what_was_meant(store: Connections) -> None:
-    """Spans came, no decision did, and every figure was said to be well."""
-    names = {"decision.acton": "offer", "Decision.Region": "eu", "decision.colour": "red"}
-    names |= {"decision.channels": "web"}  # which this customer calls it
-    spans = [Stored("s", "", 1_000, 5, trace=f"t{n}", attributes=names) for n in range(3)]
-    put_spans(store, [*spans, *decision("a", 1_000, 40)])
-    senders = Senders(
-        store, Counters(), AttributesConfig(map={"decision.channel": "decision.channels"})
-    )
-    senders.run_once(at(2))
-    found = items_of(senders)
-    assert found.keys() == {
-        "senders.attribute.shop.decision.acton",
-        "senders.attribute.shop.Decision.Region",
-    }
-    acton = found["senders.attribute.shop.decision.acton"]
-    assert (acton.value, acton.unit, acton.status) == (3, "spans", "warn")
-    assert "shop carry decision.acton, which nobody reads: did you mean decision.action?" in (
-        acton.detail
-    )
-    assert "did you mean decision.region?" in found["senders.attribute.shop.Decision.Region"].detail
