@@ -54,6 +54,7 @@ class CollectorStatus:
     points_quarantined: int
     wal_bytes: int  # acknowledged and not yet in the store
     refused: int  # items or whole requests that their sender was told about
+    refused_last: str  # the last of these for what it says: of whom, when and why; "" for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +255,7 @@ class CollectorService:
 
     def status(self) -> CollectorStatus:
         """Return what went through since the start of this process."""
-        acknowledged, refused = self._intake.figures()
+        acknowledged, refused, refused_last = self._intake.figures()
         spans = self._writers[Signal.TRACES].figures()
         logs = self._writers[Signal.LOGS].figures()
         points = self._writers[Signal.METRICS].figures()
@@ -270,6 +271,7 @@ class CollectorService:
             points_quarantined=points.quarantined,
             wal_bytes=self._budget.used_bytes,
             refused=refused,
+            refused_last=refused_last,
         )
 
     def go_on_from(self, cursor_ns: int) -> None:

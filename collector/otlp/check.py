@@ -77,6 +77,7 @@ class Checked:
     message: str  # for the sender; empty where nothing was refused
     trace_id: str = ""  # of the first span that was taken, hex: an example of the request
     is_timed: bool = True  # every item says when it was, so equal bytes are the same items
+    service: str = ""  # of whom the first items are, where something was refused
 
     @property
     def refused_count(self) -> int:
@@ -148,6 +149,7 @@ def check(signal: Signal, body: bytes, limits: Limits) -> Checked:
         message=_explain(refusals, accepted),
         trace_id=trace_id,
         is_timed=is_timed,
+        service=_first_service(request) if refusals else "",
     )
 
 
@@ -241,6 +243,17 @@ def _first_trace_id(request: ExportTraceServiceRequest) -> str:
             for span in scope_spans.spans:
                 return span.trace_id.hex()
     return ""
+
+
+def _first_service(request: Request) -> str:
+    if isinstance(request, ExportTraceServiceRequest):
+        resources = [each.resource for each in request.resource_spans[:1]]
+    elif isinstance(request, ExportLogsServiceRequest):
+        resources = [each.resource for each in request.resource_logs[:1]]
+    else:
+        resources = [each.resource for each in request.resource_metrics[:1]]
+    named = [pair for each in resources for pair in each.attributes if pair.key == "service.name"]
+    return named[0].value.string_value if named else ""
 
 
 def refuse_record(record: LogRecord, limits: Limits) -> Refusal | None:

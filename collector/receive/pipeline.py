@@ -20,7 +20,7 @@ from collector.core.errors import (
     TransientError,
 )
 from collector.core.log import get_logger
-from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
+from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S, utc_iso
 from collector.otlp.check import Checked, Signal, check, limits_at, response
 from collector.otlp.limits import Limits
 from collector.privacy.guard import Protection
@@ -37,6 +37,7 @@ _REPAIR_SECONDS = 2
 # Senders make up names, and each that is counted by is a series of its own.
 _CHANGED_NAMES_MAX = 200
 _SAY_AGAIN_NS = NS_PER_MINUTE
+_WHY_CHARS_MAX = 400
 
 
 class Intake:
@@ -68,6 +69,7 @@ class Intake:
         self._lock = threading.Lock()
         self._acknowledged = dict.fromkeys(Signal, 0)
         self._refused = 0
+        self._refused_last = ""
         self._changed_names = {OTHER}
         self._said_ns: dict[tuple[Signal, str], int] = {}
 
@@ -108,8 +110,8 @@ class Intake:
             checked = self._take_plain(signal, request, limits) or self._check(
                 signal, request, limits, now_ns
             )
-        except DecodeError:
-            self._refuse(signal, {"undecodable": 1})
+        except DecodeError as error:
+            self._refuse(signal, {"undecodable": 1}, str(error))
             raise
         if receipts.is_earlier(digest):
             # Its sender has not heard yet what of it was refused.
@@ -118,7 +120,7 @@ class Intake:
         self._counters.received.labels(signal, transport).inc(
             checked.accepted + checked.refused_count
         )
-        self._refuse(signal, checked.refused)
+        self._refuse(signal, checked.refused, checked.message, checked.service)
         if is_gone():
             self._refuse(signal, {"client_gone": checked.accepted})
             raise ClientGoneError("nobody waits for the answer, so nothing is kept; send it again")
@@ -208,10 +210,10 @@ class Intake:
             "and the same again fails again: its log has request_failed"
         )
 
-    def figures(self) -> tuple[Mapping[Signal, int], int]:
-        """Return the items answered OK by signal, and how many items or requests were refused."""
+    def figures(self) -> tuple[Mapping[Signal, int], int, str]:
+        """Return the items answered OK by signal, how many were refused, and what the last was."""
         with self._lock:
-            return dict(self._acknowledged), self._refused
+            return dict(self._acknowledged), self._refused, self._refused_last
 
     def _log(
         self,
@@ -269,8 +271,14 @@ class Intake:
         with self._lock:
             self._acknowledged[signal] += checked.accepted
 
-    def _refuse(self, signal: Signal, refused: Mapping[str, int]) -> None:
+    def _refuse(
+        self, signal: Signal, refused: Mapping[str, int], why: str = "", service: str = ""
+    ) -> None:
         for reason, count in refused.items():
             self._counters.refused.labels(signal, reason).inc(count)
         with self._lock:
             self._refused += sum(refused.values())
+            if refused and why:
+                of = f" of {service}" if service else ""
+                at = utc_iso(self._clock.now_ns())
+                self._refused_last = f"{signal}{of} at {at}: {why}"[:_WHY_CHARS_MAX]

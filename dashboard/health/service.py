@@ -97,7 +97,8 @@ class ServiceHealth:
         yield health_item("collector.logs_acked", status.logs_acked, "records")
         yield health_item("collector.points_acked", status.points_acked, "points")
         told = "the senders were told why; see millworth_refused on /metrics"
-        yield _zero("collector.refused", status.refused, "items", told)
+        last = f"; the last: {status.refused_last}" if status.refused_last else ""
+        yield _zero("collector.refused", status.refused, "items", told + last)
         full = status.wal_bytes > self._service.settings.collector.wal_bytes_max // 2
         behind = "over half of collector.wal_bytes_max: the store does not keep up"
         wal_bytes = status.wal_bytes

@@ -139,6 +139,22 @@ def test_request_that_cannot_be_read_is_answered_400_and_holds_up_none(
     assert store.client().query("SELECT count() FROM rejected").result_rows == [(0,)]
 
 
+def test_last_refusal_is_told_with_whose_it_was(
+    service: CollectorService, http: httpx.Client
+) -> None:
+    """A sender that hides its partial success hid which of its spans was wrong."""
+    assert service.status().refused_last == ""
+    request = trace_request(span(), span(name="bad", duration_ns=-1), service="till")
+    assert post(http, request).status_code == 200
+    last = service.status().refused_last
+    assert last.startswith("traces of till at 20")
+    assert ": 1 of 2 refused: 1 ends_before_start: span 'bad' ends 1 ns before it starts; " in last
+    assert post(http, trace_request(span())).status_code == 200
+    assert service.status().refused_last == last
+    http.post("/v1/traces", content=b"\xff", headers={"content-type": PROTOBUF})
+    assert ": the body is not an OTLP traces request (" in service.status().refused_last
+
+
 def test_hundreds_of_days_in_one_request_cost_their_neighbours_nothing(
     service: CollectorService, http: httpx.Client, store: Connections
 ) -> None:
