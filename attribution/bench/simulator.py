@@ -184,7 +184,7 @@ def draw_cells(draw: Draw, rng: np.random.Generator) -> CellSums:
     failed = rng.binomial(counts, draw.failure_rate(latency))
     lasting = draw.chances(latency) / (1 - draw.failure_rate(latency))
     converted = rng.binomial(counts - failed, lasting)
-    earned, squared, beyond = _amounts(draw.world, converted, rng)
+    earned, squared, above, beyond = _amounts(draw.world, converted, rng)
     # Decisions that convert differ in the outcome alone.
     sums = np.einsum("cka,cka...->ca...", counts, values)
     products = np.einsum("cka,ckax,ckay->caxy", counts, values, values, optimize=True)
@@ -208,6 +208,7 @@ def draw_cells(draw: Draw, rng: np.random.Generator) -> CellSums:
             failed=failed.sum(axis=1).reshape(-1),
             earning=converted.sum(axis=1).reshape(-1),
             unknown=np.zeros(cells * arms, np.int64),
+            beyond=above.sum(axis=1).reshape(-1),
         ),
         cut_off=beyond,
         whole=1 / (1 - beyond),
@@ -218,10 +219,11 @@ def draw_cells(draw: Draw, rng: np.random.Generator) -> CellSums:
 
 def _amounts(
     world: World, converted: Ints, rng: np.random.Generator
-) -> tuple[Floats, Floats, float]:
-    """Return what sales brought up to the limit, the sum of its squares, and the share beyond."""
+) -> tuple[Floats, Floats, Floats, float]:
+    """Return what sales brought up to the limit, its squares, what is beyond it and its share."""
     if not world.tail:
-        return converted.astype(np.float64), converted.astype(np.float64), 0.0
+        ones = converted.astype(np.float64)
+        return ones, ones, np.zeros(converted.shape), 0.0
     decision = np.repeat(np.arange(converted.size), converted.reshape(-1))
     usd = _MEAN_USD * (world.tail - 1) / world.tail * (1 + rng.pareto(world.tail, len(decision)))
     counted = np.minimum(usd, np.quantile(usd, COUNTED_WHOLE)) if len(usd) else usd
@@ -231,7 +233,7 @@ def _amounts(
         return sums.reshape(converted.shape)
 
     beyond = 1 - float(counted.sum() / usd.sum()) if len(usd) else 0.0
-    return summed(counted), summed(counted**2), beyond
+    return summed(counted), summed(counted**2), summed(usd - counted), beyond
 
 
 def _loads(world: World, rng: np.random.Generator) -> Floats:

@@ -14,6 +14,7 @@ import numpy as np
 from attribution.core.config import AttributionConfig
 from attribution.core.money import MICROS_PER_USD, currency
 from attribution.core.selection import Selection
+from attribution.experiments.loss import Loss, loss_of
 from attribution.experiments.proposal import (
     OUTCOMES_CAME,
     OUTCOMES_COME,
@@ -21,7 +22,7 @@ from attribution.experiments.proposal import (
     Traffic,
     propose,
 )
-from attribution.experiments.report import Loss, Measured, loss_of, measured
+from attribution.experiments.report import Measured, measured
 from attribution.experiments.rules import check
 from attribution.path.columns import Table, ints, micros_in_halves
 from attribution.read.reader import Reader
@@ -292,7 +293,8 @@ class ExperimentJob:
         estimate = estimate_slope(cells.cells, basis, demands)
         for reason in cells.following.values():
             estimate = replace(estimate, reason=f"{estimate.reason}; {reason}")
-        return estimate, loss_of(estimate, cells.cells, outcome), to_ns
+        loss = loss_of(estimate, cells.cells, outcome, demands.minutes_min)
+        return estimate, loss, to_ns
 
     def _store_revision(self, experiment: Experiment, revision: int) -> None:
         write_experiment(self._store, experiment, revision)

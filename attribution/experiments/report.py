@@ -1,8 +1,7 @@
-"""Pure: what an experiment has done so far: its arms, what it put at risk, and what it cost."""
+"""Pure: what an experiment has done so far: its arms, and what it put at risk."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,8 +12,6 @@ import pyarrow as pa
 from attribution.core.money import currency
 from attribution.path.columns import Table, ints
 from attribution.revenue.sums import Floats
-from attribution.sensitivity.estimate import SlopeEstimate, Status
-from attribution.sensitivity.instruments import Instrument
 from attribution.sensitivity.registered import (
     NOT_AS_DRAWN,
     UNREGISTERED_ARM,
@@ -26,12 +23,8 @@ from attribution.sensitivity.registered import (
     sample_ratio,
 )
 from attribution.sensitivity.registry import ClaimedDraws
-from attribution.sensitivity.sums import INJECTED, CellSums
 
 _CENT = Decimal("0.01")
-_TESTED = 2.6  # deviations of what is drawn once, at one in a hundred
-# What sold is not known, or is of another population in each arm.
-_UNTOLD = (Status.DECIDED_AGAIN, Status.LOST, Status.UNSURE, Status.UNEQUAL)
 # Delayed decisions of unknown value: more, and what is at risk is not known.
 UNVALUED_SHARE_MAX = 0.02
 # The value of a class is known once its first decisions are attributed.
@@ -88,19 +81,6 @@ class Measured:
         return ""
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """What the delays cost, by the randomised arms alone, with a 95 % interval."""
-
-    usd: Decimal
-    low_usd: Decimal
-    high_usd: Decimal
-    # The low end at every look, but for one such experiment in a hundred; None before 30 minutes.
-    proven_usd: Decimal | None
-    outcome: str  # margin or revenue
-    decisions: int  # whose outcomes are known
-
-
 def measured(
     experiment: Experiment,
     minutes: Table,
@@ -148,35 +128,6 @@ def measured(
         at_risk_usd=_usd(float(at_risk.sum())),
         at_risk_usd_per_minute=_usd(float(by_minute[-2:].max(initial=0.0))),
     )
-
-
-def loss_of(estimate: SlopeEstimate, cells: CellSums, outcome: str) -> Loss | None:
-    """Return what the injected milliseconds cost, however many of them were waited.
-
-    None where it is not money, or the arms do not tell what they earned.
-
-    Args:
-        estimate: of these cells.
-        cells: whose amounts count as a limit at most. Of what is above it the delays took as large
-            a share as of the rest; that it may be none to twice that is in the interval.
-        outcome: that is summed in them.
-    """
-    by_arms: Instrument | None = estimate.injection
-    if by_arms is None or outcome == "converted" or estimate.status in _UNTOLD:
-        return None
-    # The line is for a ms that is waited: work beside the delay hides a part of what is injected.
-    waited_ms = float(cells.sums[:, INJECTED].sum()) * cells.whole * (estimate.reach or 0.0)
-    usd = -by_arms.estimate * waited_ms
-    half_width_usd = (by_arms.high - by_arms.estimate) * abs(waited_ms)
-    deviations = (by_arms.high - by_arms.estimate) / by_arms.se if by_arms.se else 0.0
-    cut = usd * cells.cut_off / math.sqrt(3.0)
-    half_width_usd = math.hypot(half_width_usd, deviations * cut)
-    proven, line = None, estimate.line_at_any_look
-    if line is not None:
-        tested_usd = (line.high - line.estimate) * abs(waited_ms)
-        proven = _usd(usd - math.hypot(tested_usd, _TESTED * cut))
-    low, high = _usd(usd - half_width_usd), _usd(usd + half_width_usd)
-    return Loss(_usd(usd), low, high, proven, outcome, estimate.n)
 
 
 def _at_risk(minutes: Table, values_usd: Mapping[tuple[str, str], float]) -> tuple[Floats, int]:

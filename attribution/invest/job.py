@@ -28,7 +28,7 @@ from attribution.read.reader import Reader
 from attribution.revenue.loss import Slope
 from attribution.sensitivity.estimate import Status
 from attribution.sensitivity.job import read_book
-from attribution.sensitivity.versions import own_slope
+from attribution.sensitivity.versions import own_slope, unmeasured
 from attribution.whatif.analyst import Analyst
 from attribution.whatif.answers import Money, WhatIfAnswer
 from attribution.whatif.replay import Change
@@ -188,7 +188,7 @@ class InvestJob:
         """
         if entry.basis not in (Basis.ESTIMATE, Basis.EXPERIMENT):
             return Evidence(entry.basis, source=entry.source)
-        evidence, slope = self._slope(entry, selection.to_ns)
+        evidence, slope, _ = self._slope(entry, selection.to_ns)
         if evidence.reason:
             return evidence
         every = [Change(frozenset(range(len(SEGMENTS))), scale=0.0)]
@@ -208,7 +208,7 @@ class InvestJob:
     def _replayed(
         self, entry: OptionEntry, selection: Selection, quarters: int
     ) -> tuple[Option, Evidence]:
-        evidence, slope = self._slope(entry, selection.to_ns)
+        evidence, slope, measured_ms = self._slope(entry, selection.to_ns)
         answer = self._analyst.what_if(
             selection, entry.changes(), "class", signed=True, slope=slope
         )
@@ -218,6 +218,9 @@ class InvestJob:
             return entry.option(quarters, Range.exactly(Decimal(0))), replace(
                 evidence, basis=Basis.OBSERVATIONAL, reason=reason
             )
+        if not evidence.reason and answer.before and answer.after:
+            means = answer.before.mean_ms, answer.after.mean_ms
+            evidence = replace(evidence, reason=unmeasured(measured_ms, *means))
         replayed = _replayed_of(answer, money, selection, entry, self._days(selection))
         gain = replayed.quarterly()
         option = entry.option(quarters, gain, (Driver(SLOPE_DRIVER, gain),))
@@ -227,7 +230,7 @@ class InvestJob:
         """Hold what an estimate says against the slope in force now: it may be withdrawn since."""
         if evidence.basis is not Basis.ESTIMATE or evidence.reason:
             return evidence
-        now = self._in_force(now_ns)
+        now, _ = self._in_force(now_ns)
         if now.model_version == evidence.model_version:
             return evidence
         reason = now.reason or (
@@ -242,15 +245,21 @@ class InvestJob:
         """Return on how many days of the window there are decisions."""
         return self._reader.selected_extent(selection).days
 
-    def _slope(self, entry: OptionEntry, at_ns: int) -> tuple[Evidence, Slope | None]:
-        """Return what a gain rests on, and the slope where it is not the one in force."""
+    def _slope(
+        self, entry: OptionEntry, at_ns: int
+    ) -> tuple[Evidence, Slope | None, tuple[float, float] | None]:
+        """Return what a gain rests on, and the slope where it is not the one in force.
+
+        And between which mean latencies it was measured, in ms.
+        """
         if entry.basis is not Basis.EXPERIMENT:
-            return replace(self._in_force(at_ns), source=entry.source), None
+            evidence, measured_ms = self._in_force(at_ns)
+            return replace(evidence, source=entry.source), None, measured_ms
         claimed = Evidence(Basis.EXPERIMENT, source=entry.source)
         try:
             report = self._experiments.report(entry.source, at_ns)
         except InputError as error:
-            return replace(claimed, reason=str(error)), None
+            return replace(claimed, reason=str(error)), None, None
         estimate, stop = report.estimate, report.experiment.stop_reason
         if report.experiment.is_disproved or report.measured.sample_ratio.is_wrong:
             why = "decisions did not fall into its arms as registered"
@@ -258,25 +267,24 @@ class InvestJob:
             why = estimate.reason
         else:
             slope = own_slope(estimate)
-            return replace(claimed, experiment_decisions=estimate.n), slope
+            proven = replace(claimed, experiment_decisions=estimate.n)
+            return proven, slope, estimate.latencies_ms
         stopped = f"; it was stopped: {stop}" if stop else ""
         reason = f"experiment {entry.source} proves nothing: {why}{stopped}"
-        return replace(claimed, reason=reason, decisions_missing=estimate.decisions_needed), None
+        missing = estimate.decisions_needed
+        return replace(claimed, reason=reason, decisions_missing=missing), None, None
 
-    def _in_force(self, at_ns: int) -> Evidence:
-        """Return what the slope in force rests on, and what it lacks."""
+    def _in_force(self, at_ns: int) -> tuple[Evidence, tuple[float, float] | None]:
+        """Return what the slope in force rests on, and what it lacks; and where it was measured."""
         book = read_book(self._store, self._config)
         model, last = book.in_force(at_ns), book.last
         if model is not None:
-            return Evidence(Basis.ESTIMATE, model_version=model.version)
+            return Evidence(Basis.ESTIMATE, model_version=model.version), model.measured_ms
         if last is None:
             reason = "the slope is not yet identified: it was never estimated; "
-            return Evidence(Basis.PRIOR, reason + "say `millworth vram slope`")
-        return Evidence(
-            Basis.PRIOR,
-            f"the slope is not yet identified: {last.reason}",
-            decisions_missing=last.decisions_needed,
-        )
+            return Evidence(Basis.PRIOR, reason + "say `millworth vram slope`"), None
+        reason = f"the slope is not yet identified: {last.reason}"
+        return Evidence(Basis.PRIOR, reason, decisions_missing=last.decisions_needed), None
 
     def _write(self, row: StoredVerdict, now_ns: int) -> None:
         self._store.client().insert(

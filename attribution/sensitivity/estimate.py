@@ -89,13 +89,10 @@ class SlopeEstimate:
     mean_outcome: float  # of the decisions that it was measured on, as the delays weigh them
     basis: str
     injection: Instrument | None  # the line through the arms; None where no delay varies
-    reach: float | None  # ms of latency by each ms injected; None without that line
     next_ms: Instrument | None  # with what the arms leave open: what is shown, once it may be
     # The same with the interval that holds at every look but for one such experiment in a hundred;
     # None before `Demands.minutes_min`. What refuses the prior is looked at every hour.
     at_any_look: Instrument | None
-    # Of the line through the arms itself: what the delays have cost has no next ms.
-    line_at_any_look: Instrument | None
     delay_max_ms: float
     # Mean latency without the delay less its standard deviation, and with the longest delay more
     # that: between them the effect was measured. None where there are no arms.
@@ -124,7 +121,7 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
     fits = fits_of(cells, demands.level, demands.minutes_min)
     mean = fits.mean_outcome
     bend, lost = bend_of(rows, demands.level), lost_outcomes(rows)
-    next_ms, at_any_look, line_at_any_look = _next_ms(rows, fits, demands)
+    next_ms, at_any_look = _next_ms(rows, fits, demands)
     against = _against(rows, bend, lost, fits, mean)
     status, reason, needed = _judge(fits, demands, against)
     saved = fits.injection.saved if fits.injection else 0.0
@@ -145,10 +142,8 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
         mean_outcome=mean,
         basis=basis,
         injection=fits.injection.line if fits.injection else None,
-        reach=fits.injection.first_stage if fits.injection else None,
         next_ms=next_ms,
         at_any_look=at_any_look,
-        line_at_any_look=line_at_any_look,
         delay_max_ms=_delay_max_ms(rows),
         latencies_ms=latencies_ms(rows),
         bend=bend,
@@ -179,23 +174,21 @@ def relative_slope(rows: CellSums, level: float = 0.95) -> Instrument | None:
 
 def _next_ms(
     rows: CellSums, fits: Fits, demands: Demands
-) -> tuple[Instrument | None, Instrument | None, Instrument | None]:
+) -> tuple[Instrument | None, Instrument | None]:
     """Return the slope where the line through the arms begins, and with what holds at any look.
-
-    And the line itself with the latter.
 
     The error of the line is another at each look. What the arms leave open is drawn once, and
     needs no more for looking again.
     """
     if fits.injection is None:
-        return None, None, None
+        return None, None
     line, minutes = fits.injection.line, fits.injection.minutes
     open_to = left_open(rows) * line.estimate
 
     def within(errors: float, deviations: float) -> Instrument:
         half_width = math.hypot(errors * line.se, deviations * open_to)
         low, high = line.estimate - half_width, line.estimate + half_width
-        se = math.hypot(line.se, open_to if deviations else 0.0)
+        se = math.hypot(line.se, open_to)
         return Instrument(line.estimate, se, low, high, line.first_stage_f)
 
     once, tested = (
@@ -203,9 +196,9 @@ def _next_ms(
         for level in (demands.level, TEST_LEVEL)
     )
     if fits.delayed_minutes < demands.minutes_min:
-        return within(once, once), None, None
+        return within(once, once), None
     often = sequential_quantile(TEST_LEVEL, minutes, demands.minutes_min)
-    return within(once, once), within(often, tested), within(often, 0.0)
+    return within(once, once), within(often, tested)
 
 
 def _against(

@@ -41,6 +41,7 @@ class Answers:
     failed: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     earning: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # that earned something
     unknown: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # ... of no known amount
+    beyond: Floats = field(default_factory=lambda: np.zeros(0))  # what amounts are above the limit
 
     def take(self, rows: Ints | Bools) -> Answers:
         """Return these rows, in this order."""
@@ -160,6 +161,7 @@ def cells_from_columns(
             columns["failed"].astype(np.int64),
             columns["earning"].astype(np.int64),
             columns["unknown"].astype(np.int64),
+            columns["beyond"].astype(np.float64),
         ),
         beyond_size / earned if earned > 0 else 0.0,
         earned / counted if earned > 0 and counted > 0 else 1.0,

@@ -86,9 +86,33 @@ class SlopeModel:
         return self.status in _REFUSED
 
     @property
+    def measured_ms(self) -> tuple[float, float] | None:
+        """Return between which mean latencies the effect was measured; None where it was not."""
+        if not self.latency_high_ns:
+            return None
+        return self.latency_low_ns / NS_PER_MS, self.latency_high_ns / NS_PER_MS
+
+    @property
     def slope(self) -> Slope:
         """Return what the dollars are computed with: no loss is below 0."""
         return _no_gain(Slope(self.median_per_ns, self.low_per_ns, self.high_per_ns))
+
+
+def unmeasured(measured_ms: tuple[float, float] | None, before_ms: float, after_ms: float) -> str:
+    """Return in words that what a change of the mean latency does was not measured, "" if it was.
+
+    Args:
+        measured_ms: between which mean latencies it was; None where nobody says.
+        before_ms: the mean as it is.
+        after_ms: with the change.
+    """
+    if measured_ms is None or measured_ms[0] <= after_ms <= measured_ms[1]:
+        return ""
+    low_ms, high_ms = measured_ms
+    return (
+        f"the mean latency would go from {before_ms:.3g} to {after_ms:.3g} ms, and what a ms does "
+        f"was measured between {low_ms:.3g} and {high_ms:.3g} ms: beyond that it may do nothing"
+    )
 
 
 def model_of(

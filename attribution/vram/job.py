@@ -33,7 +33,7 @@ from attribution.read.reader import Reader
 from attribution.revenue.loss import Slope
 from attribution.sensitivity.groups import DIMENSIONS
 from attribution.sensitivity.job import read_book, read_groups
-from attribution.sensitivity.versions import SlopeBook, SlopeModel
+from attribution.sensitivity.versions import SlopeBook, SlopeModel, unmeasured
 from attribution.vram.allocation import Ranked, order
 from attribution.vram.document import Document, content_hash, document
 from attribution.vram.ranking import Group, Worth, curve, segment_weights, worth
@@ -292,12 +292,10 @@ def _denominator(config: AttributionConfig) -> str:
 
 def _shifts_ms(group: Group, model: SlopeModel | None) -> list[float]:
     """Return the shifts for which a curve says something: within what the arms delayed."""
-    if model is None or not model.latency_high_ns:
-        return list(SHIFTS_MS)
-    mean_ns = float(group.total_ns.mean())
+    measured_ms = None if model is None else model.measured_ms
+    mean_ms = float(group.total_ns.mean()) / NS_PER_MS
     return [
         shift
         for shift in SHIFTS_MS
-        if shift == 0
-        or model.latency_low_ns <= mean_ns + shift * NS_PER_MS <= model.latency_high_ns
+        if shift == 0 or not unmeasured(measured_ms, mean_ms, mean_ms + shift)
     ]

@@ -30,6 +30,7 @@ from attribution.read.reader import Reader
 from attribution.revenue.loss import Slope
 from attribution.revenue.sums import BASES, UNKNOWN, Floats
 from attribution.sensitivity.job import read_book
+from attribution.sensitivity.versions import unmeasured
 from attribution.whatif.answers import (
     BudgetStanding,
     CompareAnswer,
@@ -106,7 +107,11 @@ class Analyst:
         answer = what_if_answer(
             count, result, spread_s(groups), changes, bases, (basis, version), refusal
         )
-        return replace(answer, warnings=tuple(still_to_come(groups, now_ns)))
+        warnings = still_to_come(groups, now_ns)
+        if version is not None and model is not None and answer.before and answer.after:
+            means = answer.before.mean_ms, answer.after.mean_ms
+            warnings += [each for each in [unmeasured(model.measured_ms, *means)] if each]
+        return replace(answer, warnings=tuple(warnings))
 
     def compare(self, before: Narrowed, after: Narrowed, *, rest: bool = False) -> CompareAnswer:
         """Return where two populations differ, and what that costs.

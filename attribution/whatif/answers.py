@@ -73,7 +73,7 @@ class WhatIfAnswer:
     no_money: str  # why it is unknown, "" where it is not
     shares: list[SharePart]
     shares_method: str
-    warnings: tuple[str, ...] = ()  # by what the money may be too low
+    warnings: tuple[str, ...] = ()  # by what the money may be wrong
 
 
 @dataclass(frozen=True, slots=True)

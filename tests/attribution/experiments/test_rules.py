@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-import random
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attribution.core.config import ExperimentLimits
-from attribution.experiments.report import loss_of, measured
+from attribution.experiments.report import measured
 from attribution.experiments.rules import check
-from attribution.sensitivity.estimate import Demands, estimate_slope
 from attribution.sensitivity.registered import (
     Arm,
     ClassDraws,
@@ -28,8 +25,6 @@ from attribution.sensitivity.registered import (
 from attribution.sensitivity.registry import ClaimedDraws
 from collector.core.errors import InputError
 from collector.core.times import NS_PER_MINUTE, NS_PER_S
-from tests.support.attribution.long_way.cell_rows import cell_sums
-from tests.support.attribution.long_way.visits import reloaded, visits
 from tests.support.attribution.stored import BASE_NS
 
 DAY_NS = 86_400 * NS_PER_S
@@ -322,51 +317,3 @@ def test_classes_of_before_follow_no_delay(shares: tuple[float, ...]) -> None:
         every = [(f"a{of}", "", "", int((arm == of).sum())) for of in range(len(shares))]
         told += bool(following(of_classes(*rows, *every)))
     assert told <= 1
-
-
-@pytest.mark.parametrize("waited", [1.0, 0.45, 1.8, 0.0])
-def test_loss_is_what_the_arms_say_with_its_interval(waited: float) -> None:
-    """Ten cents less for every ms that was injected, however many of them were waited."""
-    dice = random.Random(4)
-    rows = []
-    for _ in range(4000):
-        delay = dice.choice((0.0, 0.0, 40.0))
-        latency_ms = 60 + waited * delay + dice.gauss(0, 0.5)
-        rows.append([50 - 0.1 * delay + dice.gauss(0, 1), latency_ms, latency_ms - 30, delay])
-    minute = np.arange(4000) // 100
-    values = np.array(rows)
-    cells = cell_sums(minute, np.zeros(4000, np.int64), values)
-    delay_ms = float(values[:, 3].sum())
-    estimate = estimate_slope(cells, "", Demands(5e-5))
-    loss = loss_of(estimate, cells, "margin")
-    assert loss is not None
-    assert float(loss.low_usd) < 0.1 * delay_ms < float(loss.high_usd)
-    assert math.isclose(float(loss.usd), 0.1 * delay_ms, rel_tol=0.05)
-    assert loss_of(estimate, cells, "converted") is None
-    # What ends an experiment is looked at every ten minutes: forty minutes are not a proof so soon.
-    assert loss.proven_usd is not None
-    assert loss.usd - loss.proven_usd > 2 * (loss.usd - loss.low_usd)
-    few = cells.take(cells.minute < 20)
-    early = loss_of(estimate_slope(few, "", Demands(5e-5)), few, "margin")
-    assert early is not None
-    assert early.proven_usd is None
-
-    # Half of the money is above what one sale counts as: as much again, and by a third of that
-    # each way for each deviation.
-    capped = loss_of(estimate, replace(cells, cut_off=0.5, whole=2.0), "margin")
-    assert capped is not None
-    assert capped.usd == pytest.approx(2 * loss.usd)
-    line = 2 * (loss.high_usd - loss.usd)
-    deviation = math.hypot(float(line), 2.02 * float(capped.usd) * 0.5 / math.sqrt(3))
-    assert float(capped.high_usd - capped.usd) == pytest.approx(deviation, rel=0.02)
-
-
-def test_loss_is_unknown_where_slow_units_decide_again() -> None:
-    """The arms "proved" a loss of visits that were reloaded, and none of which was lost."""
-    dice = np.random.default_rng(3)
-    cells = reloaded(visits(dice), 0.25, dice).cells(dice)
-    assert loss_of(estimate_slope(cells, "", Demands(1e-3)), cells, "margin") is None
-    whole = replace(cells, draws=None)
-    loss = loss_of(estimate_slope(whole, "", Demands(1e-3)), whole, "margin")
-    assert loss is not None
-    assert loss.low_usd > 0

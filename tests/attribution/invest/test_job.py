@@ -18,6 +18,7 @@ from attribution.jobs.attribution import AttributionJob
 from attribution.sensitivity.job import SlopeJob
 from attribution.sensitivity.registered import Arm, Experiment, with_control
 from attribution.sensitivity.versions import SlopeModel
+from attribution.whatif.analyst import Analyst
 from collector.core.config import AttributesConfig
 from collector.core.errors import InputError
 from collector.core.times import NS_PER_MS, NS_PER_S
@@ -199,6 +200,33 @@ def test_gate_refuses_a_slope_that_was_withdrawn_since_the_window(
     job.store(replace(slope_version("estimate"), version=3, effective_ns=WEEK.to_ns + 2))
     reason = invest.judge(told(), "modest", WEEK, later, "cfo").document["verdict"]["reason"]
     assert "rests on slope version 1, and version 3 is in force" in reason
+
+
+@pytest.mark.parametrize("basis", ["estimate", "what-if"])
+def test_gate_refuses_what_goes_beyond_where_a_millisecond_was_measured(
+    invest: InvestJob, store: Connections, basis: str
+) -> None:
+    """Below a knee nobody minds: 150 ms less were funded by arms that had made 220 ms longer."""
+    version = replace(slope_version("estimate"), latency_high_ns=260 * NS_PER_MS)
+    job = SlopeJob(AttributionConfig(), store)
+    job.store(replace(version, latency_low_ns=150 * NS_PER_MS))
+    assert judged(invest).ruling == "fund"
+    job.store(replace(version, version=2, latency_low_ns=170 * NS_PER_MS))
+    said = (
+        "the mean latency would go from 180 to 160 ms, and what a ms does was measured between 170 "
+        "and 260 ms: beyond that it may do nothing"
+    )
+    if basis == "estimate":
+        row = judged(invest)
+        assert (row.ruling, row.gain_low_usd) == ("refuse", None)
+        assert row.document["verdict"]["reason"] == said
+        assert reproduce(row.document) == row.document
+        assert invest.replay_again(row.document) == []
+    else:
+        changes = told().chosen("faster store").changes()
+        answer = Analyst(AttributionConfig(), store).what_if(WEEK, changes, "class")
+        assert answer.money is not None
+        assert answer.warnings == (said,)
 
 
 def test_gate_knows_how_likely_it_is_that_a_wait_costs_nothing(

@@ -37,6 +37,7 @@ def rows(outcomes: list[list[float]], delays_ms: tuple[float, ...], n: int = 100
     cells, arms = len(outcomes), len(delays_ms)
     y, z = np.array(outcomes).reshape(-1), np.tile(delays_ms, cells)
     values = np.stack([y, 50 + z, 30 + z, z, 0 * z], axis=1)
+    none = np.zeros(cells * arms, np.int64)
     return CellSums(
         np.repeat(np.arange(cells), arms),
         np.full(cells * arms, n),
@@ -44,7 +45,7 @@ def rows(outcomes: list[list[float]], delays_ms: tuple[float, ...], n: int = 100
         n * values[:, :, None] * values[:, None, :],
         Answers(
             np.repeat(np.arange(cells), arms), z, np.full(cells * arms, n), n * (50 + z),
-            np.full(cells * arms, n), n * (50 + z), *[np.zeros(cells * arms, np.int64)] * 3,
+            np.full(cells * arms, n), n * (50 + z), none, none, none, np.zeros(cells * arms),
         ),
     )  # fmt: skip
 

@@ -44,8 +44,6 @@ def estimate(**changes: object) -> SlopeEstimate:
     fields: dict[str, object] = {
         "status": Status.IDENTIFIED, "reason": "precise enough", "n": 10**6, "minutes": 600,
         "mean_outcome": 4.0, "basis": "margin", "injection": None,
-        "reach": None,
-        "line_at_any_look": None,
         "next_ms": next_ms(-0.002, -0.003, -0.001), "delay_max_ms": 80.0,
         "latencies_ms": (90.0, 210.0), "bend": None, "backend": None, "gap": None, "gap_se": None,
         "lost": None, "saved": 0.0,

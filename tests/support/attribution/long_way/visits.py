@@ -44,7 +44,16 @@ class Visits:
         row = np.unique(self.minute * 2 * actions + place)
         n, latency_ms, nothing = sums.n, sums.sums[:, 1], np.zeros(len(row), np.int64)
         answers = Answers(
-            row // 2, DELAY_MS * (row % 2), n, latency_ms, n, latency_ms, nothing, nothing, nothing
+            row // 2,
+            DELAY_MS * (row % 2),
+            n,
+            latency_ms,
+            n,
+            latency_ms,
+            nothing,
+            nothing,
+            nothing,
+            np.zeros(len(row)),
         )
         arm_minute, of = np.unique(2 * self.minute + self.is_slow, return_inverse=True)
         _, first, decisions = np.unique(self.unit, return_index=True, return_counts=True)
