@@ -6,6 +6,9 @@ parent is moved; durations never change. Shifts are kept beside the raw times.
 Some SDKs begin a span at a whole millisecond, as that of JavaScript does by `Date.now`, and count
 its duration to the nanosecond. So a call seems to go on for less than a millisecond after the next
 one began that waited for it, and would be on no critical path: it ends where that one begins.
+
+What goes on long after its parent and the decision are over, as an audit record that is written
+beside the answer, was waited for by neither: it would take the whole path.
 """
 
 from __future__ import annotations
@@ -30,6 +33,10 @@ from attribution.path.spans import (
     Spans,
 )
 from collector.core.times import NS_PER_MS
+
+# A span ends some time after what it waited for, or before, by how it is instrumented.
+_OVER_NS = NS_PER_MS
+_OVER_PART = 10  # ... and by the tenth part of itself at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +84,7 @@ def assemble(
     lost = is_blocking & ~members.is_hung & (bound_ns > member_spans.end_ns - member_spans.start_ns)
     is_blocking &= ~lost
     shift_ns, oversized = _shifts(members, member_spans, levels, is_blocking, skew_max_ns)
+    is_blocking &= ~_outlives(members, member_spans, shift_ns)
     flags = members.flags.copy()
     for mask, flag in (
         (~is_blocking & ~lost, Flag.ASYNC),
@@ -138,6 +146,29 @@ def _blocking(members: Members, spans: Spans) -> Bools:
     inferred = is_root | ~(consumed | members.is_linked)
     blocks: Bools = np.where(spans.blocking == NONE, inferred, (spans.blocking == 1) | is_root)
     return blocks
+
+
+def _outlives(members: Members, spans: Spans, shift_ns: Ints) -> Bools:
+    """Return which spans go on after their parent and the decision, by more than times are off.
+
+    By one clock, and where the span does not say itself whether it was waited for. The other side
+    of a call goes on where its caller has given up: that waited for it until then.
+    """
+    child = np.flatnonzero((members.parent >= 0) & (spans.blocking == NONE))
+    parent = members.parent[child]
+    roots = np.flatnonzero(members.parent < 0)
+    end_ns = spans.end_ns + shift_ns
+    root_end_ns = np.zeros(int(members.decision.max(initial=-1)) + 1, np.int64)
+    root_end_ns[members.decision[roots]] = end_ns[roots]
+    over_ns = end_ns[child] - np.maximum(end_ns[parent], root_end_ns[members.decision[child]])
+    length_ns = spans.end_ns[child] - spans.start_ns[child]
+    is_over = (over_ns > _OVER_NS) & (over_ns > length_ns // _OVER_PART)
+    is_over &= (spans.start_ns + shift_ns)[child] < end_ns[parent]
+    is_over &= ~np.isin(spans.kind[parent], (CLIENT, PRODUCER))
+    is_over &= _same_clock(spans, child, parent)
+    outlives = np.zeros(len(spans), bool)
+    outlives[child] = is_over
+    return outlives
 
 
 def _bounds(members: Members, spans: Spans) -> Ints:

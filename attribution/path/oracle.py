@@ -73,6 +73,9 @@ def plain_path(
             shift[child_id] = 0
             if skew_max_ns and not is_hung:
                 shift[child_id] = _shift(child, by_id[span_id], shift[span_id], blocks, skew_max_ns)
+            parent_end = by_id[span_id].end_ns + shift[span_id]
+            if _is_left(child, by_id[span_id], shift[child_id], parent_end, root.end_ns):
+                blocks = False
             blocking[child_id] = blocks
         begun = {
             by_id[child_id].start_ns + shift[child_id]
@@ -150,6 +153,18 @@ def _blocks(child: PlainSpan, parent: PlainSpan, is_hung: bool) -> bool:
     if child.blocking is not None:
         return child.blocking
     return is_hung or not (child.kind == "Consumer" and parent.kind == "Producer")
+
+
+def _is_left(
+    child: PlainSpan, parent: PlainSpan, shift: int, parent_end: int, root_end: int
+) -> bool:
+    """Return whether a span was left running by its parent, and by the decision."""
+    if child.blocking is not None or parent.kind in ("Client", "Producer"):
+        return False
+    if not _same_clock(child, parent) or child.start_ns + shift >= parent_end:
+        return False
+    over = child.end_ns + shift - max(parent_end, root_end)
+    return over > _MS and over > (child.end_ns - child.start_ns) // 10
 
 
 def _same_clock(child: PlainSpan, parent: PlainSpan) -> bool:

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import random
 
+from collector.core.times import NS_PER_MS
 from tests.support.attribution.spans_builder import R, S
 
 SKEW_MAX_NS = 60
 
 
 def random_trace(rng: random.Random, trace: int, clock: int) -> tuple[list[S], R]:
-    """One trace with skew, async spans, orphans, cycles, overlaps, ties and instants."""
-    count = rng.randint(1, 14)
+    """One trace with skew, async spans, orphans, cycles, overlaps, ties and instants.
+
+    Of nanoseconds, or of milliseconds, where what goes on after its decision was left.
+    """
+    count, unit = rng.randint(1, 14), rng.choice([1, NS_PER_MS])
     ids = rng.sample(range(1, 60), count)
     root_id, spans = ids[0], []
-    length = rng.choice([0, 1, 8, 40, 200])
+    length = unit * rng.choice([0, 1, 8, 40, 200])
     for span_id in ids:
         parent = (
             rng.choice([*ids, 77, 0]) if span_id != root_id else rng.choice([0, 0, 99, ids[-1]])
         )
-        start = clock + rng.randint(-4, length + 4)
-        end = start + rng.choice([0, 0, 1, 2, rng.randint(0, length + 6)])
+        start = clock + unit * rng.randint(-4, length // unit + 4)
+        end = start + unit * rng.choice([0, 0, 1, 2, rng.randint(0, length // unit + 6)])
         if span_id == root_id:
             start, end = clock, clock + length
         spans.append(
@@ -37,7 +41,7 @@ def random_trace(rng: random.Random, trace: int, clock: int) -> tuple[list[S], R
                 service=rng.choice(["shop", "cart"]),
                 blocking=rng.choice([None, None, None, True, False]),
                 received=rng.randint(0, 1000),
-                clock_error=rng.choice([None, 0, 1, 5]),
+                clock_error=rng.choice([None, 0, unit, 5 * unit]),
             )
         )
         if rng.random() < 0.1 and span_id != root_id:
