@@ -67,16 +67,13 @@ def plain_path(
         blocking = {}
         for child_id in children.get(span_id, []):
             child = by_id[child_id]
-            is_hung = child_id in hung
-            blocks = _blocks(child, by_id[span_id], is_hung)
-            blocks = blocks and (is_hung or not _is_lost(child, by_id[span_id]))
+            blocks = _blocks(child, by_id[span_id], child_id in hung)
             shift[child_id] = 0
-            if skew_max_ns and not is_hung:
+            if skew_max_ns and child_id not in hung:
                 shift[child_id] = _shift(child, by_id[span_id], shift[span_id], blocks, skew_max_ns)
-            parent_end = by_id[span_id].end_ns + shift[span_id]
-            if _is_left(child, by_id[span_id], shift[child_id], parent_end, root.end_ns):
-                blocks = False
-            blocking[child_id] = blocks
+            ends = (by_id[span_id].end_ns + shift[span_id], root.end_ns)
+            is_left = _is_left(child, by_id[span_id], shift[child_id], ends)
+            blocking[child_id] = blocks and not is_left
         begun = {
             by_id[child_id].start_ns + shift[child_id]
             for child_id, blocks in blocking.items()
@@ -150,20 +147,18 @@ def _children(parents: dict[int, int], root_id: int) -> tuple[dict[int, list[int
 
 
 def _blocks(child: PlainSpan, parent: PlainSpan, is_hung: bool) -> bool:
-    if child.blocking is not None:
-        return child.blocking
-    return is_hung or not (child.kind == "Consumer" and parent.kind == "Producer")
+    blocks = is_hung or not (child.kind == "Consumer" and parent.kind == "Producer")
+    blocks = blocks if child.blocking is None else child.blocking
+    return blocks and (is_hung or not _is_lost(child, parent))
 
 
-def _is_left(
-    child: PlainSpan, parent: PlainSpan, shift: int, parent_end: int, root_end: int
-) -> bool:
-    """Return whether a span was left running by its parent, and by the decision."""
+def _is_left(child: PlainSpan, parent: PlainSpan, shift: int, ends: tuple[int, int]) -> bool:
+    """Return whether a span was left running by its parent and its decision, which ended then."""
     if child.blocking is not None or parent.kind in ("Client", "Producer"):
         return False
-    if not _same_clock(child, parent) or child.start_ns + shift >= parent_end:
+    if not _same_clock(child, parent) or child.start_ns + shift >= ends[0]:
         return False
-    over = child.end_ns + shift - max(parent_end, root_end)
+    over = child.end_ns + shift - max(ends)
     return over > _MS and over > (child.end_ns - child.start_ns) // 10
 
 

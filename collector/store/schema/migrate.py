@@ -55,6 +55,8 @@ _LEDGER = """CREATE TABLE IF NOT EXISTS schema_migrations${local} ${on_cluster} 
 ORDER BY name
 """
 _NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
+# What a customer may have in a header of a request: ids and dimensions.
+_MAY_BE_LISTED = {"outcome.key", "outcome.id", *(each.name for each in DIMENSIONS)}
 _STATED = re.compile(r"\$\{((attr|amount):([a-z0-9_.]+):(\w+))\}")
 _VIEW_HEAD = re.compile(r"CREATE MATERIALIZED VIEW (?P<name>\w+) [^()]*? AS\n(?=SELECT|WITH)")
 
@@ -278,8 +280,11 @@ def render_view(
     """
 
     def attribute(canonical: str, column: str) -> str:
-        names = names_of(canonical, attributes.name(canonical), previous)
+        own = attributes.name(canonical)
+        names = names_of(canonical, own, previous)
         *others, last = [f"{column}[{literal(name)}]" for name in names]
+        if own != canonical and canonical in _MAY_BE_LISTED:
+            last = _only(last)
         for value in reversed(others):
             last = f"if({value} != '', {value}, {last})"
         return last
@@ -317,6 +322,15 @@ def _fields(match: re.Match[str]) -> str:
     else:
         parts = [f"${{attr:{name}:{column}}} AS `{name}`" for name in SIGNED_ATTRIBUTES]
     return ",\n    ".join(parts)
+
+
+def _only(text: str) -> str:
+    """Return what a list of one text holds, and all else as it is.
+
+    Agents send a header of a request so, which may come several times.
+    """
+    listed = f"JSONExtract({text}, 'Array(String)')"
+    return f"if(startsWith({text}, '[\"') AND length({listed}) = 1, {listed}[1], {text})"
 
 
 def _amount(text: str) -> str:

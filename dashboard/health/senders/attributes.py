@@ -18,6 +18,7 @@ from dashboard.health.items import HealthItem, health_item
 _NAMES: Final = sql("sent_names", __file__)
 _EVENTS: Final = sql("sent_events", __file__)
 _VALUES: Final = sql("odd_values", __file__)
+_ON_RESOURCE: Final = sql("on_resource", __file__)
 # Of so many spans, or records, attributes are read at most.
 _READ_MAX: Final = 20_000
 # Names that differ by a letter or two are alike.
@@ -61,6 +62,16 @@ class OddValue:
     example: str  # id of a trace
 
 
+@dataclass(frozen=True, slots=True)
+class OnResource:
+    """A customer's own name that a service says of itself, where those of spans are read."""
+
+    service: str
+    name: str
+    spans: int  # of the service, of those that were looked at
+    example: str  # id of a trace
+
+
 class SentAttributes:
     """Finds what was meant to be ours.
 
@@ -101,6 +112,14 @@ class SentAttributes:
                 found.append(Misspelt(service, event, meant, int(records), example))
         return found
 
+    def on_resource(self, client: Client, after_ns: int) -> list[OnResource]:
+        """Return the customer's own names that came since on resources, and on no span."""
+        if not self._own:
+            return []
+        looked = {"after_ns": after_ns, "items_max": _READ_MAX, "names": sorted(self._own)}
+        rows = client.query(_ON_RESOURCE, parameters=looked).result_rows
+        return [OnResource(str(s), str(name), int(n), str(e)) for s, name, n, e in rows]
+
     def odd(self, client: Client, after_ns: int) -> list[OddValue]:
         """Return values that came since and are none of what their attribute is."""
         names, patterns, expected = zip(*self._checked, strict=True)
@@ -119,8 +138,19 @@ class SentAttributes:
         ]
 
 
-def attribute_items(misspelt: list[Misspelt], odd: list[OddValue]) -> Iterator[HealthItem]:
-    """Yield each name that is misspelt and each value that cannot be read."""
+def attribute_items(
+    misspelt: list[Misspelt], odd: list[OddValue], on_resource: list[OnResource]
+) -> Iterator[HealthItem]:
+    """Yield each name that is misspelt or elsewhere, and each value that cannot be read."""
+    for own in on_resource:
+        detail = (
+            f"{own.service} says {own.name} of its resource, and [attributes.map] reads what is "
+            "said of spans: set it on the span of the decision, or let a collector copy it (its "
+            f"transform processor). {_where(own.example)}"
+        )
+        yield health_item(
+            f"senders.resource.{own.service}.{own.name}", own.spans, "spans", warn=detail
+        )
     for each in misspelt:
         is_event = each.meant == OUTCOME
         what = "log records" if is_event else "spans"

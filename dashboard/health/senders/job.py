@@ -11,7 +11,13 @@ from collector.core.log import get_logger
 from collector.core.times import NS_PER_MINUTE
 from collector.store.connect import Connections
 from dashboard.health.items import HealthItem
-from dashboard.health.senders.attributes import Misspelt, OddValue, SentAttributes, attribute_items
+from dashboard.health.senders.attributes import (
+    Misspelt,
+    OddValue,
+    OnResource,
+    SentAttributes,
+    attribute_items,
+)
 from dashboard.health.senders.clocks import (
     OffClock,
     UnshiftedClass,
@@ -52,6 +58,7 @@ class Senders:
         self.unmoved: list[UnshiftedClass] = []
         self.misspelt: list[Misspelt] = []
         self.odd: list[OddValue] = []
+        self.on_resource: list[OnResource] = []
         self.undeclared: list[Undeclared] = []
 
     def run_once(self, now_ns: int) -> int:
@@ -62,6 +69,7 @@ class Senders:
         self.unmoved = unshifted_classes(client, after_ns)
         self.misspelt = self._attributes.misspelt(client, after_ns)
         self.odd = self._attributes.odd(client, after_ns)
+        self.on_resource = self._attributes.on_resource(client, after_ns)
         self.undeclared = self._roots.undeclared(client, after_ns, now_ns)
         for service in sorted(found.keys() - self.off.keys()):
             worst = found[service][0]
@@ -83,5 +91,5 @@ def sender_items(senders: Senders, skew_max_s: float) -> Iterator[HealthItem]:
         skew_max_s: by how much spans are moved at most.
     """
     yield from clock_items(senders.off, senders.unmoved, skew_max_s)
-    yield from attribute_items(senders.misspelt, senders.odd)
+    yield from attribute_items(senders.misspelt, senders.odd, senders.on_resource)
     yield from root_items(senders.undeclared)

@@ -31,6 +31,7 @@ class _Sent(NamedTuple):
     kind: str
     is_root: bool
     spans: int
+    called: int  # of them, that name a caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class Roots:
             return []
         window = {"after_ns": after_ns, "until_ns": until_ns, "items_max": _READ_MAX}
         rows = client.query(_SENT, parameters=window).result_rows
-        sent = [_Sent(str(s), str(n), str(k), bool(r), int(c)) for s, n, k, r, c in rows]
+        sent = [_Sent(str(s), str(n), str(k), bool(r), int(c), int(d)) for s, n, k, r, c, d in rows]
         times = {"day_ns": max(now_ns - NS_PER_DAY, 0), "hour_ns": max(now_ns - NS_PER_HOUR, 0)}
         ((actions, newest_ns),) = client.query(_DECIDED, parameters=times).result_rows
         found = [
@@ -86,6 +87,11 @@ class Roots:
     def _none(self, roots: list[_Sent]) -> str:
         if self._decisions.match:
             why = "none of them meets a rule of [[decisions.match]] or carries decision.action"
+        elif all(each.called == each.spans for each in roots) and self._decisions.auto:
+            why = (
+                "each has a caller that sends no span, as a gateway or a browser, and what is "
+                "not declared is a decision only where it begins a trace"
+            )
         elif self._decisions.auto:
             why = (
                 "since one that carried decision.action came only such spans are decisions, and "

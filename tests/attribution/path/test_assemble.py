@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from attribution.path.assemble import Trees, assemble
 from attribution.path.membership import Flag
 from attribution.path.split import flag_names
-from collector.core.times import NS_PER_DAY, NS_PER_MS
+from collector.core.times import NS_PER_DAY
 from tests.support.attribution.critical_path import random_trace
 from tests.support.attribution.spans_builder import R, S, columns, link_columns, root_columns
 from tests.support.examples import examples
@@ -221,48 +221,6 @@ def test_what_a_parent_waits_for(child: S, parent_kind: str, waited: bool) -> No
     trees = trees_of([S(1, kind=parent_kind), child], [R()])
     assert trees.is_blocking[trees.span_id == 2].tolist() == [waited]
     assert ("async" in flags(trees)) is not waited
-
-
-@pytest.mark.parametrize(
-    ("spans", "waited"),
-    [
-        pytest.param([S(2, 1, 2, 130)], False, id="an audit record beside the answer"),
-        pytest.param([S(2, 1, 2, 130, blocking=True)], True, id="the span says that it was"),
-        pytest.param([S(2, 1, 2, 101)], True, id="by no more than a millisecond"),
-        pytest.param([S(2, 1, 2, 108)], True, id="by less than a tenth of it"),
-        pytest.param([S(2, 9, 2, 130)], False, id="of a parent that is not there"),
-        pytest.param([S(3, 1, 1, 50), S(2, 3, 2, 90)], True, id="after its parent, not the root"),
-        pytest.param([S(3, 1, 1, 150), S(2, 3, 2, 140)], True, id="of a parent that goes on too"),
-        pytest.param([S(3, 1, 1, 50), S(2, 3, 2, 140)], False, id="after both"),
-        pytest.param(
-            [S(3, 1, 1, 60, kind="Client"), S(2, 3, 2, 140, kind="Server")],
-            True,
-            id="a caller that gave up",
-        ),
-        pytest.param(
-            [S(2, 1, 2, 130, kind="Server", host="b")], True, id="by the clock of another machine"
-        ),
-    ],
-)
-def test_what_outlives_its_parent_and_the_decision_was_waited_for_by_neither(
-    spans: list[S], waited: bool
-) -> None:
-    """It took the whole path of a decision that had long been answered; roots end at 100."""
-    whole = [S(1, 0, 0, 100, kind="Server"), *spans]
-    trees = trees_of(
-        [
-            replace(
-                each,
-                host=each.host or "a",
-                start=each.start * NS_PER_MS,
-                end=round(each.end * NS_PER_MS),
-            )
-            for each in whole
-        ],
-        [R(1, 0, 100 * NS_PER_MS)],
-    )
-    assert trees.is_blocking[trees.span_id == 2].tolist() == [waited]
-    assert waited or "async" in flags(trees)
 
 
 def test_consumer_whose_producer_is_not_there_is_waited_for() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from attribution.path.assemble import assemble
 from attribution.path.critical_path import critical_path
 from attribution.path.oracle import plain_path
+from collector.core.times import NS_PER_MS as MS
 from tests.support.attribution.critical_path import SKEW_MAX_NS, random_trace
 from tests.support.attribution.spans_builder import R, S, columns, link_columns, root_columns
 from tests.support.examples import examples
@@ -43,6 +44,42 @@ def walk(spans: list[S], roots: list[R], skew_max_ns: int = 0) -> Outcome:
 def path_of(spans: list[S], root: R | None = None) -> dict[int, list[tuple[int, int]]]:
     """Return the sections of each span on the path of one decision."""
     return {span_id: each[2] for span_id, each in walk(spans, [root or R()])[0].items()}
+
+
+@pytest.mark.parametrize(
+    ("spans", "waited"),
+    [
+        pytest.param([S(2, 1, 2, 130)], False, id="an audit record beside the answer"),
+        pytest.param([S(2, 1, 2, 130, blocking=True)], True, id="the span says that it was"),
+        pytest.param([S(2, 1, 2, 101)], True, id="by no more than a millisecond"),
+        pytest.param([S(2, 1, 2, 108)], True, id="by less than a tenth of it"),
+        pytest.param([S(2, 9, 2, 130)], False, id="of a parent that is not there"),
+        pytest.param([S(3, 1, 1, 50), S(2, 3, 2, 90)], True, id="after its parent, not the root"),
+        pytest.param([S(3, 1, 1, 150), S(2, 3, 2, 140)], False, id="of a parent that does so"),
+        pytest.param([S(3, 1, 1, 50), S(2, 3, 2, 140)], False, id="after both"),
+        pytest.param(
+            [S(3, 1, 1, 60, kind="Client"), S(2, 3, 2, 140, kind="Server")],
+            True,
+            id="a caller that gave up",
+        ),
+        pytest.param(
+            [S(2, 1, 2, 130, kind="Server", host="b")], True, id="by the clock of another machine"
+        ),
+    ],
+)
+def test_what_outlives_its_parent_and_the_decision_was_waited_for_by_neither(
+    spans: list[S], waited: bool
+) -> None:
+    """It took the whole path of a decision that had long been answered; roots end at 100."""
+    whole = [S(1, 0, 0, 100, kind="Server"), *spans]
+    found = path_of(
+        [
+            replace(each, host=each.host or "a", start=each.start * MS, end=each.end * MS)
+            for each in whole
+        ],
+        R(1, 0, 100 * MS),
+    )
+    assert (2 in found) is waited
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -1,18 +1,30 @@
--- Names of some spans that came in (after_ns, until_ns].
+-- Names of some spans that came in (after_ns, until_ns]. One whose caller is not among them begins a trace here, though the
+-- caller, such as a gateway or a browser, has a span of its own and does not send it.
 -- Parameters: items_max, of how many spans at most.
--- Returns: service, name, kind String, is_root Bool, spans UInt64; the most first, at most 500.
+-- Returns: service, name, kind String, is_root Bool, spans UInt64, called UInt64 (of them, that name a caller); the most
+-- first, at most 500.
 SELECT
     toString(ServiceName) AS service,
     toString(SpanName) AS name,
     lower(toString(SpanKind)) AS kind,
-    ParentSpanId = '' AS is_root,
-    count() AS spans
+    is_root,
+    count() AS spans,
+    countIf(ParentSpanId != '') AS called
 FROM
 (
-    SELECT ServiceName, SpanName, SpanKind, ParentSpanId
-    FROM otel_traces
-    WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
-    LIMIT {items_max:UInt64}
+    SELECT
+        ServiceName,
+        SpanName,
+        SpanKind,
+        ParentSpanId,
+        ParentSpanId = '' OR NOT has(groupArray(SpanId) OVER (PARTITION BY TraceId), ParentSpanId) AS is_root
+    FROM
+    (
+        SELECT ServiceName, SpanName, SpanKind, TraceId, SpanId, ParentSpanId
+        FROM otel_traces
+        WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
+        LIMIT {items_max:UInt64}
+    )
 )
 GROUP BY service, name, kind, is_root
 ORDER BY spans DESC, service, name, kind

@@ -82,7 +82,8 @@ def test_roots_that_are_no_decisions_come_with_the_lines_that_make_them_so(
     name = 'tick "nightly" \\ <b> \x7f \x01 😀'
     spans = [span(trace_id=new_trace_id(), name=name, kind="internal") for _ in range(2)]
     spans.append(span(trace_id=new_trace_id(), name="GET", kind="client"))
-    spans.append(span(trace_id=spans[0].trace_id.hex(), parent_span_id="00000000000000aa"))
+    first = spans[0]
+    spans.append(span(trace_id=first.trace_id.hex(), parent_span_id=first.span_id.hex()))
     store_request(store, trace_request(*spans))
 
     hidden, said, code = shown(context)
@@ -113,6 +114,21 @@ def test_root_called_by_its_method_is_told_from_others_by_its_path(
         ({"http.route": "/c/{id}"}, "GET /c/{id}"),
         ({"url.path": "/a"}, "GET /a"),
     ]
+
+
+def test_what_serves_a_caller_that_sends_nothing_is_proposed_too(
+    context: PageContext, store: Connections
+) -> None:
+    """Behind a gateway no span is a root, and a newcomer had nothing to do next."""
+    gateway = {"trace_id": new_trace_id(), "parent_span_id": "00000000000000aa"}
+    served = span(name="POST /checkout", kind="server", **gateway)
+    inner = {"trace_id": gateway["trace_id"], "parent_span_id": served.span_id.hex()}
+    store_request(store, trace_request(served, span(name="GET /price", kind="server", **inner)))
+    hidden, said, code = shown(context)
+    assert not hidden
+    assert "none of them is a decision yet" in said
+    rules = DecisionsConfig.model_validate(tomllib.loads(code)["decisions"]).match
+    assert [(rule.span_name, rule.kind) for rule in rules] == [("POST /checkout", "server")]
 
 
 def test_first_decision_ends_it(context: PageContext, store: Connections) -> None:

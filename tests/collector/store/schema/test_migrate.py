@@ -66,6 +66,28 @@ def test_second_run_changes_nothing(empty_store: Connections) -> None:
     assert apply_views(client, *OURS, NOW_NS) == []
 
 
+def test_header_that_an_agent_captured_is_the_text_that_its_list_holds(store: Connections) -> None:
+    """All sales were of no decision: the key of the order was `["A-1"]` and the sale's A-1."""
+    header = "http.request.header.x-order-id"
+    names = AttributesConfig(map={"outcome.key": header, "decision.region": "shop.region"})
+    apply_views(store.client(), names, DecisionsConfig(), OutcomesConfig(), NOW_NS)
+    sent = ['["A-1"]', '["A-1","A-2"]', '["', "A-1", '["quoted \\" one"]', "[1]"]
+    spans = [
+        decision_span(decision_id=f"d{at}", attributes={header: text, "shop.region": text})
+        for at, text in enumerate(sent)
+    ]
+    for each in spans:
+        kept = [
+            pair for pair in each.attributes if pair.key not in ("outcome.key", "decision.region")
+        ]
+        del each.attributes[:]
+        each.attributes.extend(kept)
+    store_request(store, trace_request(*spans))
+    rows = store.client().query("SELECT outcome_key, region FROM decisions ORDER BY decision_id")
+    read = ["A-1", '["A-1","A-2"]', '["', "A-1", 'quoted " one', "[1]"]
+    assert rows.result_rows == [(text, text) for text in read]
+
+
 def test_store_of_before_the_first_release_is_refused(empty_store: Connections) -> None:
     """Its tables are others under the same names; one line says so, and what to do."""
     client = empty_store.client()

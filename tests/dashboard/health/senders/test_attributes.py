@@ -16,7 +16,11 @@ def items_of(store: Connections, mapped: dict[str, str] | None = None) -> dict[s
     """Return what Health says, by name, where these names of ours are called otherwise."""
     sent = SentAttributes(AttributesConfig(map=mapped or {}))
     client, after_ns = store.client(), at(-60)
-    found = attribute_items(sent.misspelt(client, after_ns), sent.odd(client, after_ns))
+    found = attribute_items(
+        sent.misspelt(client, after_ns),
+        sent.odd(client, after_ns),
+        sent.on_resource(client, after_ns),
+    )
     return {each.name: each for each in found}
 
 
@@ -67,6 +71,19 @@ def test_customers_own_name_may_be_misspelt_too(
     """What a service sends beside the right name is a name of its own."""
     put(store, sent)
     assert [*items_of(store, {"decision.action": "shop.operation"})] == expected
+
+
+def test_name_that_is_said_of_the_resource_is_told(store: Connections) -> None:
+    """A region stayed empty, as `cloud.region` is no attribute of a span."""
+    resource, root = {"cloud.region": "eu-west-1"}, {"deployment.id": "7"}
+    put_spans(store, [Stored("s", resource=resource | root, attributes=root)])
+    mapped = {"decision.region": "cloud.region", "decision.route": "deployment.id"}
+    assert items_of(store) == {}
+    (item,) = items_of(store, mapped).values()
+    assert (item.name, item.value, item.status) == (
+        "senders.resource.shop.cloud.region", 1, "warn"
+    )  # fmt: skip
+    assert "shop says cloud.region of its resource, and [attributes.map] reads what" in item.detail
 
 
 @pytest.mark.parametrize(

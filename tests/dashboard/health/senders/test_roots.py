@@ -85,6 +85,17 @@ def test_traces_without_a_decision_are_named(
     )
 
 
+def test_what_serves_a_caller_that_sends_nothing_is_named(store: Connections) -> None:
+    """Behind a gateway that propagates its trace no span is a root."""
+    config = DecisionsConfig()
+    spans = [Stored("r", "edge", kind="Server", name="POST /pay", trace=f"p{n}") for n in range(2)]
+    put_spans(store, [*spans, Stored("q", "r", kind="Server", name="inner", trace="p1")])
+    item = items_of(store, config)[UNDECLARED]
+    assert item.value == 2
+    assert item.detail.startswith("'POST /pay' of shop came in the last minutes")
+    assert "each has a caller that sends no span, as a gateway or a browser" in item.detail
+
+
 def test_traces_beside_decisions_are_none_of_ours(store: Connections) -> None:
     """A probe of a load balancer is no decision, and nobody wants to hear of it."""
     put_spans(store, decision())
