@@ -120,10 +120,17 @@ def test_what_serves_a_caller_that_sends_nothing_is_proposed_too(
     context: PageContext, store: Connections
 ) -> None:
     """Behind a gateway no span is a root, and a newcomer had nothing to do next."""
-    gateway = {"trace_id": new_trace_id(), "parent_span_id": "00000000000000aa"}
-    served = span(name="POST /checkout", kind="server", **gateway)
-    inner = {"trace_id": gateway["trace_id"], "parent_span_id": served.span_id.hex()}
-    store_request(store, trace_request(served, span(name="GET /price", kind="server", **inner)))
+    trace_id = new_trace_id()
+    served = span(
+        name="POST /checkout",
+        kind="server",
+        trace_id=trace_id,
+        parent_span_id="00000000000000aa",
+    )
+    inner = span(
+        name="GET /price", kind="server", trace_id=trace_id, parent_span_id=served.span_id.hex()
+    )
+    store_request(store, trace_request(served, inner))
     hidden, said, code = shown(context)
     assert not hidden
     assert "none of them is a decision yet" in said
