@@ -10,6 +10,7 @@
   }
 
   const text = (value) => make("bdi", "", all.words.plain(value));
+  const lines = (value) => make("bdi", "wf-lines", all.words.lines(value));
 
   function facts(pairs) {
     const known = pairs.filter(([, value]) => value !== "" && value !== null && value !== undefined);
@@ -33,7 +34,7 @@
     return details;
   }
 
-  const attributes = (of) => facts(Object.entries(of).sort().map(([k, v]) => [text(k), text(v)]));
+  const attributes = (of) => facts(Object.entries(of).sort().map(([k, v]) => [text(k), lines(v)]));
 
   function link(href, words) {
     const element = make("a", "", words);
@@ -172,7 +173,7 @@
       make("div", "", make("p", "", since(event.at_ns) + " ", text(event.name)), attributes(event.attributes)),
     );
     const logs = found.logs.map((log) =>
-      make("div", "", make("p", "", since(log.at_ns) + " " + log.severity + " ", text(log.body)), attributes(log.attributes)),
+      make("div", "", make("p", "", since(log.at_ns) + " " + log.severity + " ", lines(log.body)), attributes(log.attributes)),
     );
     const links = sent.links.map((each) =>
       make("p", "", link("/api/v1/traces/" + each.trace_id, "trace " + each.trace_id), " ", each.span_id),

@@ -5,6 +5,10 @@
 
   const plain = (text) => String(text).replace(UNSEEN, "\ufffd");
 
+  // The same of a text of several lines, as a stack trace.
+  const lines = (text) =>
+    String(text).split(/\r?\n/).map((line) => plain(line.replaceAll("\t", "  "))).join("\n");
+
   function fixed(value, digits) {
     return value.toLocaleString("en", {
       minimumFractionDigits: digits,
@@ -48,5 +52,5 @@
   const count = (number, one, many) =>
     fixed(number, 0) + " " + (number === 1 ? one : many || one + "s");
 
-  all.words = { plain, fixed, took, exact, fit, count };
+  all.words = { plain, lines, fixed, took, exact, fit, count };
 })((globalThis.Waterfall = globalThis.Waterfall || {}));

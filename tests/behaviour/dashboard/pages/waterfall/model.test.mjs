@@ -53,6 +53,10 @@ test("what turns text around or is not seen is shown as a mark", () => {
   assert.equal(model.name(found, 1), "<script>alert(1)</script>");
 });
 
+test("a stack trace keeps its lines, and nothing in them turns text around", () => {
+  assert.equal(words.lines("Error: a\u202eb\r\n\tat f (x.js:1)\n\u0000"), "Error: a\ufffdb\n  at f (x.js:1)\n\ufffd");
+});
+
 test("a row in words says how long, where from, whether it failed, and what is missing", () => {
   const found = model.of(columns());
   assert.equal(
