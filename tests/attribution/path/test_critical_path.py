@@ -88,7 +88,8 @@ def test_numpy_walk_equals_the_plain_one(seed: int) -> None:
     rng = random.Random(seed)
     skew_max_ns = rng.choice([0, SKEW_MAX_NS, 10**9])
     apart = rng.choice([0, 300, 10**18])  # far apart, times of one batch need more than 63 bits
-    pairs = [random_trace(rng, trace, 1_000 + trace % 5 * apart) for trace in range(100)]
+    unit = MS if seed % 2 else 1
+    pairs = [random_trace(rng, trace, 1_000 + trace % 5 * apart, unit) for trace in range(100)]
     got = walk([s for spans, _ in pairs for s in spans], [r for _, r in pairs], skew_max_ns)
     for index, (spans, root) in enumerate(pairs):
         plain = plain_path([s.plain() for s in spans], root.span_id, root.ingress or 0, skew_max_ns)

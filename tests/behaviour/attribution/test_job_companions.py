@@ -74,7 +74,7 @@ def test_spans_of_a_decision_that_links_to_another_are_its_own(store: Connection
     put_spans(store, decision("a"))
     running = job(store)
     running.run_once(at(10))
-    root, *calls = decision("c", 60, 50, received_s=12)
+    root, *calls = decision("c", 60, 100, received_s=12)
     put_spans(store, [replace(root, links=(("a", "root"),)), *calls])
     running.run_once(at(20))
     put_spans(store, [Stored("late", "root", 72, 10, trace="a", received_s=22)])

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import random
 
-from collector.core.times import NS_PER_MS
 from tests.support.attribution.spans_builder import R, S
 
 SKEW_MAX_NS = 60
 
 
-def random_trace(rng: random.Random, trace: int, clock: int) -> tuple[list[S], R]:
+def random_trace(rng: random.Random, trace: int, clock: int, unit: int = 1) -> tuple[list[S], R]:
     """One trace with skew, async spans, orphans, cycles, overlaps, ties and instants.
 
-    Of nanoseconds, or of milliseconds, where what goes on after its decision was left.
+    Its times are of so many nanoseconds: of milliseconds what goes on after its decision was left.
     """
-    count, unit = rng.randint(1, 14), rng.choice([1, NS_PER_MS])
+    count = rng.randint(1, 14)
     ids = rng.sample(range(1, 60), count)
     root_id, spans = ids[0], []
     length = unit * rng.choice([0, 1, 8, 40, 200])
