@@ -20,6 +20,7 @@ from attribution.path.spans import Ints
 from attribution.sensitivity.arms import TEST_LEVEL
 from attribution.sensitivity.clusters import (
     clustered,
+    codes,
     left_out,
     sequential_quantile,
     spread,
@@ -101,7 +102,7 @@ def _contrast(rows: CellSums, earned: Floats, variance: float) -> _Contrast | No
         variance: of what one decision earns, inside a row: minutes that are alike by chance leave
             that error.
     """
-    cell, n = _codes(rows.answers.cell), rows.n.astype(np.float64)
+    cell, n = codes(rows.answers.cell), rows.n.astype(np.float64)
     is_delayed = rows.answers.delay_ms > 0
     # control, delayed: decisions, and what they earned
     n0, n1 = (np.bincount(cell, weights=n * each) for each in (~is_delayed, is_delayed))
@@ -111,7 +112,8 @@ def _contrast(rows: CellSums, earned: Floats, variance: float) -> _Contrast | No
         return None
     n0, y0, y1 = n0[both], y0[both], y1[both]
     compared: Floats = n1[both].astype(np.float64)
-    minute = _codes(_first_of_each(cell, rows.minute)[both])
+    of_cell: Ints = rows.minute[np.unique(cell, return_index=True)[1]]
+    minute = codes(of_cell[both])
     lost = compared * y0 / n0 - y1
     each = float(lost.sum() / compared.sum())
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -137,15 +139,6 @@ def _held_constant(rows: CellSums) -> tuple[Floats, float]:
     freedom = int(rows.n.sum()) - int((rows.n > 0).sum())
     squares = max(float(rest @ rows.within().sum(axis=0) @ rest), 0.0)
     return share * rows.sums[:, BEFORE], squares / freedom if freedom > 0 else 0.0
-
-
-def _first_of_each(code: Ints, values: Ints) -> Ints:
-    first: Ints = values[np.unique(code, return_index=True)[1]]
-    return first
-
-
-def _codes(values: Ints) -> Ints:
-    return np.unique(values, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def _usd(value: float) -> Decimal:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attribution.path.spans import Ints
-from attribution.sensitivity.clusters import clustered, left_out, spread, student_quantile
+from attribution.sensitivity.clusters import clustered, codes, left_out, spread, student_quantile
 from attribution.sensitivity.sums import INJECTED, LATENCY, OUTCOME, CellSums, Floats
 
 # What the arms leave open of the next ms, as a share of the effect, one standard deviation: so
@@ -79,7 +79,7 @@ def bend_of(rows: CellSums, level: float) -> Bend | None:
     """Return how the effect bends; None where no cell has three different delays."""
     if not rows.has_arms:
         return None
-    z, minute, cell = rows.answers.delay_ms, _codes(rows.minute), _codes(rows.answers.cell)
+    z, minute, cell = rows.answers.delay_ms, codes(rows.minute), codes(rows.answers.cell)
     n, y = rows.n.astype(np.float64), rows.sums[:, OUTCOME]
     dz, dq = _deviations(cell, n, z), _deviations(cell, n, z**2)
     szz = float(n @ dz**2)
@@ -126,7 +126,7 @@ def latencies_ms(rows: CellSums) -> tuple[float, float] | None:
     """
     if not rows.has_arms:
         return None
-    z, cell = rows.answers.delay_ms, _codes(rows.answers.cell)
+    z, cell = rows.answers.delay_ms, codes(rows.answers.cell)
     delayed = np.isin(cell, cell[z > 0])
     ends = []
     for side, is_arm in ((-1, delayed & (z == 0)), (1, delayed & (z == z.max(initial=0.0)))):
@@ -251,7 +251,7 @@ def lost_outcomes(rows: CellSums) -> LostOutcomes | None:
     answers = rows.answers
     if not rows.has_arms or int(answers.answered.sum()) == int(answers.enrolled.sum()):
         return None
-    minute, cell = _codes(rows.minute), _codes(answers.cell)
+    minute, cell = codes(rows.minute), codes(answers.cell)
     n = answers.enrolled.astype(np.float64)
     share = float(answers.answered.sum() / n.sum())
     by_delay, delay_half_width = _change(
@@ -302,14 +302,14 @@ def _change(minute: Ints, cell: Ints, delay_ms: Floats, n: Ints, hits: Ints) -> 
         hits: of the row.
     """
     every = n.astype(np.float64)
-    dz = _deviations(_codes(cell), every, delay_ms)
+    dz = _deviations(codes(cell), every, delay_ms)
     strength = every * dz**2
     # As if each were a cluster, too: a few hits that all came in the large arm seem never to vary.
     rate = float(hits.sum()) / max(float(every.sum()), 1.0)
     least = rate * max(1.0 - rate, 0.0)
-    by_delay, half_width = _line(_codes(minute), dz * hits, strength, strength, least)
+    by_delay, half_width = _line(codes(minute), dz * hits, strength, strength, least)
     if by_delay < 0:
-        each = np.bincount(_codes(minute), weights=hits)
+        each = np.bincount(codes(minute), weights=hits)
         alike = float(each.sum()) ** 2 / float(each @ each)
         if alike * float(every[dz > 0].sum()) < _EXPECTED_MIN * float(every.sum()):
             return by_delay, math.inf
@@ -342,7 +342,7 @@ def _line(
 def _middle_ms(rows: CellSums) -> float:
     """Return at which delay a curve of y = a z + b z^2 is as steep as a + b x this: sum zq / zz."""
     if rows.has_arms:
-        z, cell = rows.answers.delay_ms, _codes(rows.answers.cell)
+        z, cell = rows.answers.delay_ms, codes(rows.answers.cell)
         n = rows.n.astype(np.float64)
         dz, dq = _deviations(cell, n, z), _deviations(cell, n, z**2)
         szz = float(n @ dz**2)
@@ -362,7 +362,3 @@ def _cell_means(cell: Ints, n: Floats, sums: Floats) -> Floats:
 def _deviations(cell: Ints, n: Floats, values: Floats) -> Floats:
     """Return how far each row's value is from the mean of its cell's decisions."""
     return values - _cell_means(cell, n, n * values)
-
-
-def _codes(values: Ints) -> Ints:
-    return np.unique(values, return_inverse=True)[1].reshape(-1).astype(np.int64)

@@ -11,6 +11,11 @@ from attribution.path.spans import Ints
 from attribution.sensitivity.sums import Floats
 
 
+def codes(values: Ints) -> Ints:
+    """Return the place of each value among the different ones, dense from 0."""
+    return np.unique(values, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
 def student_quantile(probability: float, freedom: int) -> float:
     """Return a quantile of Student's t (Cornish-Fisher; Abramowitz & Stegun 26.7.5).
 

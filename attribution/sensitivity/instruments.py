@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attribution.path.spans import Ints
-from attribution.sensitivity.clusters import clustered, left_out, spread, student_quantile
+from attribution.sensitivity.clusters import clustered, codes, left_out, spread, student_quantile
 from attribution.sensitivity.sums import (
     BACKEND,
     BEFORE,
@@ -98,8 +98,8 @@ def fits_of(cells: CellSums, level: float, minutes_min: int) -> Fits:
             products[is_delayed],
             strength[is_delayed],
         )
-        delayed = spread(_minute_codes(cells.minute), strength, alike=True)
-    minute, total = _minute_codes(cells.minute), products.sum(axis=0)
+        delayed = spread(codes(cells.minute), strength, alike=True)
+    minute, total = codes(cells.minute), products.sum(axis=0)
     mean = _mean_outcome(cells, strength if among else cells.n.astype(np.float64))
     scale = np.diagonal(cells.products.sum(axis=0))
     varies = np.diagonal(total) > ROUNDING * np.maximum(scale, 1e-300)
@@ -254,8 +254,4 @@ def naive_slope(rows: CellSums, level: float = 0.95) -> Instrument:
         - mean[:, None] * cells.sums[:, None, :]
         + cells.n[:, None, None] * np.outer(mean, mean)
     )
-    return _fit(products, _minute_codes(cells.minute), _UNIT[LATENCY], level, cells.n).line
-
-
-def _minute_codes(minute: Ints) -> Ints:
-    return np.unique(minute, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return _fit(products, codes(cells.minute), _UNIT[LATENCY], level, cells.n).line

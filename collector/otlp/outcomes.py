@@ -17,6 +17,8 @@ KINDS = ("sale", "refund", "correction")
 YES, NO = ("true", "1", "yes"), ("false", "0", "no")
 # Ten billion, of any currency: no decision earns that, and a hundred of them still have a sum.
 AMOUNT_MAX = 10**10
+# What an amount is written like; the whole text has to be one.
+NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 
 
 def carries_outcome(request: bytes) -> bool:

@@ -31,7 +31,7 @@ from collector.core.event_schema import (
     names_of,
 )
 from collector.core.sql import fill, sql
-from collector.otlp.outcomes import AMOUNT_MAX, KINDS, NO, YES
+from collector.otlp.outcomes import AMOUNT_MAX, KINDS, NO, NUMBER, YES
 from collector.store.errors import explain
 from collector.store.schema.cluster import DISTRIBUTED, render, render_migration
 from collector.store.schema.match_rules import is_matched, literal, matched_action
@@ -54,7 +54,6 @@ _LEDGER = """CREATE TABLE IF NOT EXISTS schema_migrations${local} ${on_cluster} 
 ) ENGINE = ${replicated}MergeTree
 ORDER BY name
 """
-_NUMBER = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 # What a customer may have in a header of a request: ids and dimensions.
 _MAY_BE_LISTED = {"outcome.key", "outcome.id", *(each.name for each in DIMENSIONS)}
 _STATED = re.compile(r"\$\{((attr|amount):([a-z0-9_.]+):(\w+))\}")
@@ -339,7 +338,7 @@ def _amount(text: str) -> str:
     The engine reads a number as far as it goes: 1.2.3 is 1.23 to it, and a hyphen 0. A program that
     counts in doubles sends 56.99999999999999 for 57, so what is beyond six places is rounded.
     """
-    whole = f"toDecimal128OrNull(if(match({text}, {literal(_NUMBER)}), {text}, ''), 18)"
+    whole = f"toDecimal128OrNull(if(match({text}, {literal(NUMBER)}), {text}, ''), 18)"
     number = f"accurateCastOrNull(round({whole}, 6), 'Decimal(18, 6)')"
     return f"if(abs({number}) < {AMOUNT_MAX}, {number}, NULL)"
 

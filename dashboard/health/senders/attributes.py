@@ -13,6 +13,7 @@ from attribution.core.segments import CLASSES, UNTRACED
 from collector.core.config import AttributesConfig
 from collector.core.event_schema import CURRENT, MAPPED, OUTCOME, STAGES, Kind, names_of
 from collector.core.sql import sql
+from collector.otlp.outcomes import NUMBER
 from dashboard.health.items import HealthItem, health_item
 
 _NAMES: Final = sql("sent_names", __file__)
@@ -25,10 +26,9 @@ _READ_MAX: Final = 20_000
 _ALIKE: Final = 0.9
 _PREFIXES: Final = ("decision.", "outcome.", "latency.")
 _INTEGER: Final = "^[0-9]{1,19}$"
-_DECIMAL: Final = r"^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]+)?$"
 # What a value has to be, and how a person is told; texts may be anything.
 _KINDS: Final = {
-    Kind.DECIMAL: (_DECIMAL, "a number such as 4.20"),
+    Kind.DECIMAL: (NUMBER, "a number such as 4.20"),
     Kind.NS: (_INTEGER, "a whole number of nanoseconds"),
     Kind.UNIX_NS: (_INTEGER, "Unix nanoseconds, a whole number"),
 }

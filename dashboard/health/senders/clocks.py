@@ -82,7 +82,7 @@ def clock_items(
     """
     for service, clocks in off.items():
         ahead_s = clocks[0].ahead_s
-        hosts = _named([each.host for each in clocks if each.host])
+        hosts = named([each.host for each in clocks if each.host])
         whose = f"the clock of {hosts or service}"
         if ahead_s > 0:
             what = f"its spans end so long after they came: {whose} is ahead"
@@ -101,7 +101,7 @@ def clock_items(
         detail = f"{what}; {late}{moved}; {remedy}"
         yield health_item(f"senders.clock.{service}", ahead_s, "s", warn=detail)
     if unmoved:
-        classes = _named([f"{each.action}/{each.region}" for each in unmoved])
+        classes = named([f"{each.action}/{each.region}" for each in unmoved])
         detail = (
             f"of {classes} in the last minutes: the clock of a service below them is off by more "
             f"than attribution.skew_max_s ({skew_max_s:g} s), so its spans are left out and its "
@@ -111,6 +111,7 @@ def clock_items(
         yield health_item("senders.skew_too_large", decisions, "decisions", warn=detail)
 
 
-def _named(names: list[str]) -> str:
+def named(names: list[str]) -> str:
+    """Return the first of some names, and how many more there are."""
     more = len(names) - _NAMED_MAX
     return ", ".join(names[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")

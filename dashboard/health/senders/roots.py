@@ -9,10 +9,12 @@ from typing import Final, NamedTuple
 
 from clickhouse_connect.driver.client import Client
 
+from attribution.core.selection import CALIBRATION_ACTION
 from collector.core.config import DecisionMatch, DecisionsConfig
 from collector.core.sql import sql
 from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE
 from dashboard.health.items import UNDECLARED, HealthItem, health_item
+from dashboard.health.senders.clocks import named
 
 _SENT: Final = sql("sent_spans", __file__)
 _DECIDED: Final = sql("decided", __file__)
@@ -66,11 +68,13 @@ class Roots:
         after_ns, until_ns = max(after_ns, self._since_ns), now_ns - _KNOWN_NS
         if until_ns <= after_ns:
             return []
+        # The reference path decides all the time, whatever comes of what customers send.
+        ours: dict[str, object] = {"calibration": CALIBRATION_ACTION}
         window = {"after_ns": after_ns, "until_ns": until_ns, "items_max": _READ_MAX}
-        rows = client.query(_SENT, parameters=window).result_rows
+        rows = client.query(_SENT, parameters=ours | window).result_rows
         sent = [_Sent(str(s), str(n), str(k), bool(r), int(c), int(d)) for s, n, k, r, c, d in rows]
         times = {"day_ns": max(now_ns - NS_PER_DAY, 0), "hour_ns": max(now_ns - NS_PER_HOUR, 0)}
-        ((actions, newest_ns),) = client.query(_DECIDED, parameters=times).result_rows
+        ((actions, newest_ns),) = client.query(_DECIDED, parameters=ours | times).result_rows
         found = [
             Undeclared(f"decisions.match.{action}", sum(each.spans for each in near), detail)
             for rule in self._decisions.match
@@ -133,6 +137,4 @@ def _unmet(rule: DecisionMatch, sent: list[_Sent]) -> str:
 
 
 def _names(sent: list[_Sent]) -> str:
-    names = [*dict.fromkeys(f"{each.name!r} of {each.service}" for each in sent)]
-    more = len(names) - _NAMED_MAX
-    return ", ".join(names[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
+    return named([*dict.fromkeys(f"{each.name!r} of {each.service}" for each in sent)])

@@ -1,6 +1,6 @@
 -- Names of some spans that came in (after_ns, until_ns]. One whose caller is not among them begins a trace here, though the
 -- caller, such as a gateway or a browser, has a span of its own and does not send it.
--- Parameters: items_max, of how many spans at most.
+-- Parameters: items_max, of how many spans at most; calibration String, the action of what is ours and left out.
 -- Returns: service, name, kind String, is_root Bool, spans UInt64, called UInt64 (of them, that name a caller); the most
 -- first, at most 500.
 SELECT
@@ -17,15 +17,17 @@ FROM
         SpanName,
         SpanKind,
         ParentSpanId,
+        SpanAttributes['decision.action'] AS action,
         ParentSpanId = '' OR NOT has(groupArray(SpanId) OVER (PARTITION BY TraceId), ParentSpanId) AS is_root
     FROM
     (
-        SELECT ServiceName, SpanName, SpanKind, TraceId, SpanId, ParentSpanId
+        SELECT ServiceName, SpanName, SpanKind, SpanAttributes, TraceId, SpanId, ParentSpanId
         FROM otel_traces
         WHERE received_ns > {after_ns:UInt64} AND received_ns <= {until_ns:UInt64}
         LIMIT {items_max:UInt64}
     )
 )
+WHERE action != {calibration:String}
 GROUP BY service, name, kind, is_root
 ORDER BY spans DESC, service, name, kind
 LIMIT 500

@@ -78,6 +78,8 @@ def test_traces_without_a_decision_are_named(
     put_spans(store, decision("old", -2 * NS_PER_HOUR / 1e6, 10, received_s=-7_200))
     apply_views(store.client(), AttributesConfig(), config, OutcomesConfig(), NOW_NS)
     put_roots(store, "GET /a")
+    # The reference path decides all the time.
+    put_spans(store, decision("ref", decision__action="calibration"))
     item = items_of(store, config)[UNDECLARED]
     assert (item.value, item.status) == (3, "warn")
     assert item.detail.startswith(
