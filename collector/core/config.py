@@ -323,6 +323,15 @@ class DecisionMatch(Section):
         default="", description="decision.action of what matches; by default the span's name"
     )
 
+    @model_validator(mode="after")
+    def _names_a_span(self) -> DecisionMatch:
+        if not (self.service or self.span_name or self.kind or self.attributes):
+            raise ValueError(
+                "a rule that names no span matches none: "
+                "give service, span_name, kind or attributes"
+            )
+        return self
+
 
 class DecisionsConfig(Section):
     """Which spans are decisions, beside those that carry decision.action."""

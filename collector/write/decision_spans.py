@@ -26,7 +26,7 @@ def wanted_spans(
         named = [name for name, value in sorted(rule.attributes.items()) if value]
         if named:
             keys.append(named[0])
-        elif rule.service or rule.span_name or rule.kind or rule.attributes:
+        else:
             kind = rule.kind.capitalize()
             rules.append((rule.service.encode(), rule.span_name.encode(), kind.encode()))
     if has_roots:

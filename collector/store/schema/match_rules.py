@@ -33,7 +33,7 @@ def _condition(rule: DecisionMatch) -> str:
         f"SpanAttributes[{literal(name)}] = {literal(value)}"
         for name, value in sorted(rule.attributes.items())
     ]
-    return " AND ".join(parts) or "false"  # an empty rule matches nothing, never everything
+    return " AND ".join(parts)
 
 
 def literal(value: str) -> str:

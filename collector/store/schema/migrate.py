@@ -41,7 +41,7 @@ VIEWS_DIR = Path(__file__).parent / "views"
 
 _VALUE_TEXT = sql("value_text", __file__)
 # Decisions that nobody declared: the roots, by route. What a path holds of ids is not its name.
-_ROOT = "(ParentSpanId = '' AND SpanKind IN ('Server', 'Consumer'))"
+_ROOT = f"({sql('is_root', __file__)})"
 _IS_DECLARED = sql("is_declared", __file__)
 _NONE_DECLARED = f"({fill(sql('none_declared', __file__), is_declared=_IS_DECLARED)})"
 # As a data directory of before the first release names what was applied to it.

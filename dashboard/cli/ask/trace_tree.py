@@ -24,6 +24,7 @@ BAR_WIDTH = 40
 BAR_WIDTH_MIN = 10
 NAME_WIDTH_MIN = 20
 _MISSING_MAX = 5
+_FAILED_MAX = 5
 _GAP = "  "
 _HEADINGS = ("span", "service", "kind", "start", "duration")
 _RIGHT = (3, 4)
@@ -58,6 +59,8 @@ def render_trace(
         names = {span["span_id"]: span["span_name"] for span in decision.get("spans", ())}
         for revision in decision.get("revisions", ()):
             out.print("revision " + _visible(revision_line(Revision(**revision), names)))
+    for line in _failed_lines(spans):
+        out.print(line)
     tree = tree_order(spans, _node)
     rows = [_HEADINGS, *(_cells(depth, span, first_ns) for depth, span in tree)]
     widths = [max(cell_len(row[place]) for row in rows) for place in range(len(_HEADINGS))]
@@ -155,11 +158,29 @@ def _missing_lines(gaps: Sequence[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def _failed_lines(spans: Sequence[dict[str, Any]]) -> list[str]:
+    """Return which spans failed and with what message, the earliest first; of those that say one."""
+    failed = sorted(filter(_is_failed, spans), key=lambda span: span["start_ns"])
+    told = [span for span in failed if span.get("status_message")]
+    lines = [
+        f"failed: {_visible(span['name'])} of {_visible(span['service_name'])}, "
+        + _visible(span["status_message"])
+        for span in told[:_FAILED_MAX]
+    ]
+    if len(told) > _FAILED_MAX:
+        lines.append(f"failed: {len(told) - _FAILED_MAX} more with a message")
+    return lines
+
+
+def _is_failed(span: dict[str, Any]) -> bool:
+    return bool(span["status"] == "Error")
+
+
 def _cells(depth: int, span: dict[str, Any], first_ns: int) -> tuple[str, ...]:
     return (
         "  " * depth + _visible(span["name"]),
         _visible(span["service_name"]),
-        span["kind"],
+        span["kind"] + (", failed" if _is_failed(span) else ""),
         _ms(span["start_ns"] - first_ns),
         _ms(span["duration_ns"]),
     )
@@ -191,7 +212,7 @@ def _node(span: dict[str, Any]) -> TreeNode:
 def _bar(span: dict[str, Any], first_ns: int, total_ns: int, width: int) -> Text:
     left = min((span["start_ns"] - first_ns) * width // total_ns, width - 1)
     length = max(1, min(round(span["duration_ns"] * width / total_ns), width - left))
-    return Text(" " * left + "█" * length, style="red" if span["status"] == "Error" else "cyan")
+    return Text(" " * left + "█" * length, style="red" if _is_failed(span) else "cyan")
 
 
 def _ms(ns: int) -> str:

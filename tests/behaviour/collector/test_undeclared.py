@@ -85,6 +85,16 @@ def actions(store: Connections) -> list[str]:
         pytest.param(
             {"name": "orders process", "kind": CONSUMER}, "auto orders process", id="mail"
         ),
+        pytest.param(
+            {"kind": CONSUMER, "attributes": {"messaging.operation.type": "receive"}},
+            None,
+            id="a wait for messages",
+        ),
+        pytest.param(
+            {"kind": CONSUMER, "attributes": {"messaging.operation": "receive"}},
+            None,
+            id="a wait by the older name",
+        ),
         pytest.param({"name": "tick", "kind": "internal"}, None, id="internal"),
         pytest.param({"name": "GET", "kind": "client"}, None, id="a client"),
         pytest.param(

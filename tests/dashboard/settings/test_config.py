@@ -115,3 +115,10 @@ def test_store_in_a_directory_that_the_engine_cuts_is_refused(tmp_path: Path, pa
 def test_wrong_value_is_told_what_may_be_there(tmp_path: Path, text: str, said: str) -> None:
     """What a key means is no remedy for whoever does not know what it may hold."""
     assert said in refusal(tmp_path, text)
+
+
+def test_rule_that_names_no_span_is_refused(tmp_path: Path) -> None:
+    """It matched nothing, ended the automatic decisions, and nothing said so."""
+    refused = refusal(tmp_path, '[[decisions.match]]\naction = "checkout"\n')
+    assert refused.startswith(f"{tmp_path / 'millworth.toml'}: decisions.match.0: a rule that")
+    assert refused.endswith("give service, span_name, kind or attributes")

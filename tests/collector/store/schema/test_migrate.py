@@ -162,7 +162,6 @@ def test_customers_names_and_rules_make_decisions(empty_store: Connections) -> N
         match=(
             DecisionMatch(service="checkout", span_name="POST /pay", action="pay"),
             DecisionMatch(kind="consumer", attributes={"queue": "offers\\"}),
-            DecisionMatch(),
         )
     )
     apply_views(client, attributes, decisions, OutcomesConfig(currency="EUR"), NOW_NS)

@@ -176,3 +176,30 @@ def test_decision_says_what_its_page_says_of_flags_failure_and_worth() -> None:
         "decision d-1: offer eu, failed, not attributed yet",
         "stated by the sender: $5.00; outcome: sold, $12.30 margin",
     ]
+
+
+def test_a_failed_span_is_marked_and_its_message_told_in_a_pipe() -> None:
+    """A colour was all that told it."""
+    message = "Redis is gone\x1b[2J"
+    lines = rendered(
+        span("checkout") | {"status": "Error", "status_message": ""},
+        span("GET stock") | {"span_id": "2" * 16, "status": "Error", "status_message": message},
+        span("render") | {"span_id": "3" * 16},
+        width=None,
+    )
+    assert "failed: GET stock of shop, Redis is gone\\x1b[2J" in lines
+    marked = {line.split("  ")[0] for line in lines if "Server, failed" in line}
+    assert marked == {"checkout", "GET stock"}
+
+
+def test_of_many_failed_spans_the_first_are_told_and_the_rest_counted() -> None:
+    """The tree stays in sight."""
+    failed = [
+        span("call", start_ns=place)
+        | {"span_id": f"{place:016x}", "status": "Error", "status_message": f"no {place}"}
+        for place in range(9)
+    ]
+    lines = [line for line in rendered(*failed, width=None) if line.startswith("failed: ")]
+    assert lines == [f"failed: call of shop, no {place}" for place in range(5)] + [
+        "failed: 4 more with a message"
+    ]
