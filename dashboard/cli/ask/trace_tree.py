@@ -159,7 +159,7 @@ def _missing_lines(gaps: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _failed_lines(spans: Sequence[dict[str, Any]]) -> list[str]:
-    """Return which spans failed and with what message, the earliest first; of those that say one."""
+    """Return which spans failed and with what message, the earliest first, where they say one."""
     failed = sorted(filter(_is_failed, spans), key=lambda span: span["start_ns"])
     told = [span for span in failed if span.get("status_message")]
     lines = [
