@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -185,11 +186,22 @@ class TlsConfig(Section):
         default=None,
         description="Authorities in PEM; with them whoever has no certificate of theirs is refused",
     )
+    client_seconds_max: float = Field(
+        default=300,
+        gt=0,
+        description="Seconds after which a client with a certificate has to show it again: as long "
+        "may one go on whose authority was taken out of client_ca_file",
+    )
 
     @property
     def is_on(self) -> bool:
         """Return whether there is TLS."""
         return self.cert_file is not None
+
+    @property
+    def connection_seconds_max(self) -> float:
+        """Return how old a connection may grow, infinity where no client shows a certificate."""
+        return math.inf if self.client_ca_file is None else self.client_seconds_max
 
     @model_validator(mode="after")
     def _belong_together(self) -> TlsConfig:

@@ -9,6 +9,7 @@ expands it.
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -293,7 +294,7 @@ class _Service(_GenericRpcHandler):
 
 
 def _options(config: CollectorConfig) -> list[tuple[str, int]]:
-    return [
+    options = [
         # Also what a message may expand to, judged while it is expanded.
         ("grpc.max_receive_message_length", _REFUSED_SHARE * config.body_bytes_max),
         # Otherwise a second service binds a taken port, and each gets half the calls.
@@ -306,6 +307,13 @@ def _options(config: CollectorConfig) -> list[tuple[str, int]]:
         ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", _KEEPALIVE_TIMEOUT_MS),
     ]
+    if math.isfinite(age_s := config.tls.connection_seconds_max):
+        # The client hears that it shall connect anew; calls under way have their time.
+        options += [
+            ("grpc.max_connection_age_ms", round(age_s * 1000)),
+            ("grpc.max_connection_age_grace_ms", round(config.read_seconds_max * 1000)),
+        ]
+    return options
 
 
 def _on_pool(behaviour: Behaviour, pool: ThreadPoolExecutor) -> Behaviour:

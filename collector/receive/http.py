@@ -77,6 +77,7 @@ class HttpReceiver:
             body_bytes_max=None,
             discard_bytes_max=_DISCARD_FACTOR * config.body_bytes_max,
             write_seconds_max=_WRITE_SECONDS_MAX,
+            age_seconds_max=config.tls.connection_seconds_max,
             stop_seconds_max=_STOP_SECONDS_MAX,
         )
         self._server = BoundedServer(

@@ -72,6 +72,7 @@ class DashboardServer:
                 body_bytes_max=IMPORT_BYTES_MAX + 1024 * 1024,
                 discard_bytes_max=4 * IMPORT_BYTES_MAX,
                 write_seconds_max=60.0,
+                age_seconds_max=config.tls.connection_seconds_max,
                 stop_seconds_max=3.0,
                 says_why=True,
             ),

@@ -63,6 +63,7 @@ class Bounds:
     write_seconds_max: float  # that a reader may leave an answer unread
     stop_seconds_max: float  # that a stop waits for requests under way
     says_why: bool = False  # a refusal has problem details as its body
+    age_seconds_max: float = math.inf  # then the next answer is the last
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -95,6 +96,7 @@ class BoundedProtocol(HttpToolsProtocol):
             bytes_max=self._bounds.discard_bytes_max,
         )
         super().connection_made(self._lingering)
+        self._old_at_s = self.loop.time() + self._bounds.age_seconds_max
         self._descriptor = transport.get_extra_info("socket").fileno()
         self._await_head()
 
@@ -133,6 +135,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._end, "slow_body", HTTPStatus.REQUEST_TIMEOUT,
             )  # fmt: skip
         super().on_headers_complete()
+        if self.loop.time() >= self._old_at_s:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body; one that is too long ends the connection."""

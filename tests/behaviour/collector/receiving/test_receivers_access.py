@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import grpc
 import httpx
@@ -249,6 +251,50 @@ def test_official_exporters_send_with_token_and_tls(
         "SELECT SpanName, SpanAttributes['n'] FROM otel_traces ORDER BY SpanName"
     )
     assert rows.result_rows == [("over-grpc", "7"), ("over-http", "7")]
+
+
+def test_whose_authority_is_taken_out_is_out_without_a_restart(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """An open connection does not go on for as long as its sender likes."""
+    ours, theirs = Authority(tmp_path), Authority(tmp_path, "evil")
+    server, own = ours.issue("server"), theirs.issue("shop")
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(ours.ca.read_bytes() + theirs.ca.read_bytes())
+    tls = TlsConfig(
+        cert_file=server.cert,
+        key_file=server.key,
+        client_ca_file=trusted,
+        client_seconds_max=0.2,
+    )
+    context = ssl.create_default_context(cafile=ours.ca)
+    context.load_cert_chain(own.cert, own.key)
+    credentials = grpc.ssl_channel_credentials(
+        ours.ca.read_bytes(), own.key.read_bytes(), own.cert.read_bytes()
+    )
+    metadata = (("authorization", "Bearer mwt_shop"),)
+    with (
+        collecting(Connections(StoreConfig()), tmp_path, clock, tls) as (service, _),
+        httpx.Client(verify=context, trust_env=False, timeout=WAIT_S) as http,
+        grpc.secure_channel(f"localhost:{service.grpc_port}", credentials) as channel,
+    ):
+        call = channel.unary_unary(TRACES, None, None)
+        url = f"https://localhost:{service.http_port}/v1/traces"
+        headers = {"content-type": PROTOBUF, **dict(metadata)}
+
+        assert http.post(url, content=b"", headers=headers).status_code == 200
+        assert call(b"", timeout=WAIT_S, metadata=metadata) == b""
+        trusted.write_bytes(ours.ca.read_bytes())
+        with pytest.raises(httpx.TransportError):
+            _go_on(lambda: http.post(url, content=b"", headers=headers))
+        with pytest.raises(grpc.RpcError) as refused:
+            _go_on(lambda: call(b"", timeout=WAIT_S, metadata=metadata))
+    assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+def _go_on(send: Callable[[], object]) -> NoReturn:
+    while True:
+        send()
 
 
 def _export(name: str, exporter: SpanExporter) -> None:

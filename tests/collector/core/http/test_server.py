@@ -58,6 +58,17 @@ def test_body_within_the_bounds_is_read_and_the_next_request_too() -> None:
             assert b"\r\n900\r\n" in answer
 
 
+def test_connection_that_is_old_has_its_answer_and_ends() -> None:
+    """So that whoever shows a certificate at its beginning shows it again."""
+    request = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc"
+    with serving(read_and_answer, replace(BOUNDS, age_seconds_max=0.0)) as (connection, _):
+        connection.sendall(request)
+        answer = read_all(connection)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b"\r\nconnection: close\r\n" in answer
+    assert b"\r\n3\r\n" in answer
+
+
 @pytest.mark.parametrize(
     "head",
     [b"content-length: 1001\r\n\r\n", b"transfer-encoding: chunked\r\n\r\n3e9\r\n"],
