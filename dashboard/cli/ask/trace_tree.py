@@ -12,7 +12,12 @@ from rich.text import Text
 
 from attribution.core.segments import SEGMENTS
 from attribution.path.evidence import OUTSIDE_SPAN, PACKETS, TCP_INFO
-from dashboard.read.decision.link_wording import burst_line, evidence_totals, linked_by
+from dashboard.read.decision.link_wording import (
+    burst_line,
+    evidence_totals,
+    linked_by,
+    unseen_part,
+)
 from dashboard.read.decision.outcome_wording import outcome_words, stated_words
 from dashboard.read.decision.revision_wording import revision_line
 from dashboard.read.decision.tree import TreeNode, tree_order
@@ -129,12 +134,15 @@ def _packets_line(decision: dict[str, Any]) -> str:
         flows[0] for flows in by_exchange([SpanFlow(**flow) for flow in decision["flows"]])
     ]
     line = "packets: " + linked_by([(each.method, each.confidence) for each in exchanges])
-    by_method = {
-        method: ", ".join(
-            f"{name} {_ms(ns)}"
-            for name, ns in evidence_totals([e for e in evidence if e["method"] == method])
-        )
+    parts = {
+        method: evidence_totals([each for each in evidence if each["method"] == method])
         for method in (PACKETS, TCP_INFO)
+    }
+    if evidence and decision["attribution"]:  # what is linked is weighed seconds later
+        parts[PACKETS] += unseen_part(decision["attribution"]["segments_ns"], evidence)
+    by_method = {
+        method: ", ".join(f"{name} {_ms(ns)}" for name, ns in told)
+        for method, told in parts.items()
     }
     odd = [each for each in evidence if each["finding"] == OUTSIDE_SPAN]
     if by_method[PACKETS]:

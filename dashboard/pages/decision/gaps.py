@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from dash import html
 
 from attribution.path.evidence import OUTSIDE_SPAN, PARTLY_ON_PATH, SHARED, TCP_INFO
 from attribution.path.missing_spans import MissingSpan
 from dashboard.pages.parts import Component
-from dashboard.read.decision.link_wording import EVIDENCE
+from dashboard.read.decision.link_wording import EVIDENCE, evidence_totals, unseen_part
 from dashboard.read.decision.revision_wording import revision_line
 from dashboard.read.packet_rows import SpanEvidence
 from dashboard.read.rows import PathSpan, Revision
@@ -18,18 +19,29 @@ from dashboard.units import ms
 
 
 def evidence_line(
-    spans: Sequence[SpanEvidence], *, is_linked: bool, is_settled: bool
+    spans: Sequence[SpanEvidence],
+    segments_ns: Sequence[int],
+    *,
+    is_linked: bool,
+    is_settled: bool,
 ) -> Component | str:
-    """Return what network and store time was, and on the pointer of which span."""
+    """Return what network and store time was, and on the pointer of which span.
+
+    Args:
+        spans: what proves the time of each.
+        segments_ns: of the decision, in the order of SEGMENTS; empty before it is attributed.
+        is_linked: whether an exchange of the decision is known.
+        is_settled: whether nothing more comes.
+    """
     if not spans and not is_linked:
         return "no packets of it are kept"
     by_kernel = sum(each.method == TCP_INFO for each in spans)
     if not spans:  # packets are linked first and weighed seconds later
         return "none of its waits has packets" if is_settled else "linked, being weighed"
     parts = [name for name in EVIDENCE if any(getattr(each, f"{name}_ns") for each in spans)]
+    rows = [asdict(each) for each in spans]
     told = [
-        f"{name.replace('_', ' ')} {ms(sum(getattr(each, f'{name}_ns') for each in spans), 3)}"
-        for name in parts
+        f"{name} {ms(ns, 3)}" for name, ns in evidence_totals(rows) + unseen_part(segments_ns, rows)
     ]
     lines = [
         f"{each.stage}/{each.latency_class} {each.span_id}: "

@@ -279,6 +279,7 @@ def _facts(decision: DecisionRead, zone: Zone) -> list[tuple[str, object]]:
             "by the packets",
             evidence_line(
                 detail.evidence,
+                split.segments_ns if split else (),
                 is_linked=bool(detail.flows),
                 is_settled=decision.is_settled,
             ),

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from attribution.core.segments import CLASSES, NETWORK, STORE
+from collector.core.times import NS_PER_US
 from dashboard.read.packet_rows import Burst
 from dashboard.units import count, ms
 from packet.correlate.claims import AMBIGUOUS_CONFIDENCE
@@ -55,3 +57,17 @@ def evidence_totals(evidence: Sequence[Mapping[str, Any]]) -> list[tuple[str, in
     """Return the parts that packets prove of network and store time, in ns, none that is 0."""
     sums = ((name, sum(int(each[f"{name}_ns"]) for each in evidence)) for name in EVIDENCE)
     return [(name.replace("_", " "), ns) for name, ns in sums if ns]
+
+
+def unseen_part(
+    segments_ns: Sequence[int], evidence: Sequence[Mapping[str, Any]]
+) -> list[tuple[str, int]]:
+    """Return the network and store time that no packet and no kernel tells of, none below 1 us.
+
+    Args:
+        segments_ns: of the decision, in the order of SEGMENTS; empty before it is attributed.
+        evidence: of its spans, by any method.
+    """
+    waited = sum(segments_ns[NETWORK :: len(CLASSES)]) + sum(segments_ns[STORE :: len(CLASSES)])
+    unseen = waited - sum(ns for _, ns in evidence_totals(evidence))
+    return [("in calls without packets", unseen)] if unseen >= NS_PER_US else []

@@ -116,6 +116,20 @@ def test_packets_of_a_decision_say_what_links_them_and_what_they_prove() -> None
     assert rendered(span("root"), width=None, decisions=[{**made, "flows": []}])[3] != line
 
 
+def test_what_packets_tell_nothing_of_is_told_with_what_they_prove() -> None:
+    """The parts of one short call looked like those of the whole wait, the slow store's too."""
+    evidence = dict.fromkeys((f"{name}_ns" for name in EVIDENCE), 0)
+    rtt = {**evidence, "rtt_ns": 1_000_000, "method": "packets", "finding": "", "outside_ns": 0}
+    flow = SpanFlow("s", 1, 0, 1, 9, None, "tuple+time", 0.9, "c", 1, "s", 2, 0, 0)
+    parts = dict.fromkeys(SEGMENTS, 0)
+    parts["decision", "store"], parts["ingress", "network"] = 180_000_000, 1_000_000
+    parts["ingress", "compute"] = 7_000_000
+    split = {"total_ns": 188_000_000, "segments_ns": list(parts.values()), "flags": []}
+    made = decision(flows=[asdict(flow)], evidence=[rtt], attribution=split)
+    line = rendered(span("root"), width=None, decisions=[made])[3]
+    assert line.endswith("of network and store: rtt 1.000 ms, in calls without packets 180.000 ms")
+
+
 def test_spans_that_are_not_there_are_named_with_the_reason() -> None:
     """A hole in the tree looks like time of the parent, unless something says that it is one."""
     gap = {"what": "parent", "span_id": "ab", "reason": "lost before ingest", "detail": "no row"}
