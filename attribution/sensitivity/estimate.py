@@ -36,7 +36,7 @@ from attribution.sensitivity.arms import (
     unsure_sales,
 )
 from attribution.sensitivity.clusters import sequential_quantile, student_quantile
-from attribution.sensitivity.instruments import Fits, Instrument, fits_of, relative
+from attribution.sensitivity.instruments import Fit, Fits, Instrument, fits_of, relative
 from attribution.sensitivity.power import at_most, multiplier
 from attribution.sensitivity.sums import INJECTED, CellSums
 
@@ -46,6 +46,7 @@ POOLED_MINUTES_MIN = 10
 _SAID_FROM = 0.005
 # A millisecond that was injected and moves the latency by less, or by more, was not just waited.
 _FIRST_STAGE_MIN, _FIRST_STAGE_MAX = 0.5, 2.0
+_FIRST_STAGE_OFF = 0.05  # beyond it, and beyond chance, some waited and others did not
 
 
 class Status(StrEnum):
@@ -126,7 +127,7 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
     status, reason, needed = _judge(fits, demands, against)
     saved = fits.injection.saved if fits.injection else 0.0
     if status in (Status.IDENTIFIED, Status.NOT_YET):
-        reason += _footnote(saved, rows.cut_off)
+        reason += _footnote(saved, rows.cut_off) + _reached(fits.injection)
     if status is Status.IDENTIFIED and rows.has_arms and bend is None:
         reason += "; of one delay it is assumed that the effect is a line"
     line = next_ms if status is Status.IDENTIFIED else None
@@ -281,6 +282,20 @@ def _footnote(saved: float, cut_off: float) -> str:
             f"; amounts above what one sale counts as are {cut_off:.1%} of the money, and left open"
         )
     return note
+
+
+def _reached(injection: Fit | None) -> str:
+    """Return in words that the delay moves the latency by less, or more, than itself."""
+    if injection is None:
+        return ""
+    moved, deviations = injection.first_stage, student_quantile(0.975, injection.minutes)
+    error = abs(moved) / math.sqrt(max(injection.line.first_stage_f, 1e-9))
+    if abs(moved - 1) <= _FIRST_STAGE_OFF + deviations * error:
+        return ""
+    return (
+        f"; 1 ms of delay moves the latency by {moved:.2f} ms: the effect is that of the decisions "
+        "which the delay reached"
+    )
 
 
 def _delay_max_ms(rows: CellSums) -> float:

@@ -212,22 +212,36 @@ def test_outcomes_that_poor_connections_lose_are_refused_by_latency() -> None:
     assert "with 100 ms of latency" in found.reason
 
 
-def test_delay_that_nobody_waited_is_refused() -> None:
-    """A sender says 40 ms and waits 4: what it changes is not what latency does."""
+def reaching(moved: float) -> CellSums:
+    """Return sixty minutes of two arms, whose delay of 40 ms moves the latency by this of it."""
     rng = np.random.default_rng(6)
     sums = [[1 + rng.normal(0, 0.01), 0.99 + rng.normal(0, 0.01)] for _ in range(60)]
     said = rows(sums, (0.0, 40.0))
-    shift = np.array([0.0, -36.0, -36.0, 0.0, 0.0])
+    off = 40 * (moved - 1)
+    shift = np.array([0.0, off, off, 0.0, 0.0])
     values = said.sums / said.n[:, None] + (said.answers.delay_ms > 0)[:, None] * shift
     values[:, 1] += np.tile([0.1, -0.1], 60) * rng.random(120)
-    liar = replace(
+    return replace(
         said,
         sums=said.n[:, None] * values,
         products=said.n[:, None, None] * values[:, :, None] * values[:, None, :],
     )
-    found = estimate_slope(liar, "", Demands(1.0))
+
+
+def test_delay_that_nobody_waited_is_refused() -> None:
+    """A sender says 40 ms and waits 4: what it changes is not what latency does."""
+    found = estimate_slope(reaching(0.1), "", Demands(1.0))
     assert (found.status, found.estimate) == (Status.NOT_APPLIED, None)
     assert "1 ms of delay moves the latency by 0.1" in found.reason
+
+
+@pytest.mark.parametrize(("moved", "is_said"), [(0.8, True), (1.0, False), (1.3, True)])
+def test_delay_that_reaches_some_is_said(moved: float, is_said: bool) -> None:
+    """The effect is that of the decisions which waited, and the others may be the large ones."""
+    found = estimate_slope(reaching(moved), "", Demands(1.0))
+    assert found.status is Status.IDENTIFIED
+    said = f"1 ms of delay moves the latency by {moved:.2f} ms: the effect is that of the decisions"
+    assert (said in found.reason) is is_said
 
 
 def test_decisions_that_are_made_again_by_hand() -> None:
