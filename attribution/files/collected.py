@@ -114,12 +114,7 @@ class Collected:
         self._names: dict[str, Sequence[str]] = {
             name: names_of(name, attributes.name(name)) for name in _OURS
         }
-        # A rule without a condition names no span, as in the store.
-        self._rules = [
-            rule
-            for rule in decisions.match
-            if rule.service or rule.span_name or rule.kind or rule.attributes
-        ]
+        self._rules = decisions.match
         looked_at = {each for names in self._names.values() for each in names}
         looked_at |= {*_STORE_NAMES, "rpc.service", *_RECEIVE_NAMES}
         self._looked_at = frozenset(looked_at)

@@ -149,13 +149,6 @@ def test_rules_names_and_classes_of_the_settings_apply() -> None:
     assert [list(sections(each)) for each in split(spans, by_name)] == [["3"]]
 
 
-def test_rule_without_a_condition_names_no_span() -> None:
-    """As in the store: an empty rule is a slip, and everything would be a decision."""
-    shares = split([F(1), F(2, 1)], settings(decisions={"match": [{"action": "all"}]}))
-
-    assert [share["decision_id"] for share in shares] == [TRACE]
-
-
 def test_stamps_cut_stages_and_time_before_the_root_is_untraced() -> None:
     """Latency begins where the request came in, though no span was there yet."""
     stamps = {
