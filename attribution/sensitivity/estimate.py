@@ -127,7 +127,9 @@ def estimate_slope(rows: CellSums, basis: str, demands: Demands) -> SlopeEstimat
     status, reason, needed = _judge(fits, demands, against)
     saved = fits.injection.saved if fits.injection else 0.0
     if status in (Status.IDENTIFIED, Status.NOT_YET):
-        reason += _footnote(saved, rows.cut_off) + _reached(fits.injection)
+        reason += _footnote(saved, rows.cut_off)
+    if status is Status.IDENTIFIED:
+        reason += _reached(fits.injection)
     if status is Status.IDENTIFIED and rows.has_arms and bend is None:
         reason += "; of one delay it is assumed that the effect is a line"
     line = next_ms if status is Status.IDENTIFIED else None
@@ -289,7 +291,7 @@ def _reached(injection: Fit | None) -> str:
     if injection is None:
         return ""
     moved, deviations = injection.first_stage, student_quantile(0.975, injection.minutes)
-    error = abs(moved) / math.sqrt(max(injection.line.first_stage_f, 1e-9))
+    error = abs(moved) / math.sqrt(injection.line.first_stage_f)
     if abs(moved - 1) <= _FIRST_STAGE_OFF + deviations * error:
         return ""
     return (

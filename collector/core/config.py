@@ -188,7 +188,8 @@ class TlsConfig(Section):
     )
     client_seconds_max: float = Field(
         default=300,
-        gt=0,
+        ge=0.1,
+        le=86_400,
         description="Seconds after which a client with a certificate has to show it again: as long "
         "may one go on whose authority was taken out of client_ca_file",
     )

@@ -292,8 +292,8 @@ class _Service:
 
 def main() -> int:
     """Run the recorder; the parent's first message is its configuration."""
-    # The terminal's interrupt goes to every process; the parent decides when this one ends.
-    for number in (signal.SIGINT, signal.SIGHUP):
+    # A terminal and `timeout` signal the whole group; the parent decides when this one ends.
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     requests = os.fdopen(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
     answers = sys.stdout.buffer

@@ -30,6 +30,7 @@ BAR_WIDTH_MIN = 10
 NAME_WIDTH_MIN = 20
 _MISSING_MAX = 5
 _FAILED_MAX = 5
+_FAILED_ROWS = 3  # of a terminal, for one message
 _GAP = "  "
 _HEADINGS = ("span", "service", "kind", "start", "duration")
 _RIGHT = (3, 4)
@@ -55,7 +56,7 @@ def render_trace(
         out.print(_worth_line(decision))
         if decision["attribution"] and (flags := decision["attribution"]["flags"]):
             out.print("flags: " + ", ".join(flags))
-        if decision["flows"]:
+        if decision["flows"] or decision["evidence"]:
             out.print(_packets_line(decision))
         if bursts := [Burst(**burst) for burst in decision.get("bursts", ())]:
             out.print("wire: " + burst_line(bursts))
@@ -65,7 +66,8 @@ def render_trace(
         for revision in decision.get("revisions", ()):
             out.print("revision " + _visible(revision_line(Revision(**revision), names)))
     for line in _failed_lines(spans):
-        out.print(line)
+        shown = min(cell_len(line), _FAILED_ROWS * out.width) if out.is_terminal else cell_len(line)
+        out.print(_fit(line, shown, right=False))
     tree = tree_order(spans, _node)
     rows = [_HEADINGS, *(_cells(depth, span, first_ns) for depth, span in tree)]
     widths = [max(cell_len(row[place]) for row in rows) for place in range(len(_HEADINGS))]
@@ -130,10 +132,10 @@ def _linked(trace_id: str, decisions: Sequence[dict[str, Any]]) -> list[dict[str
 def _packets_line(decision: dict[str, Any]) -> str:
     """Return what links packets to one decision, and what they prove of its time."""
     evidence = decision["evidence"]
-    exchanges = [
-        flows[0] for flows in by_exchange([SpanFlow(**flow) for flow in decision["flows"]])
-    ]
-    line = "packets: " + linked_by([(each.method, each.confidence) for each in exchanges])
+    flows = [SpanFlow(**flow) for flow in decision["flows"]]
+    exchanges = [same[0] for same in by_exchange(flows)]
+    links = [(each.method, each.confidence) for each in exchanges]
+    line = f"packets: {linked_by(links) if links else 'none are kept'}"
     parts = {
         method: evidence_totals([each for each in evidence if each["method"] == method])
         for method in (PACKETS, TCP_INFO)

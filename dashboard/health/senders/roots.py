@@ -93,8 +93,8 @@ class Roots:
             why = "none of them meets a rule of [[decisions.match]] or carries decision.action"
         elif all(each.called == each.spans for each in roots) and self._decisions.auto:
             why = (
-                "each has a caller that sends no span, as a gateway or a browser, and what is "
-                "not declared is a decision only where it begins a trace"
+                "each has a caller that sends no span, as a gateway or a browser, or only waits "
+                "for messages, and what is not declared is a decision only where it begins a trace"
             )
         elif self._decisions.auto:
             why = (

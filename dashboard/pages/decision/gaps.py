@@ -40,9 +40,10 @@ def evidence_line(
         return "none of its waits has packets" if is_settled else "linked, being weighed"
     parts = [name for name in EVIDENCE if any(getattr(each, f"{name}_ns") for each in spans)]
     rows = [asdict(each) for each in spans]
-    told = [
-        f"{name} {ms(ns, 3)}" for name, ns in evidence_totals(rows) + unseen_part(segments_ns, rows)
-    ]
+    totals = evidence_totals(rows)
+    if is_settled:  # until then packets of other calls may be on their way
+        totals += unseen_part(segments_ns, rows)
+    told = [f"{name} {ms(ns, 3)}" for name, ns in totals]
     lines = [
         f"{each.stage}/{each.latency_class} {each.span_id}: "
         + ", ".join(

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.integration
 
 PAGE = "docs/operate/credentials.md"
 TOKEN, ISSUE, TRY, RENEW = blocks(PAGE, "sh")
+NAMES = "openssl x509 -in server.pem -noout -ext subjectAltName"
 FIVE_MINUTES, CURL, *_ = blocks("docs/operate/security.md", "sh")
 
 
@@ -62,7 +63,10 @@ def test_client_certificate_of_the_page_opens_the_door(shell: PageShell) -> None
         ):
             stranger.post(f"{otlp}/v1/traces", json={})
         before = _serial(service.ready["http_port"], here)
+        names = shell.run(NAMES)
         shell.run(RENEW, NAME="server")
+        assert shell.run(NAMES) == names
+        assert "DNS:millworth.example.com" in names
         shell.run(TRY, NAME="shop", OTLP=otlp)
         assert _serial(service.ready["http_port"], here) != before
 

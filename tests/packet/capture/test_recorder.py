@@ -204,6 +204,16 @@ def test_recorder_runs_on_where_nobody_may_read_its_code(tmp_path: Path) -> None
 
 @pytest.mark.integration
 @pytest.mark.alone
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP, signal.SIGTERM])
+def test_recorder_ends_when_its_parent_says_so(number: signal.Signals) -> None:
+    """A terminal and `timeout` signal all processes at once, and what is held was gone."""
+    with recorder(PacketConfig(ports=(1,))) as process:
+        os.kill(process.pid, number)
+        assert process.stats().packets == 0
+
+
+@pytest.mark.integration
+@pytest.mark.alone
 def test_recorder_that_ended_is_reported() -> None:
     """The service runs on, and says since when it has no packets."""
     with recorder(PacketConfig(ports=(1,))) as process:

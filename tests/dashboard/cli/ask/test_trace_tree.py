@@ -113,7 +113,12 @@ def test_packets_of_a_decision_say_what_links_them_and_what_they_prove() -> None
         "of network and store: rtt 0.200 ms, think 3.000 ms; without packets, by the kernel, at "
         "the least: rtt 0.200 ms; 1 span and packets disagree by 1.500 ms at most"
     )
-    assert rendered(span("root"), width=None, decisions=[{**made, "flows": []}])[3] != line
+    no_packets = {**made, "flows": [], "evidence": [told]}
+    assert rendered(span("root"), width=None, decisions=[no_packets])[3] == (
+        "packets: none are kept; without packets, by the kernel, at the least: rtt 0.200 ms"
+    )
+    nothing = {**no_packets, "evidence": []}
+    assert "packets" not in "".join(rendered(span("root"), width=None, decisions=[nothing]))
 
 
 def test_what_packets_tell_nothing_of_is_told_with_what_they_prove() -> None:
@@ -217,3 +222,11 @@ def test_of_many_failed_spans_the_first_are_told_and_the_rest_counted() -> None:
     assert lines == [f"failed: call of shop, no {place}" for place in range(5)] + [
         "failed: 4 more with a message"
     ]
+
+
+def test_a_long_message_has_three_rows_of_a_terminal_and_is_whole_in_a_pipe() -> None:
+    """A stack trace pushed the tree out of sight."""
+    failed = span("call") | {"status": "Error", "status_message": "no stock " * 100}
+    shown = "".join(rendered(failed, width=80))
+    assert len(shown[shown.index("failed:") : shown.index("…")]) < 240
+    assert "no stock " * 99 in "".join(rendered(failed, width=None))

@@ -98,6 +98,21 @@ def test_what_serves_a_caller_that_sends_nothing_is_named(store: Connections) ->
     assert "each has a caller that sends no span, as a gateway or a browser" in item.detail
 
 
+def test_what_processes_messages_under_a_poll_is_named(store: Connections) -> None:
+    """A poll that waits is no decision, and the spans under it have a caller."""
+    receive = {"messaging.operation.type": "receive"}
+    spans = [
+        Stored("poll", kind="Consumer", name="receive orders", attributes=receive, trace="k1"),
+        Stored("one", "poll", kind="Consumer", name="process orders", trace="k1"),
+        Stored("two", "poll", kind="Consumer", name="process orders", trace="k1"),
+    ]
+    put_spans(store, spans)
+    item = items_of(store, DecisionsConfig())[UNDECLARED]
+    assert item.value == 2
+    assert item.detail.startswith("'process orders' of shop came in the last minutes")
+    assert "or only waits for messages" in item.detail
+
+
 def test_traces_beside_decisions_are_none_of_ours(store: Connections) -> None:
     """A probe of a load balancer is no decision, and nobody wants to hear of it."""
     put_spans(store, decision())

@@ -24,9 +24,18 @@ def test_wait_of_a_call_without_packets_is_told_with_what_the_others_prove() -> 
     )
 
 
+def test_while_packets_may_still_come_no_wait_is_said_to_be_without() -> None:
+    """The packets of one call are weighed before those of the next."""
+    of_store = SpanEvidence("s1", "decision", "store", 5, 5, 0, 0, 0, 0, 0, 0, 0, "", 0, "packets")
+    parts = [180_000_000] * len(SEGMENTS)
+    line = evidence_line([of_store], parts, is_linked=True, is_settled=False)
+    assert isinstance(line, html.Span)
+    assert line.children == "rtt 0.000 ms"
+
+
 def test_before_a_decision_is_attributed_nothing_is_said_to_be_without_packets() -> None:
     """Its waits are not known yet."""
     of_store = SpanEvidence("s1", "decision", "store", 5, 5, 0, 0, 0, 0, 0, 0, 0, "", 0, "packets")
-    line = evidence_line([of_store], (), is_linked=True, is_settled=False)
+    line = evidence_line([of_store], (), is_linked=True, is_settled=True)
     assert isinstance(line, html.Span)
     assert line.children == "rtt 0.000 ms"
