@@ -6,7 +6,7 @@ import shutil
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +27,9 @@ from tests.support.builders import span, trace_request
 from tests.support.certificates import BEGINS, ENDS, Authority, Files
 from tests.support.collector.clients import PROTOBUF, TRACES, WAIT_S
 
+# What each protocol answers at once.
+HTTP = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
+H2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # no settings
 BODY = trace_request(span(trace_id="")).SerializeToString()
 
 
@@ -265,6 +268,46 @@ def test_renewed_client_authority_is_used_without_a_restart(
         assert send(service, authority.ca, new) == 200
         with pytest.raises(REFUSED):
             send(service, authority.ca, old)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@pytest.mark.parametrize(("port_of", "request_bytes"), [("grpc_port", H2), ("http_port", HTTP)])
+def test_session_lets_nobody_in_whose_authority_is_out(
+    authority: Authority,
+    tmp_path: Path,
+    port_of: str,
+    request_bytes: bytes,
+    version: ssl.TLSVersion,
+) -> None:
+    """A handshake that resumes one asks for no certificate: over HTTP that of TLS 1.2 went on."""
+    clients, successors = Authority(tmp_path, "clients"), Authority(tmp_path, "successors")
+    own = clients.issue("shop")
+    context = ssl.create_default_context(cafile=authority.ca)
+    context.load_cert_chain(own.cert, own.key)
+    context.maximum_version = version
+    context.set_alpn_protocols(["h2" if request_bytes == H2 else "http/1.1"])
+
+    def answered(session: ssl.SSLSession | None) -> tuple[bytes, ssl.SSLSession | None]:
+        with (
+            socket.create_connection(address, timeout=WAIT_S) as connection,
+            context.wrap_socket(
+                connection, server_hostname="127.0.0.1", session=session
+            ) as secured,
+        ):
+            secured.sendall(request_bytes)
+            return secured.recv(4096), secured.session
+
+    with collecting(tmp_path, tls_of(authority.issue("server"), clients.ca)) as service:
+        address = ("127.0.0.1", getattr(service, port_of))
+        session = None
+        with suppress(ssl.SSLError):  # HTTP does not speak 1.2 here
+            _, session = answered(None)
+        shutil.move(successors.ca, clients.ca)
+        answer = b""
+        with suppress(ssl.SSLError, ConnectionError):  # with the handshake, or after it
+            answer, _ = answered(session)
+        assert answer == b""
 
 
 def test_expiry_of_the_certificate_in_use_is_shown(authority: Authority) -> None:
