@@ -21,7 +21,7 @@ class ContradictedDollars:
 
     Args:
         app: that answers.
-        health: knows whether outcomes contradict `outcomes.complete`.
+        health: knows whether outcomes contradict `outcomes.complete`, and who samples.
     """
 
     def __init__(self, app: ASGIApp, health: HealthSource) -> None:
@@ -33,7 +33,8 @@ class ContradictedDollars:
         if scope["type"] != "http" or not scope["path"].startswith(_DOLLARS):
             await self._app(scope, receive, send)
             return
-        warning = self._health.contradiction()
+        # A header is of Latin letters and one line; the name of a service may be neither.
+        warning = self._health.contradiction().encode("unicode_escape").decode("ascii")
 
         async def warned(message: Message) -> None:
             if warning and message["type"] == "http.response.start":

@@ -9,8 +9,9 @@ from typing import Final, Literal, Protocol
 KEY_RING: Final = "key_ring"  # an item that is there while the ring cannot be read
 OUTCOMES: Final = "outcomes.complete"  # an item that is there while the data contradict the mode
 UNDECLARED: Final = "decisions.none"  # while traces come, and no decision of any
+SAMPLING: Final = "senders.sampling."  # and a service, while it sends a share of its decisions
 UNMATCHED: Final = "outcomes.matched"  # while many outcomes are of no decision that is known
-# Of an answer with dollars: what contradicts them.
+# Of an answer with dollars: what contradicts them, or why they are not all.
 WARNING_HEADER: Final = "millworth-warning"
 # Of every answer: in which currency its amounts are, ISO 4217.
 CURRENCY_HEADER: Final = "millworth-currency"
@@ -47,7 +48,7 @@ class HealthSource(Protocol):
         ...
 
     def contradiction(self) -> str:
-        """Return what contradicts the dollars, "" for nothing; from memory, on the event loop."""
+        """Return why the dollars are not all, "" for nothing; from memory, on the event loop."""
         ...
 
     def must_be_ready(self) -> Collection[str]:

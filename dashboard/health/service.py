@@ -113,20 +113,22 @@ class ServiceHealth:
             yield health_item(f"schema.over_budget.{service}", sizes.events, "events", warn=detail)
 
     def contradiction(self) -> str:
-        """Return where the outcomes are not complete in what they should be, "" for nowhere.
+        """Return where outcomes are not what they should be, and whose decisions come in part.
 
         Who attributes looks: where that is another process, nothing is known here.
         """
-        if "attribute" not in self._service.roles:
+        service = self._service
+        if "attribute" not in service.roles:
             return ""
-        return "; ".join(self._service.outcome_mode.contradictions)
+        sampled = (each.detail for each in service.senders.sampled)
+        return "; ".join([*service.outcome_mode.contradictions, *sampled])
 
     def _outcomes(self) -> Iterator[HealthItem]:
-        if said := self.contradiction():
-            yield health_item(OUTCOMES, "contradicted", bad=said)
-        if "attribute" in self._service.roles:
-            for warning in self._service.outcome_mode.unmatched:
-                yield health_item(UNMATCHED, "many are not", warn=warning)
+        mode = self._service.outcome_mode
+        if mode.contradictions:
+            yield health_item(OUTCOMES, "contradicted", bad="; ".join(mode.contradictions))
+        for warning in mode.unmatched:
+            yield health_item(UNMATCHED, "many are not", warn=warning)
 
     def _retention(self) -> Iterator[HealthItem]:
         if ahead_ns := self._service.retention.ahead_ns:

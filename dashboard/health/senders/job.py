@@ -26,6 +26,7 @@ from dashboard.health.senders.clocks import (
     unshifted_classes,
 )
 from dashboard.health.senders.roots import Roots, Undeclared, root_items
+from dashboard.health.senders.sampling import Sampled, sampled, sampling_items
 
 # What came in this time is looked at.
 _LOOKED_NS: Final = 3 * NS_PER_MINUTE
@@ -60,6 +61,7 @@ class Senders:
         self.odd: list[OddValue] = []
         self.on_resource: list[OnResource] = []
         self.undeclared: list[Undeclared] = []
+        self.sampled: list[Sampled] = []
 
     def run_once(self, now_ns: int) -> int:
         """Look; return of how many services the clock is off."""
@@ -71,6 +73,7 @@ class Senders:
         self.odd = self._attributes.odd(client, after_ns)
         self.on_resource = self._attributes.on_resource(client, after_ns)
         self.undeclared = self._roots.undeclared(client, after_ns, now_ns)
+        self.sampled = sampled(client, now_ns)
         for service in sorted(found.keys() - self.off.keys()):
             worst = found[service][0]
             _log.warning(
@@ -93,3 +96,4 @@ def sender_items(senders: Senders, skew_max_s: float) -> Iterator[HealthItem]:
     yield from clock_items(senders.off, senders.unmoved, skew_max_s)
     yield from attribute_items(senders.misspelt, senders.odd, senders.on_resource)
     yield from root_items(senders.undeclared)
+    yield from sampling_items(senders.sampled)

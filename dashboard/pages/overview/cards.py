@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from dash import html
 
 from collector.core.times import NS_PER_HOUR
-from dashboard.health.items import HealthItem
+from dashboard.health.items import OUTCOMES, SAMPLING, HealthItem
 from dashboard.pages.charts.figures import QUANTILE_ERROR, quantile_ns, quantile_text
 from dashboard.pages.charts.intervals import interval_bar, interval_text
 from dashboard.read.alerts.counts import NO_ALERTS
@@ -152,10 +152,31 @@ def evidence_card(evidence: Evidence, recorder: HealthItem | None) -> tuple[str,
     )
 
 
-def warned(card: tuple[str, Note], contradiction: str) -> tuple[str, Note]:
-    """Return a card of dollars with what contradicts them, where something does."""
-    if not contradiction:
+def warned(card: tuple[str, Note], warnings: Mapping[str, str]) -> tuple[str, Note]:
+    """Return a card of dollars with what is wrong with them.
+
+    Args:
+        card: value and note.
+        warnings: the whole of each by its short form.
+    """
+    if not warnings:
         return card
-    label = html.Span("outcomes contradict their mode", className="badge", title=contradiction)
+    labels = (html.Span(label, className="badge", title=why) for label, why in warnings.items())
     parts = card[1] if isinstance(card[1], list) else [card[1]]
-    return card[0], html.Div([*parts, " ", label])
+    return card[0], html.Div([*parts, *(each for label in labels for each in (" ", label))])
+
+
+def money_warnings(health: Mapping[str, HealthItem]) -> tuple[dict[str, str], dict[str, str]]:
+    """Return why money is not all, and beside that what contradicts what decisions earned.
+
+    Args:
+        health: the figures of the service by their names.
+    """
+    sampled = [item for name, item in health.items() if name.startswith(SAMPLING)]
+    part = {}
+    if sampled:
+        share = f": {sampled[0].value}" if len(sampled) == 1 else ""
+        part[f"decisions are sampled{share}"] = "; ".join(item.detail for item in sampled)
+    if OUTCOMES not in health:
+        return part, part
+    return part, {**part, "outcomes contradict their mode": health[OUTCOMES].detail}

@@ -14,7 +14,7 @@ from dash import Dash, Input, Output, State, dcc, html
 from dash.exceptions import PreventUpdate
 
 from attribution.core.segments import CLASSES
-from dashboard.health.items import OUTCOMES, UNDECLARED
+from dashboard.health.items import UNDECLARED
 from dashboard.pages.alerts.lines import ROW_PX, alert_columns, alert_lines, as_of
 from dashboard.pages.context import PageContext, in_browser
 from dashboard.pages.overview import heat, path, start
@@ -22,6 +22,7 @@ from dashboard.pages.overview.cards import (
     late_card,
     lost_card,
     lost_title,
+    money_warnings,
     now_card,
     velocity_card,
     warned,
@@ -82,7 +83,8 @@ class MoneyRead:
     start: Start | None  # of a store without a decision
     silence: str  # since when no decision came, in words; "" while they come
     unwatched: str  # that no rule could tell of anything at risk
-    contradiction: str  # of what every dollar rests on: outcomes.complete; "" where there is none
+    in_part: dict[str, str]  # why money is not all: the whole of each reason by its short form
+    warnings: dict[str, str]  # ... and what contradicts what every dollar rests on
 
     @property
     def top(self) -> TopReading:
@@ -211,6 +213,7 @@ def read(context: PageContext, query: str) -> MoneyRead:
     day_from_ns = scope.zone.day_ns(view.to_ns)
     today = Range(day_from_ns, view.to_ns, view.action, view.region)
     health = {item.name: item for item in context.items()}
+    in_part, warnings = money_warnings(health)
     revenue = reader.revenue(view)
     alerts, at_risk = alerts_at_risk(reader, view)
     attributed = context.attributed(now_ns)
@@ -237,7 +240,8 @@ def read(context: PageContext, query: str) -> MoneyRead:
             context, scope, revenue, attributed, now_ns, is_undeclared=UNDECLARED in health
         ),
         unwatched=context.unwatched,
-        contradiction=health[OUTCOMES].detail if OUTCOMES in health else "",
+        in_part=in_part,
+        warnings=warnings,
     )
 
 
@@ -273,11 +277,13 @@ def show(money: MoneyRead, prior_basis: str) -> dict[str, object]:
     revenue, to_ns, zone = money.revenue, money.view.to_ns, money.scope.zone
     past = as_of(zone, money.now_ns, to_ns)
     lost = lost_card(money.lost, (money.day_from_ns, to_ns), zone, prior_basis)
+    silence = money.silence or money.unwatched
+    now = now_card(money.at_risk, silence, past, revenue.unvalued)
     texts_of = {
-        "now": now_card(money.at_risk, money.silence or money.unwatched, past, revenue.unvalued),
-        "lost": warned(lost, money.contradiction),
+        "now": warned(now, money.in_part),
+        "lost": warned(lost, money.warnings),
         "late": late_card(revenue, money.scope.window),
-        "velocity": warned(velocity_card(revenue, money.silence), money.contradiction),
+        "velocity": warned(velocity_card(revenue, money.silence), money.warnings),
     }
     return {
         **scope_view(NAME, money.scope, money.actions, money.regions, to_ns, money.attributed),

@@ -38,6 +38,14 @@ class Contradicted(NoHealth):
         return "say all"
 
 
+class Sampled(NoHealth):
+    """One of whose senders a share comes; it may name itself as it likes."""
+
+    def contradiction(self) -> str:
+        """Return who it is."""
+        return "カート\nsends a tenth"
+
+
 def test_answers_with_dollars_say_what_contradicts_them(world: Connections) -> None:
     """Of an error too; and nothing else does, nor does anything while all is well."""
 
@@ -50,6 +58,7 @@ def test_answers_with_dollars_say_what_contradicts_them(world: Connections) -> N
 
     paths = ("/api/v1/alerts", "/api/v1/vram/slope", "/api/v1/decisions/none", "/api/v1/health")
     assert asyncio.run(asked(Contradicted(), *paths)) == ["say all"] * 3 + [None]
+    assert asyncio.run(asked(Sampled(), paths[0])) == [r"\u30ab\u30fc\u30c8\nsends a tenth"]
     assert asyncio.run(asked(NoHealth(), *paths)) == [None] * 4
 
 

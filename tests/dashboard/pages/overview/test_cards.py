@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from collector.core.times import NS_PER_DAY, NS_PER_S
-from dashboard.pages.overview.cards import lost_card, lost_title, now_card, warned
+from dashboard.health.items import OUTCOMES, SAMPLING, health_item
+from dashboard.pages.overview.cards import (
+    lost_card,
+    lost_title,
+    money_warnings,
+    now_card,
+    warned,
+)
 from dashboard.pages.scope.typed_range import typed_range
 from dashboard.read.alerts.counts import Counts
 from dashboard.read.alerts.listing import AtRisk
@@ -125,10 +132,25 @@ def test_loss_of_decisions_of_unknown_value_is_unknown() -> None:
 
 def test_dollars_say_what_contradicts_them() -> None:
     """Beside the figure, with the whole of it where the pointer stands."""
-    assert warned(("$1.00 / h", "basis margin"), "") == ("$1.00 / h", "basis margin")
-    figure, note = warned(("$1.00 / h", "basis margin"), "say all")
-    assert (figure, note.children[0], note.children[2].title) == (
-        "$1.00 / h",
-        "basis margin",
-        "say all",
+    card = ("$1.00 / h", "basis margin")
+    assert warned(card, {}) == card
+    figure, note = warned(card, {"sampled": "send all", "contradicted": "say all"})
+    assert (figure, note.children[0]) == card
+    labels = [(each.children, each.title) for each in note.children[2::2]]
+    assert labels == [("sampled", "send all"), ("contradicted", "say all")]
+
+
+def test_money_of_a_part_is_said_to_be_that_everywhere() -> None:
+    """What contradicts outcomes has no say in what is at risk; who samples has."""
+    shop = health_item(f"{SAMPLING}shop", "about 10 %", "sent", warn="shop sends a tenth")
+    app = health_item(f"{SAMPLING}app", "about 50 %", "sent", warn="app sends half")
+    odd = health_item(OUTCOMES, "contradicted", bad="say all")
+    assert money_warnings({}) == ({}, {})
+    in_part = {"decisions are sampled: about 10 %": "shop sends a tenth"}
+    assert money_warnings({shop.name: shop}) == (in_part, in_part)
+    both = {each.name: each for each in (shop, app, odd)}
+    in_part = {"decisions are sampled": "shop sends a tenth; app sends half"}
+    assert money_warnings(both) == (
+        in_part,
+        {**in_part, "outcomes contradict their mode": "say all"},
     )
