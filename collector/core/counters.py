@@ -26,6 +26,7 @@ class Counters:
         self._count_intake()
         self._count_access()
         self._count_store()
+        self._count_reads()
         self._count_rooms()
         self._count_alerts()
         self._count_packets()
@@ -121,26 +122,8 @@ class Counters:
         self.insert_seconds = histogram(
             "millworth_insert_seconds", "Time of one insert into the store", ["signal"]
         )
-        self.store_read_rows = counter(
-            "millworth_store_read_rows",
-            "Rows that the embedded engine read: for a job, a route of /api/v1, a page, or other",
-            ["asker"],
-        )
-        self.store_read_bytes = counter(
-            "millworth_store_read_bytes", "Bytes likewise, before compression", ["asker"]
-        )
-        self.store_read_seconds = histogram(
-            "millworth_store_read_seconds",
-            "Time of a statement of the embedded engine likewise",
-            ["asker"],
-            buckets=WAIT_BUCKETS,
-        )
-        self.request_seconds = histogram(
-            "millworth_request_seconds",
-            "Time from a request to the end of its answer: of a route of /api/v1, of a page and "
-            "each of its panels, or other",
-            ["asker"],
-            buckets=WAIT_BUCKETS,
+        self.store_parts_broken = gauge(
+            "millworth_store_parts_broken", "Parts of tables that cannot be read and are left out"
         )
         self.wal_bytes = gauge("millworth_wal_bytes", "Bytes acknowledged and not yet in the store")
         self.events_over_budget = counter(
@@ -239,6 +222,31 @@ class Counters:
             "millworth_alertmanager_last_success_timestamp_seconds",
             "When an Alertmanager accepted alerts last, Unix time",
             ["peer"],
+        )
+
+    def _count_reads(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        self.store_read_rows = counter(
+            "millworth_store_read_rows",
+            "Rows that the embedded engine read: for a job, a route of /api/v1, a page, or other",
+            ["asker"],
+        )
+        self.store_read_bytes = counter(
+            "millworth_store_read_bytes", "Bytes likewise, before compression", ["asker"]
+        )
+        self.store_read_seconds = histogram(
+            "millworth_store_read_seconds",
+            "Time of a statement of the embedded engine likewise",
+            ["asker"],
+            buckets=WAIT_BUCKETS,
+        )
+        self.request_seconds = histogram(
+            "millworth_request_seconds",
+            "Time from a request to the end of its answer: of a route of /api/v1, of a page and "
+            "each of its panels, or other",
+            ["asker"],
+            buckets=WAIT_BUCKETS,
         )
 
     def _count_packets(self) -> None:

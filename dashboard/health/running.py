@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collector.core.worker import Worker
     from collector.provenance.live.job import ProvenanceJob
     from collector.service import CollectorService
+    from collector.store.client.broken_parts import BrokenPartsJob
     from collector.store.connect import Connections
     from collector.store.ttl_change import Change
     from collector.write.event_sizes import EventSizes
@@ -78,6 +79,7 @@ class RunningService(Protocol):
     sizes: EventSizes
     senders: Senders
     outcome_mode: OutcomeModeJob
+    broken_parts: BrokenPartsJob
     provenance: ProvenanceJob | None
     audit: AuditState | None  # as the start found it
     recorder: LastingRecorder | None

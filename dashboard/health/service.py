@@ -68,6 +68,7 @@ class ServiceHealth:
             yield from put_off_items(service.elsewhere.put_off_ns)
         if "collect" in roles:
             yield from self._retention()
+            yield from self._broken_parts()
         if "attribute" in roles:
             yield from self._provenance()
         yield from self._audit()
@@ -129,6 +130,16 @@ class ServiceHealth:
             yield health_item(OUTCOMES, "contradicted", bad="; ".join(mode.contradictions))
         for warning in mode.unmatched:
             yield health_item(UNMATCHED, "many are not", warn=warning)
+
+    def _broken_parts(self) -> Iterator[HealthItem]:
+        for each in self._service.broken_parts.found:
+            detail = (
+                f"the store could not read them at its start and left them out: rows of "
+                f"{each.table} are missing, in every figure that rests on it. Restore a backup "
+                f"(docs/operate/backup.md); to go on without them, stop the service and remove "
+                f"{each.path}" + (" and those beside it" if each.parts > 1 else "")
+            )
+            yield health_item(f"store.broken.{each.table}", each.parts, "parts", bad=detail)
 
     def _retention(self) -> Iterator[HealthItem]:
         if ahead_ns := self._service.retention.ahead_ns:

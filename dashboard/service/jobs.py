@@ -21,6 +21,7 @@ from collector.core.errors import CaptureError
 from collector.core.http.address import authority
 from collector.core.times import NS_PER_S
 from collector.provenance.live.job import ProvenanceJob
+from collector.store.client.broken_parts import BrokenPartsJob
 from collector.store.cursors import ALERTS_CURSOR, JobCursor
 from collector.store.retention import begin_retention
 from collector.store.ttl_change import RetentionJob
@@ -232,6 +233,11 @@ def _retention(service: Parts) -> Run:
     return service.retention.run_once
 
 
+def _broken_parts(service: Parts) -> Run:
+    service.broken_parts = BrokenPartsJob(service.store, service.counters)
+    return service.broken_parts.run_once
+
+
 def _alerts(service: Parts) -> Run:
     service.alerts_job = AlertsJob(
         service.settings.alerts,
@@ -301,6 +307,7 @@ JOBS: Final = (
     Job(Role.ATTRIBUTE, "budgets", _every(30.0), _budgets),
     # A change takes minutes, and to have the engine write out its tables takes 20 ms.
     Job(Role.COLLECT, "retention", _every(60.0), _retention),
+    Job(Role.COLLECT, "broken_parts", _every(60.0), _broken_parts),
     *(
         Job(role, "clock", _every(60.0), _clock)
         for role in (Role.COLLECT, Role.ATTRIBUTE, Role.ALERT, Role.SERVE)

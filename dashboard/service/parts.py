@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from attribution.jobs.attribution import AttributionJob
     from attribution.vram.outcome_mode import OutcomeModeJob
     from collector.provenance.live.job import ProvenanceJob
+    from collector.store.client.broken_parts import BrokenPartsJob
     from collector.store.ttl_change import RetentionJob
     from collector.write.event_sizes import EventSizes
     from dashboard.health.senders.job import Senders
@@ -57,6 +58,7 @@ class Parts:
     budgets: BudgetGauges
     outcome_mode: OutcomeModeJob
     retention: RetentionJob
+    broken_parts: BrokenPartsJob
     is_stopping = False  # what has more to do leaves it
 
     def __init__(

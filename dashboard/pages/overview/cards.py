@@ -176,7 +176,7 @@ def money_warnings(health: Mapping[str, HealthItem]) -> tuple[dict[str, str], di
     part = {}
     if sampled:
         share = f": {sampled[0].value}" if len(sampled) == 1 else ""
-        part[f"decisions are sampled{share}"] = "; ".join(item.detail for item in sampled)
+        part[f"sampled{share}"] = "; ".join(item.detail for item in sampled)
     if OUTCOMES not in health:
         return part, part
     return part, {**part, "outcomes contradict their mode": health[OUTCOMES].detail}

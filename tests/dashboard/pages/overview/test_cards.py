@@ -146,10 +146,10 @@ def test_money_of_a_part_is_said_to_be_that_everywhere() -> None:
     app = health_item(f"{SAMPLING}app", "about 50 %", "sent", warn="app sends half")
     odd = health_item(OUTCOMES, "contradicted", bad="say all")
     assert money_warnings({}) == ({}, {})
-    in_part = {"decisions are sampled: about 10 %": "shop sends a tenth"}
+    in_part = {"sampled: about 10 %": "shop sends a tenth"}
     assert money_warnings({shop.name: shop}) == (in_part, in_part)
     both = {each.name: each for each in (shop, app, odd)}
-    in_part = {"decisions are sampled": "shop sends a tenth; app sends half"}
+    in_part = {"sampled": "shop sends a tenth; app sends half"}
     assert money_warnings(both) == (
         in_part,
         {**in_part, "outcomes contradict their mode": "say all"},
