@@ -76,6 +76,11 @@ _DAMAGED_SCHEMA = re.compile(
     r"'__cache__/"
 )
 
+# A file of the store that is not what was written: the engine names what it was reading then.
+# Out of memory or time it names it too: these are the codes of a file that is gone, cut or changed.
+_DAMAGED_CODES: Final = frozenset({32, 33, 40, 74, 76, 107, 226, 227, 246, 271, 432})
+_UNREADABLE_PART = re.compile(r"\(while reading from part (\S+?)/? in table \S+?\.(\w+)")
+
 # What the client itself finds, before it asks: it has read which settings a user may change.
 _CLIENT_READONLY = re.compile(r"Setting \w+ is (?:unknown or )?readonly")
 _NOT_CLICKHOUSE = re.compile(r"Unexpected (?:response|row)|HTTP status (?:3\d\d|40[0145])")
@@ -99,11 +104,29 @@ def explain(error: Exception, where: str) -> MillworthError:
         )
     if code == _NO_SPACE or os.strerror(errno.ENOSPC) in text:
         return StoreUnavailableError(f"store {where} has no space left: free some there: {message}")
+    if part := unreadable_part(error):
+        return StoreUnavailableError(f"store {where}: {part}: {message}")
     if code is not None:
         return StoreUnavailableError(f"store {where} failed, and is asked again: {message}")
     return StoreUnavailableError(
         f"store {where} does not answer; start that server, or correct store.url "
         f"(MILLWORTH__STORE__URL): {message}"
+    )
+
+
+def unreadable_part(error: Exception) -> str:
+    """Return which part of a table cannot be read and what to do, "" where that is not what failed.
+
+    It is read again by whoever asks for its rows, and each of them fails.
+    """
+    found = _UNREADABLE_PART.search(str(error))
+    if found is None or error_code(error) not in _DAMAGED_CODES:
+        return ""
+    path, table = found.groups()
+    return (
+        f"a part of {table} cannot be read: look at the disk, and restore a backup "
+        f"(docs/operate/backup.md), or stop the service and move {path} out of the store, whose "
+        "rows are missing then"
     )
 
 

@@ -15,6 +15,7 @@ from collector.core.worker import Worker
 from collector.store.client.reading import ASKER
 from collector.store.client.unfinished import after_failure
 from collector.store.connect import Connections
+from collector.store.errors import unreadable_part
 
 _log = get_logger("dashboard")
 
@@ -96,7 +97,8 @@ class JobLoop:
                 self._is_in_doubt = not after_failure(self._store.config, self._store.client)
             done = self._run(now_ns)
         except Exception as error:  # noqa: BLE001  a job's loop outlives any failure of one run
-            self.last_error = f"{type(error).__name__}: {first_line(error, 500)}"
+            failed = f"{type(error).__name__}: {first_line(error, 500)}"
+            self.last_error = f"{part}: {failed}" if (part := unreadable_part(error)) else failed
             self._counters.job_runs.labels(self.name, "failed").inc()
             _log.error("job_failed", job=self.name, error=self.last_error, exc_info=True)
             self._is_in_doubt = True

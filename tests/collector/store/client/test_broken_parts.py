@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from collector.core.counters import Counters
 from collector.store.client.broken_parts import BrokenPartsJob
 from collector.store.connect import Connections
+from collector.store.errors import explain, unreadable_part
 
 
 def test_part_without_a_file_is_found_after_the_next_start(empty_store: Connections) -> None:
@@ -35,3 +39,29 @@ def test_part_without_a_file_is_found_after_the_next_start(empty_store: Connecti
         "ALTER TABLE sales DROP DETACHED PARTITION ALL", settings={"allow_drop_detached": 1}
     )
     assert job.run_once() == 0
+
+
+def test_part_whose_bytes_changed_is_named_by_whoever_reads_it(empty_store: Connections) -> None:
+    """Every run of a job failed with a checksum, and nobody said of what, or what to do."""
+    client = empty_store.client()
+    columns = "(amount UInt64, who String) ENGINE = MergeTree ORDER BY amount"
+    client.command(f"CREATE TABLE sales {columns}")
+    client.command("INSERT INTO sales SELECT number, hex(sipHash64(number)) FROM numbers(20000)")
+    ((path,),) = client.query("SELECT path FROM system.parts WHERE table = 'sales'").result_rows
+    client.command("DETACH TABLE sales SYNC")
+    largest = max(Path(path).iterdir(), key=lambda file: file.stat().st_size)
+    changed = bytearray(largest.read_bytes())
+    middle = slice(len(changed) // 2, len(changed) // 2 + 64)
+    changed[middle] = bytes(byte ^ 0xFF for byte in changed[middle])
+    largest.write_bytes(changed)
+    client.command("ATTACH TABLE sales")
+
+    with pytest.raises(ClickHouseError) as raised:
+        client.query("SELECT max(who), sum(amount) FROM sales")
+    said = unreadable_part(raised.value)
+    assert said.startswith("a part of sales cannot be read: look at the disk")
+    assert f"move {path.rstrip('/')} out of the store" in said
+    assert said in str(explain(raised.value, "chdb"))
+
+    full = str(raised.value).replace("Code: 40.", "Code: 241.")
+    assert unreadable_part(RuntimeError(full)) == ""
