@@ -125,6 +125,12 @@ def held_back(event: AlertEvent, why: str, for_ns: int) -> AlertEvent:
     return replace(event, reason=f"{held}; {event.reason}")
 
 
+def routed_anew(event: AlertEvent, last: AlertEvent, *, is_shadow: bool) -> AlertEvent:
+    """Return the event of an alert that is routed from now on, or no longer; why it fires stays."""
+    act = "was taken back into shadow" if is_shadow else "was promoted"
+    return replace(with_suspect_of(event, last), reason=f"rule {last.rule} {act}; {last.reason}")
+
+
 def capture_request(event: AlertEvent, of_class: Subject, moment: Moment) -> CaptureRequest:
     """Return the request to keep the packets of the window in which an alert began to fire."""
     return CaptureRequest(

@@ -14,14 +14,21 @@ from alerts.delivery.notifier import AnyRule, Notifier
 from alerts.delivery.outlets import Outlets
 from alerts.delivery.payload import NO_DETAILS, Details, body
 from alerts.delivery.routing import PAGE_NOBODY, Routing
-from alerts.events import closing_event, transition_event, with_suspect, with_suspect_of
+from alerts.events import (
+    capture_request,
+    closing_event,
+    routed_anew,
+    transition_event,
+    with_suspect,
+    with_suspect_of,
+)
 from alerts.evidence.ledger import Ledger
 from alerts.evidence.naming import Naming
 from alerts.evidence.search import SuspectSearch
 from alerts.metrics import Pass
 from alerts.people.calendars import Calendars
 from alerts.read.reader import AlertReader
-from alerts.rows import AlertEvent, CaptureRequest, Message, webhook_id
+from alerts.rows import AlertEvent, CaptureRequest, Message, messages_to
 from alerts.rules.base import NO_WORDING, Evaluation, Moment, Progress, duration_text
 from alerts.rules.kinds import rule_of
 from alerts.state.mirror import mirror
@@ -260,8 +267,7 @@ class AlertsJob:
             transition = replace(transition, notification=FIRED)
             after = replace(after, seq=transition.seq)
         if transition is None:
-            of_class = rule.focus(facts, subject)
-            return self._while_firing(rule, of_class, after, evaluation, moment)
+            return self._while_firing(rule, facts, after, evaluation, moment)
         last = self.alert_state.last_event(transition.episode_id)
         if transition.notification == FIRED:
             notice = self._notifier.compose(rule, facts, after, transition, evaluation, moment)
@@ -282,12 +288,12 @@ class AlertsJob:
     def _while_firing(
         self,
         rule: AnyRule,
-        of_class: Subject,
+        facts: object,
         state: AlertState,
         evaluation: Evaluation,
         moment: Moment,
     ) -> Update:
-        """Record that an alert that fires has another suspect, or is routed now or no longer.
+        """Record that an alert that fires has another suspect, or class, or is routed or not.
 
         Nothing is sent: the pages show it.
         """
@@ -300,23 +306,27 @@ class AlertsJob:
         events = [each for each in events if evidence is None or each.seq >= evidence[0]] or events
         # Without decisions in the window no segment can stand out.
         has_data = evaluation.seen.status is not Status.NO_DATA
-        found = None
+        found, of_class = None, rule.focus(facts, state.subject)
+        is_another = evidence is not None and self._notifier.gives_way(
+            rule, facts, state, evidence[1], moment
+        )
         if rule.explains_decisions and has_data:
             windows_s = rule.wording(state.subject).windows_s(last.window_s)
-            found = self._search.again(of_class, windows_s, events, moment.end_ns)
+            known = [] if is_another else events
+            found = self._search.again(of_class, windows_s, known, moment.end_ns)
         is_shadow = self.routing.is_shadow(last.rule)
         if found is None and last.is_shadow == is_shadow:
             return Update(state)
         transition = Transition.while_firing(state, moment.end_ns)
         event = transition_event(rule, state, transition, evaluation, moment)
         if found is None:  # the rest of why it fires is as it was
-            act = "was taken back into shadow" if is_shadow else "was promoted"
-            reason = f"rule {last.rule} {act}; {last.reason}"
-            event = replace(with_suspect_of(event, last), reason=reason)
+            event = routed_anew(event, last, is_shadow=is_shadow)
         else:
             event = with_suspect(event, found, of_class)
             event = replace(event, incident_id=last.incident_id)
-        return self._update(replace(state, seq=transition.seq), event, transition, rule)
+        capture = capture_request(event, of_class, moment) if is_another and found else None
+        state = replace(state, seq=transition.seq)
+        return self._update(state, event, transition, rule, capture=capture)
 
     def _close_gone(
         self, states: Mapping[tuple[str, Subject], AlertState], moment: Moment
@@ -374,20 +384,11 @@ class AlertsJob:
             reason=event.reason_with_calls,
         )
         messages: tuple[Message, ...] = ()
-        if transition.notification:
+        if kind := transition.notification:
             wording = NO_WORDING if rule is None else rule.wording(state.subject)
-            content = body(transition.notification, event, wording, details)
-            messages = tuple(
-                Message(
-                    webhook_id=webhook_id(event.episode_id, event.seq, endpoint.name),
-                    endpoint=endpoint.name,
-                    episode_id=event.episode_id,
-                    seq=event.seq,
-                    kind=transition.notification,
-                    body=content,
-                )
-                for endpoint in self._config.webhooks
-            )
+            content = body(kind, event, wording, details)
+            endpoints = [webhook.name for webhook in self._config.webhooks]
+            messages = messages_to(endpoints, kind, event, content)
         return Update(state, event, messages, capture)
 
     def _prune(self, now_ns: int) -> None:

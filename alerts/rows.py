@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -167,6 +168,23 @@ class Message:
 def webhook_id(episode_id: str, seq: int, endpoint: str) -> str:
     """Return the id of a message; a retry has the same, so that a receiver can drop it."""
     return f"{episode_id}-{seq}-{endpoint}"
+
+
+def messages_to(
+    endpoints: Iterable[str], kind: str, event: AlertEvent, content: bytes
+) -> tuple[Message, ...]:
+    """Return what each endpoint is sent of an event."""
+    return tuple(
+        Message(
+            webhook_id=webhook_id(event.episode_id, event.seq, endpoint),
+            endpoint=endpoint,
+            episode_id=event.episode_id,
+            seq=event.seq,
+            kind=kind,
+            body=content,
+        )
+        for endpoint in endpoints
+    )
 
 
 def to_json(row: AlertEvent | CaptureRequest) -> str:

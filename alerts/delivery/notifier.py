@@ -100,10 +100,28 @@ class Notifier:
         self._routing = routing
         self._held = HeldAlerts(alert_state)
         self._began: list[Sighting] = []  # to fire in this pass
+        # Since which pass a class gives way, and those of this pass.
+        self._gave_way_ns: dict[tuple[str, Subject], int] = {}
+        self._giving_way: dict[tuple[str, Subject], int] = {}
 
     def begin_pass(self) -> None:
         """Forget what began to fire in the last pass: the alert state has it."""
         self._began.clear()
+        self._gave_way_ns, self._giving_way = self._giving_way, {}
+
+    def gives_way(
+        self, rule: AnyRule, facts: object, state: AlertState, of_class: Subject, moment: Moment
+    ) -> bool:
+        """Return whether an alert is about another class by now than the one that it was about.
+
+        As an alert has to be well for `keep_firing_s` until it ends, so has its class: of few
+        decisions at home none may be lost in a minute, though all would be.
+        """
+        if not rule.gives_way(facts, state, of_class):
+            return False
+        key = state.episode_id, of_class
+        since_ns = self._giving_way[key] = self._gave_way_ns.get(key, moment.end_ns)
+        return moment.end_ns - since_ns >= rule.config.keep_firing_s * NS_PER_S
 
     def from_ns(self) -> tuple[int, ...]:
         """Return the instants from which the losses of a pass are judged, beside ends of alerts."""
@@ -140,9 +158,9 @@ class Notifier:
     def has_news(self, rule: AnyRule, facts: object, state: AlertState, moment: Moment) -> bool:
         """Return whether an alert that fires has to propose anew.
 
-        Where its last proposal is about to expire, or where the region that it names is in trouble
-        by now or people work there. What no webhook was sent of, and a rule that was taken back
-        into shadow, propose nothing.
+        Where its last proposal is about to expire, where the region that it names is in trouble by
+        now or people work there, or where what it moves is well and another class burns. What no
+        webhook was sent of, and a rule that was taken back into shadow, propose nothing.
         """
         proposal = state.proposal
         # Of one that is unknown all decisions may be away, and only there is something to be seen.
@@ -150,7 +168,8 @@ class Notifier:
             return False
         if not isinstance(rule, MovesDecisions):
             return False
-        target = proposal.target if proposal.holds(moment.end_ns) else None
+        holds = proposal.holds(moment.end_ns)
+        moved, target = (proposal.moved, proposal.target) if holds else (None, None)
         is_stale = state.shown is Phase.FIRING and proposal.is_stale(moment.end_ns)
         if target is None and not is_stale:
             return False
@@ -160,6 +179,9 @@ class Notifier:
         is_lost = target is not None and (
             rule.is_in_trouble(facts, target)
             or self._routing.is_closed_to(last, moment.now_ns)(target)
+        )
+        is_lost = is_lost or (
+            moved is not None and self.gives_way(rule, facts, state, moved, moment)
         )
         if not (is_lost or is_stale) or not was_sent(self._alert_state, state.episode_id):
             return False

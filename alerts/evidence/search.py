@@ -206,9 +206,11 @@ class SuspectSearch:
         Args:
             subject: the class of decisions that the alert is about.
             windows_s: of the tier that burns, the shortest first.
-            events: of its episode, in order; at least one.
+            events: of its episode, in order; none where they are about another class.
             end_ns: of the windows of this pass.
         """
+        if not events:
+            return self.at(subject, windows_s, end_ns)
         last, found_ns = events[-1], suspected_ns(events)
         if found_ns is None:
             found = self.at(subject, windows_s, end_ns)

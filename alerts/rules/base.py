@@ -298,6 +298,16 @@ class Rule(Protocol[ConfigT, FactsT]):
         """Return the class of decisions that evidence of a subject is looked for in."""
         return subject
 
+    def gives_way(self, facts: FactsT, state: AlertState, of_class: Subject) -> bool:
+        """Return whether a class that an alert was about is well, and another of it burns.
+
+        Args:
+            facts: of the pass.
+            state: of the alert.
+            of_class: the class that evidence of it was looked for in.
+        """
+        return False
+
     def owner(self, of_class: Subject) -> Subject | None:
         """Return the subject whose alert is about the losses of a class, None where none is."""
         return None

@@ -128,6 +128,19 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts], MovesDecisions[BurnFacts]):
         }
         return max(lost, key=lambda each: (lost[each], each), default=subject)
 
+    def gives_way(self, facts: BurnFacts, state: AlertState, of_class: Subject) -> bool:
+        """Return whether a class is well, with those that are away, and another burns by itself."""
+        every, focus = self._all_losses(facts), self.focus(facts, state.subject)
+        if focus == of_class or focus not in every:
+            return False
+        is_moved = state.proposal is not None and state.proposal.moved == of_class
+        away = self._away(facts, state) if is_moved else None
+        before = replace(every.get(of_class, _NO_LOSSES), factors=facts.factors, away=away)
+        if burn_of(self.config, before).status is not Status.OK:
+            return False
+        now = replace(every[focus], factors=facts.factors)
+        return burn_of(self.config, now).status is Status.BREACHED
+
     def explain(
         self, reader: Reader, facts: BurnFacts, state: AlertState, evaluation: Evaluation
     ) -> Evaluation:

@@ -7,6 +7,7 @@ from typing import Any
 from alerts.people.matchers import parse_matchers
 from alerts.people.silences import Silences
 from alerts.people.window import Window
+from alerts.rows import AlertEvent
 from alerts.state.acts import Act
 from collector.core.times import NS_PER_S
 from tests.support.alerts.builders import rule
@@ -187,3 +188,53 @@ def test_region_that_gets_well_is_proposed_then(scene: Scene) -> None:
 
     told = [each.message["data"] for each in scene.receiver.deliveries]
     assert [_to(each) for each in told if each["region"] == HURT] == [None, WELL]
+
+
+def told(scene: Scene) -> list[AlertEvent]:
+    """Return the events of the rule, in order."""
+    return scene.job.alert_state.events_of("burn", 0)
+
+
+def moves(scene: Scene) -> list[tuple[str, str] | None]:
+    """Return what each message that the router took is to move, and where to."""
+    proposals = [each.message["data"]["reroute"] for each in scene.receiver.deliveries]
+    return [each and (each["move"]["region"], each["move"]["to_region"]) for each in proposals]
+
+
+def test_class_that_is_well_again_gives_way_to_the_one_that_burns(scene: Scene) -> None:
+    """The router went on moving the one that was mended, and nothing of the other, for 50 min."""
+    scene.restart(rules=[rule(budget_usd=5_000.0, budget_for="action", keep_firing_s=20.0)])
+    until_sent(scene, {HURT: 120, WELL: 0, THIRD: 4})
+    assert moves(scene) == [(HURT, WELL)]
+    # Both burn: decisions of one class are away, and it is not well.
+    for _ in range(6):
+        step(scene, {HURT: 120, WELL: 0, THIRD: 120}, away=HURT)
+    assert moves(scene) == [(HURT, WELL)]
+
+    # Of the few that are at home none is lost for a while, by chance.
+    for slow in (0, 0, 120):
+        step(scene, {HURT: slow, WELL: 0, THIRD: 120}, away=HURT)
+    assert moves(scene) == [(HURT, WELL)]
+
+    for _ in range(12):
+        step(scene, {HURT: 0, WELL: 0, THIRD: 120}, away=HURT)
+    assert moves(scene) == [(HURT, WELL), (THIRD, WELL)]
+    assert f"{THIRD} loses most of it" in scene.receiver.deliveries[1].message["data"]["reason"]
+    for _ in range(12):
+        step(scene, {HURT: 0, WELL: 0, THIRD: 0})
+    assert told(scene)[-1].to_state == "resolved"
+    assert moves(scene)[2:] == [None]
+
+
+def test_class_that_burns_is_named_where_nothing_is_sent(scene: Scene) -> None:
+    """Pages named the one that was mended for as long as the alert went on."""
+    over_all = rule(budget_usd=5_000.0, budget_for="action", keep_firing_s=20.0)
+    scene.restart(rules=[over_all], webhooks=[])
+    for _ in range(12):
+        step(scene, {HURT: 120, WELL: 0, THIRD: 4})
+    assert told(scene)[-1].focus.endswith(HURT)
+    for _ in range(12):
+        step(scene, {HURT: 0, WELL: 0, THIRD: 120})
+    named = [each.focus.rpartition("/")[2] for each in told(scene)]
+    assert named[-1] == THIRD
+    assert named.count(THIRD) == 1
