@@ -138,13 +138,13 @@ class AlertsJob:
                 the results of all others are recorded.
         """
         self._started_ns = self._steps.since_ns(now_ns)
-        self._notifier.begin_pass()
         try:
             moment = self._moment(now_ns)
         except (ClickHouseError, StoreUnavailableError):
             self._readable_ns = 0
             raise
         known = self._states(moment)
+        self._notifier.begin_pass(known.values(), moment)
         updates = list(self._close_gone(known, moment))
         closed = {update.state.key for update in updates}
         failed: list[Exception] = []

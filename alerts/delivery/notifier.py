@@ -7,7 +7,7 @@ another may explain it: the narrow alert that comes next begins some passes afte
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -32,6 +32,7 @@ from alerts.state.held import (
     was_known_before,
     was_sent,
 )
+from alerts.state.open_moves import OpenMoves
 from alerts.state.proposal import Move, Proposal
 from alerts.state.routed import OpenAlert, open_alerts
 from alerts.state.sqlite import AlertStore, Update
@@ -100,13 +101,15 @@ class Notifier:
         self._routing = routing
         self._held = HeldAlerts(alert_state)
         self._began: list[Sighting] = []  # to fire in this pass
+        self._moves = OpenMoves()
         # Since which pass a class gives way, and those of this pass.
         self._gave_way_ns: dict[tuple[str, Subject], int] = {}
         self._giving_way: dict[tuple[str, Subject], int] = {}
 
-    def begin_pass(self) -> None:
-        """Forget what began to fire in the last pass: the alert state has it."""
+    def begin_pass(self, states: Iterable[AlertState], moment: Moment) -> None:
+        """Forget what the last pass found: the alert state has it."""
         self._began.clear()
+        self._moves = OpenMoves.of(states, moment.end_ns)
         self._gave_way_ns, self._giving_way = self._giving_way, {}
 
     def gives_way(
@@ -143,6 +146,8 @@ class Notifier:
         event = replace(event, is_shadow=self._routing.is_shadow(event.rule))
         move = self._proposed(rule, facts, event, moment)
         notice, of_class = Notice(event, Details(move)), state.subject
+        if (proposal := notice.proposed_by(state, event, rule, facts).proposal) is not None:
+            self._moves.note(event.episode_id, proposal)
         if rule.explains_decisions:
             of_class = rule.focus(facts, state.subject)
             windows_s = rule.wording(state.subject).windows_s(event.window_s)
@@ -194,7 +199,8 @@ class Notifier:
         if not isinstance(rule, MovesDecisions):
             return None
         is_closed = self._routing.is_closed_to(event, moment.now_ns)
-        move = rule.propose(facts, Subject(event.action, event.region), is_closed)
+        subject = Subject(event.action, event.region)
+        move = rule.propose(facts, subject, is_closed, self._moves.without(event.episode_id))
         if move is None:
             return None
         return replace(move, from_route=rule.usual_route(self._reader, move, moment.end_ns))

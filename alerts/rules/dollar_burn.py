@@ -25,6 +25,7 @@ from alerts.rules.moves import MovesDecisions
 from alerts.rules.reroute import propose
 from alerts.rules.rings import read_sums
 from alerts.rules.tiers import DollarBurnConfig
+from alerts.state.open_moves import OpenMoves
 from alerts.state.proposal import Move
 from alerts.state.subject import Subject
 from alerts.state.transitions import ACTIVE_PHASES, AlertState, Status
@@ -150,11 +151,17 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts], MovesDecisions[BurnFacts]):
         return self._evaluate(facts, state, losses)
 
     def propose(
-        self, facts: BurnFacts, subject: Subject, is_closed: Callable[[Subject], bool]
+        self,
+        facts: BurnFacts,
+        subject: Subject,
+        is_closed: Callable[[Subject], bool],
+        moves: OpenMoves,
     ) -> Move | None:
         """Return where the decisions of the class that loses most could go instead."""
-        focus = self.focus(facts, subject)
-        return propose(self.config, focus, self._all_losses(facts), is_closed)
+        focus, every = self.focus(facts, subject), self._all_losses(facts)
+        return propose(
+            self.config, focus, every, is_closed, lambda target: moves.per_s(target, but_of=focus)
+        )
 
     def usual_route(self, reader: Reader, move: Move, end_ns: int) -> str:
         """Return the route that most decisions to be moved take, "" where they carry none."""

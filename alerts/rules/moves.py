@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar, runtime_checkable
 
 from alerts.rules.base import Reader
+from alerts.state.open_moves import OpenMoves
 from alerts.state.proposal import Move
 from alerts.state.subject import Subject
 
@@ -17,7 +18,11 @@ class MovesDecisions(Protocol[FactsT]):
     """A rule whose alerts propose moves of decisions."""
 
     def propose(
-        self, facts: FactsT, subject: Subject, is_closed: Callable[[Subject], bool]
+        self,
+        facts: FactsT,
+        subject: Subject,
+        is_closed: Callable[[Subject], bool],
+        moves: OpenMoves,
     ) -> Move | None:
         """Return where decisions could go instead, from a route that is not known yet.
 
@@ -25,6 +30,7 @@ class MovesDecisions(Protocol[FactsT]):
             facts: of the pass.
             subject: of an alert that fires.
             is_closed: whether nothing is to be moved to a class, however well it is.
+            moves: that hold now.
         """
         ...
 

@@ -315,7 +315,9 @@ def _fields(match: re.Match[str]) -> str:
     """Return a placeholder for each field of the registry that one placeholder stands for."""
     which, column = match[1], match[2]
     if which == "dimensions":
-        parts = [f"${{attr:{each.name}:{column}}} AS {each.column}" for each in DIMENSIONS]
+        values = {each.column: f"${{attr:{each.name}:{column}}}" for each in DIMENSIONS}
+        values["region"] = f"transform({values['region']}, ['*'], ['(*)'])"
+        parts = [f"{value} AS {name}" for name, value in values.items()]
     elif which == "signed_values":
         parts = [f"${{attr:{name}:{column}}}" for name in SIGNED_ATTRIBUTES]
     else:

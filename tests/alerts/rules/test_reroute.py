@@ -79,3 +79,23 @@ def test_move_names_what_is_moved() -> None:
     assert propose(rule(), HURT, seen) == Move(
         action="checkout", region="eu-west", from_route="", to_region="us-east"
     )
+
+
+@pytest.mark.parametrize(
+    ("bound", "to_region"),
+    [
+        pytest.param({}, "a", id="the best"),
+        pytest.param({"a": 1_000}, "b", id="the next one, which would get its own once more"),
+        pytest.param({"a": 1_000, "b": 1_000}, "a", id="each would get as many"),
+        pytest.param({"a": 1_000, "b": 500}, "b", id="the next one would get fewer"),
+        pytest.param({"a": 9_500, "b": 9_500}, None, id="more than ten times their own"),
+    ],
+)
+def test_cause_of_many_regions_does_not_fill_one(
+    bound: dict[str, int], to_region: str | None
+) -> None:
+    """The best of 139 regions was to get what came to 57 others."""
+    others = {Subject("checkout", name): well(loss) for name, loss in (("a", "0"), ("b", "1"))}
+    seen = {HURT: TROUBLE, **others}
+    move = propose(rule(), HURT, seen, bound=lambda each: bound.get(each.region, 0) / 6)
+    assert (move.to_region if move else None) == to_region

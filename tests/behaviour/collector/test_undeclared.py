@@ -217,3 +217,18 @@ def test_first_segment_once_more_changes_nothing(segments: Segments, store: Conn
     client = store.client()
     assert client.query("SELECT action FROM decisions").result_rows == [("checkout",)]
     assert client.query("SELECT count() FROM otel_traces").result_rows == [(3,)]
+
+
+def test_star_is_the_name_of_no_class(segments: Segments, store: Connections) -> None:
+    """It stands for all of them in alerts: one decision in such a region doubled all money."""
+    regions = ["*", "**", "(*)", "eu"]
+    declared = [
+        span(
+            trace_id=new_trace_id(),
+            attributes={"decision.action": action, "decision.region": region},
+        )
+        for action, region in zip(["*", "a", "b", "c"], regions, strict=True)
+    ]
+    send(segments, store, *declared)
+    rows = store.client().query("SELECT action, region FROM decisions FINAL ORDER BY action")
+    assert rows.result_rows == [("(*)", "(*)"), ("a", "**"), ("b", "(*)"), ("c", "eu")]

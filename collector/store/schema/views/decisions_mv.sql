@@ -3,6 +3,7 @@
 -- where none of the same insert is (the last line; whoever compares stored rows with this leaves it out).
 -- Total: every conversion here gives a value for any text; what cannot be a decision goes to
 -- rejected through rejected_decisions_mv, whose condition is the negation of this one.
+-- `*` stands for all actions and all regions wherever one may be named, so no decision has it for a name.
 -- Stamps are ordered, and ingress lies not after the end: the receiver refuses disorder among
 -- them, and the condition below holds them against the root's end. Ingress is the partition, so
 -- one long before its end would make a part of its own, whatever let it in.
@@ -18,7 +19,9 @@ SELECT
     toUInt64OrZero(${attr:decision.ts.transform:SpanAttributes}) AS transform_ns,
     toUInt64OrZero(${attr:decision.ts.decision:SpanAttributes}) AS decision_ns,
     toUInt64OrZero(${attr:decision.ts.egress:SpanAttributes}) AS egress_ns,
-    multiIf(own_action != '', own_action, ${matches}, ${match_action}, ${root_action}) AS action,
+    transform(
+        multiIf(own_action != '', own_action, ${matches}, ${match_action}, ${root_action}), ['*'], ['(*)']
+    ) AS action,
     ${dimensions:SpanAttributes},
     toUInt64OrZero(${attr:decision.injected_delay_ns:SpanAttributes}) AS injected_delay_ns,
     ${amount:decision.value_usd:SpanAttributes} AS value_usd,

@@ -238,3 +238,15 @@ def test_class_that_burns_is_named_where_nothing_is_sent(scene: Scene) -> None:
     named = [each.focus.rpartition("/")[2] for each in told(scene)]
     assert named[-1] == THIRD
     assert named.count(THIRD) == 1
+
+
+def test_cause_of_several_regions_sends_them_to_several(scene: Scene) -> None:
+    """Each alert by itself chose the best one, in one pass and in the next."""
+    scene.restart(rules=[rule(budget_usd=5_000.0, budget_for="class", keep_firing_s=20.0)])
+    ill, refuges = [HURT, "eu-north", "eu-south"], [WELL, THIRD, "us-west"]
+    until_sent(scene, dict.fromkeys(refuges, 0) | dict.fromkeys(ill, 120), messages=3)
+    for _ in range(3):
+        step(scene, dict.fromkeys(refuges, 0) | dict.fromkeys(ill, 120))
+    proposed = [each for each in moves(scene) if each is not None]
+    assert sorted(moved for moved, _ in proposed) == sorted(ill)
+    assert sorted(to for _, to in proposed) == sorted(refuges)
