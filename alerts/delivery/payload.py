@@ -140,8 +140,10 @@ def _ms(ns: float | None) -> float | None:
 def _reroute(move: Move | None, at_ns: int) -> dict[str, Any] | None:
     if move is None:
         return None
-    clipped = {name: text[:_TEXT_MAX] for name, text in dataclasses.asdict(move).items()}
-    return {"mode": "propose", "move": clipped, "expires_at": _iso(at_ns + PROPOSED_FOR_NS)}
+    names = dataclasses.asdict(move)
+    if any(len(name) > _TEXT_MAX for name in names.values()):
+        return None  # cut it would be the name of another, or of none
+    return {"mode": "propose", "move": names, "expires_at": _iso(at_ns + PROPOSED_FOR_NS)}
 
 
 def _iso(ns: int) -> str:

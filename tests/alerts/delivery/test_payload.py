@@ -104,10 +104,17 @@ def test_body_stays_below_its_bound_whatever_a_span_carried() -> None:
     widest = event(action=hostile, region=hostile, reason=hostile)
     words = Wording(note=hostile, runbook_url=hostile)
 
-    assert (
-        len(body("alert.firing", widest, words, Details(Move(*(hostile,) * 4), [hostile] * 3)))
-        < BODY_BYTES_MAX
-    )
+    move = Move(*("\0" * 200,) * 4)
+    found = body("alert.firing", widest, words, Details(move, [hostile] * 3))
+    assert json.loads(found)["data"]["reroute"] is not None
+    assert len(found) < BODY_BYTES_MAX
+
+
+def test_move_whose_names_are_too_long_is_none() -> None:
+    """Cut at 200 characters two regions had one name, and a router moved nothing, or the other."""
+    move = Move("checkout", "z" * 201, "", "us-east")
+    data = json.loads(body("alert.firing", event(), NO_WORDING, Details(move)))["data"]
+    assert data["reroute"] is None
 
 
 def test_an_id_that_is_too_long_is_left_out_and_not_cut() -> None:
