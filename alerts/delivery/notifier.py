@@ -32,8 +32,7 @@ from alerts.state.held import (
     was_known_before,
     was_sent,
 )
-from alerts.state.open_moves import OpenMoves
-from alerts.state.proposal import Move, Proposal
+from alerts.state.proposal import Move, OpenMoves, Proposal
 from alerts.state.routed import OpenAlert, open_alerts
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
@@ -109,7 +108,10 @@ class Notifier:
     def begin_pass(self, states: Iterable[AlertState], moment: Moment) -> None:
         """Forget what the last pass found: the alert state has it."""
         self._began.clear()
-        self._moves = OpenMoves.of(states, moment.end_ns)
+        proposals = ((each.episode_id, each.proposal) for each in states)
+        self._moves = OpenMoves(
+            {key: each for key, each in proposals if each and each.holds(moment.end_ns)}
+        )
         self._gave_way_ns, self._giving_way = self._giving_way, {}
 
     def gives_way(

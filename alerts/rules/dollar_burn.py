@@ -25,8 +25,7 @@ from alerts.rules.moves import MovesDecisions
 from alerts.rules.reroute import propose
 from alerts.rules.rings import read_sums
 from alerts.rules.tiers import DollarBurnConfig
-from alerts.state.open_moves import OpenMoves
-from alerts.state.proposal import Move
+from alerts.state.proposal import Move, OpenMoves
 from alerts.state.subject import Subject
 from alerts.state.transitions import ACTIVE_PHASES, AlertState, Status
 from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S

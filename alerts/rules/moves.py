@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar, runtime_checkable
 
 from alerts.rules.base import Reader
-from alerts.state.open_moves import OpenMoves
-from alerts.state.proposal import Move
+from alerts.state.proposal import Move, OpenMoves
 from alerts.state.subject import Subject
 
 FactsT = TypeVar("FactsT", contravariant=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Final
 
 from alerts.state.subject import Subject
@@ -65,6 +67,36 @@ class Proposal:
     def to_json(self) -> str:
         """Return it as text."""
         return json.dumps(asdict(self), ensure_ascii=True)
+
+
+class OpenMoves:
+    """What open proposals send where, so that a cause of many classes does not fill one.
+
+    Args:
+        proposals: the newest of each episode, of those that hold.
+    """
+
+    def __init__(self, proposals: Mapping[str, Proposal] = MappingProxyType({})) -> None:
+        self._proposals = dict(proposals)
+
+    def note(self, episode_id: str, proposal: Proposal) -> None:
+        """Note what an episode proposes from now on, which may be nothing."""
+        self._proposals[episode_id] = proposal
+
+    def without(self, episode_id: str) -> OpenMoves:
+        """Return those of the others: what an episode proposes anew takes the place of its last."""
+        others = self._proposals.items()
+        return OpenMoves({key: proposal for key, proposal in others if key != episode_id})
+
+    def per_s(self, target: Subject, but_of: Subject) -> float:
+        """Return how many decisions a second a class is to get, those of one class left out.
+
+        Several episodes may move one class, which goes once.
+        """
+        moved = {
+            each.moved: each.per_s for each in self._proposals.values() if each.target == target
+        }
+        return sum(per_s for of_class, per_s in moved.items() if of_class not in (but_of, None))
 
 
 def proposal_from_json(text: str) -> Proposal | None:
