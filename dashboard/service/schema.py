@@ -39,6 +39,17 @@ def require_clock(settings: Settings, now_ns: int) -> None:
         TransientError: names by how much the clock is ahead of when the store was open last; or the
             store could not be opened.
     """
+    known = require_known_clock(settings, now_ns)
+    if known and now_ns - known > OFF_NS:
+        keep_parts(settings.store)
+
+
+def require_known_clock(settings: Settings, now_ns: int) -> int:
+    """Return when an embedded store was open last, 0 where nobody knows.
+
+    Raises:
+        TransientError: the clock is ahead of that by as much as rows are kept.
+    """
     file = settings.wal_dir / CLOCK_FILE
     known = known_ns(file) if settings.store.embedded_path is not None else 0
     days = (now_ns - known) // NS_PER_DAY
@@ -48,8 +59,7 @@ def require_clock(settings: Settings, now_ns: int) -> None:
             f"rows lapse after {settings.retention.days_least}: set it right; if it is, copy "
             f"{settings.store.place} if you need what is in it, and remove {file}"
         )
-    if known and now_ns - known > OFF_NS:
-        keep_parts(settings.store)
+    return known
 
 
 def prepare_store(

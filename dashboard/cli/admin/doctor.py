@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
@@ -20,42 +18,34 @@ from attribution.revenue.currency import read_currency, require_currency
 from collector.audit.log import AuditState
 from collector.auth.gate import require_doors
 from collector.core.clock import SystemClock
-from collector.core.config import StoreConfig
 from collector.core.disk import Disk, closed_to_us, may_use
 from collector.core.errors import ConfigError, InputError, MillworthError
-from collector.core.http.address import authority
 from collector.core.times import NS_PER_S
 from collector.otlp.native.spans import IS_THERE
 from collector.store.client.directory import STATE_DIR
 from collector.store.connect import Connections
 from collector.store.grants import excess_rights
-from collector.store.memory import engine_memory_bytes, memory_bytes, read_memory_bytes
+from collector.store.memory import memory_bytes
 from collector.store.schema.migrate import migrate
 from collector.wal.directory import claim_directory
+from dashboard.cli.admin.machine import (
+    Finding,
+    disk_found,
+    memory_found,
+    open_to_others,
+    ports_found,
+)
 from dashboard.cli.client import ApiClient, answers, service_url, trust
 from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption
 from dashboard.service.audit import checked, seal_audit
+from dashboard.service.schema import require_known_clock
 from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings, load
 from dashboard.settings.text import without_passwords
 from dashboard.settings.user import become_owner
 from packet.capture.start import recording_available
-
-# A day of 60 decisions a second is about 2 GiB.
-DISK_BYTES_MIN = 2 * 1024**3
-# With the embedded engine, as docs/operate/sizing.md measures it.
-MEMORY_MIB_MIN = 768
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at."""
-
-    check: str
-    ok: bool
-    detail: str
 
 
 def examine(settings: Settings) -> list[Finding]:
@@ -66,9 +56,9 @@ def examine(settings: Settings) -> list[Finding]:
 def _findings(settings: Settings) -> Iterator[Finding]:
     python = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", (3, 11) <= sys.version_info[:2] < (3, 14), f"{python}, needs 3.11-3.13")
-    yield _disk(settings.data_dir)
+    yield disk_found(settings.data_dir)
     yield memory_found(settings.store, memory_bytes())
-    yield from _open_to_others(settings)
+    yield from open_to_others(settings)
     try:
         url = service_url(settings)
         is_running = answers(url, trust(settings, url))
@@ -79,15 +69,19 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     else:
         if is_running:
             # It holds the store and the ports, as it should.
-            yield from _service(settings)
+            try:
+                yield from _service(settings)
+            except MillworthError as error:  # it lets nobody in without a token, or so
+                yield Finding("service", False, str(error))
         else:
             become_owner(settings)
+            yield _tried("clock", lambda: _clock(settings))
             yield _tried("store", lambda: _store(settings))
             yield _tried("currency", lambda: _currency(settings))
             yield _tried("audit", lambda: _audit(settings))
             if settings.store.embedded_path is None:
                 yield _tried("SQL from outside", lambda: _outside_rights(settings))
-            yield from _ports(settings)
+            yield from ports_found(settings)
             yield _tried("log", lambda: _log(settings.wal_dir))
             yield _tried("personal data", lambda: _personal(settings))
             yield _tried("alert state", lambda: _alert_state(settings.alerts_path))
@@ -191,21 +185,19 @@ def _span_reader(settings: Settings) -> str:
     )
 
 
-def _ports(settings: Settings) -> Iterator[Finding]:
-    collector, dashboard = settings.collector, settings.dashboard
-    for key, host, port in (
-        ("collector.grpc_port", collector.host, collector.grpc_port),
-        ("collector.http_port", collector.host, collector.http_port),
-        ("dashboard.port", dashboard.host, dashboard.port),
-    ):
-        yield _port(key, host, port)
-
-
 def _tried(check: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(check, True, look())
     except (MillworthError, OSError) as error:
         return Finding(check, False, str(error))
+
+
+def _clock(settings: Settings) -> str:
+    """Say that a start believes the clock of this machine."""
+    now_ns = SystemClock().now_ns()
+    require_known_clock(settings, now_ns)
+    now = datetime.fromtimestamp(now_ns // NS_PER_S, UTC)
+    return f"{now:%Y-%m-%d %H:%M} UTC, which a start believes"
 
 
 def _store(settings: Settings) -> str:
@@ -239,6 +231,11 @@ def _log(directory: Path) -> str:
     """Say that the directory of the log can be written, and nobody has it; make none."""
     existing = next(path for path in (directory, *directory.parents) if path.exists())
     closed = closed_to_us(directory) if existing == directory else existing
+    if os.statvfs(existing).f_flag & os.ST_RDONLY:
+        raise InputError(
+            f"collector.wal_dir: the file system of {existing} can only be read; look why in "
+            "`dmesg`, and mount it so that it can be written"
+        )
     if closed is not None and not may_use(closed):
         raise InputError(
             f"collector.wal_dir: this user cannot use {closed}; give it to the user of the "
@@ -327,65 +324,6 @@ def _outside_rights(settings: Settings) -> str:
             "store.query_url"
         )
     return f"its user may read {database}, and nothing else"
-
-
-def _disk(directory: Path) -> Finding:
-    existing = next(path for path in (directory, *directory.parents) if path.exists())
-    free = shutil.disk_usage(existing).free
-    return Finding(
-        "disk",
-        free >= DISK_BYTES_MIN,
-        f"{free / 1024**3:.1f} GiB free at {existing}, "
-        f"{DISK_BYTES_MIN / 1024**3:.0f} GiB are a day of 60 decisions a second",
-    )
-
-
-def memory_found(store: StoreConfig, has_bytes: int | None) -> Finding:
-    """Return what may be taken of so much memory, None where nobody says how much there is."""
-    if has_bytes is None:
-        return Finding("memory", True, "this machine does not say how much it has")
-    has = has_bytes // 2**20
-    there = f"{has:,} MiB for what is started here"
-    if store.embedded_path is None:
-        return Finding("memory", True, f"{there}; the store is another process")
-    engine = engine_memory_bytes(store, has_bytes) // 2**20
-    outside = read_memory_bytes(store, has_bytes, is_outside=True) // 2**20
-    detail = (
-        f"{there}, of which the engine takes {engine:,} at most and a statement from outside "
-        f"{outside:,}"
-    )
-    if has < MEMORY_MIB_MIN:
-        remedy = "raise the limit of the container or the unit"
-        detail += f"; the least is {MEMORY_MIB_MIN} MiB, so {remedy}"
-    return Finding("memory", has >= MEMORY_MIB_MIN, detail)
-
-
-def _open_to_others(settings: Settings) -> Iterator[Finding]:
-    """Name directories of an older version, which made them as the umask said."""
-    for path in (settings.store.embedded_path, settings.wal_dir):
-        try:
-            mode = path.stat().st_mode & 0o777 if path is not None else 0
-        except OSError:
-            continue  # not made yet, or closed to us as well
-        if mode & 0o077:
-            yield Finding(
-                "files", False, f"{path} is open to other users (0{mode:o}); chmod -R go= {path}"
-            )
-
-
-def _port(key: str, host: str, port: int) -> Finding:
-    try:
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        return Finding(
-            key,
-            False,
-            f"{authority(host, port)} is not free ({error.strerror}); end what holds it, "
-            f"or set {key}",
-        )
-    return Finding(key, True, f"{authority(host, port)} is free")
 
 
 def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:

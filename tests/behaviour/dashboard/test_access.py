@@ -302,6 +302,11 @@ def test_doctor_says_who_is_let_in_and_what_is_wrong_with_it(
     with serving(DashboardConfig(port=0, tls=tls)) as (port, _):
         settings = settings_of(port, tls, tokens=list(TOKENS), proxy=proxy)
         found = {one.check: one for one in examine(settings)}
+        # It answers, and not what was asked: that ended the command with one line.
+        asked = settings_of(port, tls, tokens=list(TOKENS), ca_file=authority.ca)
+        found_by_asking = {one.check: one for one in examine(asked)}
+    assert not found_by_asking["service"].ok
+    assert {"disk", "memory", "access", "spans"} <= found_by_asking.keys()
     assert (found["service"].ok, found["access"].ok) == (False, True)
     assert "access.ca_file" in found["service"].detail
     assert found["access"].detail == (

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from collector.core.clock import SystemClock
+from collector.core.times import NS_PER_DAY
 from tests.support.service import RunningService, millworth, millworth_without_rights
 
 pytestmark = pytest.mark.integration
@@ -67,6 +69,13 @@ def _noise(path: Path) -> None:
             "alert state",
             "alerts.sqlite: this user cannot use",
             id="state that can be read alone",
+        ),
+        pytest.param(
+            "wal/clock",
+            lambda path: path.write_text(f"[{SystemClock().now_ns() - 40 * NS_PER_DAY}, 0]"),
+            "clock",
+            "40 days ahead of when this store was open last",
+            id="a clock that is ahead",
         ),
         pytest.param(
             "wal", lambda path: path.chmod(0o500), "log", "this user cannot use", id="a closed log"

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from collector.auth.tokens import hash_text
 from collector.core.config import StoreConfig
-from dashboard.cli.admin.doctor import examine, memory_found
+from dashboard.cli.admin.doctor import examine
+from dashboard.cli.admin.machine import memory_found
 from dashboard.cli.main import app
 from dashboard.settings.settings import Settings, load
 
