@@ -28,6 +28,7 @@ from alerts.state.held import (
     HeldAlerts,
     is_unannounced,
     may_be_known,
+    told_without_move,
     waiting_seq,
     was_known_before,
     was_sent,
@@ -166,8 +167,9 @@ class Notifier:
         """Return whether an alert that fires has to propose anew.
 
         Where its last proposal is about to expire, where the region that it names is in trouble by
-        now or people work there, or where what it moves is well and another class burns. What no
-        webhook was sent of, and a rule that was taken back into shadow, propose nothing.
+        now or people work there, where what it moves is well and another class burns, or where a
+        receiver knows of none. What no webhook was sent of, and a rule that was taken back into
+        shadow, propose nothing.
         """
         proposal = state.proposal
         # Of one that is unknown all decisions may be away, and only there is something to be seen.
@@ -190,6 +192,8 @@ class Notifier:
         is_lost = is_lost or (
             moved is not None and self.gives_way(rule, facts, state, moved, moment)
         )
+        # It was sent while it cooled, to a receiver that had been away, and burns again.
+        is_lost = is_lost or (holds and told_without_move(self._alert_state, state.episode_id))
         if not (is_lost or is_stale) or not was_sent(self._alert_state, state.episode_id):
             return False
         return is_lost or self._proposed(rule, facts, last, moment) is not None
@@ -205,7 +209,8 @@ class Notifier:
         move = rule.propose(facts, subject, is_closed, self._moves.without(event.episode_id))
         if move is None:
             return None
-        return replace(move, from_route=rule.usual_route(self._reader, move, moment.end_ns))
+        move = replace(move, from_route=rule.usual_route(self._reader, move, moment.end_ns))
+        return move if move.fits else None
 
     def catch_up(self, facts: Mapping[str, Any], moment: Moment) -> None:
         """Note what is held back, and tell of what is no longer.

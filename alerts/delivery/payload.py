@@ -14,15 +14,13 @@ from urllib.parse import quote
 from alerts.evidence.suspect import PathNow
 from alerts.rows import AlertEvent
 from alerts.rules.base import Wording
-from alerts.state.proposal import PROPOSED_FOR_NS, Move
+from alerts.state.proposal import NAME_MAX, PROPOSED_FOR_NS, Move
 from attribution.core.money import currency
 from attribution.core.segments import STAGES
 from collector.core.times import NS_PER_MS, NS_PER_S
 
 # Standard Webhooks asks for less than 20 kB.
 BODY_BYTES_MAX = 20_000
-# Attributes of spans may be of any length.
-_TEXT_MAX = 200
 _REASON_MAX = 500
 # An id that is cut leads nowhere: one that is too long to be an id is left out.
 _EXEMPLAR_MAX = 300
@@ -65,8 +63,8 @@ def body(
             "seq": event.seq,
             "rule": event.rule,
             "severity": event.severity,
-            "action": event.action[:_TEXT_MAX],
-            "region": event.region[:_TEXT_MAX],
+            "action": event.action[:NAME_MAX],
+            "region": event.region[:NAME_MAX],
             "started_at": _iso(event.started_ns),
             "revenue_at_risk_usd_per_h": _usd(event, event.revenue_at_risk_usd_per_h),
             "currency": currency(),
@@ -138,12 +136,10 @@ def _ms(ns: float | None) -> float | None:
 
 
 def _reroute(move: Move | None, at_ns: int) -> dict[str, Any] | None:
-    if move is None:
+    if move is None or not move.fits:
         return None
-    names = dataclasses.asdict(move)
-    if any(len(name) > _TEXT_MAX for name in names.values()):
-        return None  # cut it would be the name of another, or of none
-    return {"mode": "propose", "move": names, "expires_at": _iso(at_ns + PROPOSED_FOR_NS)}
+    expires_at = _iso(at_ns + PROPOSED_FOR_NS)
+    return {"mode": "propose", "move": dataclasses.asdict(move), "expires_at": expires_at}
 
 
 def _iso(ns: int) -> str:

@@ -95,6 +95,17 @@ def was_sent(alert_state: AlertStore, episode_id: str) -> bool:
     return bool(alert_state.rows(query, (episode_id, FIRED)))
 
 
+def told_without_move(alert_state: AlertStore, episode_id: str) -> bool:
+    """Return whether what an endpoint was told last of an alert that fires has no proposal."""
+    query = (
+        "SELECT 1 FROM deliveries AS told WHERE episode_id = ?1 AND kind = ?2"
+        " AND status = 'delivered' AND json_extract(CAST(body AS TEXT), '$.data.reroute') IS NULL"
+        " AND seq = (SELECT max(seq) FROM deliveries"
+        " WHERE episode_id = ?1 AND kind = ?2 AND endpoint = told.endpoint)"
+    )
+    return bool(alert_state.rows(query, (episode_id, FIRED)))
+
+
 def waiting_seq(alert_state: AlertStore, episode_id: str) -> int | None:
     """Return the number of the newest message that an alert fires which waits, None without one."""
     query = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -14,6 +14,8 @@ from collector.core.times import NS_PER_HOUR, NS_PER_MINUTE
 # A class that is moved away whole has no decision by which anybody could see that it is well again:
 # after so long it is sent home, and proposed anew if it is not.
 PROPOSED_FOR_NS: Final = NS_PER_HOUR
+# Attributes of spans may be of any length; of a name a message has so much.
+NAME_MAX: Final = 200
 # What fires yet is proposed anew so long before, so that nothing comes home into trouble: a message
 # waits up to ten minutes for a receiver that failed.
 _RENEWED_BEFORE_NS: Final = 10 * NS_PER_MINUTE
@@ -29,6 +31,11 @@ class Move:
     region: str
     from_route: str  # "" where the decisions carry no route
     to_region: str
+
+    @property
+    def fits(self) -> bool:
+        """Return whether a message has room for its names, which are others where they are cut."""
+        return all(len(name) <= NAME_MAX for name in astuple(self))
 
 
 @dataclass(frozen=True, slots=True)

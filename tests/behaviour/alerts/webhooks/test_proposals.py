@@ -250,3 +250,24 @@ def test_cause_of_several_regions_sends_them_to_several(scene: Scene) -> None:
     proposed = [each for each in moves(scene) if each is not None]
     assert sorted(moved for moved, _ in proposed) == sorted(ill)
     assert sorted(to for _, to in proposed) == sorted(refuges)
+
+
+def test_receiver_that_was_away_while_it_burned_is_told_the_move_when_it_burns_on(
+    scene: Scene,
+) -> None:
+    """It was told while the alert cooled, without a move, and of none for the next 50 minutes."""
+    scene.restart(rules=[rule(budget_usd=5_000.0, keep_firing_s=120.0)])
+    burning, calm = {HURT: 120, WELL: 0}, {HURT: 0, WELL: 0}
+    while "firing" not in scene.events():
+        write(scene, 10, burning)
+        scene.judge()
+    while scene.events()[-1] != "cooling":
+        write(scene, 10, calm)
+        scene.judge()
+    scene.deliver()
+    assert moves(scene) == [None]
+
+    for _ in range(4):
+        step(scene, burning)
+    assert scene.events()[-1] == "firing"
+    assert moves(scene) == [None, (HURT, WELL)]
