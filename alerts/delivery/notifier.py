@@ -192,8 +192,8 @@ class Notifier:
         is_lost = is_lost or (
             moved is not None and self.gives_way(rule, facts, state, moved, moment)
         )
-        # It was sent while it cooled, to a receiver that had been away, and burns again.
-        is_lost = is_lost or (holds and told_without_move(self._alert_state, state.episode_id))
+        if holds and last.to_state == Phase.COOLING:  # a receiver that had been away was told then
+            is_lost = is_lost or told_without_move(self._alert_state, state.episode_id)
         if not (is_lost or is_stale) or not was_sent(self._alert_state, state.episode_id):
             return False
         return is_lost or self._proposed(rule, facts, last, moment) is not None
