@@ -12,7 +12,7 @@ from urllib.parse import quote
 import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 
-from alerts.people.matchers import NAMES
+from alerts.people.matchers import NAMES, Matcher
 from dashboard.pages.context import in_browser
 from dashboard.pages.parts import Component
 from dashboard.read.alerts.detail import AlertDetail
@@ -172,7 +172,7 @@ def _known(alert: AlertDetail | None) -> dict[str, Any]:
     named = ("rule", "action", "region")
     return {
         "id": alert.episode_id,
-        "matchers": [f"{name}={values[name]}" for name in named if values[name]],
+        "matchers": [str(Matcher(name, "=", values[name])) for name in named if values[name]],
     }
 
 

@@ -260,6 +260,8 @@ def _facts(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
         ("Cause", html.Span(suspect, className="whole-line")),
         ("Who looks after it", _owner(alert, zone, now_ns)),
     ]
+    if alert.explained_by:
+        facts.append(("Explained by", f"{alert.explained_by}, which tell of its loss"))
     if delays := delays_text(alert.delays):
         facts.append(("Delayed on purpose", html.Span(delays, className="whole-line")))
     if alert.note:

@@ -21,6 +21,7 @@ from alerts.rules.base import RuleConfig
 from alerts.rules.ledger import RATE_S
 from alerts.rules.tiers import DollarBurnConfig
 from alerts.state.deliveries import Deliveries, Delivery
+from alerts.state.owned import explained_by
 from alerts.state.sqlite import AlertStore
 from alerts.state.transitions import FIRED, Phase
 from collector.core.errors import StoreUnavailableError
@@ -132,6 +133,7 @@ class AlertDetail:
     runbook_url: str
     note: str
     reroute: str  # what the webhook proposed, "" for nothing
+    explained_by: str  # narrower alerts without whose decisions it would not fire, "" for none
     ack: Note | None
     silences: list[MatchingSilence]  # that hide it now
     lasting: list[MatchingSilence]  # those, and others of its class that hold or are to come
@@ -234,6 +236,7 @@ class _People:
     silences: Sequence[Silence] = ()
     hiding: Sequence[Silence] = ()
     lasting: Sequence[Silence] = ()
+    explained_by: str = ""
 
 
 def _people(state: AlertStore | None, events: Sequence[AlertEvent], now_ns: int) -> _People:
@@ -249,6 +252,7 @@ def _people(state: AlertStore | None, events: Sequence[AlertEvent], now_ns: int)
         [each for each in of_it if each.starts_ns <= ended_ns and each.ends_ns > first_ns],
         silences.hiding(last, now_ns) if last.to_state in OPEN_STATES else [],
         [each for each in of_it if each.ends_ns > now_ns],
+        explained_by(state, last.episode_id) if last.to_state in OPEN_STATES else "",
     )
 
 
@@ -333,6 +337,7 @@ def _detail(
         runbook_url="" if rule is None else rule.runbook_url,
         note="" if rule is None else rule.note,
         reroute=_reroute(people.deliveries),
+        explained_by=people.explained_by,
         ack=ack_of(people.notes),
         silences=[_matching(each) for each in people.hiding],
         lasting=[_matching(each) for each in people.lasting],

@@ -60,6 +60,8 @@ def _facts(alert: AlertDetail, now_ns: int) -> Iterator[str]:
     if suspect := alert.put_down_to(_at):
         yield f"- Cause: {plain(suspect)}"
     yield f"- Why, at {_at(alert.reason_ns)}: {plain(alert.reason)}"
+    if alert.explained_by:
+        yield f"- Explained by: {plain(alert.explained_by)}"
     if delays := delays_text(alert.delays):
         yield f"- Delayed on purpose: {plain(delays)}"
     if alert.note:

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from alerts.config import AlertsConfig
+from alerts.rows import Dollars, Owned
 from alerts.state.mirror import mirror
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
@@ -130,3 +131,18 @@ def test_rule_without_dollars_is_not_called_ignorant_of_them(
     assert shown["alert-lost-note.children"] == (
         "alerts of a rule of kind dollar_burn say what decisions lose"
     )
+
+
+def test_alert_that_others_explain_says_so(store: Connections, tmp_path: Path) -> None:
+    """Two rows of one incident looked like two losses; and its name is no expression."""
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    wide = Update(firing_state(), event(at_ns=NOW_NS, started_ns=NOW_NS, region="~eu.*"))
+    none = Dollars()
+    why = Owned(EPISODE, NOW_NS, NOW_NS, none, none, "burn (checkout/eu-west)")
+    state.record([wide], NOW_NS, NOW_NS, [why])
+    with page_context(Reader(store), NOW_NS, alert_state=state) as context:
+        found = show(context, EPISODE, Zone())
+    state.close()
+    shown = json.dumps(found.shown, default=lambda each: each.to_plotly_json())
+    assert "burn (checkout/eu-west), which tell of its loss" in shown
+    assert 'region=\\"~eu.*\\"' in shown
