@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from collector.core.disk import may_use, unusable
+from collector.core.disk import may_use, remedy_of, unusable
 from collector.core.errors import InputError, MillworthError, TransientError
 
 # What passes without a change of settings, and what a person does about it meanwhile.
@@ -279,10 +279,8 @@ def _refused(path: Path, error: sqlite3.DatabaseError) -> MillworthError:
 
 
 def _closed(message: str, closed: Path) -> InputError:
-    return InputError(
-        f"{message}: this user cannot use {closed}; give it to the user of the service: "
-        f"`chown USER: {closed}`"
-    )
+    of_user = f"give it to the user of the service: `chown USER: {closed}`"
+    return InputError(f"{message}: this user cannot use {closed}; {remedy_of(closed, of_user)}")
 
 
 def _closed_to_us(path: Path) -> Path | None:

@@ -55,10 +55,15 @@ def page_refusal(
 
 
 def _is_ours(origin: str, host: str, public_url: str) -> bool:
-    """Return whether a page is served by us: another port of this machine is another program."""
+    """Return whether a page is served by us: another port of this machine is another program.
+
+    Where browsers come by https, whoever is on the way may serve a page of our name by http.
+    """
     try:
-        page = urlsplit(origin)
-        ours = (urlsplit(f"{page.scheme}://{host}"), urlsplit(public_url))
+        page, public = urlsplit(origin), urlsplit(public_url)
+        if (page.scheme, public.scheme) == ("http", "https") and page.hostname == public.hostname:
+            return False
+        ours = (urlsplit(f"{page.scheme}://{host}"), public)
         place = (page.hostname, page.port or _DEFAULT_PORTS.get(page.scheme))
         return page.hostname is not None and any(
             place == (url.hostname, url.port or _DEFAULT_PORTS.get(url.scheme)) for url in ours

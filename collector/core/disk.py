@@ -9,6 +9,7 @@ import errno
 import os
 import resource
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -82,6 +83,19 @@ def closed_to_us(path: Path) -> Path | None:
             if not entry.is_symlink() and not may_use(entry):
                 return entry
     return None
+
+
+def remedy_of(closed: Path, of_user: str) -> str:
+    """Return what to do about a path that this user may not use.
+
+    Args:
+        closed: the path.
+        of_user: the remedy where it is another user's.
+    """
+    with suppress(OSError):
+        if os.statvfs(closed).f_flag & os.ST_RDONLY:
+            return "its file system can only be read: look why, and mount it to be written"
+    return of_user
 
 
 def may_use(path: Path) -> bool:

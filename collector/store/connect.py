@@ -22,7 +22,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from collector.audit.seal import AuditSeal
 from collector.core.config import StoreConfig
-from collector.core.disk import closed_to_us
+from collector.core.disk import closed_to_us, remedy_of
 from collector.core.errors import (
     InputError,
     StoreInUseError,
@@ -321,10 +321,9 @@ def _explain(error: Exception, config: StoreConfig) -> Exception:
 
 
 def _closed(path: Path, closed: Path) -> InputError:
-    return InputError(
-        f"store {path} did not open: this user cannot use {closed}; ask as the user of the "
-        f"service, or give all of it to this one: `chown -R USER: {path}`"
-    )
+    give = f"give all of it to this one: `chown -R USER: {path}`"
+    remedy = remedy_of(closed, f"ask as the user of the service, or {give}")
+    return InputError(f"store {path} did not open: this user cannot use {closed}; {remedy}")
 
 
 def _in_use(path: Path) -> StoreInUseError:

@@ -18,7 +18,7 @@ from attribution.revenue.currency import read_currency, require_currency
 from collector.audit.log import AuditState
 from collector.auth.gate import require_doors
 from collector.core.clock import SystemClock
-from collector.core.disk import Disk, closed_to_us, may_use
+from collector.core.disk import Disk, closed_to_us, may_use, remedy_of
 from collector.core.errors import ConfigError, InputError, MillworthError
 from collector.core.times import NS_PER_S
 from collector.otlp.native.spans import IS_THERE
@@ -231,15 +231,10 @@ def _log(directory: Path) -> str:
     """Say that the directory of the log can be written, and nobody has it; make none."""
     existing = next(path for path in (directory, *directory.parents) if path.exists())
     closed = closed_to_us(directory) if existing == directory else existing
-    if os.statvfs(existing).f_flag & os.ST_RDONLY:
-        raise InputError(
-            f"collector.wal_dir: the file system of {existing} can only be read; look why in "
-            "`dmesg`, and mount it so that it can be written"
-        )
     if closed is not None and not may_use(closed):
+        of_user = f"give it to the user of the service: `chown -R USER: {closed}`"
         raise InputError(
-            f"collector.wal_dir: this user cannot use {closed}; give it to the user of the "
-            f"service: `chown -R USER: {closed}`"
+            f"collector.wal_dir: this user cannot use {closed}; {remedy_of(closed, of_user)}"
         )
     if existing != directory:
         return f"the first start makes {directory}"

@@ -107,6 +107,14 @@ def test_the_page_of_the_named_proxy_is_ours(origin: str) -> None:
     assert refusal(("origin", origin), public_url="https://millworth.example:444")
 
 
+def test_page_of_our_name_without_tls_is_not_ours_where_browsers_come_by_it() -> None:
+    """Whoever is on the way may serve it."""
+    host = "millworth.example"
+    raw = [(b"host", host.encode()), (b"origin", b"http://millworth.example")]
+    assert page_refusal(raw, {host}, public_url="https://millworth.example:8443")
+    assert page_refusal(raw, {host}, public_url="http://millworth.example") is None
+
+
 @given(st.text(), st.text(), st.text())
 def test_any_headers_are_let_in_or_refused(host: str, origin: str, site: str) -> None:
     """Rubbish in a header is an answer of 403 and not of 500."""

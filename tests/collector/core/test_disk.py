@@ -35,3 +35,21 @@ def test_what_a_file_system_has_of_its_own_is_not_looked_at(tmp_path: Path) -> N
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "key").touch(mode=0)
     assert closed_to_us(tmp_path) == (None if os.geteuid() == 0 else tmp_path / "deep" / "key")
+
+
+@pytest.mark.integration
+def test_disk_that_can_only_be_read_is_no_case_for_chown(tmp_path: Path) -> None:
+    """Owner and mode are right, and an error of the disk has made it so."""
+    mount = 'mount -t tmpfs -o ro tmpfs "$0" && exec "$@"'
+    ask = (
+        "import sys; from pathlib import Path; from collector.core.disk import remedy_of;"
+        "print(*(remedy_of(Path(each), 'chown') for each in sys.argv[1:]), sep='\\n')"
+    )
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    begin = ["unshare", "--mount", "sh", "-c", mount, str(closed), sys.executable, "-c", ask]
+    command = [*begin, str(closed), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    [read_only, other] = done.stdout.splitlines()
+    assert read_only.startswith("its file system can only be read")
+    assert other == "chown"
