@@ -286,8 +286,11 @@ class Verifier:
             self._name_event(Verdict.UNSIGNED, event, line, "it has no seal")
             return
         self._name_event(Verdict.TAMPERED, event, line, reason)
-        if event.seq >= 0 and (event.producer, event.epoch) in self.chains:
-            self.chains[event.producer, event.epoch].claim(event.seq)
+        key = event.producer, event.epoch
+        # Under a key that was revoked they prove nothing, and are here.
+        is_of_key = event.kid in self._keys and all(key)
+        if event.seq >= 0 and (is_of_key or key in self.chains):
+            self._chain(*key).claim(event.seq)
 
     def _place(self, chain: Chain, event: Event, line: int) -> None:
         """Put an event, whose seal holds, where its number says."""

@@ -26,6 +26,7 @@ from dashboard.api.query import query_router
 from dashboard.api.rejected import rejected_router
 from dashboard.api.retention import retention_router
 from dashboard.api.review.router import review_router
+from dashboard.api.stored import stored_router
 from dashboard.api.vram import routers as vram
 from dashboard.health.items import HealthItem, Status
 from dashboard.health.readiness import HEALTHZ, readiness
@@ -64,7 +65,7 @@ TAGS: Final = {
     "provenance": "What is proven of sealed decisions",
     "audit": "Who did what, and whether the chain of it holds",
     "rejected": "What was rejected, and its replay",
-    "retention": "How long rows are kept, and legal holds",
+    "retention": "How long rows are kept, legal holds, and what lies on the disk",
     "health": "The state of the service",
 }
 
@@ -286,5 +287,6 @@ ROUTERS: Final[tuple[MakeRouter, ...]] = (
     rejected_router,
     alerts_router,
     retention_router,
+    stored_router,
     _probe_router,
 )

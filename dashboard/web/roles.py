@@ -56,6 +56,7 @@ _BY_ROLE: Final = {
         "GET /api/v1/retention", "GET /api/v1/review", "GET /api/v1/rules",
         "POST /api/v1/rules/import", "GET /api/v1/rules/progress/{ticket}",
         "GET /api/v1/rules/replay", "GET /api/v1/search", "GET /api/v1/silences",
+        "GET /api/v1/store/parts", "GET /api/v1/store/parts/{table}/{part}",
         "POST /api/v1/silences/preview", "GET /api/v1/traces/{trace_id:path}",
         "GET /api/v1/vram/caches", "GET /api/v1/vram/channels", "GET /api/v1/vram/debt",
         "POST /api/v1/vram/debt", "GET /api/v1/vram/diff", "GET /api/v1/vram/models",

@@ -225,6 +225,7 @@ def test_late_answer_to_a_comment_is_no_news_of_another_alert(
             form.get_by_role("button", name="Comment").click()
         page.go_back()
         expect(heading).to_contain_text(REGIONS[1])
+        expect(form).to_have_count(0)  # it was of the other alert
         form, text = opened(page, "Comment")
         text.fill("of the other")
         form.get_by_role("button", name="Comment").click()

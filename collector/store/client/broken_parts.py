@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from clickhouse_connect.driver.client import Client
+
 from collector.core.counters import Counters
 from collector.core.log import get_logger
 from collector.store.connect import Connections
@@ -33,6 +35,12 @@ class BrokenParts:
     path: str  # of one of them, where the engine is
 
 
+def broken_parts(client: Client) -> list[BrokenParts]:
+    """Return the parts that are put aside, by table; of a cluster those of one node."""
+    rows = client.query(_BROKEN).result_rows
+    return [BrokenParts(str(table), int(parts), str(path)) for table, parts, path in rows]
+
+
 class BrokenPartsJob:
     """Looks which parts are put aside; says in the log which are new.
 
@@ -48,8 +56,7 @@ class BrokenPartsJob:
 
     def run_once(self, _: int = 0) -> int:
         """Look; return how many parts there are."""
-        rows = self._store.client().query(_BROKEN).result_rows
-        found = [BrokenParts(str(table), int(parts), str(path)) for table, parts, path in rows]
+        found = broken_parts(self._store.client())
         for each in found:
             if each not in self.found:
                 _LOG.error("part_broken", table=each.table, parts=each.parts, path=each.path)

@@ -32,6 +32,7 @@ from dashboard.cli.verify.retention import retention
 from dashboard.cli.verify.review import review
 from dashboard.cli.verify.rows import SHOWN_MAX, RowsReport, show_rows
 from dashboard.cli.verify.sealed_items import Item, changed_rows, stored_copies, stored_items
+from dashboard.cli.verify.stored import store
 
 if TYPE_CHECKING:
     from dashboard.cli.client import ApiClient
@@ -44,6 +45,7 @@ verify_app = typer.Typer(help="Find what was changed after it was recorded.", no
 verify_app.command("retention")(retention)
 verify_app.command("audit")(audit)
 verify_app.command("review")(review)
+verify_app.command("store")(store)
 
 
 @verify_app.callback()

@@ -192,6 +192,15 @@ def test_revoked_key_makes_its_events_tampered(
     assert report.findings[0].reason == "key shop-2 is revoked"
 
 
+def test_events_under_a_revoked_key_are_not_missing(
+    chain: tuple[list[Event], list[Checkpoint]],
+) -> None:
+    """On the day of a theft it was said that evidence had been deleted, of events that are here."""
+    keys = {kid: replace(key, revoked=True) for kid, key in RING.macs.items()}
+    report = report_of(*chain, keys=keys)
+    assert report.verdicts == {Verdict.TAMPERED: COUNT, Verdict.OK: 0}
+
+
 def test_retired_key_counts_up_to_its_retirement(
     chain: tuple[list[Event], list[Checkpoint]],
 ) -> None:

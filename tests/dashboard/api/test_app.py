@@ -250,6 +250,8 @@ RESOURCES = [
     "/api/v1/silences/preview",
     "/api/v1/silences/{number}/end",
     "/api/v1/slope",
+    "/api/v1/store/parts",
+    "/api/v1/store/parts/{table}/{part}",
     "/api/v1/traces/{trace_id}",
     "/api/v1/vram/caches",
     "/api/v1/vram/channels",

@@ -76,7 +76,11 @@ def test_canary_of_a_running_service_is_exported(tmp_path: Path) -> None:
             lambda: metric(service.url, "millworth_calibration_decisions"),
             lambda decisions: decisions >= 7,
         )
-        right = metric(service.url, "millworth_calibration_right_segment_ratio")
+        # A span that came late is judged again.
+        right = wait_for(
+            lambda: metric(service.url, "millworth_calibration_right_segment_ratio"),
+            lambda ratio: ratio == 1.0,
+        )
         error = metric(service.url, "millworth_calibration_error_ratio")
         items = httpx.get(f"{service.url}/api/v1/health", trust_env=False).json()["items"]
         budgets = service.command("budgets", "--json")

@@ -1,0 +1,55 @@
+"""`millworth verify store`, over the API of a store that nobody holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from collector.store.connect import Connections
+from tests.support.attribution.stored import decision, put_spans
+from tests.support.dashboard.fixtures import Run
+
+
+def test_every_part_is_read_and_a_damaged_one_is_named(run: Run, store: Connections) -> None:
+    """A restored copy was ready with a flipped byte in it, until somebody asked for that column."""
+    put_spans(store, [span for number in range(300) for span in decision(f"d{number}")])
+    whole = run("verify", "store")
+    assert whole.exit_code == 0, whole.output
+    assert whole.stdout.rstrip().endswith("are as written")
+
+    client = store.client()
+    ((part, path),) = client.query(
+        "SELECT name, path FROM system.parts"
+        " WHERE active AND table = 'decisions' AND database = currentDatabase()"
+    ).result_rows
+    file = max(Path(str(path)).iterdir(), key=lambda each: each.stat().st_size)
+    changed = bytearray(file.read_bytes())
+    middle = slice(len(changed) // 2, len(changed) // 2 + 256)
+    changed[middle] = bytes(byte ^ 0xFF for byte in changed[middle])
+    file.write_bytes(changed)
+
+    result = run("verify", "store", "--json")
+    found = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert [(each["table"], each["part"]) for each in found["damaged"]] == [("decisions", part)]
+    text = run("verify", "store", "--table", "decisions").stdout
+    assert text.startswith(f"decisions, part {part}, 300 rows: ")
+    assert "restore a backup" in text
+    assert run("verify", "store", "--table", "outcomes").exit_code == 0
+
+
+def test_part_that_was_left_out_is_named(run: Run, store: Connections) -> None:
+    """Of a table all parts that are there are whole."""
+    put_spans(store, decision())
+    client = store.client()
+    rows = client.query("SELECT path FROM system.parts WHERE active AND table = 'decisions'")
+    paths = [Path(str(path)) for (path,) in rows.result_rows]
+    client.command("DETACH TABLE decisions SYNC")
+    for path in paths:
+        max(path.iterdir(), key=lambda each: each.stat().st_size).unlink(missing_ok=True)
+    client.command("ATTACH TABLE decisions")
+    result = run("verify", "store", "--table", "decisions")
+    dropped = {"allow_drop_detached": 1}  # another test has the tables next
+    client.command("ALTER TABLE decisions DROP DETACHED PARTITION ALL", settings=dropped)
+    assert result.exit_code == 1
+    assert result.stdout.startswith("decisions: 1 left out at the start, as ")
