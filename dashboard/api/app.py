@@ -26,7 +26,6 @@ from dashboard.api.query import query_router
 from dashboard.api.rejected import rejected_router
 from dashboard.api.retention import retention_router
 from dashboard.api.review.router import review_router
-from dashboard.api.stored import stored_router
 from dashboard.api.vram import routers as vram
 from dashboard.health.items import HealthItem, Status
 from dashboard.health.readiness import HEALTHZ, readiness
@@ -287,6 +286,5 @@ ROUTERS: Final[tuple[MakeRouter, ...]] = (
     rejected_router,
     alerts_router,
     retention_router,
-    stored_router,
     _probe_router,
 )

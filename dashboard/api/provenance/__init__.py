@@ -1,4 +1,4 @@
-"""`/api/v1/provenance` and `/api/v1/audit`: what is proven, and the sealed rows as they are stored.
+"""`/api/v1/provenance`, `/audit` and `/store`: what is proven, and whether it is as it was stored.
 
 Begin with `verdicts`.
 """
