@@ -21,8 +21,10 @@ ORDER BY table, name
 _READ: Final = """
 SELECT count(), max(ignore(*)) FROM {table:Identifier} WHERE _part = {part:String}
 """
-_TABLES: Final = """
-SELECT DISTINCT table FROM system.parts WHERE active AND database = currentDatabase()
+_IS_TABLE: Final = """
+SELECT 1 FROM system.parts
+WHERE active AND database = currentDatabase() AND table = {table:String}
+LIMIT 1
 """
 
 
@@ -51,7 +53,7 @@ def damage(client: Client, table: str, part: str) -> str:
         InputError: there is no such table.
         ClickHouseError: it cannot be read for another reason.
     """
-    if (table,) not in client.query(_TABLES).result_rows:
+    if not client.query(_IS_TABLE, parameters={"table": table}).result_rows:
         raise InputError(f"{table!r} is no table of the store; take it from the list")
     try:
         client.query(

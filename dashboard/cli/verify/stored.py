@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import typer
 
+from collector.core.errors import InputError
 from dashboard.cli.client import asking
 from dashboard.cli.console import OUT, counting, plain
 from dashboard.cli.json_output import print_json
@@ -31,6 +32,8 @@ def store(
         stored = api.get("/api/v1/store/parts")
         parts = [each for each in stored["parts"] if table in (None, each["table"])]
         left_out = [each for each in stored["left_out"] if table in (None, each["table"])]
+        if table is not None and not (parts or left_out):
+            raise InputError(f"--table {table!r} has no part: it is empty, or there is none")
         task = progress.add_task("", total=len(parts))
         damaged = list[dict[str, Any]]()
         for part in parts:

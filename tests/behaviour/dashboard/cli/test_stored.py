@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from collector.core.errors import InputError
 from collector.store.connect import Connections
 from tests.support.attribution.stored import decision, put_spans
 from tests.support.dashboard.fixtures import Run
@@ -35,7 +36,9 @@ def test_every_part_is_read_and_a_damaged_one_is_named(run: Run, store: Connecti
     text = run("verify", "store", "--table", "decisions").stdout
     assert text.startswith(f"decisions, part {part}, 300 rows: ")
     assert "restore a backup" in text
-    assert run("verify", "store", "--table", "outcomes").exit_code == 0
+    assert run("verify", "store", "--table", "otel_traces").exit_code == 0
+    mistyped = run("verify", "store", "--table", "desicions")
+    assert isinstance(mistyped.exception, InputError)
 
 
 def test_part_that_was_left_out_is_named(run: Run, store: Connections) -> None:
