@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from collector.core.errors import InputError
 from collector.store.connect import Connections
 from tests.support.attribution.stored import decision, put_spans
+from tests.support.clickhouse.parts import damage_file, largest_files
 from tests.support.dashboard.fixtures import Run
 
 
@@ -19,15 +19,9 @@ def test_every_part_is_read_and_a_damaged_one_is_named(run: Run, store: Connecti
     assert whole.stdout.rstrip().endswith("are as written")
 
     client = store.client()
-    ((part, path),) = client.query(
-        "SELECT name, path FROM system.parts"
-        " WHERE active AND table = 'decisions' AND database = currentDatabase()"
-    ).result_rows
-    file = max(Path(str(path)).iterdir(), key=lambda each: each.stat().st_size)
-    changed = bytearray(file.read_bytes())
-    middle = slice(len(changed) // 2, len(changed) // 2 + 256)
-    changed[middle] = bytes(byte ^ 0xFF for byte in changed[middle])
-    file.write_bytes(changed)
+    [file] = largest_files(client, "decisions")
+    part = file.parent.name
+    damage_file(file, 256)
 
     result = run("verify", "store", "--json")
     found = json.loads(result.stdout)
@@ -45,11 +39,9 @@ def test_part_that_was_left_out_is_named(run: Run, store: Connections) -> None:
     """Of a table all parts that are there are whole."""
     put_spans(store, decision())
     client = store.client()
-    rows = client.query("SELECT path FROM system.parts WHERE active AND table = 'decisions'")
-    paths = [Path(str(path)) for (path,) in rows.result_rows]
+    [file] = largest_files(client, "decisions")
     client.command("DETACH TABLE decisions SYNC")
-    for path in paths:
-        max(path.iterdir(), key=lambda each: each.stat().st_size).unlink(missing_ok=True)
+    file.unlink()
     client.command("ATTACH TABLE decisions")
     result = run("verify", "store", "--table", "decisions")
     dropped = {"allow_drop_detached": 1}  # another test has the tables next

@@ -11,6 +11,7 @@ from collector.core.counters import Counters
 from collector.store.client.broken_parts import BrokenPartsJob
 from collector.store.connect import Connections
 from collector.store.errors import explain, unreadable_part
+from tests.support.clickhouse.parts import damage_file, largest_files
 
 
 def test_part_without_a_file_is_found_after_the_next_start(empty_store: Connections) -> None:
@@ -21,11 +22,10 @@ def test_part_without_a_file_is_found_after_the_next_start(empty_store: Connecti
     for amount in range(3):
         client.command("INSERT INTO sales VALUES", data=f"({amount})")
     assert job.run_once() == 0
-    rows = client.query("SELECT path FROM system.parts WHERE table = 'sales'").result_rows
-    parts = sorted(Path(path) for (path,) in rows)
+    files = largest_files(client, "sales")
     client.command("DETACH TABLE sales SYNC")
-    for part in parts[:2]:
-        max(part.iterdir(), key=lambda file: file.stat().st_size).unlink()
+    for file in files[:2]:
+        file.unlink()
     client.command("ATTACH TABLE sales")
     assert client.query("SELECT count() FROM sales").result_rows == [(1,)]
 
@@ -47,20 +47,16 @@ def test_part_whose_bytes_changed_is_named_by_whoever_reads_it(empty_store: Conn
     columns = "(amount UInt64, who String) ENGINE = MergeTree ORDER BY amount"
     client.command(f"CREATE TABLE sales {columns}")
     client.command("INSERT INTO sales SELECT number, hex(sipHash64(number)) FROM numbers(20000)")
-    ((path,),) = client.query("SELECT path FROM system.parts WHERE table = 'sales'").result_rows
+    [file] = largest_files(client, "sales")
     client.command("DETACH TABLE sales SYNC")
-    largest = max(Path(path).iterdir(), key=lambda file: file.stat().st_size)
-    changed = bytearray(largest.read_bytes())
-    middle = slice(len(changed) // 2, len(changed) // 2 + 64)
-    changed[middle] = bytes(byte ^ 0xFF for byte in changed[middle])
-    largest.write_bytes(changed)
+    damage_file(file, 64)
     client.command("ATTACH TABLE sales")
 
     with pytest.raises(ClickHouseError) as raised:
         client.query("SELECT max(who), sum(amount) FROM sales")
     said = unreadable_part(raised.value)
     assert said.startswith("a part of sales cannot be read: look at the disk")
-    assert f"move {path.rstrip('/')} out of the store" in said
+    assert f"move {file.parent} out of the store" in said
     assert said in str(explain(raised.value, "chdb"))
 
     full = str(raised.value).replace("Code: 40.", "Code: 241.")

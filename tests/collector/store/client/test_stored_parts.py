@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from collector.core.errors import InputError
 from collector.store.client.stored_parts import damage, stored_parts
 from collector.store.connect import Connections
+from tests.support.clickhouse.parts import damage_file, largest_files
 
 
 def test_damaged_part_is_told_from_the_others(empty_store: Connections) -> None:
@@ -25,12 +24,7 @@ def test_damaged_part_is_told_from_the_others(empty_store: Connections) -> None:
     assert (first.table, first.rows, second.rows) == ("sales", 20_000, 20_000)
     assert [damage(client, "sales", each.part) for each in (first, second)] == ["", ""]
 
-    query = "SELECT path FROM system.parts WHERE name = {part:String} AND table = 'sales'"
-    ((path,),) = client.query(query, parameters={"part": first.part}).result_rows
-    file = max(Path(str(path)).iterdir(), key=lambda each: each.stat().st_size)
-    changed = bytearray(file.read_bytes())
-    changed[len(changed) // 2] ^= 0xFF
-    file.write_bytes(changed)
+    damage_file(largest_files(client, "sales")[0], 1)
     assert "Checksum" in str(damage(client, "sales", first.part))
     assert damage(client, "sales", second.part) == ""
 
