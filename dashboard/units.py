@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-from attribution.core.money import amount
+from attribution.core.money import amount, digits
 from collector.core.times import NS_PER_DAY, NS_PER_MS, NS_PER_S, time_zone
 
 UNKNOWN = "unknown"
@@ -32,9 +32,14 @@ def usd(value: Decimal | float) -> str:
     size, unit = abs(float(value)), ""
     if size >= _MANY_USD:
         size, unit = size / 1e6, " M"
-    digits = 1 if unit else 0 if size >= 1000 else 2 if size >= 0.1 or size == 0 else 4
+    places = 1 if unit else 0 if size >= 1000 else 2 if size >= 0.1 or size == 0 else 4
     sign = "−" if value < 0 else ""  # noqa: RUF001  a true minus sign
-    return f"{sign}{amount(f'{size:,.{digits}f}{unit}')}"
+    return f"{sign}{amount(f'{size:,.{places}f}{unit}')}"
+
+
+def exact_digits(value: str | None) -> str:
+    """Return a stored amount to its smallest unit, for where its currency stands beside it."""
+    return UNKNOWN if value is None else digits(value)
 
 
 def percent(share: float, places: int = 1) -> str:

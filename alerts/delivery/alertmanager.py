@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from alerts.rows import AlertEvent
 from alerts.rules.base import Wording
-from attribution.core.money import amount
+from attribution.core.money import exact
 from collector.core.times import NS_PER_S, NS_PER_US
 
 _LABEL_MAX = 200
@@ -118,7 +118,7 @@ def _usd_per_h(event: AlertEvent) -> str:
     if not event.is_priced:
         return ""
     # It is sent again for as long as it fires, and what it costs an hour goes on changing.
-    rate = amount(f"{event.revenue_at_risk_usd_per_h:,.2f}")
+    rate = exact(event.revenue_at_risk_usd_per_h)
     return f"{rate}/h at risk as of {_iso(event.at_ns)[:19]}Z"
 
 
@@ -126,7 +126,7 @@ def _range(event: AlertEvent) -> str:
     if not event.is_priced:
         return ""
     found = (event.loss_usd, event.loss_low_usd, event.loss_high_usd)
-    loss, low, high = (amount(f"{each:,.2f}") for each in found)
+    loss, low, high = (exact(each) for each in found)
     return f"{loss} in {event.window_s:,} s ({low} to {high}) until {_iso(event.at_ns)[:19]}Z"
 
 

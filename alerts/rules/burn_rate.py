@@ -387,4 +387,4 @@ def _unvalued(window: Window) -> str:
 
 
 def _usd(amount: Decimal) -> str:
-    return money.amount(f"{amount:,.0f}" if amount >= 1_000 else f"{amount:,.2f}")
+    return money.amount(f"{amount:,.0f}" if amount >= 1_000 else money.digits(amount))

@@ -14,6 +14,12 @@ from typing import Final
 USD: Final = "USD"
 MICROS_PER_USD: Final = 1_000_000
 MICRO_USD: Final = Decimal("0.000001")
+# ISO 4217, where the smallest unit is no hundredth.
+_WHOLE: Final = frozenset({
+    "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
+    "VUV", "XAF", "XOF", "XPF",
+})  # fmt: skip
+_THOUSANDTHS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 _STATED_IN: ContextVar[str] = ContextVar("currency")
 _stated_by_all = USD  # where no context says anything
 
@@ -37,6 +43,18 @@ def currency() -> str:
 def amount(digits: str) -> str:
     """Return an amount whose digits are these: `$12.50`, `12.50 EUR`."""
     return f"${digits}" if currency() == USD else f"{digits} {currency()}"
+
+
+def digits(value: Decimal | float | str) -> str:
+    """Return the digits of an amount to its smallest unit: `1,234.50`, of yen `1,235`."""
+    code = currency()
+    places = 0 if code in _WHOLE else 3 if code in _THOUSANDTHS else 2
+    return f"{Decimal(value):,.{places}f}"
+
+
+def exact(value: Decimal | float | str) -> str:
+    """Return an amount to its smallest unit: `$1,234.50`, `1,235 JPY`."""
+    return amount(digits(value))
 
 
 def mark() -> str:

@@ -40,7 +40,7 @@ class Material:
     certificate: bytes
     key: bytes
     client_ca: bytes | None
-    expires_ns: int
+    expires_ns: int  # of whichever ends first: ours, one that signed it, an authority of clients
 
 
 class Certificates:
@@ -71,7 +71,7 @@ class Certificates:
 
     @property
     def expires_ns(self) -> int:
-        """Return when the certificate in use expires."""
+        """Return when the certificate in use expires, or one that it or its clients stand on."""
         return self._material.expires_ns
 
     def refresh(self) -> bool:
@@ -162,19 +162,21 @@ def load(config: TlsConfig, section: str, now_ns: int) -> Material:
     assert config.key_file is not None, "the settings have both or neither"
     certificate = _read(config.cert_file, f"{section}.cert_file")
     key = _read(config.key_file, f"{section}.key_file")
-    ours = _certificates(certificate, config.cert_file, f"{section}.cert_file")[0]
+    chain = _certificates(certificate, config.cert_file, f"{section}.cert_file")
+    ours = chain[0]
     _require_valid(ours, config.cert_file, f"{section}.cert_file", now_ns)
     _require_key(key, ours, config, section)
     mode = config.key_file.stat().st_mode
     require_secret_mode(config.key_file, mode, f"{section}.key_file", for_group=True)
-    client_ca = None
+    client_ca, authorities = None, []
     if config.client_ca_file is not None:
-        client_ca = _read(config.client_ca_file, f"{section}.client_ca_file")
-        for authority in _certificates(
-            client_ca, config.client_ca_file, f"{section}.client_ca_file"
-        ):
-            _require_valid(authority, config.client_ca_file, f"{section}.client_ca_file", now_ns)
-    return Material(certificate, key, client_ca, _ns(ours.not_valid_after_utc))
+        name = f"{section}.client_ca_file"
+        client_ca = _read(config.client_ca_file, name)
+        authorities = _certificates(client_ca, config.client_ca_file, name)
+        for authority in authorities:
+            _require_valid(authority, config.client_ca_file, name, now_ns)
+    ends = min(each.not_valid_after_utc for each in (*chain, *authorities))
+    return Material(certificate, key, client_ca, _ns(ends))
 
 
 def _require_valid(certificate: x509.Certificate, path: Path, key: str, now_ns: int) -> None:

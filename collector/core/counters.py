@@ -81,7 +81,7 @@ class Counters:
         )
         self.certificate_expires = gauge(
             "millworth_certificate_expires_seconds",
-            "Unix time at which the certificate in use expires",
+            "Unix time at which the first of a certificate, its chain and client_ca_file ends",
             ["section"],
         )
         self.token_expires = gauge(

@@ -12,11 +12,19 @@ from dashboard.health.items import HealthItem, health_item
 _DAY_S = 86_400
 # Authorities that issue for 90 days have theirs renewed a month before; half of that is late.
 _RENEW_DAYS = 14
-_RENEW_CERTIFICATE = "renew the certificate; its file is read again when it changes"
+_RENEW_CERTIFICATE = (
+    "renew the certificate, or whichever of its chain and of client_ca_file ends first; the files "
+    "are read again when they change"
+)
 _LET_IN_ANEW = (
     "its sender is refused from then on: make another with `millworth token new`, give it to the "
     "sender, and remove this entry of access.tokens"
 )
+
+
+def certificate_item(section: str, expires_ns: int, now_ns: int) -> HealthItem:
+    """Return how many days the certificates of a section have left."""
+    return _days_left(section, expires_ns / NS_PER_S, now_ns, _RENEW_CERTIFICATE)
 
 
 def access_items(counters: Counters, gate: Gate, now_ns: int) -> Iterator[HealthItem]:
@@ -27,14 +35,7 @@ def access_items(counters: Counters, gate: Gate, now_ns: int) -> Iterator[Health
     ):
         for metric in gauge.collect():
             for sample in metric.samples:
-                days = (sample.value - now_ns / NS_PER_S) / _DAY_S
-                yield health_item(
-                    f"{prefix}{sample.labels[label]}.days_left",
-                    round(days, 1),
-                    "days",
-                    warn=remedy if days < _RENEW_DAYS else "",
-                    bad=remedy if days <= 0 else "",
-                )
+                yield _days_left(f"{prefix}{sample.labels[label]}", sample.value, now_ns, remedy)
     if gate.asks_people:
         denied = sum(
             sample.value
@@ -46,3 +47,14 @@ def access_items(counters: Counters, gate: Gate, now_ns: int) -> Iterator[Health
         yield HealthItem(
             "access.denied", int(denied), "requests", "ok", "see millworth_denied on /metrics"
         )
+
+
+def _days_left(what: str, expires_s: float, now_ns: int, remedy: str) -> HealthItem:
+    days = (expires_s - now_ns / NS_PER_S) / _DAY_S
+    return health_item(
+        f"{what}.days_left",
+        round(days, 1),
+        "days",
+        warn=remedy if days < _RENEW_DAYS else "",
+        bad=remedy if days <= 0 else "",
+    )

@@ -167,16 +167,23 @@ class Settings(Section):
                     "64 random bytes"
                 )
 
-    def require_certificates(self, now_ns: int) -> None:
-        """Raise ConfigError where a certificate or its key cannot be used at this instant."""
+    def require_certificates(self, now_ns: int) -> dict[str, int]:
+        """Return when the certificates of each section with TLS expire, Unix ns.
+
+        Raises:
+            ConfigError: a certificate or its key cannot be used.
+            TransientError: one cannot be used at this instant.
+        """
         from collector.auth.tls import load as load_certificate
 
-        for tls, section in (
-            (self.collector.tls, "collector.tls"),
-            (self.dashboard.tls, "dashboard.tls"),
-        ):
-            if tls.is_on:
-                load_certificate(tls, section, now_ns)
+        return {
+            section: load_certificate(tls, section, now_ns).expires_ns
+            for tls, section in (
+                (self.collector.tls, "collector.tls"),
+                (self.dashboard.tls, "dashboard.tls"),
+            )
+            if tls.is_on
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from alerts.rules.kinds import rule_of
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
 from alerts.state.transitions import CLOSED, AlertState, Timing, advance, first_state
-from attribution.core.money import currency
+from attribution.core.money import exact
 from collector.core.errors import InputError, complaint
 
 Key = tuple[str, Subject]
@@ -273,7 +273,7 @@ def described(alerts: Sequence[Alert | ExpectedAlert]) -> list[str]:
     for alert in alerts:
         labels = alert.labels if isinstance(alert, Alert) else alert.exp_labels
         named = " ".join(f"{name}={value!r}" for name, value in sorted(labels.items()))
-        loss = "" if alert.loss_usd is None else f", loss {float(alert.loss_usd):,.2f} {currency()}"
+        loss = "" if alert.loss_usd is None else f", loss {exact(alert.loss_usd)}"
         why = f": {alert.reason}" if alert.reason else ""
         lines.append(f"{alert.state!s} {named}{loss}{why}".strip())
     return lines or ["no alert"]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from attribution.core.money import currency
-from dashboard.units import markdown_text
+from dashboard.units import exact_digits, markdown_text
 
 _UNKNOWN = "unknown"
 
@@ -46,29 +45,29 @@ def _revenue(review: Mapping[str, Any]) -> Iterator[str]:
     yield f"## Revenue by node, {nodes['currency']}"
     yield ""
     rows = [
-        (each["name"], _n(each["decisions"]), _n(each["outcomes"]), _usd(each["revenue"]),
+        (each["name"], _n(each["decisions"]), _n(each["outcomes"]), exact_digits(each["revenue"]),
          _share(each["share"]))
         for each in nodes["nodes"]
     ]  # fmt: skip
-    share = _share(unmapped["share"])
-    rows.append(("unmapped", _n(unmapped["decisions"]), "", _usd(unmapped["revenue"]), share))
+    revenue, share = exact_digits(unmapped["revenue"]), _share(unmapped["share"])
+    rows.append(("unmapped", _n(unmapped["decisions"]), "", revenue, share))
     for name, words in (
         ("in_no_node", "of decisions in no node"),
         ("unmatched", "of no decision"),
         ("ambiguous", "of several decisions"),
         ("not_in_outcomes", "in the ledger alone"),
     ):
-        rows.append((f"... {words}", "", "", _usd(unmapped[name]), ""))
-    rows.append((nodes["total_is"], "", "", _usd(nodes["total"]), ""))
+        rows.append((f"... {words}", "", "", exact_digits(unmapped[name]), ""))
+    rows.append((nodes["total_is"], "", "", exact_digits(nodes["total"]), ""))
     yield from _table(("node", "decisions", "outcomes", "revenue", "share"), rows)
     yield "## Ledger by day"
     yield ""
     days = [
         (
             _day(each["day_ns"]),
-            *(_usd(each[name]) for name in ("matched", "unmatched", "ambiguous")),
-            "no rate" if each["unconverted"] else _usd(each["ledger"]),
-            _usd(each["difference"]),
+            *(exact_digits(each[name]) for name in ("matched", "unmatched", "ambiguous")),
+            "no rate" if each["unconverted"] else exact_digits(each["ledger"]),
+            exact_digits(each["difference"]),
             _n(each["unknown_outcomes"]),
         )
         for each in review["ledger"]
@@ -86,7 +85,7 @@ def _channels(review: Mapping[str, Any]) -> Iterator[str]:
         [
             (each["name"] or "(none)", each["kind"] or "not said", _n(each["decisions"]),
              _n(each["clicks"]), each["cost_per_click"] or _UNKNOWN,
-             each["quality_score"] or _UNKNOWN, _usd(each["acquisition_usd"]),
+             each["quality_score"] or _UNKNOWN, exact_digits(each["acquisition_usd"]),
              each["acquisition_per_sale_usd"] or _UNKNOWN)
             for each in channels["channels"]
         ],
@@ -97,8 +96,8 @@ def _channels(review: Mapping[str, Any]) -> Iterator[str]:
         [
             (each["name"] or "(none)", f"{line['days']}{' (own)' if line['is_own'] else ''}",
              _n(line["known"]), _n(line["sold"]), _share(line["conversion"]),
-             _usd(line["earned_usd"]), line["basis"], _usd(line["after_acquisition_usd"]),
-             line["final_from"])
+             exact_digits(line["earned_usd"]), line["basis"],
+             exact_digits(line["after_acquisition_usd"]), line["final_from"])
             for each in channels["channels"]
             for line in each["horizons"]
         ],
@@ -137,7 +136,7 @@ def _gate(review: Mapping[str, Any]) -> Iterator[str]:
         ("day", "option", "ruling", "rests on", "gain at least", "cost", "signed", "verdict"),
         [
             (_day(each["judged_ns"]), each["option"], each["ruling"], each["basis"],
-             _usd(each["gain_low_usd"]), _usd(each["cost_usd"]),
+             exact_digits(each["gain_low_usd"]), exact_digits(each["cost_usd"]),
              "yes" if each["is_signed"] else "no", each["sha256"][:12])
             for each in review["gate"]
         ],
@@ -154,7 +153,7 @@ def _experiments(review: Mapping[str, Any]) -> Iterator[str]:
         [
             (each["name"], each["owner"], each["state"], _day(each["from_ns"]),
              _day(each["ended_ns"]), _n(each["decisions"]), _n(each["delayed"]),
-             _usd(each["at_risk_usd"]), _usd(each["budget_usd"]), _usd(each["loss_usd"]),
+             *(exact_digits(each[name]) for name in ("at_risk_usd", "budget_usd", "loss_usd")),
              "disproved" if each["is_disproved"] else each["status"])
             for each in review["experiments"]
         ],
@@ -168,7 +167,7 @@ def _costs(review: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     met = {True: "met", False: "missed", None: _UNKNOWN}[cost["is_met"]]
     yield (
-        f"{_usd(cost['effective'])} amortised, {_usd(cost['billed'])} billed, over "
+        f"{exact_digits(cost['effective'])} amortised, {exact_digits(cost['billed'])} billed, over "
         f"{_n(cost['decisions'])} decisions: {cost['per_decision'] or _UNKNOWN} a decision, at "
         f"most {cost['target']} are asked for: {met}. Bills cover {_share(cost['covered_ratio'])}."
     )
@@ -177,8 +176,8 @@ def _costs(review: Mapping[str, Any]) -> Iterator[str]:
         yield from _table(
             (title, "amortised", "billed", "lines", "a decision"),
             [
-                (each["name"] or "(not said)", _usd(each["effective"]), _usd(each["billed"]),
-                 _n(each["lines"]), each["per_decision"] or _UNKNOWN)
+                (each["name"] or "(not said)", exact_digits(each["effective"]),
+                 exact_digits(each["billed"]), _n(each["lines"]), each["per_decision"] or _UNKNOWN)
                 for each in cost[f"by_{title}"]
             ],
             "no bill",
@@ -195,10 +194,6 @@ def _table(
     else:
         yield empty
     yield ""
-
-
-def _usd(value: str | None) -> str:
-    return _UNKNOWN if value is None else f"{Decimal(value):,.2f}"
 
 
 def _n(value: int | None) -> str:

@@ -39,6 +39,7 @@ from dashboard.cli.client import ApiClient, answers, service_url, trust
 from dashboard.cli.console import OUT
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption
+from dashboard.health.access import certificate_item
 from dashboard.service.audit import checked, seal_audit
 from dashboard.service.schema import require_known_clock
 from dashboard.settings.privacy import protection_of
@@ -86,6 +87,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             yield _tried("personal data", lambda: _personal(settings))
             yield _tried("alert state", lambda: _alert_state(settings.alerts_path))
     yield _tried("access", lambda: _access(settings))
+    yield from _certificates(settings)
     yield Finding("spans", True, _span_reader(settings))
     yield _packets(settings, is_running=is_running)
     for webhook in settings.alerts.webhooks:
@@ -149,6 +151,17 @@ def _access(settings: Settings) -> str:
         if tokens or secured or proxy
         else "everything listens on this machine alone, and asks nobody for a token"
     )
+
+
+def _certificates(settings: Settings) -> Iterator[Finding]:
+    """Return how long each section's certificates are good; `access` says what is wrong now."""
+    now_ns = SystemClock().now_ns()
+    with suppress(MillworthError):
+        for section, expires_ns in settings.require_certificates(now_ns).items():
+            item = certificate_item(section, expires_ns, now_ns)
+            remedy = f"; {item.detail}" if item.detail else ""
+            detail = f"certificates are good for {item.value} days{remedy}"
+            yield Finding(section, item.status == "ok", detail)
 
 
 def _service(settings: Settings) -> Iterator[Finding]:

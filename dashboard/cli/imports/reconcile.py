@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -15,7 +14,7 @@ from dashboard.cli.client import asked
 from dashboard.cli.console import OUT, print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption
-from dashboard.units import utc_iso
+from dashboard.units import exact_digits, utc_iso
 
 
 def cost(
@@ -67,10 +66,10 @@ def reconcile(
 
 
 def _render_cost(answer: dict[str, Any]) -> None:
-    currency = answer["currency"]
+    effective, billed, saved = (exact_digits(answer[n]) for n in ("effective", "billed", "saved"))
     OUT.print(
-        f"{answer['decisions']} decisions, {_money(answer['effective'])} {currency} amortised "
-        f"({_money(answer['billed'])} billed, {_money(answer['saved'])} under list)"
+        f"{answer['decisions']} decisions, {effective} {answer['currency']} amortised "
+        f"({billed} billed, {saved} under list)"
     )
     covered = answer["covered_ratio"]
     unbilled = f"; {answer['decisions_unbilled']} decisions of the rest are in no figure"
@@ -80,12 +79,12 @@ def _render_cost(answer: dict[str, Any]) -> None:
     OUT.print(f"a decision: {per or 'unknown'}, at most {answer['target']} are asked for{verdict}")
     for name, amount in answer["by_class"].items():
         each = answer["per_decision_by_class"][name]
-        OUT.print(f"  {name}: {_money(amount)}, a decision {each or 'unknown'}")
+        OUT.print(f"  {name}: {exact_digits(amount)}, a decision {each or 'unknown'}")
     for title in ("provider", "host", "service", "region"):
         for part in answer[f"by_{title}"]:
             named = part["name"] or "(not said)"
             each = part["per_decision"] or "unknown"
-            OUT.print(f"  {title} {named}: {_money(part['effective'])}, a decision {each}")
+            OUT.print(f"  {title} {named}: {exact_digits(part['effective'])}, a decision {each}")
     for each in answer["rates_missing"]:
         OUT.print(
             f"unknown: {each['lines']} lines in {each['currency']} of {each['first_day']} to "
@@ -104,16 +103,12 @@ def _render(out: Console, answer: dict[str, Any]) -> None:
     for day in answer["days"]:
         table.add_row(
             utc_iso(day["day_ns"])[:10],
-            *(_money(day[name]) for name in ("matched", "unmatched", "ambiguous")),
-            "no rate" if day["unconverted"] else _money(day["ledger"]),
-            _money(day["difference"]),
+            *(exact_digits(day[name]) for name in ("matched", "unmatched", "ambiguous")),
+            "no rate" if day["unconverted"] else exact_digits(day["ledger"]),
+            exact_digits(day["difference"]),
             str(day["unknown_outcomes"]),
         )
     print_table(out, table)
     out.print("unknown: outcomes of no known amount, or in a currency without a rate")
     if any(day["unconverted"] for day in answer["days"]):
         out.print("no rate: the ledger is in a currency without one; import it and ask again")
-
-
-def _money(value: str | None) -> str:
-    return "unknown" if value is None else f"{Decimal(value):,.2f}"

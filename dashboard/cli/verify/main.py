@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from attribution.core.money import currency
+from attribution.core.money import exact
 from collector.core.errors import InputError
 from collector.core.times import NS_PER_DAY
 from collector.provenance.checkpoint import Checkpoint
@@ -145,7 +144,7 @@ def show_verdicts(answer: dict[str, Any], *, as_json: bool) -> bool:
     if out_of_sums["decisions"]:
         OUT.print(
             f"{out_of_sums['decisions']:,} decisions are in no sum; "
-            f"they say they were worth {Decimal(out_of_sums['value_usd']):,.2f} {currency()}"
+            f"they say they were worth {exact(out_of_sums['value_usd'])}"
         )
     if out_of_sums["outcomes"]:
         OUT.print(f"{out_of_sums['outcomes']:,} records of outcomes are in no sum")

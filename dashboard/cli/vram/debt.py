@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from attribution.core.money import currency
+from attribution.core.money import currency, digits
 from attribution.invest.file import InvestFile
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import AnnualiseOption, ConfigOption, JsonOption, UntilOption, UrlOption
@@ -70,8 +69,8 @@ def _render(out: Console, ledger: dict[str, Any]) -> None:
             each = f", {ratio} for each {currency()}" if ratio is not None else ""
             out.print(
                 f"  mending for {_range(priced['fix_usd'])} {currency()} is worth "
-                f"{_dollars(priced['npv_usd'])} {currency()} over {ledger['years']} years "
-                f"({_dollars(priced['npv_low_usd'])} to {_dollars(priced['npv_high_usd'])}){each}"
+                f"{digits(priced['npv_usd'])} {currency()} over {ledger['years']} years "
+                f"({digits(priced['npv_low_usd'])} to {digits(priced['npv_high_usd'])}){each}"
             )
         evidence = ", ".join(f"{name} {value}" for name, value in item["evidence"].items())
         out.print(f"  evidence: {evidence}")
@@ -88,9 +87,5 @@ def _render(out: Console, ledger: dict[str, Any]) -> None:
 
 
 def _range(bounds: dict[str, str]) -> str:
-    low, median, high = (_dollars(bounds[name]) for name in ("low", "median", "high"))
+    low, median, high = (digits(bounds[name]) for name in ("low", "median", "high"))
     return median if low == high else f"{median} ({low} to {high})"
-
-
-def _dollars(text: str) -> str:
-    return f"{Decimal(text):,.2f}"

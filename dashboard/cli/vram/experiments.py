@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from attribution.core.money import currency
+from attribution.core.money import currency, digits
 from collector.core.errors import InputError
 from collector.core.http.path import path_part
 from dashboard.cli.console import print_table
@@ -191,7 +190,7 @@ def _line(state: str, experiment: dict[str, Any]) -> str:
     )
     line = (
         f"{experiment['name']}: {state}; {arms}; {targets}; {utc_iso(experiment['from_ns'])} to "
-        f"{utc_iso(experiment['to_ns'])}; budget {_usd(experiment['budget_usd'])} {currency()}; "
+        f"{utc_iso(experiment['to_ns'])}; budget {digits(experiment['budget_usd'])} {currency()}; "
         f"{experiment['owner']}"
     )
     if experiment["stopped_ns"]:
@@ -214,7 +213,7 @@ def _render_plan(out: Console, answer: dict[str, Any]) -> None:
     out.print(
         "at risk over its whole time, at most: "
         f"{'unknown' if risk is None else f'{risk} {currency()}'}, "
-        f"with a budget of {_usd(answer['experiment']['budget_usd'])} {currency()}"
+        f"with a budget of {digits(answer['experiment']['budget_usd'])} {currency()}"
     )
     out.print(f"by: {plan['basis']}")
 
@@ -256,8 +255,8 @@ def _render(out: Console, answer: dict[str, Any], *, is_wrong: bool) -> None:
             f"{ratio['undrawn']:,} of the newest {ratio['newest']:,}"
         )
     out.print(
-        f"at risk so far: {_usd(measured['at_risk_usd'])} of "
-        f"{_usd(answer['experiment']['budget_usd'])} {currency()} ({answer['at_risk_basis']})"
+        f"at risk so far: {digits(measured['at_risk_usd'])} of "
+        f"{digits(answer['experiment']['budget_usd'])} {currency()} ({answer['at_risk_basis']})"
     )
     if measured["unvalued"]:
         out.print(f"delayed decisions of unknown value, in no amount: {measured['unvalued']:,}")
@@ -272,15 +271,11 @@ def _render(out: Console, answer: dict[str, Any], *, is_wrong: bool) -> None:
         out.print("what the delays cost: the arms cannot tell")
     else:
         out.print(
-            f"what the delays cost, by its arms alone: {_usd(loss['usd'])} {currency()}, 95 % "
-            f"{_usd(loss['low_usd'])} to {_usd(loss['high_usd'])}, in {loss['outcome']} of "
+            f"what the delays cost, by its arms alone: {digits(loss['usd'])} {currency()}, 95 % "
+            f"{digits(loss['low_usd'])} to {digits(loss['high_usd'])}, in {loss['outcome']} of "
             f"{loss['decisions']:,} decisions"
         )
     out.print(f"slope: {estimate['status']}; {estimate['reason']}")
-
-
-def _usd(amount: str | float) -> str:
-    return f"{Decimal(amount):,.2f}"
 
 
 def _console() -> Console:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -25,7 +24,7 @@ from dashboard.cli.options import (
     UrlOption,
     finite,
 )
-from dashboard.units import utc_iso
+from dashboard.units import exact_digits, utc_iso
 
 WHY_UNMAPPED = {
     "in_no_node": "of decisions in no node",
@@ -83,7 +82,7 @@ def render_channels(out: Console, answer: dict[str, Any]) -> None:
             count(channel["clicks"]),
             channel["cost_per_click"] or "unknown",
             channel["quality_score"] or "unknown",
-            money(channel["acquisition_usd"]),
+            exact_digits(channel["acquisition_usd"]),
             channel["acquisition_per_sale_usd"] or "unknown",
         )
         for line in channel["horizons"]:
@@ -94,8 +93,8 @@ def render_channels(out: Console, answer: dict[str, Any]) -> None:
                 f"{line['known']:,}",
                 f"{line['sold']:,}",
                 "unknown" if conversion is None else f"{conversion:.2%}",
-                money(line["earned_usd"]),
-                money(line["after_acquisition_usd"]),
+                exact_digits(line["earned_usd"]),
+                exact_digits(line["after_acquisition_usd"]),
             )
     print_table(out, paid)
     print_table(out, earned)
@@ -199,7 +198,7 @@ def _render_tail(out: Console, answer: dict[str, Any]) -> None:
             f"p{step['percentile']:.2f}{mark}",
             f"{step['latency_ms']:,.1f}",
             *(
-                money(str(step[name]))
+                exact_digits(str(step[name]))
                 for name in (
                     "gain_usd_per_year", "cost_usd_per_year", "marginal_gain_usd",
                     "marginal_cost_usd",
@@ -243,7 +242,7 @@ def render_nodes(out: Console, answer: dict[str, Any]) -> None:
             escape(node["name"]),
             count(node["decisions"]),
             count(node["outcomes"]),
-            money(node["revenue"]),
+            exact_digits(node["revenue"]),
             share(node["share"]),
         )
     unmapped = answer["unmapped"]
@@ -251,13 +250,13 @@ def render_nodes(out: Console, answer: dict[str, Any]) -> None:
         "unmapped",
         count(unmapped["decisions"]),
         "",
-        money(unmapped["revenue"]),
+        exact_digits(unmapped["revenue"]),
         share(unmapped["share"]),
         style="bold",
     )
     for name, words in WHY_UNMAPPED.items():
-        rows.add_row(f"  {words}", "", "", money(unmapped[name]), "")
-    rows.add_row(answer["total_is"], "", "", money(answer["total"]), "", style="bold")
+        rows.add_row(f"  {words}", "", "", exact_digits(unmapped[name]), "")
+    rows.add_row(answer["total_is"], "", "", exact_digits(answer["total"]), "", style="bold")
     print_table(out, rows)
     out.print("share of unmapped: of amounts without their signs", soft_wrap=True)
     if answer["days_without_ledger"]:
@@ -304,11 +303,6 @@ def table(title: str, name: str, kind: str) -> Table:
     found.add_column(name, overflow="fold")
     found.add_column(kind, no_wrap=True)
     return found
-
-
-def money(value: str | None) -> str:
-    """Return an amount to the cent."""
-    return "unknown" if value is None else f"{Decimal(value):,.2f}"
 
 
 def share(value: float | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from attribution.core.money import currency
+from attribution.core.money import currency, digits
 from attribution.invest.answers import compare_options
 from attribution.invest.file import InvestFile, parse_invest
 from attribution.invest.gate import Basis, Evidence, Ruling, digest, document
@@ -341,8 +340,8 @@ def _render_options(out: Console, comparison: dict[str, Any]) -> None:
         quarter = values["payback_quarter"]
         table.add_row(
             escape(row["name"]),
-            _dollars(values["npv"]),
-            f"{_dollars(drawn['p5'])} to {_dollars(drawn['p95'])}",
+            digits(values["npv"]),
+            f"{digits(drawn['p5'])} to {digits(drawn['p95'])}",
             f"{drawn['positive_ratio']:.1%}",
             f"{drawn['best_ratio']:.1%}",
             f"quarter {quarter}" if quarter else "never",
@@ -358,11 +357,7 @@ def _render_options(out: Console, comparison: dict[str, Any]) -> None:
         for swing in row["tornado"]:
             turns = ", turns its sign" if swing["name"] in row["sign_turns_on"] else ""
             out.print(
-                f"  {escape(swing['name'])}: NPV {_dollars(swing['at_low'])} to "
-                f"{_dollars(swing['at_high'])}{turns}",
+                f"  {escape(swing['name'])}: NPV {digits(swing['at_low'])} to "
+                f"{digits(swing['at_high'])}{turns}",
                 soft_wrap=True,
             )
-
-
-def _dollars(text: str) -> str:
-    return f"{Decimal(text):,.2f}"

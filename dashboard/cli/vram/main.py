@@ -28,12 +28,12 @@ from dashboard.cli.options import (
 from dashboard.cli.vram.debt import debt
 from dashboard.cli.vram.decisions import decisions
 from dashboard.cli.vram.experiments import experiments_app
-from dashboard.cli.vram.finance import channels, money, nodes, render_proposal, tail
+from dashboard.cli.vram.finance import channels, nodes, render_proposal, tail
 from dashboard.cli.vram.impact import caches, modes
 from dashboard.cli.vram.invest import gate, npv, tiers, verdicts
 from dashboard.cli.vram.questions import what_if
 from dashboard.settings.settings import load
-from dashboard.units import span_of_time
+from dashboard.units import exact_digits, span_of_time
 
 vram_app = typer.Typer(
     help="What latency is worth: groups, curves, investments, a gate.", no_args_is_help=True
@@ -152,15 +152,15 @@ def _render_allocation(out: Console, model: dict[str, Any]) -> None:
     shares.add_column("kind", no_wrap=True)
     shares.add_column(currency(), justify="right", no_wrap=True)
     for share in allocation["shares"]:
-        shares.add_row(escape(share["name"] or "(none)"), share["kind"], money(share["usd"]))
+        shares.add_row(escape(share["name"] or "(none)"), share["kind"], exact_digits(share["usd"]))
     for name in ("unallocated", "reserve", "budget"):
-        shares.add_row(name, "", money(allocation[f"{name}_usd"]), style="bold")
+        shares.add_row(name, "", exact_digits(allocation[f"{name}_usd"]), style="bold")
     print_table(out, shares)
     if allocation["reason"]:
         out.print(f"unallocated: {allocation['reason']}", soft_wrap=True)
     out.print(
         f"by the low ends of what the next millisecond brings, in steps of "
-        f"{money(allocation['step_usd'])}; it says where money goes first, not "
+        f"{exact_digits(allocation['step_usd'])}; it says where money goes first, not "
         "that it pays: millworth vram gate",
         soft_wrap=True,
     )

@@ -55,7 +55,7 @@ def now_card(at_risk: AtRisk, silence: str, past: str = "", unvalued: int = 0) -
         return UNKNOWN, f"no alert with money {fires} · {at_risk.counts.text}{unpriced}"
     words = [f"no live alert {fires}", *at_risk.counts.parts[1:]]
     if unvalued:
-        words.append(f"without {count(unvalued)} decisions of unknown value")
+        words.append(f"without {counted(unvalued, 'decision')} of unknown value")
     return "nothing", " · ".join(words)
 
 
@@ -129,7 +129,7 @@ def velocity_card(revenue: Revenue, silence: str) -> tuple[str, str]:
     bases = " and ".join(revenue.bases)
     note = f"basis {bases} · over {span_of_time(revenue.length_ns)}"
     if revenue.unknown_amounts:
-        note += f" · {count(revenue.unknown_amounts)} sales of unknown amount"
+        note += f" · {counted(revenue.unknown_amounts, 'sale')} of unknown amount"
     if revenue.unvalued:
         note += f" · {count(revenue.unvalued)} of unknown value"
     note += f" · {silence}" if silence else ""

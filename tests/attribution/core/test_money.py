@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextvars
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import pytest
 
-from attribution.core.money import amount, currency, many, mark, state_all_in, state_in
+from attribution.core.money import amount, currency, exact, many, mark, state_all_in, state_in
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,20 @@ def test_amount_is_labelled_with_its_currency(given: str, shown: tuple[str, str,
 
     assert contextvars.copy_context().run(read) == shown
     assert amount("1") == "$1"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [("USD", "$1,234.57"), ("EUR", "1,234.57 EUR"), ("JPY", "1,235 JPY"), ("KWD", "1,234.567 KWD")],
+)
+def test_amount_is_exact_to_the_smallest_unit_of_its_currency(given: str, shown: str) -> None:
+    """A loss of yen stood with two decimals, which no yen has, and one of dinars lost its third."""
+
+    def read() -> list[str]:
+        state_in(given)
+        return [exact(value) for value in ("1234.567", Decimal("1234.567"), 1234.567)]
+
+    assert contextvars.copy_context().run(read) == [shown] * 3
 
 
 def test_thread_that_nobody_told_states_what_its_process_does() -> None:

@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import grpc
@@ -316,6 +316,18 @@ def test_expiry_of_the_certificate_in_use_is_shown(authority: Authority) -> None
     Certificates(tls_of(authority.issue("server")), "collector.tls", ManualClock(), counters)
     shown = counters.certificate_expires.labels("collector.tls")._value.get()
     assert shown == ENDS.timestamp()
+
+
+def test_what_ends_first_is_shown(authority: Authority) -> None:
+    """All senders are refused as well when the authority that signed for them has ended."""
+    files = authority.issue("server")
+    counters = Counters()
+    soon = ENDS - timedelta(days=300)
+    ends_soon = authority.issue("clients", ends=soon).cert
+    config = TlsConfig(cert_file=files.cert, key_file=files.key, client_ca_file=ends_soon)
+    Certificates(config, "collector.tls", ManualClock(), counters)
+    shown = counters.certificate_expires.labels("collector.tls")._value.get()
+    assert shown == soon.timestamp()
 
 
 @pytest.mark.integration

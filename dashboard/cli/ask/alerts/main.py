@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
 from alerts.rows import failing_text
 from alerts.state.retry import Rest
-from attribution.core.money import amount
+from attribution.core.money import exact
 from collector.core.errors import InputError
 from collector.core.http.path import path_part
 from dashboard.cli.ask.alerts.dead import dead_app
@@ -148,7 +147,7 @@ def show_history(api: Api, episode: str, *, as_json: bool) -> None:
         print_json({**answer, "report": report})
         return
     alert = answer["alert"]
-    lost = "" if alert["lost_usd"] is None else f", lost {_amount(alert['lost_usd'])}"
+    lost = "" if alert["lost_usd"] is None else f", lost {exact(alert['lost_usd'])}"
     OUT.print(_line(alert) + lost)
     for line in known_lines(report):
         OUT.print(line)
@@ -220,21 +219,17 @@ def _cost(alert: dict[str, Any]) -> str:
     if alert["state"] not in OPEN_STATES:
         return f"over since {utc_text(alert['at_ns'])}"
     if now is not None:
-        return f"{_amount(now)}/h{without_text(alert['now_missing_ns'])}"
+        return f"{exact(now)}/h{without_text(alert['now_missing_ns'])}"
     if then is None or alert["state"] == "unknown":
         return "unknown cost"
-    return f"{_amount(then)}/h at its last change {utc_text(alert['at_ns'])}"
+    return f"{exact(then)}/h at its last change {utc_text(alert['at_ns'])}"
 
 
 def _dollars(of: dict[str, str] | None) -> str:
     if of is None:
         return UNKNOWN
-    usd, low, high = (_amount(of[name]) for name in ("usd", "low_usd", "high_usd"))
+    usd, low, high = (exact(of[name]) for name in ("usd", "low_usd", "high_usd"))
     return f"{usd} ({low} to {high})"
-
-
-def _amount(text: str) -> str:
-    return amount(f"{Decimal(text):,.2f}")
 
 
 def _note(note: dict[str, Any]) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
 
-from attribution.core.money import amount
+from attribution.core.money import exact
 from dashboard.cli.ask.alerts.options import ByOption, ReasonOption, actor, said
 from dashboard.cli.client import Api, asking
 from dashboard.cli.console import OUT, plain, quoted
@@ -110,14 +109,14 @@ def show_silence(api: Api, body: dict[str, Any], *, preview: bool, as_json: bool
 def _sum_of(alerts: list[dict[str, Any]], known_usd: str) -> str:
     """Return what alerts lost; what nobody knows is no zero, and is counted."""
     unknown = sum(alert["loss_usd"] is None for alert in alerts)
-    known = "" if alerts and unknown == len(alerts) else amount(f"{Decimal(known_usd):,.2f}")
+    known = "" if alerts and unknown == len(alerts) else exact(known_usd)
     said = f"{unknown:,} of unknown cost" if unknown else ""
     return ", ".join(part for part in (known, said) if part)
 
 
 def _hidden(alert: dict[str, Any]) -> str:
     loss = alert["loss_usd"]
-    usd = "unknown cost" if loss is None else amount(f"{Decimal(loss):,.2f}")
+    usd = "unknown cost" if loss is None else exact(loss)
     where = "/".join(plain(alert[key]) for key in ("action", "region") if alert[key])
     since = utc_text(alert["at_ns"])
     return f"{since} {alert['severity']} {alert['rule']} {where or 'all data'}, {usd}"

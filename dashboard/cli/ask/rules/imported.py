@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from attribution.core.money import currency
+from attribution.core.money import currency, digits
 from dashboard.cli.ask.rules.waiting import with_bar
 from dashboard.cli.client import Api, asking
 from dashboard.cli.console import OUT, plain, print_columns
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UrlOption, finite
+from dashboard.units import exact_digits
 
 FilesArgument = Annotated[
     list[Path], typer.Argument(help="Files of Prometheus, Sloth, Pyrra or OpenSLO v1.")
@@ -114,7 +114,7 @@ def _print_scores(scores: list[dict[str, Any]]) -> None:
         services = ", ".join(map(plain, each["services"])) or "none answers"
         rows.append([each["rule"], *_cells(each["imported"]), services])
         if each["proposal"] is not None:
-            budget = f"{Decimal(each['budget_usd']):,.2f} {currency()} in 30 d"
+            budget = f"{digits(each['budget_usd'])} {currency()} in 30 d"
             rows.append([f"  dollar burn, {budget}", *_cells(each["proposal"]), ""])
     print_columns(_columns(), rows)
 
@@ -126,7 +126,7 @@ def _cells(score: dict[str, Any]) -> list[str]:
     return [
         f"{score['alerts_per_week']:.1f}",
         "-" if share is None else f"{share:.0%}",
-        *("unknown" if each is None else f"{Decimal(each):,.2f}" for each in usd),
+        *map(exact_digits, usd),
         *("-" if each is None else f"{each:,.0f}" for each in seconds),
     ]
 

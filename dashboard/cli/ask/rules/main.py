@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import typer
 
-from attribution.core.money import currency
+from attribution.core.money import currency, digits
 from collector.core.http.path import path_part
 from dashboard.cli.ask.alerts.options import ByOption, ReasonOption, actor
 from dashboard.cli.ask.rules.imported import import_rules
@@ -145,8 +145,9 @@ def _print_report(report: dict[str, Any]) -> None:
     )
     if report["caught_usd"] is not None:
         OUT.print(
-            f"  {currency()} caught {_usd(report['caught_usd'])}, "
-            f"missed {_usd(report['missed_usd'])}, within the budget {_usd(report['within_usd'])}"
+            f"  {currency()} caught {digits(report['caught_usd'])}, "
+            f"missed {digits(report['missed_usd'])}, "
+            f"within the budget {digits(report['within_usd'])}"
         )
     if report["live_transitions"] is not None:
         OUT.print(
@@ -164,7 +165,7 @@ def _print_report(report: dict[str, Any]) -> None:
         seconds = (stretch["ended_ns"] - stretch["began_ns"]) / 1e9
         OUT.print(
             f"  missed: {_subject(stretch)} from {utc_text(stretch['began_ns'])}, "
-            f"{_minutes(seconds)}, {_usd(stretch['lost_usd'])} {currency()}"
+            f"{_minutes(seconds)}, {digits(stretch['lost_usd'])} {currency()}"
         )
 
 
@@ -181,13 +182,14 @@ def _page_columns() -> tuple[str, ...]:
 def _page_cells(page: dict[str, Any]) -> list[str]:
     fired_ns, ends_ns = page["fired_ns"], page["resolved_ns"]
     from_ns, to_ns = page["began_ns"], page["ended_ns"]
+    lost_usd = page["lost_usd"], page["lost_before_usd"]
     return [
         f"  {utc_iso(fired_ns)[:19]}",
         _subject(page),
         "fires" if ends_ns is None else _minutes((ends_ns - fired_ns) / 1e9),
         "-" if from_ns is None else _minutes(max(0, fired_ns - from_ns) / 1e9),
         "-" if to_ns is None else _minutes(max(0, to_ns - fired_ns) / 1e9),
-        *("-" if page[key] is None else _usd(page[key]) for key in ("lost_usd", "lost_before_usd")),
+        *("-" if each is None else digits(each) for each in lost_usd),
         ", ".join(plain(each) for each in page["exemplars"]) or "-",
         page["reason"].split(";")[0],
     ]
@@ -207,13 +209,9 @@ def _rule_line(rule: dict[str, Any]) -> str:
 
 
 def _loss(rule: dict[str, Any]) -> str:
-    return "unknown" if rule["loss_usd"] is None else f"{_usd(rule['loss_usd'])} {currency()}"
+    return "unknown" if rule["loss_usd"] is None else f"{digits(rule['loss_usd'])} {currency()}"
 
 
 def _subject(row: dict[str, Any]) -> str:
     action, region = plain(row["action"]), plain(row["region"])
     return f"{action or '(no action)'}/{region or '(no region)'}"
-
-
-def _usd(amount: object) -> str:
-    return f"{float(str(amount)):,.2f}"

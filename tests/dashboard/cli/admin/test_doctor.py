@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from collector.auth.tokens import hash_text
+from collector.core.clock import SystemClock
 from collector.core.config import StoreConfig
+from collector.core.times import NS_PER_S
 from dashboard.cli.admin.doctor import examine
 from dashboard.cli.admin.machine import memory_found
 from dashboard.cli.main import app
 from dashboard.settings.settings import Settings, load
+from tests.support.certificates import Authority
 
 
 def test_directories_that_others_can_read_are_named(store_path: Path, tmp_path: Path) -> None:
@@ -70,6 +75,33 @@ def test_token_that_expired_is_named(store_path: Path, tmp_path: Path) -> None:
     [found] = [finding for finding in examine(given) if finding.check == "access"]
     assert not found.ok
     assert found.detail.startswith("access.tokens: shop expired on 2020-01-01")
+
+
+@pytest.mark.parametrize(("days", "ok"), [(3, False), (400, True)])
+def test_certificate_that_ends_soon_is_named(
+    store_path: Path, tmp_path: Path, days: int, ok: bool
+) -> None:
+    """With three days left `doctor` said "ok"; the Monday after, no sender got in."""
+    now = datetime.fromtimestamp(SystemClock().now_ns() // NS_PER_S, UTC)
+    files = Authority(tmp_path).issue(
+        "server", begins=now - timedelta(days=9), ends=now + timedelta(days=days, hours=1)
+    )
+    given = Settings.model_validate(
+        {
+            "store": {"url": f"chdb://{store_path}", "database": "doctor"},
+            "collector": {
+                "wal_dir": tmp_path / "wal",
+                "grpc_port": 0,
+                "http_port": 0,
+                "tls": {"cert_file": files.cert, "key_file": files.key},
+            },
+            "dashboard": {"port": 0},
+        }
+    )
+    [found] = [finding for finding in examine(given) if finding.check == "collector.tls"]
+    assert found.ok is ok
+    assert found.detail.startswith(f"certificates are good for {days}.0 days")
+    assert ("renew" in found.detail) is not ok
 
 
 RULES = """
