@@ -89,7 +89,8 @@ class ApiClient:
         Raises:
             InputError: what was named is no address; or no service answers, and yet another process
                 has held the store for long.
-            StoreUnavailableError: a service was named and does not answer, or one is starting.
+            StoreUnavailableError: a service was named and does not answer, one is starting, or
+                one hangs.
         """
         base_url = (_checked(url) or service_url(settings)).rstrip("/")
         if answers(base_url, trust(settings, base_url)):
@@ -263,14 +264,23 @@ def trust(settings: Settings, base_url: str) -> ssl.SSLContext | bool:
     return context
 
 
-def answers(base_url: str, verify: ssl.SSLContext | bool = True) -> bool:
+def answers(
+    base_url: str, verify: ssl.SSLContext | bool = True, *, within_s: float = _ANSWER_S
+) -> bool:
     """Return whether a service answers there; a page of whoever else listens is no answer.
 
     Raises:
         ConfigError: it does, and its certificate is not one that is trusted here.
+        StoreUnavailableError: it took the connection, and says nothing.
     """
     try:
-        answer = httpx.get(f"{base_url}/healthz", timeout=_ANSWER_S, verify=verify, trust_env=False)
+        answer = httpx.get(f"{base_url}/healthz", timeout=within_s, verify=verify, trust_env=False)
+    except httpx.ReadTimeout as error:
+        raise StoreUnavailableError(
+            f"{base_url} takes connections and says nothing for {within_s:g} s: what listens there "
+            "hangs or is starved; look at its log and at the load, go on with it (SIGCONT) if it "
+            "was stopped, or restart it"
+        ) from error
     except httpx.HTTPError as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             raise ConfigError(

@@ -63,8 +63,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     try:
         url = service_url(settings)
         is_running = answers(url, trust(settings, url))
-    except ConfigError as error:
-        # It runs, and this command is not let in, or does not trust it.
+    except MillworthError as error:
+        # It runs, and this command is not let in, or does not trust it; or it hangs.
         is_running = False
         yield Finding("service", False, str(error))
     else:

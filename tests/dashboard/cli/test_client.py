@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
-from collector.core.errors import InputError, MillworthError
+from collector.core.errors import InputError, MillworthError, StoreUnavailableError
 from dashboard.cli.client import ApiClient, answers
 
 
@@ -30,6 +31,15 @@ def test_service_of_another_version_is_named_and_not_a_stack() -> None:
         told["since_ns"]
     with pytest.raises(InputError, match="without 'loss_usd'"):
         told["rows"][0]["loss_usd"]
+
+
+def test_service_that_hangs_is_said_to() -> None:
+    """Of one that was stopped `doctor` said no more than that its three ports were taken."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(StoreUnavailableError, match="takes connections and says nothing"):
+            answers(url, within_s=0.2)
+    assert not answers(url)
 
 
 @pytest.mark.parametrize(
