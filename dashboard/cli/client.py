@@ -271,15 +271,15 @@ def answers(
 
     Raises:
         ConfigError: it does, and its certificate is not one that is trusted here.
-        StoreUnavailableError: it took the connection, and says nothing.
+        StoreUnavailableError: nothing is said, neither yes nor no.
     """
     try:
         answer = httpx.get(f"{base_url}/healthz", timeout=within_s, verify=verify, trust_env=False)
-    except httpx.ReadTimeout as error:
+    except httpx.TimeoutException as error:  # with TLS the handshake is part of connecting
         raise StoreUnavailableError(
-            f"{base_url} takes connections and says nothing for {within_s:g} s: what listens there "
-            "hangs or is starved; look at its log and at the load, go on with it (SIGCONT) if it "
-            "was stopped, or restart it"
+            f"{base_url} says nothing for {within_s:g} s: what listens there hangs, is starved or "
+            "is behind a firewall; look at its log and its load, go on with it (SIGCONT) if it was "
+            "stopped, or restart it"
         ) from error
     except httpx.HTTPError as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):

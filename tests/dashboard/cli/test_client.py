@@ -33,11 +33,12 @@ def test_service_of_another_version_is_named_and_not_a_stack() -> None:
         told["rows"][0]["loss_usd"]
 
 
-def test_service_that_hangs_is_said_to() -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_service_that_hangs_is_said_to(scheme: str) -> None:
     """Of one that was stopped `doctor` said no more than that its three ports were taken."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(StoreUnavailableError, match="takes connections and says nothing"):
+        url = f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(StoreUnavailableError, match="hangs, is starved or"):
             answers(url, within_s=0.2)
     assert not answers(url)
 
