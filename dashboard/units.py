@@ -29,12 +29,23 @@ def signed_ms(ns: float) -> str:
 
 def usd(value: Decimal | float) -> str:
     """Return an amount with as many digits as matter: `$38,120`, `$0.0031`, `120.5 M EUR`."""
-    size, unit = abs(float(value)), ""
+    sign = "−" if value < 0 else ""  # noqa: RUF001  a true minus sign
+    return f"{sign}{amount(_fitting(abs(float(value))))}"
+
+
+def fitting_digits(value: str | None) -> str:
+    """Return a stored amount as `usd` does, for where its currency stands beside it."""
+    if value is None:
+        return UNKNOWN
+    return f"{'-' if float(value) < 0 else ''}{_fitting(abs(float(value)))}"
+
+
+def _fitting(size: float) -> str:
+    unit = ""
     if size >= _MANY_USD:
         size, unit = size / 1e6, " M"
     places = 1 if unit else 0 if size >= 1000 else 2 if size >= 0.1 or size == 0 else 4
-    sign = "−" if value < 0 else ""  # noqa: RUF001  a true minus sign
-    return f"{sign}{amount(f'{size:,.{places}f}{unit}')}"
+    return f"{size:,.{places}f}{unit}"
 
 
 def exact_digits(value: str | None) -> str:

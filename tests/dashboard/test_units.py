@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_S, instant_ns
-from dashboard.units import Zone, counted, span_of_time, usd
+from dashboard.units import Zone, counted, fitting_digits, span_of_time, usd
 
 ZONES = (
     "UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe",
@@ -15,6 +15,18 @@ ZONES = (
 )  # fmt: skip
 YEAR_2000_NS = 946_684_800 * NS_PER_S
 INSTANTS = st.integers(YEAR_2000_NS, YEAR_2000_NS + 60 * 366 * NS_PER_DAY)
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        ("-1250.123456", "-1,250"), ("12.345678", "12.35"), ("-0.003141", "-0.0031"),
+        ("0.000000", "0.00"), ("-120500000.000000", "-120.5 M"), (None, "unknown"),
+    ],
+)  # fmt: skip
+def test_stored_amount_is_shown_with_the_digits_that_matter(stored: str | None, shown: str) -> None:
+    """Not six places; what is less than a cent keeps two digits of its own."""
+    assert fitting_digits(stored) == shown
 
 
 @given(at_ns=INSTANTS, name=st.sampled_from(ZONES))

@@ -18,7 +18,7 @@ from dashboard.cli.options import (
     finite,
 )
 from dashboard.settings.settings import load
-from dashboard.units import utc_iso
+from dashboard.units import fitting_digits, utc_iso
 
 
 def modes(
@@ -119,10 +119,10 @@ def _render_mode(out: Console, answer: dict[str, Any], mode: dict[str, Any]) -> 
         f"  a decision earns {f'{_interval(usd, unit)} more' if usd else 'an unknown amount'}"
     )
     if mode["total_usd"] is not None:
-        out.print(
-            f"  in all {mode['total_usd']} {unit} ({mode['total_low_usd']} to "
-            f"{mode['total_high_usd']}) in this window"
+        low, total, high = (
+            fitting_digits(mode[f"total_{end}usd"]) for end in ("low_", "", "high_")
         )
+        out.print(f"  in all {total} {unit} ({low} to {high}) in this window")
     if mode["uncompared"]:
         out.print(f"  {mode['uncompared']} decisions have no normal twin, and are in no figure")
 

@@ -25,7 +25,7 @@ from dashboard.cli.console import print_table
 from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption
 from dashboard.settings.settings import load
-from dashboard.units import utc_iso
+from dashboard.units import exact_digits, utc_iso
 
 FileArgument = Annotated[Path, typer.Argument(help="Investments in TOML; see docs/use/invest.md.")]
 OptionalFile = Annotated[
@@ -198,8 +198,8 @@ def verdicts(
         figures = (
             "no figure"
             if row["cost_usd"] is None
-            else f"gain at least {row['gain_low_usd']} {currency()} "
-            f"for {row['cost_usd']} {currency()}"
+            else f"gain at least {exact_digits(row['gain_low_usd'])} {currency()} "
+            f"for {exact_digits(row['cost_usd'])} {currency()}"
         )
         seal = "signed" if row["is_signed"] else "not signed"
         out.print(

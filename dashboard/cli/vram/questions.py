@@ -27,6 +27,7 @@ from dashboard.cli.options import (
     finite,
 )
 from dashboard.settings.settings import load
+from dashboard.units import fitting_digits
 
 _SHARES = ("class", "stage", "segment")
 _VALUES_SHOWN = 12
@@ -262,16 +263,18 @@ def _render_what_if(out: Console, answer: dict[str, Any]) -> None:
     for name in ("saved by", "ms a decision", currency()):
         parts.add_column(name, justify="left" if name == "saved by" else "right")
     for share in answer["shares"]:
-        usd = "unknown" if share["usd"] is None else share["usd"]
-        parts.add_row(share["part"], f"{share['saved_ms_mean']:,.3f}", str(usd))
+        saved = f"{share['saved_ms_mean']:,.3f}"
+        parts.add_row(share["part"], saved, fitting_digits(share["usd"]))
     print_table(out, parts)
     money = answer["money"]
     if money is None:
         out.print(f"{many()}: unknown, no decision of this window has a known value")
         return
     out.print(
-        f"{many()} in this window: {money['usd']} ({money['low_usd']} to {money['high_usd']}), "
-        f"{money['usd_per_hour']} an hour; value by {', '.join(money['bases'])}; "
+        f"{many()} in this window: {fitting_digits(money['usd'])} "
+        f"({fitting_digits(money['low_usd'])} to {fitting_digits(money['high_usd'])}), "
+        f"{fitting_digits(money['usd_per_hour'])} an hour; "
+        f"value by {', '.join(money['bases'])}; "
         f"{money['slope']}"
     )
     if money["unvalued"]:
@@ -300,7 +303,6 @@ def _render_compare(out: Console, answer: dict[str, Any]) -> None:
     for each in answer["segments"]:
         if not each["before_ms"] and not each["after_ms"]:
             continue
-        usd = "unknown" if each["usd_per_hour"] is None else each["usd_per_hour"]
         table.add_row(
             each["segment"],
             f"{each['before_ms']:,.3f}",
@@ -308,7 +310,7 @@ def _render_compare(out: Console, answer: dict[str, Any]) -> None:
             f"{each['change_ms']:+,.3f}",
             f"{each['low_ms']:+,.3f} to {each['high_ms']:+,.3f}",
             f"{each['q']:.2g}{' *' if each['is_different'] else ''}",
-            str(usd),
+            fitting_digits(each["usd_per_hour"]),
         )
     print_table(out, table)
     if answer["values"]:
@@ -322,13 +324,9 @@ def _render_compare(out: Console, answer: dict[str, Any]) -> None:
 
 def _lost_lines(found: dict[str, Any]) -> list[str]:
     """Return what both sides lost, the second beyond the first, and what of it is failures."""
-
-    def text(amount: str | None) -> str:
-        return "unknown" if amount is None else amount
-
     lost = ", ".join(
-        f"{name} {text(found[f'lost_{name}']['usd'])} "
-        f"(by failures {text(found[f'lost_{name}']['failed_usd'])}, "
+        f"{name} {fitting_digits(found[f'lost_{name}']['usd'])} "
+        f"(by failures {fitting_digits(found[f'lost_{name}']['failed_usd'])}, "
         f"late or failed and of unknown value: {found[f'lost_{name}']['unknown']})"
         for name in ("before", "after")
     )
@@ -338,7 +336,8 @@ def _lost_lines(found: dict[str, Any]) -> list[str]:
     return [
         f"{currency()} lost: {lost}",
         f"{currency()}/h lost by those after, beyond as many of those before: "
-        f"{text(found['usd_per_hour'])}, by failures {text(failures['usd_per_hour'])}",
+        f"{fitting_digits(found['usd_per_hour'])}, by failures "
+        f"{fitting_digits(failures['usd_per_hour'])}",
         f"failed: {shares[0]:.1f} % -> {shares[1]:.1f} %, {ends}, q {failures['q']:.2g}"
         f"{' *' if failures['is_different'] else ''}",
     ]
@@ -360,12 +359,10 @@ def _values_table(values: list[dict[str, Any]]) -> Table:
     for name in ("n before", "n after", "carries ms", "95 %", "q", f"{currency()}/h", *failing):
         table.add_column(name, justify="right")
     for name, each in zip(names, dearest, strict=True):
-        usd = "unknown" if each["usd_per_hour"] is None else each["usd_per_hour"]
-        by_failures = each["failed_usd_per_hour"]
         failed = (
             f"{each['failed_before']:,} -> {each['failed_after']:,}",
             _q(each["failed_q"], is_different=each["is_different"]),
-            "unknown" if by_failures is None else str(by_failures),
+            fitting_digits(each["failed_usd_per_hour"]),
         )
         table.add_row(
             name,
@@ -374,7 +371,7 @@ def _values_table(values: list[dict[str, Any]]) -> Table:
             f"{each['excess_ms']:+,.3f}",
             f"{each['low_ms']:+,.3f} to {each['high_ms']:+,.3f}",
             _q(each["q"], is_different=each["is_different"]),
-            str(usd),
+            fitting_digits(each["usd_per_hour"]),
             *(failed if has_failed else ()),
         )
     return table

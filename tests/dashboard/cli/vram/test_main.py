@@ -17,6 +17,7 @@ from collector.core.errors import InputError
 from collector.core.times import NS_PER_DAY, NS_PER_MINUTE, NS_PER_S
 from collector.imports.channels import import_channels
 from collector.store.connect import Connections
+from dashboard.units import fitting_digits
 from tests.support.attribution.drawn import put_reloaded
 from tests.support.attribution.slopes import halving
 from tests.support.attribution.stored import (
@@ -182,8 +183,11 @@ def test_compare_says_what_was_lost_and_how_much_of_it_by_failures(
     shown = " ".join(run(*asked).stdout.split())
     found = json.loads(run(*asked, "--json").stdout)
     lost = found["lost_after"]
-    assert f"after {lost['usd']} (by failures {lost['failed_usd']}, late or failed" in shown
-    assert f"beyond as many of those before: {found['usd_per_hour']}, by failures" in shown
+    usd, failed, an_hour = map(
+        fitting_digits, (lost["usd"], lost["failed_usd"], found["usd_per_hour"])
+    )
+    assert f"after {usd} (by failures {failed}, late or failed" in shown
+    assert f"beyond as many of those before: {an_hour}, by failures" in shown
     assert "failed: 0.0 % -> 0.0 %, 95 %" in shown
 
 
