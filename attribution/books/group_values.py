@@ -13,7 +13,7 @@ from attribution.books.compound import GroupSum
 from attribution.core.config import AttributionConfig
 from attribution.core.money import MICROS_PER_USD
 from attribution.core.selection import AT_ONCE, RATE_S_MIN, Selection
-from attribution.path.columns import Table, ints
+from attribution.path.columns import Column, Table, ints
 from attribution.path.spans import Bools, Ints
 from attribution.read.parts import parts_of
 from attribution.read.reader import asked
@@ -65,7 +65,8 @@ class GroupValue:
     sold: int = 0  # decisions that sold something, be it taken back since
     answered: int = 0  # decisions that sold something, or did not for certain
     earning: int = 0  # decisions that earned something, or should have
-    unknown: int = 0  # ... and it is not known how much, by margin or revenue as the basis is
+    unknown: int = 0  # ... and it is not known how much, by margin or revenue as the basis is;
+    # where decisions state what they are worth none is needed
     largest_usd: float = 0.0  # of the amounts that are known, whatever its sign
     delay_s: int = 0  # how long after their decisions the sales came, in all
 
@@ -124,16 +125,16 @@ def read_group_values(
         kept_ppb=none,
         converted=converted,
         margins=ints(margin["amounts"]),
-        margin_micros=ints(margin["amount_micros"]),
+        margin_micros=_floats(margin["amount_micros"]),
         revenues=ints(revenue["amounts"]) if len(revenue) else none,
-        revenue_micros=ints(revenue["amount_micros"]) if len(revenue) else none,
+        revenue_micros=_floats(revenue["amount_micros"]) if len(revenue) else none,
     )
     stated = ints(margin["stated"])
     basis, mean = window.a_decision()
     basis = np.where((basis == UNKNOWN) & (stated > 0), EXPECTED, basis)
     is_nothing = (basis == UNKNOWN) & (known_counts > 0) & (converted == 0)
     is_nothing &= _has_outcomes(margin, config, now_ns)
-    expected = ints(margin["stated_micros"]) / np.maximum(stated, 1)
+    expected = _floats(margin["stated_micros"]) / np.maximum(stated, 1)
     micros = np.select(
         [basis == EXPECTED, is_nothing, basis == UNKNOWN], [expected, 0.0, math.nan], mean
     )
@@ -172,7 +173,7 @@ def _errors(basis: Ints, window: Earned, margin: Table, revenue: Table) -> Float
     """
     by = [basis == MARGIN, basis == REVENUE, basis == EXPECTED]
     squared = _by_basis(basis, margin, revenue, "squared")
-    sums = [window.margin_micros, window.revenue_micros, ints(margin["stated_micros"])]
+    sums = [window.margin_micros, window.revenue_micros, _floats(margin["stated_micros"])]
     errors: Floats = (
         np.sqrt(squared) * MICROS_PER_USD / np.maximum(np.abs(np.select(by, sums, 0.0)), 1)
     )
@@ -186,6 +187,10 @@ def _by_basis(basis: Ints, margin: Table, revenue: Table, what: str) -> Floats:
     by = [basis == MARGIN, basis == REVENUE, basis == EXPECTED]
     chosen: Floats = np.select(by, [amounts, by_revenue, stated], 0.0)
     return chosen
+
+
+def _floats(column: Column) -> Floats:
+    return np.asarray(column.to_numpy(), np.float64)
 
 
 def _has_outcomes(cells: Table, config: AttributionConfig, now_ns: int | None) -> Bools:

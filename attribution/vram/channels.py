@@ -2,7 +2,8 @@
 
 What is paid for clicks is known the same day; what those who came buy is known within the horizon.
 The two are told apart, and come together in one figure only: margin less what was paid. That is
-known where every day that decided says what it cost, and where what was earned is margin.
+known where every day that decided says what it cost, and where what was earned is margin, with the
+amount of nearly every sale.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from attribution.books.group_values import NOTHING, GroupValue, read_group_value
 from attribution.books.spend import Spend, read_spend
 from attribution.core.config import AttributionConfig
 from attribution.core.selection import CALIBRATION_ACTION, Selection
-from attribution.revenue.sums import BASES, MARGIN
+from attribution.revenue.earned_sql import is_known
+from attribution.revenue.sums import BASES, EXPECTED, MARGIN
 from collector.core.config import HorizonDays
 from collector.core.sql import sql
 from collector.core.times import NS_PER_DAY, utc_day
@@ -41,6 +43,8 @@ class HorizonLine:
     sold: int  # ... that sold something, be it taken back since
     conversion: float | None  # of the known ones
     basis: str  # of what was earned: margin, revenue, ..., mixed; unknown
+    unknown_amounts: int  # decisions that earned something, and it is not known how much
+    # Each of these counts as the mean of its action and region; None where one has no mean.
     earned_usd: Decimal | None
     after_acquisition_usd: Decimal | None  # margin less what was paid
     why_unknown: str  # "" where that is known
@@ -189,13 +193,23 @@ def _horizon(
     # Nothing is nothing by any basis; a channel that earned that alone has no margin either.
     bases = sorted({each.basis for each in valued} - {NOTHING}) or [BASES[MARGIN]]
     basis = "unknown" if not valued else bases[0] if len(bases) == 1 else "mixed"
-    earned = sum((_exact(each.earned_usd) for each in valued), Decimal(0)) if valued else None
+    by_outcome = [each for each in values if each.basis != BASES[EXPECTED]]
+    earning, unknown = (
+        sum(getattr(each, name) for each in by_outcome) for name in ("earning", "unknown")
+    )
+    # A sum that leaves out what was sold for an unknown amount is no sum of the channel.
+    lacks_group = any(each.earning for each in values if math.isnan(each.earned_usd))
+    earned = None
+    if valued and not lacks_group:
+        earned = sum((_exact(each.earned_usd) for each in valued), Decimal(0))
     answered = sum(each.answered for each in values) if has_outcomes else 0
     sold = sum(each.sold for each in values)
     if acquisition is None:
         why = "what was paid is unknown"
-    elif basis != "margin":
+    elif basis != BASES[MARGIN]:
         why = f"what was earned is {basis}, not margin"
+    elif lacks_group or not is_known(unknown, earning):
+        why = f"the amount of {unknown:,} of {earning:,} decisions that earned something is unknown"
     else:
         why = ""
     to_ns, kept_days = until
@@ -208,6 +222,7 @@ def _horizon(
         sold=sold,
         conversion=sold / answered if answered else None,
         basis=basis,
+        unknown_amounts=unknown,
         earned_usd=None if earned is None else earned.quantize(_CENT),
         after_acquisition_usd=(
             (earned - acquisition).quantize(_CENT)

@@ -5,7 +5,7 @@
 -- Returns: action, region, name String; then Int64: decisions, first_ns and last_ns: when they
 --   began; known: of which it is known what they earned; due: that began before due_ns, told: ... with an outcome,
 --   unsold: ... that says that nothing was earned; sold: ... that sold something; converted; amounts: ... whose
---   amount is known; amount_micros; stated: that state a value; stated_micros, less what was lost; amount_squared, stated_squared Float64, USD^2;
+--   amount is known; stated: that state a value; Float64: amount_micros; stated_micros, less what was lost; amount_squared, stated_squared, USD^2;
 --   amount_largest, stated_largest Float64, USD, whatever their sign; delay_s
 --   Int64: how long after their decisions the sales came, in all.
 --   By action, region, name.
@@ -67,9 +67,10 @@ SELECT
     toInt64(countIf(has_sold)) AS sold,
     toInt64(countIf(has_earned)) AS converted,
     toInt64(countIf(is_known)) AS amounts,
-    toInt64(round(sumIf(money, is_known) * 1e6)) AS amount_micros,
+    -- Floats: a sum of amounts that are each in bounds need not be one of 64 bits.
+    round(sumIf(money, is_known) * 1e6) AS amount_micros,
     toInt64(countIf(isNotNull(value_usd))) AS stated,
-    toInt64(sum(ifNull(value_usd, 0)) * 1000000) - toInt64(round(sum(lost_usd) * 1e6)) AS stated_micros,
+    round(toFloat64(sum(ifNull(value_usd, 0))) * 1e6) - round(sum(lost_usd) * 1e6) AS stated_micros,
     sumIf(money * money, is_known) AS amount_squared,
     sum(pow(toFloat64(ifNull(value_usd, 0)) - lost_usd, 2)) AS stated_squared,
     maxIf(abs(money), is_known) AS amount_largest,

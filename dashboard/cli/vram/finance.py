@@ -286,6 +286,12 @@ def notes(found: dict[str, Any]) -> list[str]:
             lines.append(f"{name}: what was paid is unknown: {each['acquisition_basis']}")
         if own["basis"] != "margin":
             lines.append(f"{name}: what was earned is {own['basis']}: no margin is known")
+        if own["unknown_amounts"]:
+            lines.append(
+                f"{name}: the amount of {own['unknown_amounts']:,} decisions that earned something "
+                "is not known (none was sent, or there is no rate of its currency): each counts as "
+                "the mean of its action and region, or leaves the sum unknown"
+            )
         lines.append(f"{name}: its {own['days']} days are final on {own['final_from']}")
         short = [str(line["days"]) for line in each["horizons"] if not line["is_kept"]]
         if short:

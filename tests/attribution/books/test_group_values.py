@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
@@ -153,6 +154,30 @@ def test_stated_value_is_earned_less_what_was_lost(store: Connections) -> None:
     money = Analyst(config, store).what_if(HOUR, [Change(segments_of("store"), 0.0)], "class").money
     assert money is not None
     assert float(money.usd) == pytest.approx(earned * (2**0.2 - 1), abs=0.005)
+
+
+def test_sum_beyond_64_bits_of_millionths_is_what_it_is(store: Connections) -> None:
+    """1,000 sales within their bounds added up to less than nothing; stated values did as well."""
+    most = Decimal("9999999999.99")
+    spans = []
+    for index in range(1_000):
+        spans += decision(f"s{index}", index, 50, decision__action="sold")
+        spans += decision(
+            f"v{index}", index, 50, decision__action="stated", decision__value_usd=str(most)
+        )
+    put_spans(store, spans)
+    put_outcomes(store, [
+        outcome(f"o{index}", decision_id=trace_id(f"s{index}"), margin=str(most))
+        for index in range(1_000)
+    ])  # fmt: skip
+    job(store).drain(BASE_NS + NS_PER_HOUR)
+    found, _ = values(store)
+    assert {name: each.basis for name, each in found.items()} == {
+        "sold": "margin", "stated": "expected",
+    }  # fmt: skip
+    for each in found.values():
+        assert each.earned_usd == pytest.approx(float(1_000 * most), rel=1e-12)
+        assert each.value_usd == pytest.approx(float(most), rel=1e-12)
 
 
 def test_action_and_region_that_sold_nothing_earned_nothing(store: Connections) -> None:

@@ -205,11 +205,58 @@ def test_known_are_all_decisions_whose_outcome_is_known(store: Connections) -> N
         found = lines(store, AttributionConfig().reading(outcomes, {}))
         for each in found["search"].horizons:
             assert (each.known, each.sold, each.conversion) == (25, 20, 0.8)
-            assert each.earned_usd == Decimal("10.00")
+            # What ten of them sold for is known, and no sum of the channel.
+            assert (each.earned_usd, each.unknown_amounts) == (None, 10)
         # Of a channel without any outcome it is not known whether one is ever sent.
         silent = found["app"].horizons[0]
         assert (silent.known, silent.sold, silent.conversion) == (0, 0, None)
         assert (silent.basis, silent.earned_usd) == ("unknown", None)
+
+
+@pytest.mark.parametrize(
+    ("no_amount", "region", "earned", "left", "why"),
+    [
+        ((8, 9), "eu", None, None, "the amount of 2 of 10 decisions that earned something is"),
+        ((9,), "", "20.00", None, "the amount of 1 of 10 decisions that earned something is"),
+        ((), "", "20.00", "17.00", ""),
+    ],
+    ids=["of a region of its own", "one in ten", "all known"],
+)
+def test_sale_of_unknown_amount_leaves_what_is_left_unknown(
+    store: Connections,
+    no_amount: tuple[int, ...],
+    region: str,
+    earned: str | None,
+    left: str | None,
+    why: str,
+) -> None:
+    """Ten sales for 2.00, of which some have no rate: they were in no sum, and nothing said so."""
+    spans = [
+        each
+        for at in range(10)
+        for each in decision(
+            f"d{at}", at * 1_000, 50, decision__channel="search",
+            decision__region=region if region and at in no_amount else "us",
+        )
+    ]  # fmt: skip
+    put_spans(store, spans)
+    put_outcomes(
+        store,
+        [
+            outcome(f"o{at}", decision_id=trace_id(f"d{at}"), margin="2",
+                    currency="NOK" if at in no_amount else "USD")
+            for at in range(10)
+        ],
+    )  # fmt: skip
+    spent(store, "search,2033-05-18,3,3,USD,\n")
+    own = lines(store)["search"].horizons[0]
+    assert (own.sold, own.basis, own.unknown_amounts) == (10, "margin", len(no_amount))
+    assert (own.earned_usd, own.after_acquisition_usd) == (
+        None if earned is None else Decimal(earned),
+        None if left is None else Decimal(left),
+    )
+    assert own.why_unknown[: len(why)] == why
+    assert bool(own.why_unknown) == bool(why)
 
 
 def test_channels_of_no_config_and_of_no_name(store: Connections) -> None:
