@@ -220,10 +220,6 @@ class AlertsJob:
         """Return the second up to which everything should have arrived at an instant."""
         return (at_ns - round(self._config.lateness_s * NS_PER_S)) // NS_PER_S * NS_PER_S
 
-    def deliver_due(self, now_ns: int) -> int:
-        """Send the webhooks that are due; return how many were delivered."""
-        return self.outlets.deliver_due(now_ns)
-
     def status(self) -> AlertsStatus:
         """Return the states and what is left to do."""
         backlog = self.alert_state.backlog()
@@ -255,7 +251,11 @@ class AlertsJob:
         found = rule.subjects(facts)
         for subject in sorted({*found, *states}):
             state = states.get(subject) or first_state(rule.config.name, subject, found[subject])
-            yield self._advance(rule, facts, state, moment)
+            update = self._advance(rule, facts, state, moment)
+            is_known = subject in states or rule.config.expects(subject)
+            # The newest windows may be of days ago: what is in them would be let go and taken anew.
+            if is_known or not is_forgotten(update.state, moment.known_ns, _FORGET_NS):
+                yield update
 
     def _advance(self, rule: AnyRule, facts: object, state: AlertState, moment: Moment) -> Update:
         config, subject = rule.config, state.subject

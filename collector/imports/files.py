@@ -54,11 +54,11 @@ def read_records(name: str, content: bytes, columns: Collection[str]) -> Records
     text = _decode(name, content)
     if text.lstrip()[:1] in ("{", "["):
         return Records("json", None, _json(name, text))
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, restval="")
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         header = tuple(reader.fieldnames or ())
     except csv.Error as error:
-        raise _not_csv(name, 0, error) from error
+        raise InputError(f"{name}: not CSV: {error}; repair its header") from error
     for column in columns:
         if header.count(column) > 1:
             raise InputError(f"{name}: column {column} is there twice; leave one")
@@ -75,19 +75,26 @@ def _decode(name: str, content: bytes) -> str:
 
 
 def _csv(name: str, reader: csv.DictReader[str]) -> Iterator[tuple[str, Record | str]]:
-    try:
-        for record in reader:
-            where = f"{name}:{reader.line_num}"
-            if None in record:
-                yield where, "more values than the header has columns; quote commas"
-            else:
-                yield where, {column: value.strip() for column, value in record.items()}
-    except csv.Error as error:
-        raise _not_csv(name, reader.line_num, error) from error
-
-
-def _not_csv(name: str, line: int, error: csv.Error) -> InputError:
-    return InputError(f"{name}: not CSV after line {line}: {error}; repair the line")
+    lines_of = reader.reader  # the other counts no line of a row that is none
+    while True:
+        first = lines_of.line_num + 1
+        try:
+            record = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            # The reader goes on with the next line.
+            last = lines_of.line_num
+            where = f"{name}:{first}" + (f" to {last}" if last > first else "")
+            yield where, f"not CSV: {error}; repair its quotes: write a quote as two"
+            continue
+        where = f"{name}:{reader.line_num}"
+        if None in record:
+            yield where, "more values than the header has columns; quote commas"
+        elif None in record.values():
+            yield where, "fewer values than the header has columns; is the file cut off?"
+        else:
+            yield where, {column: value.strip() for column, value in record.items()}
 
 
 def _json(name: str, text: str) -> Iterator[tuple[str, Record | str]]:

@@ -1,6 +1,7 @@
 """I/O: outcomes from CSV, Parquet and JSON. A bad row is named and left out, the rest is kept.
 
-Of rows with one outcome id the latest `occurred_at` counts, and of those the one that came last.
+Of rows with one outcome id the latest `occurred_at` counts, and of those the one that came last. A
+row that says otherwise than what is stored, and is older, is refused: it would count for nothing.
 Importing a file again changes nothing: what is stored as a row says it is not stored once more.
 """
 
@@ -11,14 +12,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
 from decimal import Decimal
-from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
 from collector.core.clock import Clock
 from collector.core.errors import InputError
 from collector.core.sql import sql
-from collector.core.times import NS_PER_DAY, iso_ns
+from collector.core.times import NS_PER_DAY, iso_ns, utc_iso
 from collector.imports.files import read_records
 from collector.imports.values import decimal_of
 from collector.otlp.outcomes import AMOUNT_MAX, KINDS, NO, YES
@@ -107,8 +107,14 @@ def import_outcomes(
             rows.append(parsed)
         else:
             refused.append(parsed)
-    for start in range(0, len(rows), _ROWS_PER_INSERT):
-        part = _news(client, rows[start : start + _ROWS_PER_INSERT])
+    last: dict[str, OutcomeRow] = {}
+    for row in rows:
+        if row.outcome_id not in last or last[row.outcome_id].event_ns <= row.event_ns:
+            last[row.outcome_id] = row
+    counting, older = list(last.values()), list[str]()
+    for start in range(0, len(counting), _ROWS_PER_INSERT):
+        part, too_old = _news(client, name, counting[start : start + _ROWS_PER_INSERT])
+        older += too_old
         if not part:
             continue
         # To read a large file takes longer than attribution, which reads by arrival, looks back.
@@ -120,23 +126,30 @@ def import_outcomes(
             # A file may have all days that are kept, and a day is a part.
             settings={"max_partitions_per_insert_block": 0},
         )
-    return ImportReport(len(rows), tuple(refused))
+    return ImportReport(len(rows) - len(older), (*refused, *older))
 
 
-def _news(client: Client, rows: Sequence[OutcomeRow]) -> list[OutcomeRow]:
-    """Return the rows that change what counts: of each id the last of the latest at most."""
-    last: dict[str, OutcomeRow] = {}
+def _news(
+    client: Client, name: str, rows: Sequence[OutcomeRow]
+) -> tuple[list[OutcomeRow], list[str]]:
+    """Return the rows that change what counts, and a sentence for each that would and is too old.
+
+    A log is stamped when it is written, which is after the time of the order that a file names.
+    """
+    asked = {"outcome_ids": [row.outcome_id for row in rows]}
+    stored = {before[0]: tuple(before) for before in client.query(_STORED, asked).result_rows}
+    news, older = [], []
     for row in rows:
-        if row.outcome_id not in last or last[row.outcome_id].event_ns <= row.event_ns:
-            last[row.outcome_id] = row
-    stored = client.query(_STORED, parameters={"outcome_ids": list(last)}).result_rows
-    stored_rows = {before[0]: tuple(before) for before in stored}
-    return [row for row in last.values() if _is_news(row, stored_rows.get(row.outcome_id))]
-
-
-def _is_news(row: OutcomeRow, before: tuple[Any, ...] | None) -> bool:
-    fields = astuple(row)[: -len(_OF_THE_IMPORT)]
-    return before is None or (before[-1] <= row.event_ns and before != fields)
+        values, before = astuple(row)[: -len(_OF_THE_IMPORT)], stored.get(row.outcome_id)
+        if before is None or (before[-1] <= row.event_ns and before != values):
+            news.append(row)
+        elif before[-1] > row.event_ns and before[:-1] != values[:-1]:
+            older.append(
+                f"{name}: outcome_id {row.outcome_id!r}: says something else than what is stored "
+                f"of {utc_iso(before[-1])} ({before[-1]} ns), which is later and counts; to "
+                "correct that, give an occurred_at that is not before it"
+            )
+    return news, older
 
 
 def parse_outcomes(

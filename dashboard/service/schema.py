@@ -70,15 +70,19 @@ def prepare_store(
     Raises:
         MillworthError: a line that names what is in the way.
     """
+    client, currency = store.client(), settings.attribution.currency
+    knows_money = not {Role.COLLECT, Role.CAPTURE}.issuperset(roles)
     if Role.COLLECT in roles:
+        # First: a view of these settings takes an outcome for one of their currency.
+        if knows_money and client.command("EXISTS TABLE value_currencies"):
+            require_currency(client, currency)
         bring_up(store, settings, now_ns)
     else:
         require_schema(store, settings, writes=set(roles) != {Role.SERVE})
-    client, currency = store.client(), settings.attribution.currency
     if Role.ATTRIBUTE in roles:
         claim_currency(client, currency)
-    elif not {Role.COLLECT, Role.CAPTURE}.issuperset(roles):
-        require_currency(client, currency)  # the other two know of no money
+    elif knows_money:
+        require_currency(client, currency)
 
 
 def bring_up(store: Connections, settings: Settings, now_ns: int) -> None:

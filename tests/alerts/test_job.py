@@ -319,6 +319,21 @@ def test_class_that_is_gone_for_a_day_is_let_go(scene: Scene) -> None:
     assert [state.subject.region for state in scene.job.status().states] == [WELL]
 
 
+def test_classes_of_a_store_that_stands_for_days_are_let_go_once(scene: Scene) -> None:
+    """Over a closed weekend each came and went with every pass, in the log and on the pages."""
+    scene.elapsed_ns = scene.clock.now_ns
+    scene.restart()
+    scene.judge()
+    assert len(scene.job.status().states) == 2
+    scene.end_ns += 2 * NS_PER_DAY
+    for _ in range(3):
+        scene.judge()
+        assert scene.job.status().states == ()
+    scene.go_on(10)
+    scene.judge()
+    assert {state.shown for state in scene.job.status().states} == {Phase.INACTIVE}
+
+
 def test_alert_of_a_class_that_is_gone_for_a_week_ends(scene: Scene) -> None:
     """Who moved it away hears of it, and no page is partial for ever."""
     scene.elapsed_ns = scene.clock.now_ns

@@ -33,9 +33,12 @@ def test_roles_that_know_of_money_refuse_sums_of_another_currency(store: Connect
     start("USD", Role.SERVE)
     start("USD", *ALL)
     trade(store)
+    made = store.client().command("SHOW CREATE TABLE outcomes_mv")
     for roles in ([Role.ATTRIBUTE], [Role.ALERT], [Role.SERVE], ALL):
         with pytest.raises(ConfigError, match=r"are in USD and attribution\.currency is EUR"):
             start("EUR", *roles)
+    # An outcome without a currency would be one of the refused settings from then on.
+    assert store.client().command("SHOW CREATE TABLE outcomes_mv") == made
     start("EUR", Role.COLLECT)
     start("EUR", Role.CAPTURE)
     start("USD", *ALL)

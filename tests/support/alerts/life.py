@@ -55,7 +55,7 @@ def main(directory: Path, url: str, secret: str) -> None:
         job.run_once(end_ns)
         done.with_suffix(".draft").write_text(str(end_ns))
         done.with_suffix(".draft").replace(done)
-        job.deliver_due(end_ns)
+        job.outlets.deliver_due(end_ns)
         [shown] = {state.shown for state in job.status().states} or {Phase.INACTIVE}
         _say(f"state {shown}")
     rows = store.client().query(

@@ -169,7 +169,7 @@ class Scene:
 
     def deliver(self) -> int:
         """Send what is due."""
-        return self.job.deliver_due(self.clock.ns)
+        return self.job.outlets.deliver_due(self.clock.ns)
 
     def close(self) -> None:
         """Close what is open."""

@@ -7,9 +7,9 @@ SELECT
     if(${attr:outcome.kind:LogAttributes} = '', 'sale', ${attr:outcome.kind:LogAttributes}) AS kind,
     ${attr:decision.id:LogAttributes} AS decision_id,
     ${attr:outcome.key:LogAttributes} AS outcome_key,
-    -- Where an amount was stated, something was sold.
+    -- Where a sale was stated, as a row of a file is one, or an amount, something was sold.
     lower(${attr:outcome.converted:LogAttributes}) IN (${yes}) OR (lower(${attr:outcome.converted:LogAttributes}) NOT IN (${no})
-        AND (isNull(revenue) AND ${attr:outcome.revenue:LogAttributes} != ''
+        AND (${attr:outcome.kind:LogAttributes} = 'sale' OR isNull(revenue) AND ${attr:outcome.revenue:LogAttributes} != ''
             OR isNull(margin) AND ${attr:outcome.margin:LogAttributes} != '')) AS converted,
     ${amount:outcome.revenue:LogAttributes} AS revenue,
     ${amount:outcome.margin:LogAttributes} AS margin,

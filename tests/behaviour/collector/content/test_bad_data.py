@@ -249,16 +249,18 @@ def test_sale_whose_amount_is_no_number_is_a_sale(
         "taken": {"outcome.converted": "Yes"},
         "TRUE": {"outcome.converted": "TRUE"},
         "no": {"outcome.converted": "NO", "outcome.margin": "-"},
+        "sale": {"outcome.kind": "sale", "outcome.revenue": "0.00"},
+        "no sale": {"outcome.kind": "sale", "outcome.converted": False},
     }
     records = []
     for name, attributes in stated.items():
-        record = outcome(outcome_id=name, revenue=None, margin=None, converted=None)
+        record = outcome(outcome_id=name, kind="", revenue=None, margin=None, converted=None)
         record.attributes.extend(key_values(attributes))
         records.append(record)
     assert post(http, logs_request(*records), "/v1/logs").status_code == 200
     assert service.flush(WAIT_S)
     sold = store.client().query("SELECT outcome_id FROM outcomes FINAL WHERE is_sale").result_rows
-    assert {row[0] for row in sold} == {"revenue", "margin", "one of two", "taken", "TRUE"}
+    assert {row[0] for row in sold} == {"revenue", "margin", "one of two", "taken", "TRUE", "sale"}
 
 
 def test_outcome_of_no_kind_or_currency_is_quarantined(
