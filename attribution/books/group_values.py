@@ -263,7 +263,7 @@ def missing_amounts(values: Sequence[GroupValue]) -> list[str]:
         f"the amount of {unknown:,} of {earning:,} decisions that earned something is not known "
         "(none was sent, or there is no rate of its currency): each counts as the mean of its "
         "group, and where these are more than half, the group is of unknown value; "
-        "`millworth reconcile` has them by day"
+        "`millworth reconcile` has those without revenue by day"
     ]
 
 

@@ -3,13 +3,14 @@
 A sale or correction adds its amounts, a refund takes its own off whatever their sign. A refund that
 stands alone has replaced its sale under one id: the decision earned nothing. An outcome that is
 neither of them earned nothing, which is known. A late sale is not counted; a late refund comes off
-late sales first, then off the rest.
+late sales first, then off the rest. A refund that names revenue and no margin takes off as much of
+the margin sold as it does of the revenue sold: who pays back knows what, and not what it cost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -69,7 +70,7 @@ def earned_by_decision(outcomes: Outcomes, decisions: int) -> Earned:
     One amount that is missing makes the decision's margin (or revenue) unknown, and so does a sum
     beyond SUM_MAX.
     """
-    o = outcomes
+    o = _with_margins_of_refunds(outcomes, decisions)
     is_earning = o.is_sale | o.is_refund
     in_time, late = is_earning & ~o.is_late, is_earning & o.is_late
 
@@ -87,7 +88,7 @@ def earned_by_decision(outcomes: Outcomes, decisions: int) -> Earned:
         is_less = np.where(_is_held(late_rough), late_sums, late_rough) < 0
         total = np.where(sold, sums + np.where(is_less, late_sums, 0), 0)
         is_held = ~sold | _is_held(rough_sums + np.where(is_less, late_rough, 0.0))
-        is_missing = has(is_earning & ~is_known & (in_time | o.is_refund))
+        is_missing = sold & has(is_earning & ~is_known & (in_time | o.is_refund))
         is_whole = converted & ~is_missing & is_held & (np.abs(total) <= SUM_MAX)
         return is_whole.astype(np.int64), np.where(is_whole, total, 0)
 
@@ -101,6 +102,31 @@ def earned_by_decision(outcomes: Outcomes, decisions: int) -> Earned:
         *earned(o.margin_micros, o.is_margin_known),
         *earned(o.revenue_micros, o.is_revenue_known),
     )
+
+
+def _with_margins_of_refunds(outcomes: Outcomes, decisions: int) -> Outcomes:
+    """Return outcomes with the margins that their refunds take off, where every sale names both.
+
+    Of what was sold at a loss a refund takes no share: what it cost may be lost all the same.
+    """
+    o = outcomes
+    lacking = o.is_refund & ~o.is_margin_known & o.is_revenue_known
+    if not lacking.any():
+        return o
+    is_whole = o.is_sale & o.is_margin_known & o.is_revenue_known
+    margins, rough_margins = _sums(o.decision, o.margin_micros, is_whole, decisions)
+    revenues, rough_revenues = _sums(o.decision, o.revenue_micros, is_whole, decisions)
+    is_open = np.bincount(o.decision[o.is_sale & ~is_whole], minlength=decisions) > 0
+    has_share = ~is_open & _is_held(rough_margins) & _is_held(rough_revenues)
+    has_share &= (margins >= 0) & (revenues > 0)
+    micros, is_known = o.margin_micros.copy(), o.is_margin_known.copy()
+    for row in np.flatnonzero(lacking & has_share[o.decision]).tolist():
+        of = o.decision[row]
+        back, sold = int(margins[of]) * abs(int(o.revenue_micros[row])), int(revenues[of])
+        share = (2 * back + sold) // (2 * sold)
+        if share <= SUM_MAX:
+            micros[row], is_known[row] = share, True
+    return replace(o, margin_micros=micros, is_margin_known=is_known)
 
 
 def _sums(decision: Ints, values: Ints, rows: Bools, count: int) -> tuple[Ints, Floats]:

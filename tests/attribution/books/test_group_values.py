@@ -180,6 +180,30 @@ def test_sum_beyond_64_bits_of_millionths_is_what_it_is(store: Connections) -> N
         assert each.value_usd == pytest.approx(float(most), rel=1e-12)
 
 
+def test_refund_of_revenue_alone_takes_off_its_share_of_the_margin(store: Connections) -> None:
+    """A shop knows what it paid back: three orders, of which one was refunded and one by half.
+
+    As a sale of unknown margin each refunded order counted as the mean of the others.
+    """
+    put_spans(store, [
+        each for index in range(3) for each in decision(f"d{index}", index, 50)
+    ])  # fmt: skip
+    sales = [
+        outcome(f"o{index}", decision_id=trace_id(f"d{index}"), margin="12.40", revenue="49.90")
+        for index in range(3)
+    ]
+    back = [
+        outcome(f"r{of}", decision_id=trace_id(f"d{of}"), kind="refund", revenue=revenue)
+        for of, revenue in ((1, "49.90"), (2, "24.95"))
+    ]
+    put_outcomes(store, sales + back)
+    job(store).drain(BASE_NS + NS_PER_HOUR)
+    (value,) = read_group_values(store, CONFIG, HOUR, "action")
+    assert (value.basis, value.sold, value.unknown) == ("margin", 3, 0)
+    assert value.earned_usd == pytest.approx(12.40 + 0 + 6.20)
+    assert sum(Decimal(each["margin_usd"]) for each in cells(store)) == Decimal("18.60")
+
+
 def test_action_and_region_that_sold_nothing_earned_nothing(store: Connections) -> None:
     """40 decisions in each of two regions, one sale of $100: $1.25 over 80, never $2.50 over 40.
 
