@@ -235,7 +235,7 @@ class Demo:
         if service.packets is not None:
             service.packets.run_once(now_ns)
         service.judge_provenance(now_ns)
-        service.alerts.deliver_due(now_ns)
+        service.alerts.outlets.deliver_due(now_ns)
         summary = figures.summary(webhooks_delivered=len(self._receiver.deliveries))
         summary["injected_segment"] = f"{INJECTED_STAGE}/{INJECTED_CLASS}"
         summary["traffic"] = traffic.as_dict()

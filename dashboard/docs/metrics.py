@@ -38,7 +38,7 @@ This page is written by `make example`.
 _TAIL: Final = """\
 `millworth_quarantined_total` counts what the writer puts into `rejected`. Decisions and outcomes
 that a view finds unusable are in that table alone, and in no counter:
-`SELECT reason, count() FROM rejected FINAL GROUP BY reason`.
+`SELECT reason_code, count() FROM rejected GROUP BY reason_code`.
 
 Worth an alert of your own: `time() - millworth_alerts_last_evaluation_timestamp_seconds > 60`,
 `millworth_alerts_evaluation_lag_seconds > 120`, `millworth_alerts_rules_failed > 0`,

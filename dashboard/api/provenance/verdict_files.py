@@ -41,8 +41,12 @@ def new_key(path: Path) -> Path:
     return public_path
 
 
-def sign(document: dict[str, Any], key_path: Path) -> tuple[str, str]:
-    """Return the signature of a verdict, in hex, and the public key that it is by, in PEM."""
+def read_private_key(key_path: Path) -> Ed25519PrivateKey:
+    """Return the key that signs; asked before anything is ruled on, since a ruling is kept.
+
+    Raises:
+        InputError: it is not there, or none; or others may read it.
+    """
     try:
         key = load_pem_private_key(read_bytes(key_path), None)
     except (ValueError, TypeError) as error:
@@ -50,6 +54,11 @@ def sign(document: dict[str, Any], key_path: Path) -> tuple[str, str]:
     if not isinstance(key, Ed25519PrivateKey):
         raise InputError(f"{key_path}: no Ed25519 key; make one with --new-key")
     require_secret_mode(key_path, key_path.stat().st_mode, "the key that signs")
+    return key
+
+
+def sign(document: dict[str, Any], key: Ed25519PrivateKey) -> tuple[str, str]:
+    """Return the signature of a verdict, in hex, and the public key that it is by, in PEM."""
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return key.sign(canonical(document)).hex(), public.decode()
 

@@ -11,6 +11,7 @@ from typing import Any
 from collector.core.errors import InputError
 from dashboard.api.provenance.verdict_files import (
     read_bytes,
+    read_private_key,
     read_public_key,
     sign,
     signature_faults,
@@ -50,7 +51,7 @@ def write_pack(folder: Path, files: Mapping[str, bytes], key: Path | None) -> st
         )
     more = {}
     if key is not None:
-        signature, public_key = sign(json.loads(files[MANIFEST]), key)
+        signature, public_key = sign(json.loads(files[MANIFEST]), read_private_key(key))
         more[SIGNATURE] = _json({"signature": signature, "public_key": public_key})
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
@@ -26,6 +26,9 @@ from dashboard.cli.json_output import print_json
 from dashboard.cli.options import ConfigOption, JsonOption, UntilOption, UrlOption
 from dashboard.settings.settings import load
 from dashboard.units import exact_digits, utc_iso
+
+if TYPE_CHECKING:  # a command that signs nothing does not wait for it
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 FileArgument = Annotated[Path, typer.Argument(help="Investments in TOML; see docs/use/invest.md.")]
 OptionalFile = Annotated[
@@ -152,12 +155,14 @@ def gate(
         verdict = verdict_files.read_verdict(file)
         _verified(str(file), verdict, public_key, [])
     invest_file = read_invest(file)
+    signer = None if key is None else verdict_files.read_private_key(key)
     if offline:
         ruled = _ruled_offline(invest_file, option)
-        if key is not None:
-            ruled["signature"], ruled["public_key"] = verdict_files.sign(ruled["document"], key)
+        if signer is not None:
+            signed = verdict_files.sign(ruled["document"], signer)
+            ruled["signature"], ruled["public_key"] = signed
     else:
-        ruled = _ruled(invest_file, option, window, until, key, config, url)
+        ruled = _ruled(invest_file, option, window, until, signer, config, url)
     print_json(ruled)
     raise typer.Exit(0 if ruled["document"]["verdict"]["ruling"] == Ruling.FUND else 1)
 
@@ -248,7 +253,7 @@ def _ruled(
     option: str,
     window: str,
     until: str,
-    key: Path | None,
+    signer: Ed25519PrivateKey | None,
     config: Path | None,
     url: str | None,
 ) -> dict[str, Any]:
@@ -263,9 +268,9 @@ def _ruled(
     }
     with ApiClient.open(load(config).settings, url) as api:
         ruled = api.post("/api/v1/vram/gate", body)
-        if key is None:
+        if signer is None:
             return ruled
-        signature, public = sign(ruled["document"], key)
+        signature, public = sign(ruled["document"], signer)
         return api.post(
             f"/api/v1/vram/verdicts/{ruled['sha256']}/signature",
             {"signature": signature, "public_key": public},

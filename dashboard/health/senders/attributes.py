@@ -98,7 +98,9 @@ class SentAttributes:
     def misspelt(self, client: Client, after_ns: int) -> list[Misspelt]:
         """Return names that came since and are nearly ours, or nearly the customer's own."""
         looked = {"after_ns": after_ns, "items_max": _READ_MAX}
-        rows = client.query(_NAMES, parameters=looked | {"prefixes": self._prefixes}).result_rows
+        words = [prefix.removesuffix(".") for prefix in _PREFIXES]
+        asked = looked | {"prefixes": self._prefixes, "words": words}
+        rows = client.query(_NAMES, parameters=asked).result_rows
         sent = {(str(service), str(name)) for service, name, _, _ in rows}
         found = []
         for service, name, spans, example in rows:

@@ -220,7 +220,7 @@ class Scene:
     def run(self, seconds: float) -> int:
         """Judge and deliver at one instant; return how many webhooks went out."""
         self.look(self.job, seconds)
-        return self.job.deliver_due(self.clock.ns)
+        return self.job.outlets.deliver_due(self.clock.ns)
 
     def events(self) -> list[tuple[str, str]]:
         """Return whom the mirrored transitions are about, and to what."""

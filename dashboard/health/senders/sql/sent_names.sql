@@ -1,5 +1,6 @@
--- Attributes whose names begin as ours, of some spans and log records that came since an instant.
--- Parameters: prefixes Array(String), in lower case; items_max, of how many of each at most.
+-- Attributes whose names begin as ours or nearly so, of some spans and log records that came since an instant.
+-- Parameters: prefixes Array(String), in lower case; words, first words that a slip may have changed; items_max, of how
+--   many of each at most.
 -- Returns: service, name String, items UInt64, example String (id of a trace); the most first, at most 500.
 SELECT toString(service) AS service, toString(name) AS name, count() AS items, max(trace_id) AS example
 FROM
@@ -16,7 +17,10 @@ FROM
     LIMIT {items_max:UInt64}
 )
 ARRAY JOIN names AS name
-WHERE arrayExists(prefix -> startsWith(lower(toString(name)), prefix), {prefixes:Array(String)})
 GROUP BY service, name
+-- Last, of each name once.
+HAVING arrayExists(prefix -> startsWith(lower(name), prefix), {prefixes:Array(String)})
+    OR (position(name, '.') > 0 AND arrayExists(
+        word -> damerauLevenshteinDistance(substringIndex(lower(name), '.', 1), word) = 1, {words:Array(String)}))
 ORDER BY items DESC, service, name
 LIMIT 500

@@ -10,7 +10,7 @@ import pytest
 from collector.audit.log import read_audit
 from collector.core.errors import ConfigError
 from collector.store.connect import Connections
-from dashboard.api.provenance.verdict_files import new_key, sign
+from dashboard.api.provenance.verdict_files import new_key, read_private_key, sign
 from tests.support.dashboard.app import Api
 
 OPTION = {
@@ -89,9 +89,9 @@ def test_verdict_is_kept_signed_and_found_good(store: Connections, tmp_path: Pat
     new_key(key)
     key.chmod(0o640)
     with pytest.raises(ConfigError, match=r"may be read by others .mode 0640.; run `chmod 600"):
-        sign(told["document"], key)
+        read_private_key(key)
     key.chmod(0o600)
-    signature, public = sign(told["document"], key)
+    signature, public = sign(told["document"], read_private_key(key))
     seal = {"signature": signature, "public_key": public}
     path = f"/api/v1/vram/verdicts/{told['sha256']}"
     assert api.send("POST", f"{path}/signature", json=seal).status_code == 200
@@ -111,7 +111,7 @@ def test_signature_that_does_not_hold_is_not_kept(store: Connections, tmp_path: 
     told = judged(api)
     key = tmp_path / "key"
     new_key(key)
-    signature, public = sign({**told["document"], "at": "never"}, key)
+    signature, public = sign({**told["document"], "at": "never"}, read_private_key(key))
     path = f"/api/v1/vram/verdicts/{told['sha256']}/signature"
     seal = {"signature": signature, "public_key": public}
     refused = api.send("POST", path, json=seal)

@@ -122,6 +122,16 @@ def test_gate_signs_a_verdict_that_verifies(file: Path, tmp_path: Path) -> None:
     assert (beside.exit_code, "is by the key beside it" in beside.stdout) == (0, True)
 
 
+def test_key_that_is_not_there_is_told_before_anything_is_ruled_on(
+    file: Path, tmp_path: Path
+) -> None:
+    """The service keeps each ruling: one was left, unsigned, for each name that was mistyped."""
+    nowhere = ("--key", tmp_path / "gate.pen", "--url", "http://127.0.0.1:1")
+    said = str(vram("gate", file, "--option", "managed edge", *nowhere).exception)
+    assert "gate.pen" in said
+    assert "127.0.0.1" not in said
+
+
 def test_signature_that_the_key_beside_it_did_not_make_is_found(file: Path, tmp_path: Path) -> None:
     """Changed, worked out anew and hashed anew, by somebody without the private key."""
     key = tmp_path / "gate.pem"

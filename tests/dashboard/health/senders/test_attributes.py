@@ -40,6 +40,7 @@ def put_log(store: Connections, event: str, attributes: dict[str, str]) -> None:
 def test_misspelt_attribute_is_named_with_what_was_meant(store: Connections) -> None:
     """Spans came, no decision did, and every figure was said to be well."""
     names = {"decision.acton": "offer", "Decision.Region": "eu", "decision.colour": "red"}
+    names |= {"decison.region": "eu", "precision.action": "none of ours"}
     names |= {"decision.channels": "web"}  # which this customer calls it
     put(store, names, count=3)
     put_spans(store, decision("a", 1_000, 40))
@@ -47,6 +48,7 @@ def test_misspelt_attribute_is_named_with_what_was_meant(store: Connections) -> 
     assert found.keys() == {
         "senders.attribute.shop.decision.acton",
         "senders.attribute.shop.Decision.Region",
+        "senders.attribute.shop.decison.region",
     }
     acton = found["senders.attribute.shop.decision.acton"]
     assert (acton.value, acton.unit, acton.status) == (3, "spans", "warn")
