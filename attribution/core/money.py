@@ -52,6 +52,11 @@ def digits(value: Decimal | float | str) -> str:
     return f"{Decimal(value):,.{places}f}"
 
 
+def rounded(value: Decimal) -> Decimal:
+    """Return an amount to the hundredth, or the thousandth where its currency has them."""
+    return value.quantize(Decimal("0.001" if currency() in _THOUSANDTHS else "0.01"))
+
+
 def exact(value: Decimal | float | str) -> str:
     """Return an amount to its smallest unit: `$1,234.50`, `1,235 JPY`."""
     return amount(digits(value))

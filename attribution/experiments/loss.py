@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from attribution.core.money import rounded
 from attribution.path.spans import Ints
 from attribution.sensitivity.arms import TEST_LEVEL
 from attribution.sensitivity.clusters import (
@@ -29,7 +30,6 @@ from attribution.sensitivity.clusters import (
 from attribution.sensitivity.estimate import SlopeEstimate, Status
 from attribution.sensitivity.sums import BEFORE, OUTCOME, VARIABLES, CellSums, Floats
 
-_CENT = Decimal("0.01")
 _LEVEL = 0.95
 # What sold is not known, or is of another population in each arm.
 _UNTOLD = (Status.DECIDED_AGAIN, Status.LOST, Status.UNSURE, Status.UNEQUAL)
@@ -142,4 +142,4 @@ def _held_constant(rows: CellSums) -> tuple[Floats, float]:
 
 
 def _usd(value: float) -> Decimal:
-    return Decimal(value).quantize(_CENT)
+    return rounded(Decimal(value))

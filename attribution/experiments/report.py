@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 
-from attribution.core.money import currency
+from attribution.core.money import currency, rounded
 from attribution.path.columns import Table, ints
 from attribution.revenue.sums import Floats
 from attribution.sensitivity.registered import (
@@ -24,7 +24,6 @@ from attribution.sensitivity.registered import (
 )
 from attribution.sensitivity.registry import ClaimedDraws
 
-_CENT = Decimal("0.01")
 # Delayed decisions of unknown value: more, and what is at risk is not known.
 UNVALUED_SHARE_MAX = 0.02
 # The value of a class is known once its first decisions are attributed.
@@ -146,4 +145,4 @@ def _floats(table: Table, name: str) -> Floats:
 
 
 def _usd(value: float) -> Decimal:
-    return Decimal(value).quantize(_CENT)
+    return rounded(Decimal(value))

@@ -16,6 +16,7 @@ from decimal import Decimal
 from attribution.books.group_values import NOTHING, GroupValue, read_group_values
 from attribution.books.spend import Spend, read_spend
 from attribution.core.config import AttributionConfig
+from attribution.core.money import rounded
 from attribution.core.selection import CALIBRATION_ACTION, Selection
 from attribution.revenue.earned_sql import is_known
 from attribution.revenue.sums import BASES, EXPECTED, MARGIN
@@ -26,7 +27,6 @@ from collector.store.connect import Connections
 
 HORIZONS: Sequence[HorizonDays] = (30, 90, 365)
 OWNED, PAID = "owned", "paid"
-_CENT = Decimal("0.01")
 _PER_CLICK = Decimal("0.0001")
 _DAYS_NAMED = 10
 
@@ -146,7 +146,7 @@ def _line(
         clicks=clicks,
         cost_per_click=_over(cost, clicks, _PER_CLICK),
         quality_score=spend.quality_score,
-        acquisition_usd=None if acquisition is None else acquisition.quantize(_CENT),
+        acquisition_usd=None if acquisition is None else rounded(acquisition),
         acquisition_basis=basis,
         acquisition_per_decision_usd=_over(acquisition, decisions, _PER_CLICK),
         acquisition_per_sale_usd=_over(acquisition, sold, _PER_CLICK),
@@ -223,9 +223,9 @@ def _horizon(
         conversion=sold / answered if answered else None,
         basis=basis,
         unknown_amounts=unknown,
-        earned_usd=None if earned is None else earned.quantize(_CENT),
+        earned_usd=None if earned is None else rounded(earned),
         after_acquisition_usd=(
-            (earned - acquisition).quantize(_CENT)
+            rounded(earned - acquisition)
             if not why and earned is not None and acquisition is not None
             else None
         ),

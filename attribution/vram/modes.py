@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from attribution.core.money import rounded
 from attribution.core.slo import Z95
 
 NORMAL = "normal"
@@ -170,7 +171,7 @@ def _variance(n: int, total: float, squares: float) -> float:
 def _total(usd: Difference | None, name: str) -> Decimal | None:
     if usd is None:
         return None
-    return Decimal(getattr(usd, name) * usd.compared).quantize(Decimal("0.01"))
+    return rounded(Decimal(getattr(usd, name) * usd.compared))
 
 
 def _verdict(is_base: bool, ms: Difference | None) -> str:

@@ -11,6 +11,9 @@ OUTCOMES: Final = "outcomes.complete"  # an item that is there while the data co
 UNDECLARED: Final = "decisions.none"  # while traces come, and no decision of any
 SAMPLING: Final = "senders.sampling."  # and a service, while it sends a share of its decisions
 UNMATCHED: Final = "outcomes.matched"  # while many outcomes are of no decision that is known
+LATE: Final = "stage.late"  # how far behind is what came long after it happened, s
+# It takes a few seconds at any time.
+_LATE_PROMPT_S: Final = 15.0
 # Of an answer with dollars: what contradicts them, or why they are not all.
 WARNING_HEADER: Final = "millworth-warning"
 # Of every answer: in which currency its amounts are, ISO 4217.
@@ -38,6 +41,19 @@ def health_item(
 ) -> HealthItem:
     """Return a figure that is well, unless a text says what is wrong and what to do."""
     return HealthItem(name, value, unit, "bad" if bad else "warn" if warn else "ok", bad or warn)
+
+
+def late_words(behind_s: float | None) -> str:
+    """Return what figures of the past lack while late data wait, "" where nothing waits long.
+
+    Of a large import a part counts before the rest does.
+    """
+    if behind_s is None or behind_s <= _LATE_PROMPT_S:
+        return ""
+    return (
+        f"outcomes and decisions that came in the last {behind_s:,.0f} s and happened earlier are "
+        "still to be attributed: figures of the past may be of a part of them; ask again"
+    )
 
 
 class HealthSource(Protocol):

@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 from collector.core.errors import CaptureError
 from collector.core.event_schema import BUDGET_BYTES
 from collector.core.log import lines_lost
-from collector.core.times import NS_PER_HOUR
+from collector.core.times import NS_PER_HOUR, NS_PER_S
 from dashboard.health.access import access_items
 from dashboard.health.clocks import clock_items
-from dashboard.health.items import KEY_RING, OUTCOMES, UNMATCHED, HealthItem, Status, health_item
+from dashboard.health.items import (
+    KEY_RING,
+    OUTCOMES,
+    UNMATCHED,
+    HealthItem,
+    Status,
+    health_item,
+    late_words,
+)
 from dashboard.health.pipeline import Stages, put_off_items, signal_items, stage_items
 from dashboard.health.readiness import must_be_ready
 from dashboard.health.reads import read_items
@@ -114,7 +122,7 @@ class ServiceHealth:
             yield health_item(f"schema.over_budget.{service}", sizes.events, "events", warn=detail)
 
     def contradiction(self) -> str:
-        """Return where outcomes are not what they should be, and whose decisions come in part.
+        """Return where outcomes are not what they should be, who sends a part, and what waits.
 
         Who attributes looks: where that is another process, nothing is known here.
         """
@@ -122,7 +130,10 @@ class ServiceHealth:
         if "attribute" not in service.roles:
             return ""
         sampled = (each.detail for each in service.senders.sampled)
-        return "; ".join([*service.outcome_mode.contradictions, *sampled])
+        done_ns = service.done_ns("late")
+        behind_s = None if done_ns is None else (service.clock.now_ns() - done_ns) / NS_PER_S
+        said = (*service.outcome_mode.contradictions, *sampled, late_words(behind_s))
+        return "; ".join(filter(None, said))
 
     def _outcomes(self) -> Iterator[HealthItem]:
         mode = self._service.outcome_mode

@@ -9,7 +9,7 @@ from typing import Any
 from dash import html
 
 from collector.core.times import NS_PER_HOUR
-from dashboard.health.items import OUTCOMES, SAMPLING, HealthItem
+from dashboard.health.items import LATE, OUTCOMES, SAMPLING, HealthItem, late_words
 from dashboard.pages.charts.figures import QUANTILE_ERROR, quantile_ns, quantile_text
 from dashboard.pages.charts.intervals import interval_bar, interval_text
 from dashboard.read.alerts.counts import NO_ALERTS
@@ -167,7 +167,7 @@ def warned(card: tuple[str, Note], warnings: Mapping[str, str]) -> tuple[str, No
 
 
 def money_warnings(health: Mapping[str, HealthItem]) -> tuple[dict[str, str], dict[str, str]]:
-    """Return why money is not all, and beside that what contradicts what decisions earned.
+    """Return why money is not all, and beside that what contradicts what was earned, or waits.
 
     Args:
         health: the figures of the service by their names.
@@ -177,6 +177,11 @@ def money_warnings(health: Mapping[str, HealthItem]) -> tuple[dict[str, str], di
     if sampled:
         share = f": {sampled[0].value}" if len(sampled) == 1 else ""
         part[f"sampled{share}"] = "; ".join(item.detail for item in sampled)
-    if OUTCOMES not in health:
-        return part, part
-    return part, {**part, "outcomes contradict their mode": health[OUTCOMES].detail}
+    earned = dict(part)
+    late = health.get(LATE)
+    behind_s = late.value if late is not None and isinstance(late.value, float) else None
+    if words := late_words(behind_s):
+        earned["late data wait"] = words
+    if OUTCOMES in health:
+        earned["outcomes contradict their mode"] = health[OUTCOMES].detail
+    return part, earned

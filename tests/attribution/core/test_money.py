@@ -8,7 +8,16 @@ from decimal import Decimal
 
 import pytest
 
-from attribution.core.money import amount, currency, exact, many, mark, state_all_in, state_in
+from attribution.core.money import (
+    amount,
+    currency,
+    exact,
+    many,
+    mark,
+    rounded,
+    state_all_in,
+    state_in,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,3 +59,16 @@ def test_thread_that_nobody_told_states_what_its_process_does() -> None:
             assert thread.submit(amount, "1").result() == "1 JPY"
     finally:
         state_all_in("USD")
+
+
+@pytest.mark.parametrize(
+    ("code", "kept"), [("USD", "1234.66"), ("KWD", "1234.662"), ("JPY", "1234.66")]
+)
+def test_dinars_are_kept_to_the_thousandth(code: str, kept: str) -> None:
+    """Rounded to the hundredth, a third digit that was shown was none of theirs."""
+
+    def told() -> Decimal:
+        state_in(code)
+        return rounded(Decimal("1234.662"))
+
+    assert contextvars.copy_context().run(told) == Decimal(kept)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from collector.core.times import NS_PER_DAY, NS_PER_S
-from dashboard.health.items import OUTCOMES, SAMPLING, health_item
+from dashboard.health.items import LATE, OUTCOMES, SAMPLING, health_item
 from dashboard.pages.overview.cards import (
     lost_card,
     lost_title,
@@ -154,3 +154,15 @@ def test_money_of_a_part_is_said_to_be_that_everywhere() -> None:
         in_part,
         {**in_part, "outcomes contradict their mode": "say all"},
     )
+
+
+@pytest.mark.parametrize("behind_s", [None, 3.0, 15.0, 40.2])
+def test_money_says_that_late_data_wait(behind_s: float | None) -> None:
+    """Of an import of 80,000 outcomes 50,000 counted for ten seconds, as if they were all."""
+    late = health_item(LATE, behind_s, "s behind")
+    at_risk, earned = money_warnings({late.name: late})
+    assert at_risk == {}
+    if behind_s != 40.2:
+        assert earned == {}
+    else:
+        assert "that came in the last 40 s and happened earlier" in earned["late data wait"]
