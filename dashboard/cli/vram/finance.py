@@ -288,9 +288,9 @@ def notes(found: dict[str, Any]) -> list[str]:
             lines.append(f"{name}: what was earned is {own['basis']}: no margin is known")
         if own["unknown_amounts"]:
             lines.append(
-                f"{name}: the amount of {own['unknown_amounts']:,} decisions that earned something "
-                "is not known (none was sent, or there is no rate of its currency): each counts as "
-                "the mean of its action and region, or leaves the sum unknown"
+                f"{name}: decisions that earned something, and it is not known how much (no amount "
+                f"was sent, or it has no rate): {own['unknown_amounts']:,}; each counts as the "
+                "mean of its action and region, or leaves the sum unknown"
             )
         lines.append(f"{name}: its {own['days']} days are final on {own['final_from']}")
         short = [str(line["days"]) for line in each["horizons"] if not line["is_kept"]]
