@@ -34,17 +34,17 @@ told AS
     (
         SELECT toString(currency) AS currency, day_ns, rate FROM currency_rates FINAL
     ) AS r ON o.currency = r.currency AND o.event_ns >= r.day_ns
-)
+),
+sumIf(own_margin, is_earning AND NOT is_refund) AS sold_margin,
+sumIf(own_revenue, is_earning AND NOT is_refund) AS sold_revenue,
+if(sold_margin >= 0 AND sold_revenue > 0
+    AND countIf(is_earning AND NOT is_refund AND (isNull(own_margin) OR isNull(own_revenue))) = 0,
+    sold_margin / sold_revenue, NULL) AS share
 SELECT
     began_ns, id,
     max(is_earning AND NOT is_refund AND NOT is_late) AS has_sold,
     maxIf(told_ns, is_earning AND NOT is_refund AND NOT is_late) AS sold_ns,
     max(is_earning AND NOT is_late) AS has_earned,
-    sumIf(own_margin, is_earning AND NOT is_refund) AS sold_margin,
-    sumIf(own_revenue, is_earning AND NOT is_refund) AS sold_revenue,
-    if(sold_margin >= 0 AND sold_revenue > 0
-        AND countIf(is_earning AND NOT is_refund AND (isNull(own_margin) OR isNull(own_revenue))) = 0,
-        sold_margin / sold_revenue, NULL) AS share,
     -- A refund that stands alone has replaced its sale: nothing was earned.
     if(has_sold,
         sumIf(ifNull(amount, 0), is_earning AND NOT is_late)

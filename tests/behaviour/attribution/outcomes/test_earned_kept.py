@@ -47,16 +47,19 @@ _OTHERS: Final = (
 def said(draw: random.Random, pass_: int, names: list[str], keys: list[str]) -> list[list[object]]:
     """Return some outcomes: new, amended, taken back, corrected, late, by id or key, for nobody."""
     found = []
+    is_whole = draw.random() < 0.5
     for _ in range(draw.randrange(1, 25)):
         event_s = draw.choice((3, 15, _DAY_S, 3 * _DAY_S, 40 * _DAY_S)) + draw.randrange(5)
+        kind = draw.choice(("sale", "sale", "refund", "correction"))
         found.append(outcome(
             f"o{draw.randrange(15)}",
             decision_id=draw.choice(("", "", trace_id(draw.choice(names)), "shared", "nobody")),
             key=draw.choice(keys),
-            kind=draw.choice(("sale", "sale", "refund", "correction")),
+            kind=kind,
             converted=draw.random() < 0.8,
-            margin=draw.choice((None, "2", "0.75")),
-            revenue=draw.choice((None, "5", "7.5", "-1")),
+            # Of a sale that says both amounts, a refund that says one takes its share.
+            margin=draw.choice(("2", "0.75") if is_whole and kind != "refund" else (None, "2")),
+            revenue=draw.choice(("5", "7.5", "-1") if is_whole else (None, "5", "7.5", "-1")),
             currency=draw.choice(("USD", "USD", "EUR", "CHF")),
             event_s=event_s,
             received_s=100 * pass_ + draw.randrange(50),

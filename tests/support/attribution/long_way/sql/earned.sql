@@ -2,6 +2,7 @@
 -- has it and began before; a refund the last of them that has a sale, if one has). What is sold after the horizon of the
 -- decision's channel is not counted; what is taken back after it comes off what was sold after it first, then off the rest.
 -- A correction counts whenever it comes: the time of what it corrects is no longer known.
+-- A refund of revenue alone takes off as much of the margin sold as of the revenue, where every sale names both.
 -- Returns: began_ns UInt64, id String, has_sold UInt8, sold_ns UInt64 (when that happened, or was corrected, last), has_earned UInt8: of a refund too; money Float64, amounts_missing UInt64: outcomes whose amount
 --   is not known; a row a decision that has an outcome, unordered.
 WITH
@@ -26,7 +27,7 @@ told AS
         toFloat64(o.revenue) * factor AS own_revenue,
         is_refund OR o.is_sale AS is_earning,
         if({outcome:String} = 'margin', own_margin, own_revenue) AS stated,
-        if(is_refund, -abs(stated), stated) AS amount
+        if(is_refund, -abs(stated), stated) AS plain
     FROM
     (
         SELECT decision_id, outcome_key, event_ns, received_ns, toString(kind) AS kind, is_sale,
@@ -64,7 +65,7 @@ candidates AS
 matched AS
 (
     SELECT c.began_ns AS began_ns, c.id AS id, c.ends_ns AS ends_ns, c.key AS own_key, told_ns, at_ns, is_refund,
-        is_by_key AND is_refund AS is_free, is_earning, amount
+        is_by_key AND is_refund AS is_free, is_earning, own_margin, own_revenue, plain
     FROM told AS t
     ASOF INNER JOIN candidates AS c ON t.is_by_key = c.is_by_key AND t.name = c.name AND t.up_to >= c.rank
 ),
@@ -72,7 +73,7 @@ matched AS
 placed AS
 (
     SELECT
-        began_ns, id, ends_ns, told_ns, at_ns, is_refund, is_free, is_earning, amount,
+        began_ns, id, ends_ns, told_ns, at_ns, is_refund, is_free, is_earning, own_margin, own_revenue, plain,
         max(if(is_earning AND NOT is_refund, (began_ns, id, ends_ns), (toUInt64(0), '', toUInt64(0))))
             OVER (PARTITION BY own_key ORDER BY began_ns, id) AS sold
     FROM matched
@@ -84,8 +85,25 @@ dated AS
         if(is_moved, sold.1, placed.began_ns) AS began_ns,
         if(is_moved, sold.2, placed.id) AS id,
         at_ns > if(is_moved, sold.3, placed.ends_ns) AS is_late,
-        told_ns, is_refund, is_earning, amount
+        told_ns, is_refund, is_earning, own_margin, own_revenue, plain
     FROM placed
+),
+-- What a unit of revenue cost to earn, of the decisions whose sales all say it.
+shares AS
+(
+    SELECT began_ns, id, sum(own_margin) / sum(own_revenue) AS share
+    FROM dated
+    WHERE is_earning AND NOT is_refund
+    GROUP BY began_ns, id
+    HAVING count() = count(own_margin) AND count() = count(own_revenue)
+        AND sum(own_margin) >= 0 AND sum(own_revenue) > 0
+),
+counted AS
+(
+    SELECT d.began_ns AS began_ns, d.id AS id, told_ns, is_refund, is_earning, is_late,
+        if({outcome:String} = 'margin' AND is_refund AND isNull(own_margin) AND s.id != '',
+            -abs(own_revenue) * s.share, plain) AS amount
+    FROM dated AS d LEFT JOIN shares AS s ON d.began_ns = s.began_ns AND d.id = s.id
 )
 SELECT
     began_ns, id,
@@ -96,6 +114,6 @@ SELECT
     if(has_sold,
         sumIf(ifNull(amount, 0), is_earning AND NOT is_late)
         + least(sumIf(ifNull(amount, 0), is_earning AND is_late), 0), 0) AS money,
-    if(has_earned, countIf(is_earning AND isNull(amount) AND (NOT is_late OR is_refund)), 0) AS amounts_missing
-FROM dated
+    if(has_sold, countIf(is_earning AND isNull(amount) AND (NOT is_late OR is_refund)), 0) AS amounts_missing
+FROM counted
 GROUP BY began_ns, id
