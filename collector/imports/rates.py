@@ -45,7 +45,13 @@ LEDGER = DatedFile(
 
 
 def import_dated(
-    client: Client, kind: DatedFile, name: str, content: bytes, now_ns: int, source: str = ""
+    client: Client,
+    kind: DatedFile,
+    name: str,
+    content: bytes,
+    now_ns: int,
+    source: str = "",
+    own_currency: str = "",
 ) -> ImportReport:
     """Import a file; a day that was imported before is replaced.
 
@@ -56,12 +62,13 @@ def import_dated(
         content: CSV, Parquet or JSON.
         now_ns: the time.
         source: of a ledger: totals of several sources are added up.
+        own_currency: of the store; a rate of it other than one is refused.
 
     Raises:
         InputError: it is none of CSV, Parquet and JSON, or has not these columns.
     """
     rows, refused = [], []
-    for parsed in parse_dated(kind, name, content):
+    for parsed in parse_dated(kind, name, content, own_currency):
         if isinstance(parsed, str):
             refused.append(parsed)
         else:
@@ -79,7 +86,7 @@ def import_dated(
 
 
 def parse_dated(
-    kind: DatedFile, name: str, content: bytes
+    kind: DatedFile, name: str, content: bytes, own_currency: str = ""
 ) -> Iterator[tuple[int, str, Decimal] | str]:
     """Yield day, currency and number of each good line, and a sentence for each bad one.
 
@@ -99,6 +106,12 @@ def parse_dated(
             yield f"{where}: {wrong}"
             continue
         row = _row(kind, where, record)
+        if kind is RATES and not isinstance(row, str) and row[1] == own_currency and row[2] != 1:
+            row = (
+                f"{where}: rate {record['rate']!r}: {own_currency} is the currency that all "
+                "amounts are told in (attribution.currency), so its rate is 1; a rate says what "
+                f"one of another currency is worth in {own_currency}"
+            )
         # Of two rows of a day the store keeps one, and nobody can say which was meant.
         first = where if isinstance(row, str) else lines.setdefault(row[:2], where)
         if first == where:

@@ -56,8 +56,9 @@ def imports_router(services: Services) -> APIRouter:
     async def upload_rates(request: Request, name: str = "rates.csv") -> ImportReport:
         """Import what currencies were worth, day by day; a day imported before is replaced."""
         content = await body_of(request, name, BYTES_MAX)
+        own = context.attribution.currency
         return await questions.run(
-            lambda: import_dated(store.client(), RATES, name, content, clock.now_ns(), "")
+            lambda: import_dated(store.client(), RATES, name, content, clock.now_ns(), "", own)
         )
 
     @router.post("/ledger")

@@ -16,9 +16,11 @@ def test_ledger_and_rates_are_imported_and_held_against_the_outcomes(store: Conn
     api = Api(store)
     put_outcome(store, "o1", decision_id="nobody", revenue="10", currency="EUR")
     rates = "day,currency,rate\n2033-05-18,EUR,1.1\n2033-05-18,euro,2\n"
+    rates += "2033-05-18,USD,1.2\n2033-05-19,USD,1\n"
     told = api.send("POST", "/api/v1/import/rates", content=rates, params={"name": "r.csv"}).json()
-    assert (told["imported"], len(told["refused"])) == (1, 1)
+    assert (told["imported"], len(told["refused"])) == (2, 2)
     assert told["refused"][0].startswith("r.csv:3: currency 'euro'")
+    assert told["refused"][1].startswith("r.csv:4: rate '1.2': USD is the currency that all")
     ledger = "day,currency,amount\n2033-05-18,USD,12.25\n"
     params = {"name": "l.csv", "source": "shop"}
     assert api.send("POST", "/api/v1/import/ledger", content=ledger, params=params).json() == {
