@@ -20,7 +20,8 @@ where the scraper asks for it with `Accept: application/openmetrics-text`, which
 In OpenMetrics the latency histograms carry exemplars: the id of a trace that was in the request or
 in the segment. Start Prometheus with `--enable-feature=exemplar-storage` to keep them.
 
-Counters begin at zero with each start of the process. What is unknown has no sample: before the
+Counters begin at zero with each start of the process; each counter and histogram has a series
+`..._created` beside it, the Unix time at which it began. What is unknown has no sample: before the
 first request there is no `millworth_last_request_timestamp_seconds`, and while the store is away
 no watermark. With one role a process each exports what it knows itself, and `serve` how far the
 stages of all others are: [what to watch](../operate/clickhouse.md#what-to-watch).
