@@ -102,6 +102,11 @@ def show_silence(api: Api, body: dict[str, Any], *, preview: bool, as_json: bool
         OUT.print(
             f"{when}: {counted(len(alerts), 'alert')}, {_sum_of(alerts, hides[f'{key}_usd'])}"
         )
+    if not hides["now"] and not hides["past"]:
+        OUT.print(
+            "no alert of the last 7 days is of these names: where one is misspelt, nothing will be "
+            "hidden (`millworth rules list` has the rules, `millworth alerts list` the rest)"
+        )
     if made is not None:
         _print(made, as_json=False)
 

@@ -39,6 +39,9 @@ def test_person_reads_what_fires_with_its_money(
     """And what others said of it; a sender's text must not drive the terminal."""
     assert not show_open(state_api.client, as_json=False)
     assert capsys.readouterr().out == "0 firing, and 0 of others\n"
+    show_silence(state_api.client, BODY, preview=True, as_json=False)
+    hint = capsys.readouterr().out.splitlines()[-1]
+    assert hint.startswith("no alert of the last 7 days is of these names: where one is misspelt")
     state_api.fire(action="check\x1b[2Jout")
     state_api.client.post(
         f"/api/v1/alerts/{EPISODE}/ack",
@@ -48,6 +51,7 @@ def test_person_reads_what_fires_with_its_money(
     show_silence(state_api.client, BODY, preview=False, as_json=False)
     said = capsys.readouterr().out
     assert "hides now: 1 alert, 1 of unknown cost" in said
+    assert "misspelt" not in said
     assert "silence 1 holds: region=eu-west, 2033-05-18T03:33:20Z to" in said
     assert said.endswith(', by anna: "тест 🚨"\n')
 
