@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, TypedDict
+from uuid import UUID
 
 from collector.core.assignment import UNIT_HEX
 
@@ -32,7 +33,7 @@ class Kind(StrEnum):
 class DecisionFields(TypedDict, total=False):
     """What a service may state about a decision: `decision.<name>` on the root span."""
 
-    id: str  # by default the trace id
+    id: str | UUID  # by default the trace id
     region: str
     channel: str
     cohort: str
@@ -46,7 +47,7 @@ class DecisionFields(TypedDict, total=False):
     arm: str
     unit: str  # whom the arm was drawn for: `collector.core.assignment.unit_digest`
     injected_delay_ns: int
-    outcome_key: str  # sent as `outcome.key`: the order or session id that an outcome will carry
+    outcome_key: str | UUID  # sent as `outcome.key`: the order or session that an outcome will name
 
 
 @dataclass(frozen=True, slots=True)

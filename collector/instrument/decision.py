@@ -139,7 +139,7 @@ class Decision(Span):
     @property
     def id(self) -> str:
         """Return `decision.id`, by which an outcome finds it: the trace id where none was given."""
-        return self._fields.get("id") or f"{self.get_span_context().trace_id:032x}"
+        return str(self._fields.get("id") or f"{self.get_span_context().trace_id:032x}")
 
     @property
     def fields(self) -> DecisionFields:
@@ -294,12 +294,13 @@ class Decision(Span):
             **self._scope_attributes(),
             **getattr(self, "_attributes", {}),
         }
-        for name, value in self._fields.items():
-            if value is not None:
+        for name, value in self._fields.copy().items():  # one may be set just now, after the end
+            if value is not None and name != "id":
                 key = "outcome.key" if name == "outcome_key" else f"decision.{name}"
-                attributes[key] = format(value, "f") if isinstance(value, Decimal) else value
-        if "decision.value_usd" in attributes:
-            attributes["decision.value_usd"] = str(attributes["decision.value_usd"])
+                # A UUID is an id too, and no attribute of OpenTelemetry.
+                form = "f" if isinstance(value, Decimal) else ""
+                is_plain = isinstance(value, str | int | float) and name != "value_usd"
+                attributes[key] = value if is_plain else format(value, form)
         offset_ns = self._base.offset_ns
         readings = [self._ingress, *(getattr(self, f"_{name}", 0) for name in STAGES[1:])]
         for name, reading_ns in zip(STAGES, readings, strict=True):

@@ -21,10 +21,8 @@ import asyncio
 import http.client
 import json
 import logging
-import os
 import ssl
 import threading
-import weakref
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +33,7 @@ from collector.core.assignment import arm_ends, draw, unit_digest
 from collector.core.clock import AnchoredClock
 from collector.core.times import NS_PER_MINUTE, NS_PER_MS, NS_PER_S
 from collector.instrument.decision import Decision
+from collector.instrument.forks import after_fork
 
 ACTIVE_PATH: Final = "/api/v1/experiments/active"
 ASK_EVERY_S: Final = 1.0
@@ -149,8 +148,7 @@ class DelayInjector:
         self._holds_until_ns = 0
         self._is_stopped = False
         self._start()
-        reference = weakref.WeakMethod(self._restart)
-        os.register_at_fork(after_in_child=lambda: (reference() or _nothing)())
+        after_fork(self._restart)
 
     @property
     def active(self) -> Sequence[str]:
@@ -314,7 +312,3 @@ def _experiment(fields: Mapping[str, Any]) -> ActiveExperiment:
         actions=frozenset(map(str, fields.get("action", ()))),
         targets=tuple((name, values) for name, values in targets if values),
     )
-
-
-def _nothing() -> None:
-    """Stand in for an injector that is gone."""

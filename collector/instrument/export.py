@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import http.client
 import logging
+import os
 import random
 import ssl
 import threading
@@ -23,6 +24,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from collector.core.clock import AnchoredClock
 from collector.core.times import NS_PER_S
+from collector.instrument.forks import after_fork
 
 _LOG: Final = logging.getLogger(__name__)
 _RETRYABLE: Final = frozenset(
@@ -73,11 +75,9 @@ class DecisionExporter(SpanExporter):
         self._headers = {"content-type": "application/x-protobuf", **(headers or {})}
         self._timeout_s = timeout_s
         self._stopping = threading.Event()
-        self._connection = (
-            http.client.HTTPSConnection(url.hostname, url.port, timeout=timeout_s, context=tls)
-            if url.scheme == "https"
-            else http.client.HTTPConnection(url.hostname, url.port, timeout=timeout_s)
-        )
+        self._url, self._tls = url, tls
+        self._connection = self._connect()
+        after_fork(self._restart)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Encode a batch and send it."""
@@ -120,6 +120,20 @@ class DecisionExporter(SpanExporter):
         """Wait for no answer any more, and close the connection."""
         self._stopping.set()
         self._connection.close()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        host, port, timeout_s = self._url.hostname or "", self._url.port, self._timeout_s
+        if self._url.scheme == "https":
+            return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=self._tls)
+        return http.client.HTTPConnection(host, port, timeout=timeout_s)
+
+    def _restart(self) -> None:
+        """Connect anew in a forked child: the parent goes on to speak over its connection."""
+        self._stopping = threading.Event()
+        # The parent's thread may be reading: to close what it reads would wait for it for good.
+        if self._connection.sock is not None:
+            os.close(self._connection.sock.detach())
+        self._connection = self._connect()
 
     def _post(self, body: bytes) -> tuple[int, float]:
         """Return the status of the answer, and how long it asks to wait."""

@@ -17,14 +17,13 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from opentelemetry._logs import Logger, SeverityNumber
 from opentelemetry.context import Context, attach, get_value, set_value
@@ -38,6 +37,7 @@ from collector.core.times import NS_PER_S
 from collector.instrument.clock_error import KernelClock, kernel_clock
 from collector.instrument.decision import DECISION_KEY, Anchor, Base, Decision, DecisionPool
 from collector.instrument.export import DecisionExporter
+from collector.instrument.forks import after_fork
 from collector.instrument.seal import DecisionSeal, OutcomeSeal
 
 if TYPE_CHECKING:
@@ -100,9 +100,7 @@ class DecisionInstrument(DecisionPool):
         self.reanchor()
         self._start()
         atexit.register(self.shutdown)
-        # Weakly, because a hook on fork can never be taken back.
-        reference = weakref.WeakMethod(self._restart)
-        os.register_at_fork(after_in_child=lambda: (reference() or _nothing)())
+        after_fork(self._restart)
 
     def drop(self) -> None:
         """Count a decision that ended when the queue was full, or after shutdown."""
@@ -141,12 +139,13 @@ class DecisionInstrument(DecisionPool):
         self._thread.start()
 
     def _restart(self) -> None:
-        """Begin anew in a forked child: threads stay behind, and the queue is the parent's."""
+        """Begin anew in a forked child: threads stay behind; queue and counts are the parent's."""
         self.queue.clear()
         self._encoded.clear()
         self._encoded_spans = 0
         self._flushes.clear()
         self._counting = threading.Lock()
+        self.exported = self.failed = self.dropped = self.unsampled = 0
         if self._seal is not None:
             self._seal.restart()
         self._start()
@@ -186,8 +185,12 @@ class DecisionInstrument(DecisionPool):
     def _export(self, decisions: list[Decision]) -> None:
         """Hand a slice to the exporter, or encode it for a request of many slices."""
         seal = None if self._seal is None else self._seal.seal
-        spans = [decision.readable(seal) for decision in decisions if decision.is_sampled()]
-        self.unsampled += len(decisions) - len(spans)
+        sampled = [decision for decision in decisions if decision.is_sampled()]
+        self.unsampled += len(decisions) - len(sampled)
+        spans = []
+        for decision in sampled:
+            with self._outliving(1):  # a value that nothing can render, or that no seal can sign
+                spans.append(decision.readable(seal))
         if not spans:
             return
         with self._outliving(len(spans)):
@@ -210,7 +213,7 @@ class DecisionInstrument(DecisionPool):
 
     @contextmanager
     def _outliving(self, spans: int) -> Iterator[None]:
-        """Count spans as failed at whatever an exporter raises, which the thread outlives."""
+        """Count spans as failed at whatever is raised, which the thread outlives."""
         try:
             yield
         except Exception:  # noqa: BLE001  see above
@@ -245,10 +248,10 @@ class StageProcessor(SpanProcessor):
 def outcome(
     logger: Logger,
     *,
-    outcome_id: str,
+    outcome_id: str | UUID,
     converted: bool,
-    decision_id: str = "",
-    outcome_key: str = "",
+    decision_id: str | UUID = "",
+    outcome_key: str | UUID = "",
     kind: str = "sale",
     revenue: Decimal | None = None,
     margin: Decimal | None = None,
@@ -276,6 +279,8 @@ def outcome(
     Raises:
         ValueError: without an id, or without a decision or key to join by.
     """
+    # A UUID is an id too, and no attribute of OpenTelemetry.
+    outcome_id, decision_id, outcome_key = map(str, (outcome_id, decision_id, outcome_key))
     if not outcome_id or not (decision_id or outcome_key):
         raise ValueError("an outcome needs outcome_id, and decision_id or outcome_key to join by")
     fields: dict[str, AttributeValue] = {
@@ -297,7 +302,3 @@ def outcome(
         event_name="decision.outcome",
         attributes=fields if seal is None else {**fields, **seal.seal_outcome(fields, at_ns)},
     )
-
-
-def _nothing() -> None:
-    """Stand in for an instrument that is gone."""

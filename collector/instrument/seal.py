@@ -11,9 +11,7 @@ and a verifier says that it is missing.
 from __future__ import annotations
 
 import logging
-import os
 import threading
-import weakref
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Final
 
@@ -22,6 +20,7 @@ from opentelemetry.trace import SpanContext
 from opentelemetry.trace.status import StatusCode
 
 from collector.core.event_schema import OUTCOME_SIGNED, SIGNED, SUBJECT
+from collector.instrument.forks import after_fork
 from collector.provenance.checkpoint import CHECKPOINT_EVENT, Checkpoint, Checkpointer, Sign
 from collector.provenance.event import Event, MacKey, Sealer, subject_of
 from collector.provenance.records import checkpoint_attributes, seal_attributes
@@ -180,8 +179,7 @@ class OutcomeSeal(_ChainSeal):
     ) -> None:
         super().__init__(key, producer, sign=sign, sign_kid=sign_kid, logger=logger)
         self._lock = threading.Lock()
-        reference = weakref.ref(self)
-        os.register_at_fork(after_in_child=lambda: _restart(reference))
+        after_fork(self.restart)
 
     def restart(self) -> None:
         """Begin an epoch of its own, in a forked child, where no other thread holds the lock."""
@@ -209,9 +207,3 @@ class OutcomeSeal(_ChainSeal):
 
 def _outcome_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _restart(reference: weakref.ref[OutcomeSeal]) -> None:
-    seal = reference()
-    if seal is not None:
-        seal.restart()

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -244,6 +245,31 @@ def test_exporter_that_fails_costs_its_spans_alone(raises: bool) -> None:
         assert bench.instrument.flush()
         assert bench.instrument.failed == expected
     bench.instrument.shutdown()
+
+
+def test_decision_that_cannot_be_rendered_costs_itself_alone(bench: Bench) -> None:
+    """The thread that exports lives on: with it every later decision would have been lost."""
+
+    class Unsaid:
+        def __str__(self) -> str:
+            raise ValueError("no text")
+
+    for value in (Unsaid(), "eu-west", "us-east"):
+        bench.instrument.begin("offer", region=value).end()  # type: ignore[arg-type]
+    assert [attributes_of(root)["decision.region"] for root in bench.roots()] == [
+        "eu-west", "us-east",
+    ]  # fmt: skip
+    assert (bench.instrument.exported, bench.instrument.failed) == (2, 1)
+
+
+def test_uuid_is_an_id_as_its_text_is(bench: Bench) -> None:
+    """Exporters leave out what is no attribute, and the decision's money with it."""
+    order = UUID("0af76519-16cd-43dd-8448-eb211c80319c")
+    decision = bench.instrument.begin("offer", id=order, outcome_key=order)
+    decision.end()
+    attributes = attributes_of(bench.root())
+    assert {attributes[name] for name in ("decision.id", "outcome.key")} == {str(order)}
+    assert decision.id == str(order)
 
 
 def test_shutdown_exports_what_is_queued() -> None:

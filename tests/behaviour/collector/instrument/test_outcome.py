@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from opentelemetry.sdk._logs import LoggerProvider, ReadableLogRecord
@@ -44,7 +45,7 @@ def test_outcome_is_a_log_record_of_its_own_name() -> None:
     outcome(
         provider.get_logger("shop"),
         outcome_id="order-1",
-        decision_id=TRACE_ID,
+        decision_id=UUID(TRACE_ID),
         converted=True,
         revenue=Decimal("20.00"),
         currency="USD",
@@ -56,7 +57,7 @@ def test_outcome_is_a_log_record_of_its_own_name() -> None:
     assert dict(record.log_record.attributes or {}) == {
         "outcome.id": "order-1",
         "outcome.kind": "sale",
-        "decision.id": TRACE_ID,
+        "decision.id": str(UUID(TRACE_ID)),
         "outcome.converted": True,
         "outcome.revenue": "20.00",
         "outcome.currency": "USD",

@@ -33,9 +33,10 @@ assert ours == {
     "collector.core", "collector.core.assignment", "collector.core.clock",
     "collector.core.errors", "collector.core.event_schema", "collector.core.times",
     "collector.instrument", "collector.instrument.clock_error", "collector.instrument.decision",
-    "collector.instrument.delay", "collector.instrument.export", "collector.instrument.hooks",
-    "collector.instrument.instrument", "collector.instrument.packet_sample",
-    "collector.instrument.seal", "collector.instrument.tcp_info",
+    "collector.instrument.delay", "collector.instrument.export", "collector.instrument.forks",
+    "collector.instrument.hooks", "collector.instrument.instrument",
+    "collector.instrument.packet_sample", "collector.instrument.seal",
+    "collector.instrument.tcp_info",
     "collector.provenance", "collector.provenance.checkpoint",
     "collector.provenance.event", "collector.provenance.records",
 }, ours
@@ -60,5 +61,44 @@ if pid == 0:
     os._exit(0 if instrument.flush() and instrument.exported == 1 else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 assert instrument.flush() and instrument.exported == 1
+"""
+    )
+
+
+def test_forked_worker_sends_over_a_connection_of_its_own() -> None:
+    """Over one that parent and child share, each reads answers that were meant for the other."""
+    run_script(
+        """
+import os, threading, warnings
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+warnings.simplefilter("ignore")
+from opentelemetry.sdk.resources import Resource
+from collector.instrument import DecisionExporter, DecisionInstrument
+peers = []
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        peers.append(self.client_address)
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+exporter = DecisionExporter(f"http://127.0.0.1:{server.server_port}/v1/traces")
+instrument = DecisionInstrument(exporter, Resource({}), export_every_s=3600)
+def send():
+    instrument.begin("offer").end()
+    return instrument.flush() and instrument.failed == 0
+assert send() and instrument.exported == 1
+pid = os.fork()
+if pid == 0:
+    os._exit(0 if send() and instrument.exported == 1 else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+assert send() and instrument.exported == 2
+first, child, last = peers
+assert first == last != child, peers
 """
     )
