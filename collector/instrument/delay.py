@@ -266,6 +266,7 @@ class DelayInjector:
     def _restart(self) -> None:
         """Begin anew in a forked child: threads stay behind."""
         self._active = {}
+        self.enrolled = self.delayed = self.crowded = self.refused = self.failed_asks = 0
         self._start()
 
     def _run(self) -> None:

@@ -71,6 +71,7 @@ class DecisionExporter(SpanExporter):
         self.encode: Callable[[Sequence[ReadableSpan]], bytes] = lambda spans: encode_spans(
             spans
         ).SerializeToString()
+        self.rejected = 0  # spans of requests that were taken without them
         self._path = url.path or "/v1/traces"
         self._headers = {"content-type": "application/x-protobuf", **(headers or {})}
         self._timeout_s = timeout_s
@@ -97,8 +98,9 @@ class DecisionExporter(SpanExporter):
         while True:
             asked_s = 0.0
             try:
-                status, asked_s = self._post(body)
+                status, asked_s, answer = self._post(body)
                 if status == HTTPStatus.OK:
+                    self._note_rejected(answer)
                     return SpanExportResult.SUCCESS
                 reason = f"status {status}"
                 if status not in _RETRYABLE:
@@ -135,10 +137,29 @@ class DecisionExporter(SpanExporter):
             os.close(self._connection.sock.detach())
         self._connection = self._connect()
 
-    def _post(self, body: bytes) -> tuple[int, float]:
-        """Return the status of the answer, and how long it asks to wait."""
+    def _note_rejected(self, body: bytes) -> None:
+        if not body:
+            return
+        from google.protobuf.message import DecodeError
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+            ExportTraceServiceResponse,
+        )
+
+        try:
+            partial = ExportTraceServiceResponse.FromString(body).partial_success
+        except DecodeError:  # some proxies answer with a text of their own
+            return
+        if partial.rejected_spans:
+            self.rejected += partial.rejected_spans
+            _LOG.warning(
+                "%d decisions were rejected by %s: %s",
+                partial.rejected_spans, self._path, partial.error_message,
+            )  # fmt: skip
+
+    def _post(self, body: bytes) -> tuple[int, float, bytes]:
+        """Return the status of the answer, how long it asks to wait, and its body."""
         self._connection.request("POST", self._path, body, self._headers)
         answer = self._connection.getresponse()
-        answer.read()
+        content = answer.read()
         retry_after = answer.headers.get("retry-after", "")
-        return answer.status, float(retry_after) if retry_after.isdecimal() else 0.0
+        return answer.status, float(retry_after) if retry_after.isdecimal() else 0.0, content

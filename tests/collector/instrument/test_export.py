@@ -8,7 +8,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
@@ -28,6 +31,7 @@ class Receiver(ThreadingHTTPServer):
         self.answers = answers
         self.bodies: list[bytes] = []
         self.headers: list[dict[str, str]] = []
+        self.content = b""  # of its answers
         self.connections = 0
         self.answered = threading.Event()
         super().__init__(("127.0.0.1", 0), Handler)
@@ -69,8 +73,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         if retry_after:
             self.send_header("retry-after", retry_after)
-        self.send_header("content-length", "0")
+        self.send_header("content-length", str(len(self.server.content)))
         self.end_headers()
+        self.wfile.write(self.server.content)
         self.server.answered.set()
 
     def log_message(self, *_: object) -> None:
@@ -143,6 +148,20 @@ def test_batch_that_is_refused_is_not_sent_again() -> None:
 
     assert result is SpanExportResult.FAILURE
     assert server.names() == [["a"]]
+
+
+def test_spans_that_were_rejected_alone_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """A receiver takes the others with 200; a text of a proxy's own is no rejection."""
+    answer = ExportTraceServiceResponse()
+    answer.partial_success.rejected_spans = 2
+    answer.partial_success.error_message = "span_id has 7 bytes"
+    with receiving() as server:
+        exporter = DecisionExporter(server.url)
+        for server.content in (answer.SerializeToString(), b"<html>OK</html>"):
+            assert exporter.export([finished("a")]) is SpanExportResult.SUCCESS
+        exporter.shutdown()
+    assert exporter.rejected == 2
+    assert "2 decisions were rejected by /v1/traces: span_id has 7 bytes" in caplog.text
 
 
 @pytest.mark.parametrize("answer", [(503, "60"), (0, "")], ids=["asks for longer", "hangs up"])
