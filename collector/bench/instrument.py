@@ -33,7 +33,7 @@ from collector.bench.harness import Progress, medians, start_function
 from collector.core.clock import AnchoredClock
 from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.instrument import DecisionExporter, DecisionInstrument
-from collector.instrument.decision import DECISION_KEY, SPAN_KEY, reset_context, set_context
+from collector.instrument.current import DECISION_KEY, SPAN_KEY, reset_context, set_context
 
 BURST: Final = 250  # what a quarter of a second holds at a thousand a second
 BURSTS: Final = 40

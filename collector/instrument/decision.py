@@ -15,34 +15,34 @@ from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, Unpack
 
-from opentelemetry.context import Context, attach, create_key, detach, get_current
+from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import Event, ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import (
-    INVALID_SPAN,
     Span,
     SpanContext,
     SpanKind,
     TraceFlags,
-    set_span_in_context,
 )
 from opentelemetry.trace.status import Status, StatusCode
 
 from collector.core.clock import AnchoredClock
 from collector.core.event_schema import CURRENT, STAGES, DecisionFields
 from collector.instrument.clock_error import KernelClock
+from collector.instrument.current import (
+    DECISION_KEY,
+    SPAN_KEY,
+    get_context,
+    reset_context,
+    set_context,
+)
 from collector.instrument.hooks import Headers, asgi_attributes, parent_of
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AnyValue, Attributes, AttributeValue
 
 SCHEMA: Final = CURRENT.spellings[0]
-
-DECISION_KEY: Final = create_key("millworth-decision")
-# The key under which OpenTelemetry keeps the current span, learnt through its public call; to
-# build the context with it directly saves two copies a decision.
-SPAN_KEY: Final = next(iter(set_span_in_context(INVALID_SPAN, Context())))
 
 # Takes attributes, ids, start, end and status of a finished root span, and adds its seal.
 Seal = Callable[[dict[str, Any], SpanContext, int, int, StatusCode], None]
@@ -54,25 +54,6 @@ _draw_bits: Final = random.getrandbits
 _ID_BITS: Final = 128 + 64
 _SPAN_ID_MAX: Final = 2**64 - 1
 _SCOPE_KEYS: Final = ("method", "path", "client", "server")
-
-
-def _runtime() -> tuple[
-    Callable[[], Context], Callable[[Context], Token[Context]], Callable[[Token[Context]], None]
-]:
-    """Return how to get, set and reset the current context.
-
-    OpenTelemetry keeps it in a context variable unless it was told otherwise, and the token of its
-    public call names that variable: to use it directly halves what a decision pays for it.
-    """
-    token = attach(get_current())
-    detach(token)
-    foreign_token: object = token  # what another runtime of OpenTelemetry returns is its own affair
-    if isinstance(foreign_token, Token):
-        return foreign_token.var.get, foreign_token.var.set, foreign_token.var.reset
-    return get_current, attach, detach
-
-
-get_context, set_context, reset_context = _runtime()
 
 
 class Anchor(Protocol):
@@ -188,10 +169,10 @@ class Decision(Span):
         self._end = read_ns() if end_time is None else end_time - self._base.offset_ns
         if error and self._failure() is None:
             self._error = ""
-        try:
+        try:  # noqa: SIM105  three calls more in the request
             reset_context(self._token)
         except ValueError:
-            detach(self._token)  # ended in another context than it was begun in: it logs that
+            pass  # ended in another context than it was begun in, as what streams its answer is
         home = self._home
         queue = home.queue
         if len(queue) < home.room:
@@ -395,6 +376,12 @@ class DecisionPool(ABC):
 
 
 def _valid(span: object) -> SpanContext | None:
-    """Return the ids of the current span, None where it has none."""
+    """Return the ids of the current span, None where it has none or is a decision that ended.
+
+    One that ended in another context goes on to be current in this one: in a thread of a pool, and
+    in all that a task has begun.
+    """
+    if isinstance(span, Decision) and not span.is_recording():
+        return None
     context: SpanContext = span.get_span_context()  # type: ignore[attr-defined]  # only spans are kept under this key
     return context if context.is_valid else None

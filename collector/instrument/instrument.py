@@ -35,7 +35,8 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from collector.core.clock import AnchoredClock
 from collector.core.times import NS_PER_S
 from collector.instrument.clock_error import KernelClock, kernel_clock
-from collector.instrument.decision import DECISION_KEY, Anchor, Base, Decision, DecisionPool
+from collector.instrument.current import DECISION_KEY
+from collector.instrument.decision import Anchor, Base, Decision, DecisionPool
 from collector.instrument.export import DecisionExporter
 from collector.instrument.forks import after_fork
 from collector.instrument.seal import DecisionSeal, OutcomeSeal

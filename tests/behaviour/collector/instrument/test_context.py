@@ -57,19 +57,21 @@ def test_what_else_is_in_the_context_stays_there(bench: Bench) -> None:
     assert carrier["baggage"] == "tenant=a"
 
 
-def test_decision_that_ends_in_another_thread_is_exported(
+def test_decision_that_ends_in_another_thread_is_exported_and_has_no_child(
     bench: Bench, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """OpenTelemetry says that the context was another; the decision is none the worse."""
-    decision = bench.instrument.begin("offer")
-    token = attach(Context())
-    thread = threading.Thread(target=decision.end)
+    """As what streams its answer is; the next one in the place where it began is another trace."""
+    first = bench.instrument.begin("offer")
+    thread = threading.Thread(target=first.end)
     thread.start()
     thread.join()
-    detach(token)
-    bench.root()
-    assert "Failed to detach context" in caplog.text
+    second = bench.instrument.begin("offer")
+    second.end()
     attach(Context())
+    roots = bench.roots()
+    assert [root.parent for root in roots] == [None, None]
+    assert len({context_of(root).trace_id for root in roots}) == 2
+    assert caplog.text == ""
 
 
 class _AskingContext(SpanContext):

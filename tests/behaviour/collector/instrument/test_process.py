@@ -32,7 +32,8 @@ ours = {name for name in sys.modules if name.startswith("collector.")}
 assert ours == {
     "collector.core", "collector.core.assignment", "collector.core.clock",
     "collector.core.errors", "collector.core.event_schema", "collector.core.times",
-    "collector.instrument", "collector.instrument.clock_error", "collector.instrument.decision",
+    "collector.instrument", "collector.instrument.clock_error",
+    "collector.instrument.current", "collector.instrument.decision",
     "collector.instrument.delay", "collector.instrument.export", "collector.instrument.forks",
     "collector.instrument.hooks", "collector.instrument.instrument",
     "collector.instrument.packet_sample", "collector.instrument.seal",
