@@ -38,7 +38,7 @@ from collector.instrument.clock_error import KernelClock, kernel_clock
 from collector.instrument.current import DECISION_KEY
 from collector.instrument.decision import Anchor, Base, Decision, DecisionPool
 from collector.instrument.export import DecisionExporter
-from collector.instrument.forks import after_fork
+from collector.instrument.forks import after_fork, at_exit
 from collector.instrument.seal import DecisionSeal, OutcomeSeal
 
 if TYPE_CHECKING:
@@ -100,7 +100,6 @@ class DecisionInstrument(DecisionPool):
         self._counting = threading.Lock()
         self.reanchor()
         self._start()
-        atexit.register(self.shutdown)
         after_fork(self._restart)
 
     def drop(self) -> None:
@@ -136,6 +135,7 @@ class DecisionInstrument(DecisionPool):
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self.room = self._queue_max
+        at_exit(self.shutdown)
         self._thread = threading.Thread(target=self._run, name="decision-export", daemon=True)
         self._thread.start()
 

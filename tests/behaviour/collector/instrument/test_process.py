@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[4]
 
 
@@ -103,3 +105,34 @@ first, child, last = peers
 assert first == last != child, peers
 """
     )
+
+
+@pytest.mark.parametrize("start", ["fork", "forkserver", "spawn"])
+def test_worker_of_a_pool_exports_what_it_has_left(start: str, tmp_path: Path) -> None:
+    """A pool ends its workers past `atexit`: those that live less than a round sent nothing."""
+    script = tmp_path / "job.py"
+    script.write_text(
+        """
+import multiprocessing, sys
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from collector.instrument import DecisionInstrument
+class Writer(SpanExporter):
+    def export(self, spans):
+        with open(sys.argv[2], "a") as file:
+            file.writelines(f"{span.name}\\n" for span in spans)
+        return SpanExportResult.SUCCESS
+instrument = DecisionInstrument(Writer(), Resource({}), export_every_s=3600)
+def work(number):
+    instrument.begin(f"offer-{number}").end()
+if __name__ == "__main__":
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        pool.map(work, range(4))
+        pool.close()
+        pool.join()
+"""
+    )
+    found = tmp_path / "found"
+    ours = {"PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, script, start, found], check=True, env=ours)
+    assert sorted(found.read_text().splitlines()) == [f"decide offer-{n}" for n in range(4)]
