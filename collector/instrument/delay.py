@@ -28,6 +28,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from collector.core.assignment import arm_ends, draw, unit_digest
 from collector.core.clock import AnchoredClock
@@ -155,7 +156,7 @@ class DelayInjector:
         """Return the names of the experiments that decisions are delayed by now."""
         return [each.name for each in self._active]
 
-    def delay(self, decision: Decision, unit: str = "") -> None:
+    def delay(self, decision: Decision, unit: str | UUID = "") -> None:
         """Put a decision into an experiment, and wait where its arm says so.
 
         Args:
@@ -172,7 +173,7 @@ class DelayInjector:
             finally:
                 self._leave()
 
-    async def delay_async(self, decision: Decision, unit: str = "") -> None:
+    async def delay_async(self, decision: Decision, unit: str | UUID = "") -> None:
         """Do the same without holding the event loop."""
         if not self._active:
             return
@@ -213,7 +214,7 @@ class DelayInjector:
         self.stop()
         self._thread.join()
 
-    def _enrol(self, decision: Decision, unit: str) -> tuple[float, threading.Event]:
+    def _enrol(self, decision: Decision, unit: str | UUID) -> tuple[float, threading.Event]:
         """Return how long a decision has to wait, in seconds, and what ends the wait."""
         fields = decision.fields
         if self._is_stopped or self._clock.monotonic_ns() >= self._holds_until_ns:
@@ -227,7 +228,7 @@ class DelayInjector:
                     if self._in_flight >= self._in_flight_max:
                         self.crowded += 1
                         return 0.0, called_off
-                    drawn = unit_digest(each.name, unit or decision.id)
+                    drawn = unit_digest(each.name, str(unit or decision.id))
                     arm = each.arm(drawn, decision.ingress_ns // NS_PER_MINUTE)
                     self.enrolled += 1
                     if arm.delay_ns:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from collector.core.clock import AnchoredClock
 from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.instrument import DecisionFields, DelayInjector
 from collector.instrument.delay import ActiveArm, ActiveExperiment, parse_active
-from tests.support.collector.instruments import Bench
+from tests.support.collector.instruments import Bench, attributes_of
 
 FOREVER_NS = 2**62
 EVERYBODY = {"name": "all", "share": 1.0, "delay_ns": 2 * NS_PER_MS}
@@ -92,7 +93,12 @@ def bench() -> Iterator[Bench]:
     made.instrument.shutdown()
 
 
-def decide(bench: Bench, injector: DelayInjector, unit: str = "", **fields: Any) -> dict[str, Any]:  # noqa: ANN401  # of the decision
+def decide(
+    bench: Bench,
+    injector: DelayInjector,
+    unit: str | UUID = "",
+    **fields: Any,  # noqa: ANN401  # of the decision
+) -> dict[str, Any]:
     """Return what one decision says of its experiment."""
     with bench.instrument.begin("offer", **DecisionFields(**fields)) as decision:  # type: ignore[typeddict-item]  # passed on as they are
         injector.delay(decision, unit)
@@ -116,6 +122,19 @@ def test_decision_is_delayed_and_says_so(
     assert clock.monotonic_ns() - began_ns >= 2 * NS_PER_MS
     assert (injector.enrolled, injector.delayed) == (1, 1)
     assert registry.paths[-1] == ("/api/v1/experiments/active", "Bearer t1")
+
+
+def test_unit_that_is_a_uuid_is_drawn_as_its_text(
+    registry: Registry, injector: DelayInjector, bench: Bench
+) -> None:
+    """A customer often is one; whatever goes wrong here must not fail a request."""
+    registry.run({**EVERYBODY, "delay_ns": 0})
+    injector.refresh()
+    customer = UUID("0af76519-16cd-43dd-8448-eb211c80319c")
+    for unit in (customer, str(customer)):
+        assert decide(bench, injector, unit)["arm"] == "all"
+    first, second = (attributes_of(span) for span in bench.memory.get_finished_spans())
+    assert first["decision.unit"] == second["decision.unit"]
 
 
 @pytest.mark.parametrize(
