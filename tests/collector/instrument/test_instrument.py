@@ -255,7 +255,7 @@ def test_decision_that_cannot_be_rendered_costs_itself_alone(bench: Bench) -> No
             raise ValueError("no text")
 
     for value in (Unsaid(), "eu-west", "us-east"):
-        bench.instrument.begin("offer", region=value).end()  # type: ignore[arg-type]
+        bench.instrument.begin("offer", region=value).end()  # type: ignore[arg-type]  # that is the point
     assert [attributes_of(root)["decision.region"] for root in bench.roots()] == [
         "eu-west", "us-east",
     ]  # fmt: skip
