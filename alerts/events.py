@@ -57,7 +57,9 @@ def transition_event(
     )
 
 
-def with_suspect(event: AlertEvent, found: Found, of_class: Subject) -> AlertEvent:
+def with_suspect(
+    event: AlertEvent, found: Found, of_class: Subject, *, is_about_failures: bool = False
+) -> AlertEvent:
     """Return the event with what it is about: failures that carry its loss, and the segment that
     stands out; and the path in words.
 
@@ -65,11 +67,13 @@ def with_suspect(event: AlertEvent, found: Found, of_class: Subject) -> AlertEve
         event: of an alert that fires.
         found: of a class of decisions.
         of_class: that class: the one that it is on, or of several the one that loses most.
+        is_about_failures: whether its rule is, whatever they make of the loss.
     """
     suspect = found.suspect
     focus = "" if of_class == Subject(event.action, event.region) else str(of_class)
     is_of_many = suspect is None and found.failed_share >= _FAILED_SHARE_MIN
-    failing_share = found.failed_share if found.is_of_failures or is_of_many else 0.0
+    is_of_failures = is_about_failures or found.is_of_failures or is_of_many
+    failing_share = found.failed_share if is_of_failures else 0.0
     failing = failing_text(failing_share, focus)
     if found.failing is not None and found.is_of_failures:
         failing += f", {share_text(found.failing.loss_share)} of the loss is of them"

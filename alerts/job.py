@@ -322,7 +322,7 @@ class AlertsJob:
         if found is None:  # the rest of why it fires is as it was
             event = routed_anew(event, last, is_shadow=is_shadow)
         else:
-            event = with_suspect(event, found, of_class)
+            event = with_suspect(event, found, of_class, is_about_failures=rule.is_about_failures)
             event = replace(event, incident_id=last.incident_id)
         capture = capture_request(event, of_class, moment) if is_another and found else None
         state = replace(state, seq=transition.seq)

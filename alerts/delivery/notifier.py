@@ -156,9 +156,12 @@ class Notifier:
             windows_s = rule.wording(state.subject).windows_s(event.window_s)
             found = self._search.at(of_class, windows_s, moment.end_ns)
             exemplars = self._search.exemplars(
-                of_class, event.window_s, moment.end_ns, is_of_failures=found.is_of_failures
+                of_class,
+                event.window_s,
+                moment.end_ns,
+                is_of_failures=found.is_of_failures or rule.is_about_failures,
             )
-            event = with_suspect(event, found, of_class)
+            event = with_suspect(event, found, of_class, is_about_failures=rule.is_about_failures)
             capture = capture_request(event, of_class, moment)
             notice = Notice(event, Details(move, exemplars, found.path), capture)
         return replace(notice, event=self._in_incident(rule, notice.event, of_class))

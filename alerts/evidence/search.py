@@ -38,6 +38,8 @@ _EXCESS_MOVED = 0.1
 _LOSS_SHARE_MIN = 0.5
 # A segment that makes so many late, of those that fail, is a cause beside them: a timeout.
 _LATE_OF_FAILED_MIN = 0.5
+# A share of fewer says little: 1 of 14 is not 7 %. It is then of the next longer window.
+_FAILING_OF_MIN = 20
 # A share that grew by less than this factor, and by less than this, is no news.
 _FAILING_GREW = 1.5
 _FAILING_ADDED = 0.2
@@ -70,6 +72,11 @@ class Found:
     def is_of_failures(self) -> bool:
         """Return whether most of the loss is of decisions that fail."""
         return self.failing is not None and self.failing.carry_loss
+
+    @property
+    def is_of_enough(self) -> bool:
+        """Return whether a share of its decisions says something."""
+        return self.path is not None and self.path.decisions >= _FAILING_OF_MIN
 
 
 class SuspectSearch:
@@ -107,8 +114,10 @@ class SuspectSearch:
             every.append(_found(subject, during, before))
             if _is_from_before(every[-1]):
                 break
-        share = every[0].failed_share
-        failing = self._failing(subject, starts_ns[0], first_ns, end_ns, without) if share else None
+        of_enough = (each for each in every if each.is_of_enough)
+        share = next(of_enough, every[-1]).failed_share
+        is_failing = any(each.failed_share for each in every)
+        failing = self._failing(subject, starts_ns, end_ns, without) if is_failing else None
         found = replace(_best(every), failed_share=share, failing=failing)
         makes_late = failing is not None and failing.late_share >= _LATE_OF_FAILED_MIN * share
         return found if makes_late or not found.is_of_failures else replace(found, suspect=None)
@@ -151,23 +160,29 @@ class SuspectSearch:
     def _failing(
         self,
         subject: Subject,
-        start_ns: int,
-        before_ns: int,
+        starts_ns: Sequence[int],
         end_ns: int,
         without: Sequence[tuple[int, int]],
     ) -> Failing | None:
-        """Return what failures make of the loss of [start, end), None where nothing was lost."""
-        [(decisions, failed, late, loss_usd, failed_usd, usual_late)] = self._reader.rows(
-            "failing",
-            __file__,
-            action=subject.action,
-            region=subject.region,
-            usual_from_ns=max(0, before_ns - BASELINE_NS),
-            usual_end_ns=before_ns,
-            from_ns=start_ns,
-            end_ns=end_ns,
-            **left_out(without),
-        )
+        """Return what failures make of the loss, None where nothing was lost.
+
+        Of the shortest window that has enough decisions, else of the longest; `starts_ns` are those
+        of the windows, the shortest first.
+        """
+        for start_ns in dict.fromkeys(starts_ns):
+            [(decisions, failed, late, loss_usd, failed_usd, usual_late)] = self._reader.rows(
+                "failing",
+                __file__,
+                action=subject.action,
+                region=subject.region,
+                usual_from_ns=max(0, starts_ns[-1] - BASELINE_NS),
+                usual_end_ns=starts_ns[-1],
+                from_ns=start_ns,
+                end_ns=end_ns,
+                **left_out(without),
+            )
+            if decisions >= _FAILING_OF_MIN:
+                break
         if not decisions or loss_usd <= 0:
             return None
         return Failing(
@@ -218,8 +233,8 @@ class SuspectSearch:
         searched_ns = min(windows_s[-1] * NS_PER_S, SEARCHED_NS_MAX)
         from_ns = found_ns - searched_ns - BASELINE_NS
         revisions = self._revisions(subject.action, from_ns, found_ns)
-        start_ns = end_ns - min(windows_s[0] * NS_PER_S, SEARCHED_NS_MAX)
-        failing = self._failing(subject, start_ns, start_ns, end_ns, ())
+        starts_ns = [end_ns - min(each * NS_PER_S, SEARCHED_NS_MAX) for each in windows_s]
+        failing = self._failing(subject, starts_ns, end_ns, ())
         is_news = _is_news(last, failing)
         if revisions == self._searched.get(last.episode_id, (0, 0)) and not is_news:
             return None

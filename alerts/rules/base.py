@@ -239,14 +239,11 @@ class Rule(Protocol[ConfigT, FactsT]):
 
     Attributes:
         model: the settings of the kind.
-        explains_decisions: whether subjects are classes of decisions. When such an alert fires,
-            the job records packets of the window and searches it for a suspect segment.
         goes_by_arrival: whether its data are dated by when they came, not by when they happened.
         owns_losses: whether a lost dollar is a reason to fire, so that one alert owns it.
     """
 
     model: ClassVar[type[RuleConfig]]
-    explains_decisions: ClassVar[bool] = False
     goes_by_arrival: ClassVar[bool] = False
     owns_losses: ClassVar[bool] = False
 
@@ -290,6 +287,16 @@ class Rule(Protocol[ConfigT, FactsT]):
         ...
 
     @property
+    def explains_decisions(self) -> bool:
+        """Return whether packets are kept and a segment looked for when a class of it fires."""
+        return False
+
+    @property
+    def is_about_failures(self) -> bool:
+        """Return whether failed decisions alone are its examples."""
+        return False
+
+    @property
     def is_about_decisions(self) -> bool:
         """Return whether a subject is a class of decisions, or all of an action, or everything."""
         return self.explains_decisions
@@ -299,13 +306,7 @@ class Rule(Protocol[ConfigT, FactsT]):
         return subject
 
     def gives_way(self, facts: FactsT, state: AlertState, of_class: Subject) -> bool:
-        """Return whether a class that an alert was about is well, and another of it burns.
-
-        Args:
-            facts: of the pass.
-            state: of the alert.
-            of_class: the class that evidence of it was looked for in.
-        """
+        """Return whether the class of its evidence is well by now, and another of it burns."""
         return False
 
     def owner(self, of_class: Subject) -> Subject | None:

@@ -71,10 +71,14 @@ class DollarBurn(Rule[DollarBurnConfig, BurnFacts], MovesDecisions[BurnFacts]):
     """
 
     model: ClassVar = DollarBurnConfig
-    explains_decisions: ClassVar[bool] = True
     owns_losses: ClassVar[bool] = True
 
     config: DollarBurnConfig
+
+    @property
+    def explains_decisions(self) -> bool:
+        """Return that it is: what it counts is lost to lateness and failures."""
+        return True
 
     @property
     def window_s(self) -> int:

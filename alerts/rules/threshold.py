@@ -62,6 +62,8 @@ class Figure:
         every_s: of what is dear to read, windows end at whole multiples of so many seconds.
         is_ratio: whether it says nothing of few.
         of_arrived: whether it is known of decisions before they are attributed.
+        is_of_time: whether it is of how long decisions take, or whether they fail, so that a
+            segment or a call may explain it.
     """
 
     statement: str
@@ -74,6 +76,7 @@ class Figure:
     every_s: int = 0
     is_ratio: bool = True
     of_arrived: bool = False
+    is_of_time: bool = False
 
     def least(self, decisions_min: int) -> int:
         """Return of how many it has to be to say anything."""
@@ -126,6 +129,7 @@ def _of_decisions(
     *,
     is_ratio: bool = True,
     of_arrived: bool = False,
+    is_of_time: bool = True,
 ) -> Figure:
     return Figure(
         statement,
@@ -136,13 +140,14 @@ def _of_decisions(
         counted="decisions",
         is_ratio=is_ratio,
         of_arrived=of_arrived,
+        is_of_time=is_of_time,
     )
 
 
 FIGURES: Final[Mapping[str, Figure]] = {
     "late_ratio": _of_decisions("class_figures", _share(3)),
     "failed_ratio": _of_decisions("class_figures", _share(4)),
-    "unvalued_ratio": _of_decisions("class_figures", _share(5)),
+    "unvalued_ratio": _of_decisions("class_figures", _share(5), is_of_time=False),
     "loss_usd_per_h": _of_decisions("class_figures", _per_hour, " {currency}/h", is_ratio=False),
     "decisions_per_s": _of_decisions(
         "class_figures",
@@ -150,6 +155,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
         " /s",
         is_ratio=False,
         of_arrived=True,
+        is_of_time=False,
     ),
     "slow_ratio": _of_decisions("slow_decisions", _share(3)),
     "cache_hit_ratio": Figure(
@@ -248,6 +254,16 @@ class Threshold(Rule[ThresholdConfig, Readings]):
         """Return whether the figure is of decisions."""
         return FIGURES[self.config.figure].is_about_decisions
 
+    @property
+    def explains_decisions(self) -> bool:
+        """Return whether the figure is of their time or failures, and is too large."""
+        return FIGURES[self.config.figure].is_of_time and self.config.above is not None
+
+    @property
+    def is_about_failures(self) -> bool:
+        """Return whether the figure is of failures."""
+        return self.config.figure == "failed_ratio" and self.config.above is not None
+
     def read(
         self, reader: Reader, moment: Moment, states: Mapping[Subject, AlertState]
     ) -> Readings:
@@ -321,7 +337,8 @@ class Threshold(Rule[ThresholdConfig, Readings]):
             few = f"{reading.count:,} {figure.counted} in {during}"
             return Status.NO_DATA, f"{few}, fewer than {figure.least(config.decisions_min):,}"
         unit = figure.unit.format(currency=currency())
-        value = f"{config.figure} {reading.value:,.6g}{unit} in {during}"
+        over = "" if config.target_ms is None else f" over {config.target_ms:g} ms"
+        value = f"{config.figure} {reading.value:,.6g}{unit}{over} in {during}"
         of = f" of {reading.count:,} {figure.counted}" if reading.count is not None else ""
         is_beyond, limit = self._limit(reading.value)
         return (Status.BREACHED if is_beyond else Status.OK), f"{value}{of}, {limit}"

@@ -34,7 +34,13 @@ _STATE = {
     "cellRendererParams": {"tag": "state", "second": "since"},
     "cellClass": "dated",
 }
-_OWNER = {"field": "owner", "headerName": "Who", "width": 112, "tooltipField": "owner"}
+_OWNER = {
+    "field": "owner",
+    "headerName": "Who",
+    "width": 112,
+    "wrapText": True,
+    "tooltipField": "owner",
+}
 # Rows come as every list has them; by one column they are what a click makes of it.
 _DEAREST = ["desc", "asc", None]
 _PRICED: list[dict[str, Any]] = [
@@ -198,7 +204,7 @@ def _people(alert: AlertRow) -> str:
     """Return who looks after an alert, and whether it is hidden from receivers."""
     if alert.people is None:
         return ""
-    parts = [alert.people.ack.actor] if alert.people.ack is not None else []
-    if alert.people.silenced:
-        parts.append("silenced")
+    parts = ["silenced"] if alert.people.silenced else []
+    if alert.people.ack is not None:
+        parts.append(alert.people.ack.actor)
     return " · ".join(parts) or "nobody yet"

@@ -15,7 +15,15 @@ from collector.core.times import NS_PER_MS, NS_PER_S
 from collector.store.connect import Connections
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import rule
-from tests.support.alerts.scene import HURT, INCIDENT_S, PER_SECOND, WELL, Scene, write_seconds
+from tests.support.alerts.scene import (
+    HURT,
+    INCIDENT_S,
+    PER_SECOND,
+    WELL,
+    Scene,
+    go_on_losing,
+    write_seconds,
+)
 
 
 def _lose(scene: Scene, seconds: int) -> None:
@@ -59,41 +67,9 @@ def test_failures_are_the_cause_where_many_decisions_fail(scene: Scene) -> None:
     assert "no segment stands out" in reason
 
 
-def _go_on(
-    scene: Scene,
-    seconds: int,
-    *,
-    failed: int = 0,
-    late: int = 0,
-    slow_ms: int = 0,
-    store_ms: int = 0,
-) -> None:
-    """Let time pass in which some of five decisions a second fail, and some of all are late.
-
-    Each is worth a dollar; the ingress takes 0.4 ms longer, and the store as much as is asked.
-    """
-    kept = Decimal(slow_ms) / 120 * (late if failed < PER_SECOND else 0)
-    loss_usd = failed + kept
-    write_seconds(
-        scene.client, scene.end_ns, seconds, HURT, store_ms, late=late, failed=failed,
-        lost_share=float(loss_usd), loss_usd=loss_usd, loss_low_usd=loss_usd,
-        loss_high_usd=loss_usd, loss_squared=float(loss_usd),
-    )  # fmt: skip
-    scene.client.command(
-        "INSERT INTO attributions SELECT * REPLACE (revision + 1 AS revision,"
-        " ingress_ns % 1000000000 < {failed:UInt8} AS is_error,"
-        " ingress_compute_ns + 400000 AS ingress_compute_ns, total_ns + 400000 AS total_ns)"
-        " FROM attributions FINAL WHERE region = {region:String}"
-        " AND ingress_ns >= {from_ns:UInt64}",
-        parameters={"region": HURT, "failed": failed, "from_ns": scene.end_ns},
-    )
-    write_seconds(scene.client, scene.end_ns, seconds, WELL)
-    scene.end_ns += seconds * NS_PER_S
-
-
 def test_failures_that_carry_the_loss_are_what_it_is_about(scene: Scene) -> None:
     """A service that failed everything was paged as own code that is slower by 0.4 ms."""
-    _go_on(scene, INCIDENT_S, failed=PER_SECOND)
+    go_on_losing(scene, INCIDENT_S, failed=PER_SECOND)
 
     assert scene.judge() == 1
 
@@ -115,14 +91,14 @@ def test_failures_that_carry_the_loss_are_what_it_is_about(scene: Scene) -> None
 
 def test_few_failures_that_carry_the_loss_are_in_the_first_message(scene: Scene) -> None:
     """When a fast alert begins, few of its window failed, and all dollars are theirs."""
-    _go_on(scene, 60, failed=1, late=0)
+    go_on_losing(scene, 60, failed=1, late=0)
     assert scene.judge() == 0
     scene.client.command(
         "INSERT INTO revenue_cells SELECT * REPLACE (2 AS revision, loss_usd * 5 AS loss_usd,"
         " loss_low_usd * 5 AS loss_low_usd, loss_high_usd * 5 AS loss_high_usd,"
         " loss_squared * 25 AS loss_squared) FROM revenue_cells FINAL WHERE failed = 1"
     )
-    _go_on(scene, 1, failed=1)
+    go_on_losing(scene, 1, failed=1)
     assert scene.judge() == 1
     assert str(scene.last("reason")).startswith("20% of its decisions fail, 100% of the loss")
     assert scene.last("blamed_class") == ""
@@ -130,7 +106,7 @@ def test_few_failures_that_carry_the_loss_are_in_the_first_message(scene: Scene)
 
 def test_segment_that_makes_them_late_is_blamed_beside_failures(scene: Scene) -> None:
     """Calls that time out fail because the store takes long: it says both."""
-    _go_on(scene, INCIDENT_S, failed=PER_SECOND, late=PER_SECOND, store_ms=900)
+    go_on_losing(scene, INCIDENT_S, failed=PER_SECOND, late=PER_SECOND, store_ms=900)
 
     assert scene.judge() == 1
 
@@ -142,7 +118,7 @@ def test_segment_that_makes_them_late_is_blamed_beside_failures(scene: Scene) ->
 
 def test_segment_is_blamed_where_lateness_carries_the_loss(scene: Scene) -> None:
     """One that fails beside four that are late by far is not what it is about."""
-    _go_on(scene, INCIDENT_S, failed=1, late=4, slow_ms=480, store_ms=480)
+    go_on_losing(scene, INCIDENT_S, failed=1, late=4, slow_ms=480, store_ms=480)
 
     assert scene.judge() == 1
 
@@ -153,7 +129,7 @@ def test_segment_is_blamed_where_lateness_carries_the_loss(scene: Scene) -> None
 def test_failures_are_said_of_what_began_otherwise_and_of_what_is_over(scene: Scene) -> None:
     """What lasts is not what set it off; after its end the title said own code again."""
     _lose_without_a_cause(scene)
-    _go_on(scene, INCIDENT_S, failed=PER_SECOND)
+    go_on_losing(scene, INCIDENT_S, failed=PER_SECOND)
     assert scene.judge() == 1
     assert str(scene.last("reason")).startswith("100% of its decisions fail, ")
     assert scene.judge() == 0
@@ -238,11 +214,11 @@ def test_excess_is_that_of_now_and_not_thinned_by_what_went_well_before(scene: S
 def test_failures_of_a_wide_alert_are_those_of_the_class_that_loses_most(scene: Scene) -> None:
     """Half of all fail, and all of one region: its name is beside the share."""
     scene.restart(rules=[rule(budget_usd=5_000.0, budget_for="all")])
-    _go_on(scene, INCIDENT_S, failed=3)
+    go_on_losing(scene, INCIDENT_S, failed=3)
     assert scene.judge() == 1
     reason = str(scene.last("reason"))
     assert reason.startswith(f"60% of the decisions of checkout/{HURT} fail, 100% of the loss")
-    _go_on(scene, INCIDENT_S, failed=PER_SECOND)
+    go_on_losing(scene, INCIDENT_S, failed=PER_SECOND)
     assert scene.judge() == 1
     reason = str(scene.last("reason"))
     assert reason.startswith(f"100% of the decisions of checkout/{HURT} fail, 100% of the loss")
@@ -250,11 +226,11 @@ def test_failures_of_a_wide_alert_are_those_of_the_class_that_loses_most(scene: 
 
 def test_failures_that_grow_are_told_beside_a_segment(scene: Scene) -> None:
     """Some failed when it was paged; it said so to the end, when all of them did."""
-    _go_on(scene, INCIDENT_S, failed=3, late=PER_SECOND, store_ms=900)
+    go_on_losing(scene, INCIDENT_S, failed=3, late=PER_SECOND, store_ms=900)
     assert scene.judge() == 1
     reason = str(scene.last("reason"))
     assert "decision/store takes longer than before" in reason
-    _go_on(scene, INCIDENT_S, failed=PER_SECOND, late=PER_SECOND, store_ms=900)
+    go_on_losing(scene, INCIDENT_S, failed=PER_SECOND, late=PER_SECOND, store_ms=900)
 
     assert scene.judge() == 1
 

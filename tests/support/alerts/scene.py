@@ -191,3 +191,35 @@ class Scene:
             f"SELECT argMax({column}, seq) FROM alert_events FINAL"
         ).result_rows
         return value
+
+
+def go_on_losing(
+    scene: Scene,
+    seconds: int,
+    *,
+    failed: int = 0,
+    late: int = 0,
+    slow_ms: int = 0,
+    store_ms: int = 0,
+) -> None:
+    """Let time pass in which some of five decisions a second fail, and some of all are late.
+
+    Each is worth a dollar; the ingress takes 0.4 ms longer, and the store as much as is asked.
+    """
+    kept = Decimal(slow_ms) / 120 * (late if failed < PER_SECOND else 0)
+    loss_usd = failed + kept
+    write_seconds(
+        scene.client, scene.end_ns, seconds, HURT, store_ms, late=late, failed=failed,
+        lost_share=float(loss_usd), loss_usd=loss_usd, loss_low_usd=loss_usd,
+        loss_high_usd=loss_usd, loss_squared=float(loss_usd),
+    )  # fmt: skip
+    scene.client.command(
+        "INSERT INTO attributions SELECT * REPLACE (revision + 1 AS revision,"
+        " ingress_ns % 1000000000 < {failed:UInt8} AS is_error,"
+        " ingress_compute_ns + 400000 AS ingress_compute_ns, total_ns + 400000 AS total_ns)"
+        " FROM attributions FINAL WHERE region = {region:String}"
+        " AND ingress_ns >= {from_ns:UInt64}",
+        parameters={"region": HURT, "failed": failed, "from_ns": scene.end_ns},
+    )
+    write_seconds(scene.client, scene.end_ns, seconds, WELL)
+    scene.end_ns += seconds * NS_PER_S

@@ -131,7 +131,7 @@ def test_line_says_who_was_here() -> None:
         (None, ""),
         (Standing(None, ()), "nobody yet"),
         (Standing(ack, ()), "anna"),
-        (Standing(ack, (7,)), "anna · silenced"),
+        (Standing(ack, (7,)), "silenced · anna"),
     ):
         assert (
             alert_line(dataclasses.replace(BURN, people=people), Zone(), NOW_NS, NOW_NS)["owner"]
