@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from alerts.people.standing import standings
-from alerts.rows import AlertEvent, Dollars
+from alerts.rows import UNKNOWN, AlertEvent, Dollars
 from alerts.rules.base import Severity
 from alerts.rules.ledger import Claim, rates
 from alerts.state.routed import open_alerts
@@ -65,16 +65,18 @@ class AtRisk:
 def dearest_first(alerts: Iterable[AlertRow]) -> list[AlertRow]:
     """Return alerts in the order of all lists: what costs comes first.
 
-    Open ones before what is over, live ones before shadow; then by what is at risk an hour, then by
+    Open ones before what is over; of those classes that went quiet and never fired last, live ones
+    before shadow, what can be judged before what cannot; then by what is at risk an hour, then by
     what was lost.
     """
     return sorted(alerts, key=_dearness)
 
 
-def _dearness(alert: AlertRow) -> tuple[bool, bool, Decimal, Decimal, int]:
-    is_over = alert.state not in OPEN_STATES
-    rate = Decimal(0) if is_over else rate_of(alert)
-    return is_over, alert.is_shadow, -rate, -(alert.lost_usd or Decimal(0)), -alert.at_ns
+def _dearness(alert: AlertRow) -> tuple[bool, bool, bool, bool, Decimal, Decimal, int]:
+    is_over, is_unjudged = alert.state not in OPEN_STATES, alert.state == UNKNOWN
+    is_quiet = is_unjudged and not alert.has_fired
+    costs = -(Decimal(0) if is_over else rate_of(alert)), -(alert.lost_usd or Decimal(0))
+    return is_over, is_quiet, alert.is_shadow, is_unjudged, *costs, -alert.at_ns
 
 
 def listed_alerts(reader: Reader, seen: Range) -> Listed:

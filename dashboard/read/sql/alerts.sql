@@ -1,8 +1,9 @@
 -- The last state of every alert that is open, or that changed inside the window; with an incident_id
 --   of those of that incident, since they began to fire.
 -- Returns: one row an episode, as alert_events has it at its last transition; first_ns UInt64 is the
---   instant of its first one, found UInt64 how many there are without the limit; open ones first, live
---   before shadow, by what is at risk, then by what the dearest window lost: what is over has none at
+--   instant of its first one, found UInt64 how many there are without the limit; open ones first, of
+--   those classes that went quiet and never fired last, live before shadow, what can be judged before
+--   what cannot, by what is at risk, then by what the dearest window lost: what is over has none at
 --   risk. No rows when all is quiet.
 SELECT
     episode_id,
@@ -45,7 +46,9 @@ GROUP BY episode_id
 HAVING state != 'inactive' AND (state != 'resolved' OR at_ns >= {from_ns:UInt64})
 ORDER BY
     state = 'resolved',
+    state = 'unknown' AND started_ns = 0,
     is_shadow,
+    state = 'unknown',
     revenue_at_risk_usd_per_h DESC,
     max(events.loss_usd) DESC,
     at_ns DESC,

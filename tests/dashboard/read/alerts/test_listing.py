@@ -147,6 +147,28 @@ def test_what_costs_is_listed_first_and_the_cut_says_so(store: Connections) -> N
         assert total == 6
 
 
+def test_what_fires_is_listed_before_classes_that_went_quiet(store: Connections) -> None:
+    """More than 500 quiet classes, each once seen to cost, cut off the page that fired."""
+    seed = Seed(random.Random(0))
+    for name, state, is_shadow, started_ns, at_risk in (
+        ("quiet", "unknown", False, 0, "900"),
+        ("quiet-shadow", "unknown", True, 0, "800"),
+        ("silent", "unknown", False, TODAY_NS - NS_PER_S, "700"),
+        ("ticket", "firing", False, TODAY_NS - NS_PER_S, "0"),
+        ("shadow", "firing", True, TODAY_NS - NS_PER_S, "600"),
+        ("over", "resolved", False, TODAY_NS - NS_PER_S, "0"),
+    ):
+        row: dict[str, Any] = {"episode_id": name, "is_shadow": is_shadow, "region": name}
+        seed.alert(TODAY_NS, 1, state, **row, started_ns=started_ns, at_risk=at_risk)
+    seed.insert(store.client())
+    dearest = ["ticket", "silent", "shadow", "quiet", "quiet-shadow", "over"]
+    found = listed_alerts(Reader(store), HOUR)
+    assert [each.episode_id for each in found.alerts] == dearest
+    for rows_max in range(1, 6):
+        rows, _ = Reader(store).alerts(HOUR, rows_max)
+        assert {each.episode_id for each in rows} == set(dearest[:rows_max])
+
+
 def test_others_of_an_incident_are_counted_while_they_are_open() -> None:
     """A list says that two rows are one thing; what is over is none of it."""
     rows = [
