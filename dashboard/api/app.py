@@ -193,7 +193,9 @@ def _state_router(services: Services) -> APIRouter:
         view = asked_range(window, until, now_ns)
         listed = await workers.run(listed_alerts, reader, view)
         rows = listed.alerts[:limit]
-        with_examples = await workers.run(with_exemplars, reader, rows, view, reference)
+        with_examples = await workers.run(
+            with_exemplars, reader, rows, view, reference, context.alerts.all_rules
+        )
         return await workers.run(_with_people, listed, with_examples, state, view.from_ns, now_ns)
 
     @router.get("/health", tags=["health"])

@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from alerts.people.external import ExternalAlerts, PostedAlert
 from alerts.people.notes import Notes
+from alerts.people.silences import Silences
 from alerts.rows import AlertEvent
 from alerts.state.acts import audit_acts
 from alerts.state.mirror import mirror
@@ -307,6 +308,54 @@ def test_viewer_sees_the_buttons_and_why_they_are_shut(
             page.go_back()
             expect(page.get_by_label("Token")).to_be_visible()
             expect(page.locator("#alert-facts")).to_have_count(0)
+
+
+def test_silence_that_is_made_is_the_one_in_the_form(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """Who was quicker than a pause after the last key silenced what stood there before."""
+    page = visit.page
+    with served(own_world, tmp_path, rules=[rule()], clock=ManualClock(TODAY_NS)) as pages:
+        fire(pages.state, own_world)
+        page.goto(f"{pages.url}/alerts/{EPISODE}")
+        page.get_by_role("button", name="Silence", exact=True).click()
+        form = page.get_by_role("dialog")
+        form.get_by_label("Reason").fill("known")
+        form.get_by_label("Alerts for which").fill("rule=burn\nregion=nowhere")
+        form.get_by_role("button", name="Silence").click()
+        expect(page.locator("#alert-done")).to_contain_text("Silenced until")
+        made = Silences(pages.state).all(TODAY_NS)
+    assert [[str(each) for each in one.matchers] for one in made] == [
+        ["rule=burn", "region=nowhere"]
+    ]
+
+
+def test_text_stays_while_somebody_signs_in_again(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """What is told of an ended session is for people, and costs nobody their text."""
+    page = visit.page
+    tokens = (("oncall", ("responder",)),)
+    with served(own_world, tmp_path, tokens=tokens, clock=ManualClock(TODAY_NS)) as pages:
+        fire(pages.state, own_world)
+        page.goto(f"{pages.url}/alerts/{EPISODE}")
+        sign_in(page, "mwt_oncall")
+        form, text = opened(page, "Comment")
+        text.fill("seen, and long")
+        page.context.clear_cookies()
+        form.get_by_role("button", name="Comment").click()
+        expect(form.get_by_role("alert")).to_have_text(
+            "You are signed out. Sign in in another tab, then send this again: "
+            "what you wrote stays here."
+        )
+        other = page.context.new_page()
+        other.goto(f"{pages.url}/alerts")
+        sign_in(other, "mwt_oncall")
+        expect(other.locator("#who")).to_have_text("token oncall")
+        form.get_by_role("button", name="Comment").click()
+        expect(page.locator("#alert-done")).to_contain_text("Comment kept at")
+        kept = Notes(pages.state).of([EPISODE])
+    assert [note.text for note in kept[EPISODE]] == ["seen, and long"]
 
 
 def test_page_that_outlives_its_session_says_so(

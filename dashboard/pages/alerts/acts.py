@@ -240,7 +240,6 @@ def _silence() -> list[Component]:
             + ", ".join(NAMES),
             autosize=True,
             minRows=3,
-            debounce=400,
         ),
         html.Div("", id="alert-silence-preview", className="preview", role="status"),
         dmc.TextInput(id="alert-silence-duration", label="For how long", value="2h", w=160),

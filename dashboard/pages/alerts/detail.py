@@ -31,7 +31,7 @@ from dashboard.read.alerts.rows import OPEN_STATES
 from dashboard.read.alerts.timeline import Moment
 from dashboard.read.alerts.wording import after, companion_dollars, incident_of, packets_of
 from dashboard.read.packet_rows import KeptPackets
-from dashboard.read.scope import parse_scope
+from dashboard.read.scope import latency_text, parse_scope
 from dashboard.units import (
     UNKNOWN,
     Zone,
@@ -344,9 +344,10 @@ def _runbook(url: str) -> object:
 
 def _ways(alert: AlertDetail, context: PageContext, now_ns: int) -> list[Component]:
     """Return where to go on from the decisions that show it."""
-    kind = "failed" if is_of_failures(alert) else "late"
-    found = [dcc.Link(f"all {kind} ones", href=decisions_href(alert))]
-    if alert.exemplars and (alert.blamed or kind == "late"):
+    over, failed = alert.slow_over_ms, is_of_failures(alert)
+    late = "late ones" if over is None else f"over {latency_text(over)} ms"
+    found = [dcc.Link(f"all {'failed ones' if failed else late}", href=decisions_href(alert))]
+    if alert.exemplars and (alert.blamed or not failed):
         href = explore_href(alert, context.reference.target_ns(alert.of_action), now_ns)
         found += [" · ", dcc.Link("what do they share?", href=href)]
     return found
@@ -354,7 +355,9 @@ def _ways(alert: AlertDetail, context: PageContext, now_ns: int) -> list[Compone
 
 def _exemplars(alert: AlertDetail, zone: Zone, now_ns: int) -> Component:
     if not alert.exemplars:
-        return html.P("No decision of its time failed or was late.", className="note")
+        over = alert.slow_over_ms
+        which = "failed or was late" if over is None else f"took over {latency_text(over)} ms"
+        return html.P(f"No decision of its time {which}.", className="note")
     return html.Ul(
         [
             html.Li(

@@ -36,26 +36,38 @@ def like_it_href(alert: AlertDetail) -> str:
 
 
 def decisions_href(alert: AlertDetail) -> str:
-    """Return the late or the failed decisions of one alert's class and time, the dearest first."""
-    kind = ("failed" if is_of_failures(alert) else "late", "1")
-    filters = (("segment", alert.blamed), kind) if alert.blamed else (kind,)
-    return "/decisions" + format_scope(replace(_scope(alert), filters=(*filters, ("sort", "lost"))))
+    """Return the late or the failed decisions of one alert's class and time, the dearest first.
+
+    Of a rule that names a latency of its own they are those over it.
+    """
+    filters = [("segment", alert.blamed)] if alert.blamed else []
+    if alert.slow_over_ms is None:
+        filters.append(("failed" if is_of_failures(alert) else "late", "1"))
+    scope = replace(_scope(alert), low_ms=alert.slow_over_ms, filters=(*filters, ("sort", "lost")))
+    return "/decisions" + format_scope(scope)
 
 
 def explore_href(alert: AlertDetail, target_ns: int, now_ns: int) -> str:
-    """Return what the late decisions of one alert share: its time over their target in a box."""
+    """Return what the late decisions of one alert share: its time over their target in a box.
+
+    Of a rule that names a latency of its own it is over that.
+    """
     scope, until_ns = _scope(alert), now_ns if alert.is_open else alert.at_ns
     from_ns = alert.since_ns - alert.window_s * NS_PER_S
     box = {
         "brush": format_between(max(from_ns, until_ns - scope.window_ns), until_ns),
-        "brush_ms": format_latency(target_ns / NS_PER_MS, None),
+        "brush_ms": format_latency(alert.slow_over_ms or target_ns / NS_PER_MS, None),
     }
     return "/explore" + format_scope(with_box(scope, box, now_ns))
 
 
 def is_of_failures(alert: AlertDetail) -> bool:
-    """Return whether the decision that shows best what the alert is about failed."""
-    return bool(alert.exemplars) and bool(alert.exemplars[0].is_error)
+    """Return whether the decision that shows best what the alert is about failed.
+
+    Of a rule that names a latency it never is: a slow one that failed is there for its time.
+    """
+    failed = bool(alert.exemplars) and bool(alert.exemplars[0].is_error)
+    return failed and alert.slow_over_ms is None
 
 
 def safe_href(url: str) -> str:

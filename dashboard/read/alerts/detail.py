@@ -27,7 +27,7 @@ from alerts.state.transitions import FIRED, Phase
 from collector.core.errors import StoreUnavailableError
 from collector.core.times import NS_PER_DAY, NS_PER_S
 from dashboard.read.alerts.delays import InjectedDelay, injected_delays
-from dashboard.read.alerts.exemplars import Exemplar, exemplars
+from dashboard.read.alerts.exemplars import Exemplar, exemplars, slow_over_ms
 from dashboard.read.alerts.listing import (
     IncidentSum,
     dearest_first,
@@ -130,6 +130,7 @@ class AlertDetail:
     failing_call_text: str  # the same with the number of decisions, in words
     slow_call: str  # the one that takes longer
     slow_call_text: str
+    slow_over_ms: float | None  # a rule of slow_ratio counts decisions that take longer
     runbook_url: str
     note: str
     reroute: str  # what the webhook proposed, "" for nothing
@@ -187,6 +188,7 @@ def read_alert(
     delays: list[InjectedDelay] = []
     together: IncidentSum | None = None
     incident: list[AlertRow] = []
+    rule = next((each for each in config.all_rules if each.name == row.rule), None)
     try:
         others = _others(reader, row, now_ns)
         (row, *incident), lost = with_losses(reader, [row, *others], now_ns)
@@ -194,7 +196,7 @@ def read_alert(
         (row,) = with_packets(reader, [row], Range(row.first_ns, now_ns))
         until_ns = now_ns if row.state in OPEN_STATES else row.at_ns
         delays = injected_delays(reader, row, until_ns)
-        shown = exemplars(reader, row, reference, until_ns, rows_max=EXEMPLARS_MAX)
+        shown = exemplars(reader, row, rule, reference, until_ns, rows_max=EXEMPLARS_MAX)
     except StoreUnavailableError as error:
         unknown.append(
             f"dollars of now, exemplars and incident: {str(error).splitlines()[0][:200]}"
@@ -202,7 +204,6 @@ def read_alert(
     if state is None:
         unknown.append(ELSEWHERE)
     people = _people(state, events, now_ns)
-    rule = next((each for each in config.all_rules if each.name == row.rule), None)
     found = _detail(row, events, rule, people, shown, unknown)
     happened = timeline(events, people.deliveries, people.notes, people.silences, zone, now_ns)
     # Who was told was told, though the rule was taken back into shadow later.
@@ -288,7 +289,6 @@ def _detail(
     exemplars: list[Exemplar],
     unknown: list[str],
 ) -> AlertDetail:
-    # What cannot be judged has no dollars, and what is over costs nothing an hour.
     rate, low, high = (rate_of(row), *interval_of(row)) if _has_rate(row) else (None, None, None)
     budget = rule if isinstance(rule, DollarBurnConfig) else None
     of_action, of_region = row.scope
@@ -334,6 +334,7 @@ def _detail(
         failing_call_text=row.failing_call_text,
         slow_call=row.slow_call,
         slow_call_text=row.slow_call_text,
+        slow_over_ms=slow_over_ms(rule),
         runbook_url="" if rule is None else rule.runbook_url,
         note="" if rule is None else rule.note,
         reroute=_reroute(people.deliveries),
@@ -360,6 +361,7 @@ def _budget_share(row: AlertRow, budget: DollarBurnConfig | None) -> float | Non
 
 
 def _has_rate(row: AlertRow) -> bool:
+    # What cannot be judged has no dollars, and what is over costs nothing an hour.
     return row.is_priced and row.state in OPEN_STATES and row.state != "unknown"
 
 

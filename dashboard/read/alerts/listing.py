@@ -10,7 +10,7 @@ from typing import Final
 
 from alerts.people.standing import standings
 from alerts.rows import UNKNOWN, AlertEvent, Dollars
-from alerts.rules.base import Severity
+from alerts.rules.base import RuleConfig, Severity
 from alerts.rules.ledger import Claim, rates
 from alerts.state.routed import open_alerts
 from alerts.state.sqlite import AlertStore
@@ -125,22 +125,29 @@ def incident_sums(listed: Listed) -> list[IncidentSum]:
 
 
 def with_exemplars(
-    reader: Reader, alerts: Sequence[AlertRow], seen: Range, reference: Reference
+    reader: Reader,
+    alerts: Sequence[AlertRow],
+    seen: Range,
+    reference: Reference,
+    rules: Iterable[RuleConfig] = (),
 ) -> list[AlertRow]:
     """Return alerts, the first 50 each with the decision that shows best what it is about.
 
     Where its packets were asked for, it says whether all of them were kept.
     """
+    named = {rule.name: rule for rule in rules}
     found = with_packets(reader, alerts, seen)
     shown = [
-        replace(alert, exemplar=_exemplar(reader, alert, reference))
+        replace(alert, exemplar=_exemplar(reader, alert, named.get(alert.rule), reference))
         for alert in found[:_EXEMPLARS_MAX]
     ]
     return shown + found[_EXEMPLARS_MAX:]
 
 
-def _exemplar(reader: Reader, alert: AlertRow, reference: Reference) -> str:
-    found = exemplars(reader, alert, reference, alert.at_ns, rows_max=1)
+def _exemplar(
+    reader: Reader, alert: AlertRow, rule: RuleConfig | None, reference: Reference
+) -> str:
+    found = exemplars(reader, alert, rule, reference, alert.at_ns, rows_max=1)
     return next((each.decision_id for each in found), "")
 
 

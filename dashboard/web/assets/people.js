@@ -2,8 +2,13 @@
 (function () {
   const UNCHANGED = () => window.dash_clientside.no_update;
   const WAIT_MS = 15000;
+  // Until somebody has stopped to write: what is sent is of the field itself.
+  const WRITTEN_MS = 400;
+  const SIGNED_OUT =
+    "You are signed out. Sign in in another tab, then send this again: what you wrote stays here.";
   const NOT_YET = "What you sent before is not answered yet; try again in a moment.";
   let sending = false;
+  let previews = 0;
 
   async function post(path, body) {
     try {
@@ -13,6 +18,9 @@
         body: JSON.stringify(body),
         signal: AbortSignal.timeout(WAIT_MS),
       });
+      if (answer.status === 401) {
+        return { refused: SIGNED_OUT };
+      }
       const found = await answer.json().catch(() => ({}));
       return answer.ok
         ? { found: found }
@@ -118,7 +126,15 @@
       if (!opened) {
         return UNCHANGED();
       }
+      const asked = ++previews;
+      await new Promise((written) => setTimeout(written, WRITTEN_MS));
+      if (asked !== previews) {
+        return UNCHANGED();
+      }
       const answer = await post("/api/v1/silences/preview", { matchers: lines(matchers) });
+      if (asked !== previews) {
+        return UNCHANGED();
+      }
       if (answer.refused) {
         return answer.refused;
       }

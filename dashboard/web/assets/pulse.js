@@ -60,7 +60,11 @@
       if (answer.status >= 500) throw new Error(text);
       answeredAt = Date.now();
       if (answer.status === 401) {
-        say("You are signed out. Reload the page to sign in.", true);
+        say(
+          "You are signed out. Reload the page to sign in, or sign in in another tab " +
+            "to keep what you are writing here.",
+          true,
+        );
       } else {
         sayAnswered(text);
       }

@@ -1,6 +1,7 @@
 -- The decisions that show best what an alert is about: failed or late, with packets where there are any, and with the most
 -- time in the blamed segment.
--- Parameters: segment 1 to 16 in the order of segment_means.sql, 0 for the whole decision; is_of_failures 1: of those that failed first.
+-- Parameters: segment 1 to 16 in the order of segment_means.sql, 0 for the whole decision; is_of_failures 1: of those that failed first;
+--   is_of_time 1: of those alone that took longer than the reference.
 -- Returns: decision_id String, ingress_ns, total_ns UInt64, is_error UInt8, segment_ns UInt64, packets UInt8 (1 where packets are linked);
 --   the best first; no rows where no decision of the time failed or was late.
 SELECT
@@ -24,12 +25,12 @@ FROM attributions FINAL
 WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
     AND ({action:String} = '' OR action = {action:String})
     AND ({region:String} = '' OR region = {region:String})
-    AND (is_error OR total_ns > transform(toString(action), {reference_actions:Array(String)},
+    AND ((is_error AND {is_of_time:UInt8} = 0) OR total_ns > transform(toString(action), {reference_actions:Array(String)},
         {reference_ns:Array(UInt64)}, {default_reference_ns:UInt64}))
 ORDER BY
     is_error AND {is_of_failures:UInt8} DESC,
     -- Where many fail and no segment stands out, failing is what it is about.
-    is_error AND {segment:UInt8} = 0 AND (
+    is_error AND {segment:UInt8} = 0 AND {is_of_time:UInt8} = 0 AND (
         SELECT avg(is_error) >= 0.2 FROM attributions FINAL
         WHERE ingress_ns >= {from_ns:UInt64} AND ingress_ns < {to_ns:UInt64}
             AND ({action:String} = '' OR action = {action:String})

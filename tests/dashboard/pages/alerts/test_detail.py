@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from alerts.config import AlertsConfig
 from alerts.rows import Dollars, Owned
+from alerts.rules.threshold import ThresholdConfig
 from alerts.state.mirror import mirror
 from alerts.state.sqlite import AlertStore, Update
 from alerts.state.subject import Subject
@@ -113,6 +115,25 @@ def test_late_decisions_lead_to_what_they_share(own_world: Connections, tmp_path
         "80..",
     )
     assert found.decisions_after == 5, "those that are late, and in its time"
+
+
+def test_slow_decisions_lead_to_all_over_the_latency_of_their_rule(
+    store: Connections, tmp_path: Path
+) -> None:
+    """A rule of 250 ms led to `all late ones`, which are those over the target."""
+    slow = ThresholdConfig(name="slow", figure="slow_ratio", above=0.1, target_ms=250)
+    state = AlertStore(tmp_path / "alerts.sqlite")
+    fired = event(rule="slow", at_ns=TODAY_NS - NS_PER_S, started_ns=TODAY_NS - NS_PER_S)
+    state.record([Update(firing_state(), fired)])
+    config = AlertsConfig(rules=(slow,))
+    with page_context(Reader(store), TODAY_NS, alert_state=state, alerts=config) as context:
+        shown = show(context, EPISODE, Zone()).shown
+    state.close()
+    ways: Any = shown["alert-exemplars-note.children"]
+    (way,) = ways
+    assert (way.children, "low_ms=250" in way.href) == ("all over 250 ms", True)
+    none: Any = shown["alert-exemplars.children"]
+    assert none.children == "No decision of its time took over 250 ms."
 
 
 def test_rule_without_dollars_is_not_called_ignorant_of_them(

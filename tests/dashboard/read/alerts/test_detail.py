@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,16 +18,19 @@ from alerts.people.notes import ACK, COMMENT, Notes
 from alerts.people.silences import Silences
 from alerts.people.window import Window
 from alerts.rows import Message
+from alerts.rules.threshold import ThresholdConfig
 from alerts.state.acts import Act
 from alerts.state.sqlite import AlertStore, Update
 from collector.core.errors import StoreUnavailableError
 from collector.core.times import NS_PER_HOUR, NS_PER_S
 from collector.store.connect import Connections
-from dashboard.pages.alerts.links import decisions_href
+from dashboard.pages.alerts.links import decisions_href, explore_href
 from dashboard.read.alerts.detail import AlertDetail, read_alert
+from dashboard.read.alerts.listing import row_of, with_exemplars
 from dashboard.read.alerts.markdown import markdown
 from dashboard.read.reader import Reader
-from dashboard.read.rows import Reference
+from dashboard.read.rows import Range, Reference
+from dashboard.read.scope import parse_scope
 from dashboard.units import utc_iso
 from tests.support.alerts.builders import EPISODE, event, firing_state, rule
 from tests.support.dashboard.seed import ACTIONS, REGIONS, TODAY_NS, Seed, fail
@@ -116,6 +120,31 @@ def test_decisions_that_show_it_failed_or_are_late(own_world: Connections, tmp_p
     assert "- Cause: 8% of its decisions fail; decision/store, +120.0 ms a decision" in text
     assert text.startswith("# offer.select / eu-west: 8% of its decisions fail, store slower by")
     assert "ms, failed\n" in text
+
+
+def test_slow_decisions_are_over_the_latency_of_their_rule(
+    own_world: Connections, tmp_path: Path
+) -> None:
+    """A rule of 110.5 ms led to all over the target of 80 ms, and to quicker ones that failed."""
+    fail(own_world, "d-10", "d-1")
+    slow = ThresholdConfig(name="slow", figure="slow_ratio", above=0.1, target_ms=110.5)
+    state, on = AlertStore(tmp_path / "alerts.sqlite"), {"action": ACTIONS[0], "rule": "slow"}
+    fired = event(at_ns=AT_NS, started_ns=AT_NS, failing_share=0.5, region=REGIONS[0], **on)
+    state.record([Update(firing_state(), fired, ())])
+    config = AlertsConfig(rules=(slow,))
+    found = read_alert(Reader(own_world), state, config, REFERENCE, EPISODE, TODAY_NS)
+    listed = with_exemplars(
+        Reader(own_world), [row_of([fired])], Range(0, TODAY_NS), REFERENCE, [slow]
+    )
+    state.close()
+    assert found is not None
+    assert found.slow_over_ms == 110.5
+    assert [each.total_ns > 110_500_000 for each in found.exemplars] == [True] * 3
+    assert [found.exemplars[0].decision_id] == [each.exemplar for each in listed]
+    query = urlsplit(decisions_href(found)).query
+    assert ("low_ms=110.5" in query, "late=" in query, "failed=" in query) == (True, False, False)
+    box = parse_scope(urlsplit(explore_href(found, 80_000_000, TODAY_NS)).query)
+    assert box.filter("brush_ms") == "110.5.."
 
 
 def test_history_holds_what_people_did_the_newest_first(reader: Reader, state: AlertStore) -> None:
