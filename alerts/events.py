@@ -6,7 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from alerts.evidence.search import Found
-from alerts.rows import AlertEvent, CaptureRequest, failing_text, share_text
+from alerts.rows import (
+    DELIVERY,
+    AlertEvent,
+    CaptureRequest,
+    failing_text,
+    share_text,
+    why_alone,
+)
 from alerts.rules.base import Evaluation, Moment, Rule, RuleConfig, duration_text
 from alerts.state.subject import Subject
 from alerts.state.transitions import AlertState, Transition
@@ -126,13 +133,14 @@ def _with_failures(reason: str, last: AlertEvent) -> str:
 def held_back(event: AlertEvent, why: str, for_ns: int) -> AlertEvent:
     """Return the event of an alert that is told of only now, and says so."""
     held = f"held back for {duration_text(for_ns / NS_PER_S)} ({why[:_WHY_MAX]})"
-    return replace(event, reason=f"{held}; {event.reason}")
+    return replace(event, reason=f"{why_alone(event.reason)}{DELIVERY}{held}")
 
 
 def routed_anew(event: AlertEvent, last: AlertEvent, *, is_shadow: bool) -> AlertEvent:
     """Return the event of an alert that is routed from now on, or no longer; why it fires stays."""
     act = "was taken back into shadow" if is_shadow else "was promoted"
-    return replace(with_suspect_of(event, last), reason=f"rule {last.rule} {act}; {last.reason}")
+    reason = f"{why_alone(last.reason)}{DELIVERY}rule {last.rule} {act}"
+    return replace(with_suspect_of(event, last), reason=reason)
 
 
 def capture_request(event: AlertEvent, of_class: Subject, moment: Moment) -> CaptureRequest:

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 # The basis of an alert whose dollars nobody knows: its columns of money have no null.
 UNKNOWN = "unknown"
+# Behind why an alert fires stands in its reason how it came to be told.
+DELIVERY: Final = "; delivery: "
 MICRO_USD: Final = Decimal("0.000001")  # to which amounts are kept
 # From so large a share on a percentage has no use for decimals.
 _WHOLE_SHARE_MIN: Final = 0.1
@@ -24,6 +26,11 @@ def rate_text(rate: str, over: str) -> str:
 def has_rate(reason: str) -> bool:
     """Return whether a reason says what an hour costs."""
     return "/h at the rate of the last " in reason
+
+
+def why_alone(reason: str) -> str:
+    """Return why an alert is as it is, without how it came to be told."""
+    return reason.partition(DELIVERY)[0]
 
 
 def share_text(share: float) -> str:

@@ -30,22 +30,23 @@ _SHOWN_NS: Final = 30 * NS_PER_DAY
 SILENCES_MAX: Final = 1_000
 
 _READ: Final = """
-SELECT id, matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by
+SELECT id, matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by, planned_ns, end_reason
 FROM silences WHERE ends_ns > ? ORDER BY id
 """
 _ONE: Final = """
-SELECT id, matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by
+SELECT id, matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by, planned_ns, end_reason
 FROM silences WHERE id = ?
 """
 _SAID: Final = re.compile(r"silence (\d+) of ")  # as a silence says itself
 _MAKE: Final = """
 INSERT INTO silences (matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by)
 VALUES (?, ?, ?, ?, ?, ?, '')
-RETURNING id, matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by
+RETURNING id, matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by, planned_ns, end_reason
 """
 _END: Final = """
-UPDATE silences SET ends_ns = ?, ended_by = ? WHERE id = ? AND ends_ns > ?
-RETURNING id, matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by
+UPDATE silences SET planned_ns = ends_ns, ends_ns = ?, ended_by = ?, end_reason = ?
+WHERE id = ? AND ends_ns > ?
+RETURNING id, matchers, starts_ns, ends_ns, actor, reason, made_ns, ended_by, planned_ns, end_reason
 """
 
 
@@ -60,7 +61,9 @@ class Silence:
     actor: str
     reason: str
     made_ns: int
-    ended_by: str  # who ended it before its time, "" where nobody did
+    ended_by: str = ""  # who ended it before its time, "" where nobody did
+    planned_ns: int = 0  # when it would have ended then; 0 where it is not known
+    end_reason: str = ""  # why it was
 
     def hides(self, event: Alert, at_ns: int) -> bool:
         """Return whether an alert is hidden at an instant."""
@@ -107,7 +110,7 @@ class Silences:
     def end(self, number: int, act: Act, reason: str) -> Silence:
         """End a silence now, and note who did. Raises InputError where it does not hold."""
         with self._alert_state.transaction() as db:
-            row = db.execute(_END, (act.at_ns, act.actor, number, act.at_ns)).fetchone()
+            row = db.execute(_END, (act.at_ns, act.actor, reason, number, act.at_ns)).fetchone()
             if row is None:
                 raise NotFoundError(
                     f"no silence {number} holds or is to come; see `millworth alerts silences`"

@@ -152,6 +152,12 @@ _PROPOSALS: Final = """
 ALTER TABLE states ADD COLUMN proposal TEXT DEFAULT '';
 """
 
+# What a silence was to be, where somebody ended it: the state has its last end alone.
+_SILENCE_ENDS: Final = """
+ALTER TABLE silences ADD COLUMN planned_ns INTEGER DEFAULT 0;
+ALTER TABLE silences ADD COLUMN end_reason TEXT DEFAULT '';
+"""
+
 # Each brings a file from the version that is its place to the next. A released one stays as it is.
 STEPS: Final = (
     _FIRST,
@@ -167,6 +173,7 @@ STEPS: Final = (
     _HELD,
     _EDITIONS,
     _PROPOSALS,
+    _SILENCE_ENDS,
 )
 SCHEMA_VERSION: Final = len(STEPS)
 

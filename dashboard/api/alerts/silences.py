@@ -62,7 +62,9 @@ class SilenceRow:
     actor: str
     reason: str
     made_ns: int
-    ended_by: str
+    ended_by: str  # "" where nobody ended it before its time
+    planned_ns: int  # when it would have ended where somebody did; 0 where not, or not known
+    end_reason: str  # why it was ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +128,6 @@ def silence_row(silence: Silence, now_ns: int) -> SilenceRow:
         silence.reason,
         silence.made_ns,
         silence.ended_by,
+        silence.planned_ns,
+        silence.end_reason,
     )

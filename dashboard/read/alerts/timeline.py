@@ -109,11 +109,11 @@ def _note(note: Note) -> Moment:
 
 def _silence(silence: Silence, zone: Zone, now_ns: int) -> Iterator[Moment]:
     names = ", ".join(str(matcher) for matcher in silence.matchers)
-    until = zone.dated_at(silence.ends_ns, now_ns)
+    until = zone.dated_at(silence.planned_ns or silence.ends_ns, now_ns)
     text = f"silence {silence.id} until {until} ({names}): {silence.reason}"
     yield Moment(silence.made_ns, "silence", silence.actor, text)
     if silence.ended_by:
-        ended = f"silence {silence.id} ended before its time"
+        ended = f"silence {silence.id} ended before its time{after(silence.end_reason)}"
         yield Moment(silence.ends_ns, "silence", silence.ended_by, ended)
     elif silence.ends_ns <= now_ns:
         yield Moment(silence.ends_ns, "silence", "", f"silence {silence.id} ended in its time")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Final, Protocol
 
-from alerts.rows import failing_text
+from alerts.rows import failing_text, why_alone
 from dashboard.read.alerts.listing import IncidentSum
 from dashboard.read.packet_rows import KeptPackets
 from dashboard.units import count, counted, ms, percent, shorten, signed_ms, usd
@@ -96,7 +96,7 @@ def cause_of(alert: Caused) -> str:
         subject = f"{subject}, most by {shorten(alert.focus, _NAME_MAX)}"
     failing += f", first in {alert.failing_call}" if failing and alert.failing_call else ""
     if not alert.blamed_stage:
-        reason = failing or shorten(alert.reason, _REASON_MAX)
+        reason = failing or shorten(why_alone(alert.reason), _REASON_MAX)
         return f"{subject}: {reason or 'no reason was given'}"
     name = _CLASSES.get(alert.blamed_class, alert.blamed_class)
     digits = 0 if abs(alert.blamed_excess_ns) >= 10_000_000 else 1

@@ -56,6 +56,8 @@ def test_silence_that_is_ended_hides_no_more(memory: AlertStore) -> None:
     ended = silences.end(made.id, bob, "done")
 
     assert (ended.ends_ns, ended.ended_by) == (NOW_NS + 60, "bob")
+    assert (ended.planned_ns, ended.end_reason) == (HOUR.ends_ns, "done")
+    assert (made.planned_ns, made.end_reason) == (0, "")
     assert silences.hidden(event(), NOW_NS + 60) == ""
     assert silences.all(NOW_NS + 61) == [ended]
     with pytest.raises(InputError, match="no silence 1 holds"):

@@ -64,8 +64,10 @@ def test_pages_know_that_the_rule_of_an_alert_that_fires_was_promoted(scene: Sce
     assert scene.last("blamed_stage") == suspect
     query = "SELECT reason FROM alert_events FINAL WHERE region = 'eu-west' ORDER BY seq"
     [_, promoted, told] = [row[0] for row in scene.client.query(query).result_rows]
-    assert promoted == f"rule burn was promoted; {why}"
-    assert told.startswith("held back for 1 s (rule burn is in shadow until it is promoted); $")
+    assert promoted == f"{why}; delivery: rule burn was promoted"
+    why, _, delivery = told.partition("; delivery: ")
+    assert why.startswith("$")
+    assert delivery == "held back for 1 s (rule burn is in shadow until it is promoted)"
 
     Promotions(scene.job.alert_state).demote("burn", Act("ada", scene.clock.ns), "it is not")
     scene.go_on(1, slow_ms=120)

@@ -126,7 +126,7 @@ def test_wide_alert_that_is_told_late_says_what_is_true_then(
     assert (data["blamed_segment"], data["reroute"]) == (None, None)
     assert data["seq"] == 1
     assert data["incident_id"] == data["episode_id"], "not of the incident that is over"
-    assert data["reason"].startswith("held back for ")
+    assert "; delivery: held back for " in data["reason"]
     assert "offer/region-" in data["reason"]
     assert {each["decision_id"].rpartition("-")[2] for each in data["exemplars"]} == {"offer"}
     pushed = [body for _, body in alertmanager.requests if b'"alertname":"whole"' in body]

@@ -71,7 +71,7 @@ def unsilence(
     """End a silence now; what fires still goes out."""
     with asking(config, url) as api:
         ended = api.post(f"/api/v1/silences/{number}/end", {"reason": reason, "actor": actor(by)})
-        _print(ended, as_json=as_json)
+        print_silence(ended, as_json=as_json)
 
 
 def silences(
@@ -84,7 +84,7 @@ def silences(
         print_json(answer)
         return
     for each in answer["silences"]:
-        _print(each, as_json=False)
+        print_silence(each, as_json=False)
     OUT.print(f"{sum(each['state'] == 'holds' for each in answer['silences'])} hold")
 
 
@@ -108,7 +108,7 @@ def show_silence(api: Api, body: dict[str, Any], *, preview: bool, as_json: bool
             "hidden (`millworth rules list` has the rules, `millworth alerts list` the rest)"
         )
     if made is not None:
-        _print(made, as_json=False)
+        print_silence(made, as_json=False)
 
 
 def _sum_of(alerts: list[dict[str, Any]], known_usd: str) -> str:
@@ -127,12 +127,17 @@ def _hidden(alert: dict[str, Any]) -> str:
     return f"{since} {alert['severity']} {alert['rule']} {where or 'all data'}, {usd}"
 
 
-def _print(each: dict[str, Any], *, as_json: bool) -> None:
+def print_silence(each: dict[str, Any], *, as_json: bool) -> None:
+    """Print one silence as `/api/v1/silences` has it."""
     if as_json:
         print_json(each)
         return
     matchers = " ".join(plain(text) for text in each["matchers"])
-    ended = f", ended by {plain(each['ended_by'])}" if each["ended_by"] else ""
+    ended = ""
+    if each["ended_by"]:
+        planned = f" in place of {utc_text(each['planned_ns'])}" if each["planned_ns"] else ""
+        why = f" ({quoted(each['end_reason'])})" if each["end_reason"] else ""
+        ended = f", ended by {plain(each['ended_by'])}{planned}{why}"
     OUT.print(
         f"silence {each['id']} {each['state']}: {matchers}, {utc_text(each['starts_ns'])} to "
         f"{utc_text(each['ends_ns'])}, by {plain(each['actor'])}{ended}: "

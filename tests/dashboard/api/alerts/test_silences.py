@@ -31,6 +31,7 @@ def test_silence_is_previewed_made_and_ended(state_api: StateApi) -> None:
 
     ended = state_api.send("POST", f"/api/v1/silences/{made['id']}/end", {"reason": "done"}).json()
     assert (ended["state"], ended["ended_by"]) == ("over", "somebody unnamed")
+    assert (ended["planned_ns"], ended["end_reason"]) == (made["ends_ns"], "done")
     assert state_api.send("GET", "/api/v1/silences").json() == {"silences": [ended]}
     actions = [action for _, action, _ in state_api.audited()]
     assert actions == ["alerts_silenced", "silence_ended"]

@@ -35,15 +35,15 @@ def test_message_stands_where_it_was_sent() -> None:
 def test_alert_that_is_told_late_has_a_line_of_its_own() -> None:
     """With the figures that it was told with; a cause that is another is said as such."""
     again = {"from_state": "firing", "to_state": "firing", "at_ns": NOW_NS + MINUTE}
-    late = event(seq=2, reason="held back for 60 s (a silence); because", **again)
+    late = event(seq=2, reason="because; delivery: held back for 60 s (a silence)", **again)
     other = event(seq=3, blamed_stage="egress", **again)
     lines = timeline([event(), late, other], [], [], [], Zone(), NOW_NS)
     assert [(each.kind, each.text) for each in lines[:2]] == [
         ("cause", "the cause is now egress/store, +120.0 ms a decision"),
         (
             "changed",
-            "firing; $7,407 / h at the rate of its newest seconds: held back for 60 s (a silence);"
-            " because",
+            "firing; $7,407 / h at the rate of its newest seconds: because; delivery: "
+            "held back for 60 s (a silence)",
         ),
     ]
 
@@ -103,5 +103,15 @@ def test_silence_that_ended_has_a_line_for_its_end() -> None:
     ):
         *ended, _ = timeline([], [], [], [silence], Zone(), now_ns)
         assert [(each.at_ns, each.actor, each.text) for each in ended] == said
-    (by, _) = timeline([], [], [], [replace(silence, ended_by="bob")], Zone(), ends_ns)
-    assert (by.actor, by.text) == ("bob", "silence 1 ended before its time")
+
+
+def test_silence_that_was_ended_says_what_it_was_to_be() -> None:
+    """`silence 1 until 22:10` of one made for two hours, and nobody could say why it ended."""
+    planned_ns, ended_ns = NOW_NS + NS_PER_HOUR, NOW_NS + NS_PER_MINUTE
+    made = Silence(1, parse_matchers(["rule=burn"]), NOW_NS, ended_ns, "anna", "x", NOW_NS, "bob")
+    older, newer = made, replace(made, planned_ns=planned_ns, end_reason="it is over")
+    for silence, until_ns, why in ((older, ended_ns, ""), (newer, planned_ns, ": it is over")):
+        by, of = timeline([], [], [], [silence], Zone(), ended_ns)
+        assert (by.at_ns, by.actor) == (ended_ns, "bob")
+        assert by.text == f"silence 1 ended before its time{why}"
+        assert of.text.startswith(f"silence 1 until {Zone().dated_at(until_ns, ended_ns)} (")

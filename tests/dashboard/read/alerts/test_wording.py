@@ -34,6 +34,13 @@ def test_cause_of_what_blames_nothing_is_its_reason() -> None:
     assert len(cause_of(replace(silent, action="a" * 9_000, reason="r" * 9_000))) < 300
 
 
+def test_cause_says_nothing_of_how_it_came_to_be_told() -> None:
+    """`held back for 75 s (silence 1 of anna ...)` was the title of an alert."""
+    of = {"blamed_stage": "", "blamed_class": ""}
+    told = event(reason="no data for 40 s; delivery: held back for 75 s (silence 1)", **of)
+    assert cause_of(told) == "checkout / eu-west: no data for 40 s"
+
+
 def test_cause_is_that_decisions_fail_where_it_is_about_failures() -> None:
     """A service that fails everything is not slow; one whose calls time out is both."""
     both = event(failing_share=1.0)

@@ -16,7 +16,7 @@ from attribution.jobs.late.deferred import DeferredArrivals
 from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from dashboard.cli.ask.alerts.main import show_history, show_open
-from dashboard.cli.ask.alerts.silences import show_silence
+from dashboard.cli.ask.alerts.silences import print_silence, show_silence
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import EPISODE, event, firing_state, message, rule
 from tests.support.alerts.scene import HURT, write_arrived, write_seconds
@@ -291,3 +291,18 @@ def test_machine_reads_the_same(state_api: StateApi, capsys: pytest.CaptureFixtu
     assert (alert["episode_id"], alert["people"]["silenced"]) == (EPISODE, [])
     show_history(state_api.client, EPISODE, as_json=True)
     assert json.loads(capsys.readouterr().out)["episode_id"] == EPISODE
+
+
+def test_silence_that_was_ended_says_when_it_was_to_and_why(
+    state_api: StateApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own end was lost, and nobody could read why somebody was called again."""
+    made = state_api.send("POST", "/api/v1/silences", BODY).json()
+    why = {"reason": "it is over", "actor": "bob"}
+    ended = state_api.send("POST", f"/api/v1/silences/{made['id']}/end", why).json()
+    print_silence(ended, as_json=False)
+    said = capsys.readouterr().out
+    assert (
+        ' to 2033-05-18T03:33:20Z, by anna, ended by bob in place of 2033-05-18T04:33:20Z ("it is '
+        'over"): "тест 🚨"' in said
+    )
