@@ -22,7 +22,7 @@ from dashboard.read.reader import Reader
 from dashboard.read.rows import Reference
 from dashboard.read.sealed.store import SealedStore
 from dashboard.read.workers import SharedReads, Workers
-from dashboard.settings.config import OTLP_URL, DashboardConfig, otlp_url
+from dashboard.settings.config import DashboardConfig, SenderDoor, sender_door
 
 if TYPE_CHECKING:
     from alerts.state.sqlite import AlertStore
@@ -50,7 +50,7 @@ class AppContext:
         sealed: the sealed decisions; by default under their own names.
         alert_state: the state of alerts; None where another machine has it.
         alerts: the rules.
-        otlp_url: where senders send over HTTP.
+        door: where senders send over HTTP, and what is asked of them.
         shared: what several ask at the same time.
         reader: of the store, for pages and `/api/v1`.
         reference: the reference latencies that attribution judges by.
@@ -71,7 +71,7 @@ class AppContext:
     sealed: SealedStore | None = None
     alert_state: AlertStore | None = None
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
-    otlp_url: str = OTLP_URL
+    door: SenderDoor = field(default_factory=SenderDoor)
     shared: SharedReads = field(default_factory=SharedReads)
     reader: Reader = field(init=False, repr=False, compare=False)
     reference: Reference = field(init=False, repr=False, compare=False)
@@ -115,7 +115,7 @@ class AppContext:
             ),
             alert_state=alert_state,
             alerts=s.alerts,
-            otlp_url=otlp_url(s.collector),
+            door=sender_door(s.collector, s.access),
         )
 
     def __post_init__(self) -> None:

@@ -23,7 +23,7 @@ from dashboard.read.decisions.listing import DecisionList, FilterValues
 from dashboard.read.reader import Reader
 from dashboard.read.rows import Attributed, Evidence, Range, Reference, SegmentMeans
 from dashboard.read.workers import SharedReads, Workers
-from dashboard.settings.config import OTLP_URL, DashboardConfig
+from dashboard.settings.config import DashboardConfig, SenderDoor
 
 # The stages whose seconds behind are those of what is not in the store yet.
 _STORED_BY = ("stage.logged", "stage.stored")
@@ -119,7 +119,7 @@ class PageContext:
     # The reference of the decision path by action, region and minute.
     normal: dict[tuple[str, str, int], SegmentMeans | None] = field(default_factory=dict)
     alerts: AlertsConfig = field(default_factory=AlertsConfig)
-    otlp_url: str = OTLP_URL  # where senders send over HTTP
+    door: SenderDoor = field(default_factory=SenderDoor)  # where senders send over HTTP
     # What the last reading of the Overview found, for the next page; `is_empty`: no decision.
     found: dict[str, bool] = field(default_factory=dict)
     judged: Callable[[], Sequence[GateVerdict]] = tuple  # every verdict, the newest first

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from pydantic import Field
 
+from collector.auth.tokens import AccessConfig
 from collector.core.config import Address, CollectorConfig, Section, TlsConfig
 from collector.core.http.address import authority
 
@@ -39,15 +41,38 @@ class DashboardConfig(Section):
     tls: TlsConfig = Field(default_factory=TlsConfig)
 
 
-OTLP_URL: Final = "http://127.0.0.1:4318"
 _EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  what is compared with, not listened on
 
 
-def otlp_url(collector: CollectorConfig) -> str:
-    """Return the address that senders are shown; where all are listened on, a name to fill in."""
+@dataclass(frozen=True, slots=True)
+class SenderDoor:
+    """Where senders send over HTTP, and what the receiver asks of them.
+
+    Attributes:
+        url: of the receiver; where it listens on all addresses, with a name to fill in.
+        needs_token: whether a request without a token is refused.
+        needs_certificate: whether a sender has to show a certificate of its own.
+    """
+
+    url: str = "http://127.0.0.1:4318"
+    needs_token: bool = False
+    needs_certificate: bool = False
+
+    @property
+    def is_tls(self) -> bool:
+        """Return whether the receiver shows a certificate, which a sender has to trust."""
+        return self.url.startswith("https:")
+
+
+def sender_door(collector: CollectorConfig, access: AccessConfig) -> SenderDoor:
+    """Return what senders are shown."""
     scheme = "https" if collector.tls.is_on else "http"
     host = "THIS-HOST" if collector.host in _EVERYWHERE else collector.host
-    return f"{scheme}://{authority(host, collector.http_port)}"
+    return SenderDoor(
+        f"{scheme}://{authority(host, collector.http_port)}",
+        needs_token=bool(access.tokens),
+        needs_certificate=collector.tls.client_ca_file is not None,
+    )
 
 
 def require_ports_apart(collector: CollectorConfig, dashboard: DashboardConfig) -> None:

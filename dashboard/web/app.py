@@ -116,7 +116,7 @@ def create_app(app_context: AppContext) -> Dash:
         alerts=app_context.alerts,
         judged=InvestJob(app_context.attribution, app_context.store).verdicts,
         refusal=partial(why_not, "POST /api/v1/alerts/{episode_id}/ack"),
-        otlp_url=app_context.otlp_url,
+        door=app_context.door,
         shared=app_context.shared,
     )
     in_menu = [(module.PATH, module.TITLE) for module in PAGES if module.IN_MENU]

@@ -11,6 +11,7 @@ from dash import html
 from collector.core.times import NS_PER_HOUR
 from dashboard.pages.context import PageContext
 from dashboard.pages.parts import Component, panel
+from dashboard.settings.config import SenderDoor
 
 OUTPUTS: Final = (
     "overview-start.hidden",
@@ -21,7 +22,7 @@ _ROOTS_NS: Final = NS_PER_HOUR
 _SEND: Final = """\
 export OTEL_EXPORTER_OTLP_ENDPOINT={url}
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
-# Python: opentelemetry-instrument python app.py
+{variables}# Python: opentelemetry-instrument python app.py
 # Node:   node --require @opentelemetry/auto-instrumentations-node/register app.js
 # Java:   java -javaagent:opentelemetry-javaagent.jar -jar app.jar
 
@@ -31,7 +32,7 @@ _TEST: Final = """\
 # a test trace, without an SDK:
 hex() {{ od -An -N"$1" -tx1 /dev/urandom | tr -d ' \\n'; }}
 now=$(date +%s)
-curl -sS {url}/v1/traces -H 'content-type: application/json' -d @- <<END
+curl -sS {options}{url}/v1/traces -H 'content-type: application/json' -d @- <<END
 {{"resourceSpans": [{{"resource": {{"attributes": [{{"key": "service.name", "value":
   {{"stringValue": "test"}}}}]}}, "scopeSpans": [{{"spans": [{{"name": "GET /test", "kind": 2,
   "traceId": "$(hex 16)", "spanId": "$(hex 8)",
@@ -60,7 +61,7 @@ class Root:
 class Start:
     """What is there of a store without a decision; None in its place where there is one."""
 
-    url: str  # of the receiver
+    door: SenderDoor
     spans: int  # of the last hour
     roots: list[Root]
 
@@ -70,7 +71,7 @@ def layout(context: PageContext) -> Component:
 
     It asks the store nothing: pages are laid out where every request is answered.
     """
-    shown = show(Start(context.otlp_url, 0, []) if context.found.get("is_empty") else None)
+    shown = show(Start(context.door, 0, []) if context.found.get("is_empty") else None)
     return html.Div(
         panel(
             "overview-start",
@@ -99,7 +100,7 @@ def read(context: PageContext, in_window: int = 0) -> Start | None:
     window = {"from_ns": now_ns - _ROOTS_NS, "to_ns": now_ns + _ROOTS_NS}
     (came,) = reader.ask("spans_of_hour", __file__, window)
     roots = [Root(**row) for row in reader.ask("roots_of_hour", __file__, window)]
-    return Start(context.otlp_url, int(came["spans"]), roots)
+    return Start(context.door, int(came["spans"]), roots)
 
 
 def show(start: Start | None) -> dict[str, object]:
@@ -112,7 +113,13 @@ def show(start: Start | None) -> dict[str, object]:
             "standard variables; each root span of a server is a decision of its route until you "
             "declare what a decision is. This page shows it as it comes."
         )
-        code = (_SEND + _TEST).format(url=start.url) + _IMPORT
+        variables, options = _asked(start.door)
+        code = (_SEND + _TEST).format(
+            url=start.door.url,
+            variables="".join(f"export OTEL_EXPORTER_OTLP_{line}\n" for line in variables),
+            options="".join(f"{option} " for option in options),
+        )
+        code += _IMPORT
         return dict(zip(OUTPUTS, (False, hint, code), strict=True))
     hint = f"{start.spans:,} spans came in the last hour, and none of them is a decision yet. "
     if not start.roots:
@@ -122,6 +129,21 @@ def show(start: Start | None) -> dict[str, object]:
         "decisions of the roots that came most:"
     )
     return dict(zip(OUTPUTS, (False, hint, "\n".join(map(_rule, start.roots))), strict=True))
+
+
+def _asked(door: SenderDoor) -> tuple[list[str], list[str]]:
+    """Return the variables of an SDK and the options of curl for what the receiver asks."""
+    variables, options = [], []
+    if door.needs_token:
+        variables.append("HEADERS='authorization=Bearer%20TOKEN'    # of this sender")
+        options.append("-H 'authorization: Bearer TOKEN'")
+    if door.is_tls:
+        variables.append("CERTIFICATE=ca.pem    # the authority of the receiver's certificate")
+        options.append("--cacert ca.pem")
+    if door.needs_certificate:
+        variables += ["CLIENT_CERTIFICATE=client.pem    # of this sender", "CLIENT_KEY=client.key"]
+        options.append("--cert client.pem --key client.key")
+    return variables, options
 
 
 def _rule(root: Root) -> str:

@@ -12,13 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from collector.auth.tokens import AccessConfig
 from collector.bench.harness import start_collector
-from collector.core.config import CollectorConfig, DecisionsConfig, StoreConfig
+from collector.core.config import CollectorConfig, DecisionsConfig, StoreConfig, TlsConfig
 from collector.store.connect import Connections
 from dashboard.pages.context import PageContext
 from dashboard.pages.overview import start
 from dashboard.read.reader import Reader
-from dashboard.settings.config import otlp_url
+from dashboard.settings.config import SenderDoor, sender_door
 from tests.conftest import NOW_NS
 from tests.support.builders import new_trace_id, span, store_request, trace_request
 from tests.support.dashboard.app import page_context
@@ -27,7 +28,7 @@ from tests.support.dashboard.app import page_context
 @pytest.fixture
 def context(store: Connections) -> Iterator[PageContext]:
     """Return what pages are given, over an empty store."""
-    with page_context(Reader(store), NOW_NS, otlp_url="http://10.1.2.3:4318") as context:
+    with page_context(Reader(store), NOW_NS, door=SenderDoor("http://10.1.2.3:4318")) as context:
         yield context
 
 
@@ -166,4 +167,29 @@ def test_page_of_a_store_that_is_known_empty_begins_with_it(
 )
 def test_address_is_that_of_the_receiver(host: str, url: str) -> None:
     """Where all addresses are listened on, a person knows the name."""
-    assert otlp_url(CollectorConfig(host=host)) == url
+    assert sender_door(CollectorConfig(host=host), AccessConfig()) == SenderDoor(url)
+
+
+def test_what_a_secured_receiver_asks_is_in_what_is_to_be_copied(
+    context: PageContext, tmp_path: Path
+) -> None:
+    """Each line for a secured receiver; without it the first trace of a newcomer is refused."""
+    pem = tmp_path / "any.pem"
+    access = AccessConfig.model_validate(
+        {"tokens": [{"name": "shop", "hash": "sha256:" + "0" * 64, "scopes": ["traces"]}]}
+    )
+    door = sender_door(
+        CollectorConfig(tls=TlsConfig(cert_file=pem, key_file=pem, client_ca_file=pem)), access
+    )
+    code = shown(replace(context, door=door))[2]
+    for line in (
+        "export OTEL_EXPORTER_OTLP_ENDPOINT=https://127.0.0.1:4318\n",
+        "export OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer%20TOKEN'",
+        "export OTEL_EXPORTER_OTLP_CERTIFICATE=ca.pem",
+        "export OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=client.pem",
+        "export OTEL_EXPORTER_OTLP_CLIENT_KEY=client.key\n",
+        "curl -sS -H 'authorization: Bearer TOKEN' --cacert ca.pem "
+        "--cert client.pem --key client.key https://127.0.0.1:4318/v1/traces",
+    ):
+        assert line in code
+    assert "TOKEN" not in shown(context)[2]

@@ -11,6 +11,7 @@ from collector.store.connect import Connections
 from dashboard.pages.answers.health import SERVICE, STORE, read_service, read_store
 from dashboard.pages.context import PageContext
 from dashboard.read.reader import Reader
+from dashboard.settings.config import SenderDoor
 from dashboard.units import Zone
 from tests.support.dashboard.app import page_context
 
@@ -43,7 +44,7 @@ def test_rejected_is_shown_where_something_was(context: PageContext) -> None:
 
 def test_empty_store_says_how_to_send_and_lists_no_zeros(store: Connections) -> None:
     """Whoever starts it first has nothing to look at, and wants the next step."""
-    with page_context(Reader(store), otlp_url="http://10.1.2.3:4318") as context:
+    with page_context(Reader(store), door=SenderDoor("http://10.1.2.3:4318")) as context:
         shown = read_store(context, Zone()).shown
     assert shown["health-start.hidden"] is False
     assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://10.1.2.3:4318" in str(
