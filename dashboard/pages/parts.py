@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import dash_ag_grid as dag
+import dash_mantine_components as dmc
 from dash import dcc, html
 
 from dashboard.pages.charts.theme import message
@@ -102,6 +103,43 @@ def kpi(kpi_id: str, title: str) -> Component:
         ],
         id=kpi_id,
         className="panel kpi",
+    )
+
+
+def choices(everything: str, values: Sequence[str], chosen: str) -> list[dict[str, str]]:
+    """Return what a picker offers: no narrowing, the values, and what is chosen if it is none."""
+    offered = [*values, *([chosen] if chosen not in values else [])]
+    return [
+        {"value": "", "label": everything},
+        *({"value": value, "label": value} for value in offered if value),
+    ]
+
+
+def picker(
+    picker_id: str, everything: str, values: Sequence[str], chosen: str, width_px: int = 136
+) -> Component:
+    """Return a picker of one of many names, which one finds by typing a part of it.
+
+    Args:
+        picker_id: of the component.
+        everything: what it says where it does not narrow, as `All regions`; its name too.
+        values: to choose from, in this order.
+        chosen: one of them, or what an address says; "" for none.
+        width_px: of the picker.
+    """
+    return dmc.Select(
+        id=picker_id,
+        data=choices(everything, values, chosen),
+        value=chosen,
+        allowDeselect=False,
+        checkIconPosition="right",
+        searchable=True,
+        # Otherwise what is typed is added to the name that stands there.
+        clearSearchOnFocus=True,
+        nothingFoundMessage="No such name",
+        size="xs",
+        w=width_px,
+        **{"aria-label": everything},
     )
 
 

@@ -17,6 +17,30 @@ from tests.support.dashboard.served import served
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 
+def test_pickers_are_typed_in(own_world: Connections, visit: Visit, tmp_path: Path) -> None:
+    """Who has hundreds of services does not scroll; what is no name leaves what was chosen."""
+    page = visit.page
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        page.goto(f"{pages.url}/decisions")
+        region = page.get_by_role("textbox", name="All regions")
+        region.click()
+        page.keyboard.type("WEST")
+        page.keyboard.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile("region=eu-west"))
+        expect(page.locator("#decisions-chips")).to_contain_text("region: eu-west")
+        region.click()
+        page.keyboard.type("mars")
+        expect(page.get_by_text("No such name")).to_be_visible()
+        page.keyboard.press("Escape")
+        page.locator("h1").click()
+        expect(region).to_have_value("eu-west")
+        region.click()
+        page.get_by_role("option", name="All regions").click()
+        expect(page.locator("#decisions-chips")).to_be_empty()
+    assert visit.console_errors == []
+
+
 def test_chips_go_along_and_one_click_removes_one(
     own_world: Connections, visit: Visit, tmp_path: Path
 ) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import dash_mantine_components as dmc
 from dash import Dash, Input, Output, State, dcc, html
 
 from alerts.people.external import ExternalAlert, ExternalAlerts
@@ -23,7 +21,7 @@ from dashboard.pages.alerts.lines import (
     silences_table,
 )
 from dashboard.pages.context import PageContext, in_browser
-from dashboard.pages.parts import Component, grid, page, panel, scrolled, zoned
+from dashboard.pages.parts import Component, choices, grid, page, panel, picker, scrolled, zoned
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import Reading, answering, state, state_outputs
 from dashboard.read.alerts.counts import count_alerts
@@ -77,11 +75,12 @@ class AlertsRead:
 def layout(query: str, context: PageContext) -> Component:
     """Return the page as it stands before the first reading."""
     scope = parse_scope(query)
+    rules = [rule.name for rule in context.alerts.all_rules]
     pickers = html.Div(
         [
-            _picker("state", "Any state", _STATES, scope),
-            _picker("rule", "Any rule", [rule.name for rule in context.alerts.all_rules], scope),
-            _picker("severity", "Any severity", _SEVERITIES, scope),
+            picker("alerts-state", "Any state", _STATES, scope.filter("state"), 150),
+            picker("alerts-rule", "Any rule", rules, scope.filter("rule"), 150),
+            picker("alerts-severity", "Any severity", _SEVERITIES, scope.filter("severity"), 150),
             dcc.Store(id="alerts-filters", data=list(FILTERS)),
         ],
         className="tools",
@@ -232,7 +231,7 @@ def show(context: PageContext, scope: Scope) -> Reading:
             found.attributed,
             is_away=bool(found.away),
         ),
-        "alerts-rule.data": _choices("Any rule", sorted(rules), scope.filter("rule")),
+        "alerts-rule.data": choices("Any rule", sorted(rules), scope.filter("rule")),
         "alerts-list.rowData": alert_lines(
             found.judged[:ALERTS_MAX], scope.zone, now_ns, seen.to_ns
         ),
@@ -279,24 +278,3 @@ def _is_wanted_external(alert: ExternalAlert, scope: Scope) -> bool:
 
 def _alerts(number: int) -> str:
     return counted(number, "alert")
-
-
-def _picker(name: str, everything: str, values: Sequence[str], scope: Scope) -> Component:
-    return dmc.Select(
-        id=f"alerts-{name}",
-        data=_choices(everything, values, scope.filter(name)),
-        value=scope.filter(name),
-        allowDeselect=False,
-        checkIconPosition="right",
-        size="xs",
-        w=150,
-        **{"aria-label": everything},
-    )
-
-
-def _choices(everything: str, values: Sequence[str], chosen: str) -> list[dict[str, str]]:
-    offered = [*values, *([chosen] if chosen and chosen not in values else [])]
-    return [
-        {"value": "", "label": everything},
-        *({"value": value, "label": value} for value in offered),
-    ]

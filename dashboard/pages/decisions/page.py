@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -21,7 +21,7 @@ from dashboard.pages.decisions.lines import (
     listed_lines,
     totals_line,
 )
-from dashboard.pages.parts import Component, grid, page, panel, zoned
+from dashboard.pages.parts import Component, choices, grid, page, panel, picker, zoned
 from dashboard.pages.scope.tools import register_scope, scope_outputs, scope_tools, scope_view
 from dashboard.pages.states import SHARED_S, Reading, answering, state, state_outputs
 from dashboard.read.decisions.filter import DecisionFilter, Order, PageCursor, parse_cursor
@@ -282,14 +282,9 @@ def _choices(offered: FilterValues, scope: Scope) -> dict[str, object]:
         "cohort": ("Any cohort", offered.cohorts),
     }
     return {
-        f"decisions-{name}.data": _options(everything, values, scope.filter(name))
+        f"decisions-{name}.data": choices(everything, values, scope.filter(name))
         for name, (everything, values) in named.items()
     }
-
-
-def _options(everything: str, values: Sequence[str], chosen: str) -> list[dict[str, str]]:
-    found = sorted({*values, chosen} - {""})
-    return [{"value": "", "label": everything}, *({"value": v, "label": v} for v in found)]
 
 
 def _filters(scope: Scope) -> list[Component]:
@@ -297,16 +292,7 @@ def _filters(scope: Scope) -> list[Component]:
     segments = [*CLASSES, *([segment] if segment and segment not in CLASSES else [])]
     return [
         *(
-            dmc.Select(
-                id=f"decisions-{name}",
-                data=_options(f"Any {name}", [], scope.filter(name)),
-                value=scope.filter(name),
-                allowDeselect=False,
-                checkIconPosition="right",
-                size="xs",
-                w=136,
-                **{"aria-label": f"Any {name}"},
-            )
+            picker(f"decisions-{name}", f"Any {name}", [], scope.filter(name))
             for name in ("channel", "service", "cohort")
         ),
         html.Span("Slow in", className="note"),

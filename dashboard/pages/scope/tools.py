@@ -13,6 +13,7 @@ from collector.core.clock import Clock
 from collector.core.errors import InputError
 from collector.core.times import NS_PER_S
 from dashboard.pages.context import in_browser
+from dashboard.pages.parts import choices, picker
 from dashboard.pages.scope.chips import chips, way_to_decisions
 from dashboard.pages.scope.typed_range import FORMS, typed_range
 from dashboard.read.rows import Attributed
@@ -57,8 +58,8 @@ def scope_tools(name: str, scope: Scope, *, narrows: bool = True) -> list[Compon
                 ),
                 html.Div(
                     [
-                        _select(f"{name}-action", "All actions", scope.action),
-                        _select(f"{name}-region", "All regions", scope.region),
+                        picker(f"{name}-action", "All actions", [], scope.action),
+                        picker(f"{name}-region", "All regions", [], scope.region),
                     ],
                     className="tools",
                     hidden=not narrows,
@@ -187,8 +188,8 @@ def scope_view(
     named = {"action": actions, "region": regions, **(known or {})}
     age, mark = _age(scope, to_ns, attributed)
     return {
-        f"{name}-action.data": _choices("All actions", actions, scope.action),
-        f"{name}-region.data": _choices("All regions", regions, scope.region),
+        f"{name}-action.data": choices("All actions", actions, scope.action),
+        f"{name}-region.data": choices("All regions", regions, scope.region),
         f"{name}-asof.children": age,
         f"{name}-asof.className": f"{_asof(scope)} {mark}".rstrip(),
         f"{name}-asof-iso.data": utc_iso(to_ns) + "Z",
@@ -228,24 +229,3 @@ def _age(scope: Scope, to_ns: int, attributed: Attributed) -> tuple[str, str]:
     if behind_ns <= _OLD_NS:
         return age, ""
     return f"{age}, {span_of_time(behind_ns)} ago", _OLD
-
-
-def _choices(everything: str, values: Sequence[str], chosen: str) -> list[dict[str, str]]:
-    offered = sorted({*values, chosen} - {""})
-    return [
-        {"value": "", "label": everything},
-        *({"value": value, "label": value} for value in offered),
-    ]
-
-
-def _select(select_id: str, everything: str, chosen: str) -> Component:
-    return dmc.Select(
-        id=select_id,
-        data=_choices(everything, [], chosen),
-        value=chosen,
-        allowDeselect=False,
-        checkIconPosition="right",
-        size="xs",
-        w=132,
-        **{"aria-label": everything},
-    )
