@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,12 +20,12 @@ _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>#|!~])")
 
 def ms(ns: float, digits: int = 1) -> str:
     """Return milliseconds: `83.4 ms`."""
-    return f"{ns / NS_PER_MS:,.{digits}f} ms"
+    return f"{ns / NS_PER_MS:z,.{digits}f} ms"
 
 
 def signed_ms(ns: float) -> str:
     """Return a difference: `+41.2 ms`, with a minus sign that lines up with the plus."""
-    return f"{ns / NS_PER_MS:+,.1f} ms".replace("-", "−")  # noqa: RUF001  a true minus sign
+    return f"{ns / NS_PER_MS:+z,.1f} ms".replace("-", "−")  # noqa: RUF001  a true minus sign
 
 
 def usd(value: Decimal | float) -> str:
@@ -55,7 +56,7 @@ def exact_digits(value: str | None) -> str:
 
 def percent(share: float, places: int = 1) -> str:
     """Return a share: `93.4 %`."""
-    return f"{share * 100:,.{places}f} %"
+    return f"{share * 100:z,.{places}f} %"
 
 
 def count(value: int) -> str:
@@ -66,6 +67,12 @@ def count(value: int) -> str:
 def counted(number: int, thing: str) -> str:
     """Return how many there are of a thing whose plural ends in s: `1 decision`, `1,482 alerts`."""
     return f"{count(number)} {thing}" if number == 1 else f"{count(number)} {thing}s"
+
+
+def named(names: Sequence[str], most: int = 8) -> str:
+    """Return the first of some names, and how many there are besides: `a, b and 3 more`."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {count(more)} more" if more > 0 else "")
 
 
 def size(value: float) -> str:

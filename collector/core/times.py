@@ -83,7 +83,8 @@ def instant_ns(text: str, what: str) -> int:
     ns = iso_ns(text)
     if ns is None or not 0 <= ns < INSTANT_NS_MAX:
         raise InputError(
-            f"{what} {text[:40]!r} is not an instant; give ISO 8601, such as 2026-05-01T12:00Z"
+            f"{what} {text[:40]!r} is not an instant from 1970 to 2255; "
+            "give ISO 8601, such as 2026-05-01T12:00Z"
         )
     return ns
 

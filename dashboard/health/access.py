@@ -17,7 +17,7 @@ _RENEW_CERTIFICATE = (
     "are read again when they change"
 )
 _LET_IN_ANEW = (
-    "its sender is refused from then on: make another with `millworth token new`, give it to the "
+    "its sender is refused {}: make another with `millworth token new`, give it to the "
     "sender, and remove this entry of access.tokens"
 )
 
@@ -35,7 +35,8 @@ def access_items(counters: Counters, gate: Gate, now_ns: int) -> Iterator[Health
     ):
         for metric in gauge.collect():
             for sample in metric.samples:
-                yield _days_left(f"{prefix}{sample.labels[label]}", sample.value, now_ns, remedy)
+                name = f"{prefix}{sample.labels[label]}"
+                yield _days_left(name, sample.value, now_ns, remedy)
     if gate.asks_people:
         denied = sum(
             sample.value
@@ -55,6 +56,6 @@ def _days_left(what: str, expires_s: float, now_ns: int, remedy: str) -> HealthI
         f"{what}.days_left",
         round(days, 1),
         "days",
-        warn=remedy if days < _RENEW_DAYS else "",
-        bad=remedy if days <= 0 else "",
+        warn=remedy.format("from then on") if days < _RENEW_DAYS else "",
+        bad=remedy.format("now") if days <= 0 else "",
     )

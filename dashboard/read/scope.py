@@ -147,7 +147,8 @@ def parse_scope(query: str | None) -> Scope:
     if not is_zone:
         faults.append(f"tz={got['tz'][:40]!r} is not a time zone; times are shown in UTC")
     if until and until_ns is None:
-        faults.append(f"until={until[:40]!r} is not an instant; the newest data are shown")
+        why = "is not an instant from 1970 to 2255; the newest data are shown"
+        faults.append(f"until={until[:40]!r} {why}")
     filters = {name: got[name][:_FILTER_MAX] for name in FILTERS if got.get(name)}
     filters["sort"] = _ORDERS.get(sort := filters.get("sort", ""), sort)
     for name in filters.keys() & set(_SWITCHES):

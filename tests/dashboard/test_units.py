@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_S, instant_ns
-from dashboard.units import Zone, counted, fitting_digits, span_of_time, usd
+from dashboard.units import (
+    Zone,
+    counted,
+    fitting_digits,
+    ms,
+    named,
+    percent,
+    signed_ms,
+    span_of_time,
+    usd,
+)
 
 ZONES = (
     "UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kolkata", "Australia/Lord_Howe",
@@ -108,6 +118,20 @@ def test_dollars_have_as_many_digits_as_matter(value: float, text: str) -> None:
 def test_one_of_a_thing_is_written_as_one(number: int, text: str) -> None:
     """`Over 1 decisions` is read by whoever sends the first trace."""
     assert counted(number, "span") == text
+
+
+@pytest.mark.parametrize(
+    ("names", "text"), [(0, ""), (1, "n0"), (3, "n0, n1, n2"), (5, "n0, n1, n2 and 2 more")]
+)
+def test_first_of_many_names_stand_for_them(names: int, text: str) -> None:
+    """Three hundred groups without a value filled the page with their names."""
+    assert named([f"n{number}" for number in range(names)], 3) == text
+
+
+def test_what_rounds_to_nothing_has_no_sign_of_less() -> None:
+    """`-0.0 ms` asks what went backwards."""
+    assert (ms(-40), percent(-1e-9)) == ("0.0 ms", "0.0 %")
+    assert (signed_ms(-40), signed_ms(-60_000)) == ("+0.0 ms", "−0.1 ms")  # noqa: RUF001  a true minus sign
 
 
 @pytest.mark.parametrize(

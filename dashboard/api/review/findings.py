@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from dashboard.api.review.job import Review
-from dashboard.units import counted, utc_iso
+from dashboard.units import counted, named, utc_iso
 
 PROBLEM, WARNING, NOTE = "problem", "warning", "note"
 _CENT = Decimal("0.01")
-_LISTED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def _ledger(review: Review) -> Iterator[Finding]:
     without = [_day(day.day_ns) for day in review.ledger if day.ledger is None]
     if without:
         yield Finding(
-            "ledger-missing", PROBLEM, f"no ledger, or no rate for it: {_listed(without)}",
+            "ledger-missing", PROBLEM, f"no ledger, or no rate for it: {named(without)}",
             "millworth import ledger, millworth import rates",
         )  # fmt: skip
     differing = [
@@ -77,7 +76,7 @@ def _ledger(review: Review) -> Iterator[Finding]:
             PROBLEM,
             f"ledger and outcomes differ on {len(differing)} days, by {gross:.2f} "
             f"{review.nodes.currency} without signs: "
-            f"{_listed([_day(each.day_ns) for each in differing])}",
+            f"{named([_day(each.day_ns) for each in differing])}",
             "millworth reconcile",
         )
     if review.nodes.unknown_outcomes:
@@ -149,7 +148,7 @@ def _ranking(review: Review) -> Iterator[Finding]:
     for kind, what in (("unknown", "of unknown value"), ("unsampled", "too small for the sample")):
         names = [name or "(none)" for name in review.ranking[kind]]
         if names:
-            yield Finding(f"ranking-{kind}", WARNING, f"{what}, in no figure: {_listed(names)}", "")
+            yield Finding(f"ranking-{kind}", WARNING, f"{what}, in no figure: {named(names)}", "")
 
 
 def _gate(review: Review) -> Iterator[Finding]:
@@ -192,11 +191,6 @@ def _costs(review: Review) -> Iterator[Finding]:
     if unnamed is not None and unnamed.lines:
         yield Finding("bill-without-a-provider", NOTE, f"{unnamed.lines:,} lines of bills name no "
                       "provider", "export them as FOCUS 1.0 or later")  # fmt: skip
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if
-                                         len(names) > _LISTED else "")  # fmt: skip
 
 
 def _day(ns: int) -> str:

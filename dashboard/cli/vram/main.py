@@ -33,7 +33,7 @@ from dashboard.cli.vram.impact import caches, modes
 from dashboard.cli.vram.invest import gate, npv, tiers, verdicts
 from dashboard.cli.vram.questions import what_if
 from dashboard.settings.settings import load
-from dashboard.units import exact_digits, span_of_time
+from dashboard.units import exact_digits, named, span_of_time
 
 vram_app = typer.Typer(
     help="What latency is worth: groups, curves, investments, a gate.", no_args_is_help=True
@@ -140,8 +140,8 @@ def rank(
         ("too small for the sample", model["unsampled"]),
     ):
         if names:
-            listed = ", ".join(escape(name or "(none)") for name in names)
-            out.print(f"{why}, in no figure: {listed}")
+            listed = named([name or "(none)" for name in names])
+            out.print(f"{why}, in no figure: {listed}", markup=False, soft_wrap=True)
 
 
 def _render_allocation(out: Console, model: dict[str, Any]) -> None:

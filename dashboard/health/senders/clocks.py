@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from collector.core.sql import sql
 from collector.core.times import NS_PER_MINUTE, NS_PER_S
 from dashboard.health.items import HealthItem, health_item
+from dashboard.units import named
 
 _CLOCKS: Final = sql("sender_clocks", __file__)
 _UNMOVED: Final = sql("unmoved_spans", __file__)
@@ -23,7 +24,7 @@ _APART_NS, _TIMES_MIN = 10 * NS_PER_S, 4
 # A clock that runs faster or slower than ours by more than this is none: it is a file.
 _DRIFT_MAX: Final = 0.1
 _SPANS_MIN: Final = 30
-_NAMED_MAX: Final = 3
+NAMED_MAX: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def clock_items(
     """
     for service, clocks in off.items():
         ahead_s = clocks[0].ahead_s
-        hosts = named([each.host for each in clocks if each.host])
+        hosts = named([each.host for each in clocks if each.host], NAMED_MAX)
         whose = f"the clock of {hosts or service}"
         if ahead_s > 0:
             what = f"its spans end so long after they came: {whose} is ahead"
@@ -101,7 +102,7 @@ def clock_items(
         detail = f"{what}; {late}{moved}; {remedy}"
         yield health_item(f"senders.clock.{service}", ahead_s, "s", warn=detail)
     if unmoved:
-        classes = named([f"{each.action}/{each.region}" for each in unmoved])
+        classes = named([f"{each.action}/{each.region}" for each in unmoved], NAMED_MAX)
         detail = (
             f"of {classes} in the last minutes: the clock of a service below them is off by more "
             f"than attribution.skew_max_s ({skew_max_s:g} s), so its spans are left out and its "
@@ -109,9 +110,3 @@ def clock_items(
         )
         decisions = sum(each.decisions for each in unmoved)
         yield health_item("senders.skew_too_large", decisions, "decisions", warn=detail)
-
-
-def named(names: list[str]) -> str:
-    """Return the first of some names, and how many more there are."""
-    more = len(names) - _NAMED_MAX
-    return ", ".join(names[:_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")

@@ -14,7 +14,8 @@ from collector.core.config import DecisionMatch, DecisionsConfig
 from collector.core.sql import sql
 from collector.core.times import NS_PER_DAY, NS_PER_HOUR, NS_PER_MINUTE
 from dashboard.health.items import UNDECLARED, HealthItem, health_item
-from dashboard.health.senders.clocks import named
+from dashboard.health.senders.clocks import NAMED_MAX
+from dashboard.units import named
 
 _SENT: Final = sql("sent_spans", __file__)
 _DECIDED: Final = sql("decided", __file__)
@@ -137,4 +138,4 @@ def _unmet(rule: DecisionMatch, sent: list[_Sent]) -> str:
 
 
 def _names(sent: list[_Sent]) -> str:
-    return named([*dict.fromkeys(f"{each.name!r} of {each.service}" for each in sent)])
+    return named([*dict.fromkeys(f"{each.name!r} of {each.service}" for each in sent)], NAMED_MAX)

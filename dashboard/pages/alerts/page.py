@@ -219,6 +219,8 @@ def show(context: PageContext, scope: Scope) -> Reading:
     past = as_of(scope.zone, now_ns, seen.to_ns)
     when = f" {past}" if past else ""
     counts = count_alerts((*found.judged, *found.unknown)).text
+    shadows = sum(alert.is_shadow for alert in found.unknown)
+    in_shadow = f", {count(shadows)} in shadow" if shadows else ""
     rules = {rule.name for rule in context.alerts.all_rules}
     rules |= {alert.rule for alert in (*found.judged, *found.unknown)}
     shown = {
@@ -240,7 +242,8 @@ def show(context: PageContext, scope: Scope) -> Reading:
             found.unknown[:ALERTS_MAX], scope.zone, now_ns, seen.to_ns
         ),
         "alerts-unknown-note.children": (
-            f"{_alerts(len(found.unknown))}: their data stopped, or what lateness costs is unknown"
+            f"{_alerts(len(found.unknown))}{in_shadow}: "
+            "their data stopped, or what lateness costs is unknown"
         ),
         "alerts-external.rowData": [
             external_line(each, scope.zone, now_ns) for each in found.external[:EXTERNAL_MAX]

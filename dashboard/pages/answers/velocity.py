@@ -39,7 +39,7 @@ from dashboard.pages.states import (
     unbroken,
 )
 from dashboard.read.scope import Scope, parse_scope
-from dashboard.units import Zone, count, counted, usd
+from dashboard.units import Zone, count, counted, named, usd
 
 PATH = "/velocity"
 NAME = "velocity"
@@ -350,11 +350,10 @@ def _note(document: Document) -> str:
 def _missing(document: Document) -> list[str]:
     parts = list(document["lineage"]["warnings"])
     if document["unknown"]:
-        parts.append(
-            f"of unknown value, in no figure: {', '.join(map(_group_name, document['unknown']))}"
-        )
+        unknown = named([*map(_group_name, document["unknown"])])
+        parts.append(f"of unknown value, in no figure: {unknown}")
     if document["unsampled"]:
-        parts.append(f"not in the sample: {', '.join(map(_group_name, document['unsampled']))}")
+        parts.append(f"not in the sample: {named([*map(_group_name, document['unsampled'])])}")
     return parts
 
 

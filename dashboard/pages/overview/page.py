@@ -294,7 +294,7 @@ def show(money: MoneyRead, prior_basis: str) -> dict[str, object]:
         },
         "overview-now-title.children": "Money at risk" if past else "Money at risk now",
         "overview-lost-title.children": lost_title(zone, money.now_ns, money.day_from_ns),
-        "overview-alerts.rowData": alert_lines(money.alerts, zone, money.now_ns, to_ns)[:SHOWN_MAX],
+        "overview-alerts.rowData": alert_lines(money.alerts[:SHOWN_MAX], zone, money.now_ns, to_ns),
         "overview-alerts-note.children": _incidents(len(money.alerts)),
         "overview-top.data": to_json(money.top),
         **start.show(money.start),
@@ -317,4 +317,4 @@ def _alone(context: PageContext) -> dict[str, object]:
 
 def _incidents(alerts: int) -> str:
     hint = "point at a row to see its path; click it to pin"
-    return f"the {SHOWN_MAX} dearest of {alerts} · {hint}" if alerts > SHOWN_MAX else hint
+    return f"the {SHOWN_MAX} dearest of {count(alerts)} · {hint}" if alerts > SHOWN_MAX else hint

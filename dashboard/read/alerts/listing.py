@@ -20,7 +20,7 @@ from dashboard.read.alerts.counts import Counts, count_alerts
 from dashboard.read.alerts.exemplars import exemplars
 from dashboard.read.alerts.losses import ClassLosses, lost_together, with_losses
 from dashboard.read.alerts.rows import FIRING_STATES, OPEN_STATES, AlertRow
-from dashboard.read.reader import ALERTS_COUNTED_MAX, ALERTS_MAX, Reader
+from dashboard.read.reader import ALERTS_COUNTED_MAX, Reader
 from dashboard.read.rows import Range, Reference
 
 # Each exemplar is a question of its own.
@@ -94,7 +94,7 @@ def alerts_at_risk(reader: Reader, seen: Range) -> tuple[list[AlertRow], AtRisk]
     live = [each for each in of_classes if not each.is_shadow]
     chosen = Subject(seen.action or ALL, seen.region or ALL)
     at_risk = replace(_at_risk(live, lost, chosen), counts=count_alerts(of_classes))
-    return dearest_first(found)[:ALERTS_MAX], at_risk
+    return dearest_first(found), at_risk
 
 
 def incident_sum(alerts: Sequence[AlertRow], lost: ClassLosses) -> IncidentSum:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from attribution.core.segments import SEGMENTS
 from dashboard.read.rows import Revision
-from dashboard.units import ms
+from dashboard.units import ms, named
 
 _SPANS_MAX = 3
 _SEGMENTS = {f"{stage}_{of}_ns": f"{stage}/{of}" for stage, of in SEGMENTS}
@@ -39,8 +39,7 @@ def revision_line(revision: Revision, span_names: Mapping[str, str]) -> str:
 
 
 def _named(ids: list[str], span_names: Mapping[str, str]) -> str:
-    names = ", ".join(span_names.get(each, each) for each in ids[:_SPANS_MAX])
-    return names + (f" and {len(ids) - _SPANS_MAX} more" if len(ids) > _SPANS_MAX else "")
+    return named([span_names.get(each, each) for each in ids], _SPANS_MAX)
 
 
 def _ms(ns: str) -> str:

@@ -96,7 +96,8 @@ def test_what_is_no_instant_is_named_with_the_remedy(text: str) -> None:
     with pytest.raises(InputError) as raised:
         instant_ns(text, "until")
     assert str(raised.value) == (
-        f"until {text!r} is not an instant; give ISO 8601, such as 2026-05-01T12:00Z"
+        f"until {text!r} is not an instant from 1970 to 2255; "
+        "give ISO 8601, such as 2026-05-01T12:00Z"
     )
 
 

@@ -33,8 +33,13 @@ def test_certificate_that_ends_soon_is_shown(tmp_path: Path, days: int, status: 
     assert bool(item.detail) == (status != "ok")
 
 
-@pytest.mark.parametrize(("days", "status"), [(15, "ok"), (13, "warn"), (0, "bad"), (-1, "bad")])
-def test_token_that_expires_soon_is_shown(clock: ManualClock, days: int, status: str) -> None:
+@pytest.mark.parametrize(
+    ("days", "status", "since"),
+    [(15, "ok", ""), (13, "warn", "from then on"), (0, "bad", "now"), (-1, "bad", "now")],
+)
+def test_token_that_expires_soon_is_shown(
+    clock: ManualClock, days: int, status: str, since: str
+) -> None:
     """By default after 90 days, and its sender is then refused until somebody restarts."""
     entries = (
         {"name": "shop", "hash": hash_text("mwt_shop"), "scopes": ["traces"], "expires": ENDS},
@@ -47,7 +52,8 @@ def test_token_that_expires_soon_is_shown(clock: ManualClock, days: int, status:
     item, _ = access_items(counters, gate, ENDS_NS - days * DAY_NS)
 
     assert (item.name, item.value, item.status) == ("access.tokens.shop.days_left", days, status)
-    assert ("millworth token new" in item.detail) == (status != "ok")
+    said = f"its sender is refused {since}: make another with `millworth token new`"
+    assert item.detail.startswith(said) == (status != "ok")
 
 
 def test_those_who_were_not_let_in_are_counted(clock: ManualClock) -> None:

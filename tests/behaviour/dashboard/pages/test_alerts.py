@@ -124,13 +124,17 @@ def test_range_of_the_past_is_told_by_what_was_known_at_its_end(
 def test_list_is_filtered_by_its_address(context: PageContext, own_world: Connections) -> None:
     """Who opens the link sees what its sender saw."""
     seed = Seed(random.Random(0))
-    seed.alert(AT_NS, 1, "unknown", episode_id="silent", rule="other", severity="ticket")
-    seed.alert(AT_NS, 1, "firing", episode_id="all", action="*", region="*")
+    seed.alert(
+        AT_NS, 1, "unknown", episode_id="silent", rule="other", severity="ticket", is_shadow=1
+    )
+    seed.alert(AT_NS, 1, "firing", episode_id="all", action="*", region="*", is_shadow=0)
     seed.insert(own_world.client())
     context = dataclasses.replace(context, reader=Reader(own_world))
     assert {line["id"] for line in lines(context, "")} == {"all", "episode-1"}
     unknown = lines(context, "", "alerts-unknown")
     assert [(line["id"], line["at_risk"]) for line in unknown] == [("silent", "unknown")]
+    note = page.show(context, parse_scope("")).shown["alerts-unknown-note.children"]
+    assert str(note).startswith("1 alert, 1 in shadow: their data stopped")
     for query, ids in (
         ("?state=firing&severity=page", {"all", "episode-1"}),
         ("?state=resolved", set()),
@@ -227,6 +231,8 @@ def test_list_says_how_many_alerts_it_leaves_out(
     context = dataclasses.replace(context, reader=Reader(own_world))
     note = page.show(context, parse_scope("")).shown["alerts-list-note.children"]
     assert str(note).endswith(", without 2 that cost less")
+    note = overview.show(overview.read(context, ""), "")["overview-alerts-note.children"]
+    assert str(note).startswith("the 50 dearest of 502 · ")
 
 
 def test_list_is_there_while_the_store_is_away(
