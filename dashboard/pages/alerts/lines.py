@@ -101,7 +101,7 @@ def alert_line(
     """
     changed = zone.dated_at(alert.at_ns, now_ns)
     shadow = "shadow: would have paged" if alert.has_fired else "in shadow"
-    rule = f"{alert.rule} · {shadow}" if alert.is_shadow else alert.rule
+    rule = f"{shadow} · {alert.rule}" if alert.is_shadow else alert.rule
     return {
         "id": alert.episode_id,
         "severity": alert.severity,
@@ -111,7 +111,8 @@ def alert_line(
         **_money(alert, zone, now_ns, to_ns),
         "since": zone.dated(alert.since_ns, now_ns),
         "state": alert.state,
-        "owner": _people(alert),
+        "owner": _people(alert) or ("nobody yet" if alert.people is not None else ""),
+        "seen_by": _people(alert),
         "reason": f"{alert.reason} (basis: {alert.basis}, as of {changed})",
     }
 
@@ -201,10 +202,10 @@ def _lost(alert: AlertRow, zone: Zone, now_ns: int) -> dict[str, object]:
 
 
 def _people(alert: AlertRow) -> str:
-    """Return who looks after an alert, and whether it is hidden from receivers."""
+    """Return who looks after an alert, and whether it is hidden from receivers; "" for neither."""
     if alert.people is None:
         return ""
     parts = ["silenced"] if alert.people.silenced else []
     if alert.people.ack is not None:
         parts.append(alert.people.ack.actor)
-    return " · ".join(parts) or "nobody yet"
+    return " · ".join(parts)

@@ -377,7 +377,10 @@
       if (!row.scope) {
         return text;
       }
-      const scope = make("div", "note", tag(row.severity), " ", row.scope);
+      // Where a window is too narrow for their columns, state and people stand in this line.
+      const state = make("span", "with-cause state", tag(row.state), " ");
+      const people = make("span", "with-cause people", row.seen_by ? row.seen_by + " · " : "");
+      const scope = make("div", "note", state, tag(row.severity), " ", people, row.scope);
       return make("div", "two", make("div", "", text), scope);
     };
   }

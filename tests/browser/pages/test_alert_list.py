@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 from typing import Final
 
 import pytest
 from playwright.sync_api import expect
 
+from alerts.people.notes import ACK, Notes
+from alerts.state.acts import Act
+from alerts.state.sqlite import Update
 from collector.core.times import NS_PER_S
 from collector.store.connect import Connections
 from tests.browser.conftest import NARROW, WIDE, Visit, runs_over
 from tests.conftest import ManualClock
+from tests.support.alerts.builders import EPISODE, event, firing_state
 from tests.support.dashboard.seed import TODAY_NS, Seed
 from tests.support.dashboard.served import served
 
@@ -61,3 +66,26 @@ def test_list_grows_with_its_alerts_to_most_of_the_window(
     assert of_many < WIDE["height"]
     assert on_a_telephone < NARROW["height"]
     assert not over
+
+
+def test_telephone_shows_state_and_people_beside_the_cause(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """Their columns begin beyond its edge: what fires and who is on it was not to be seen."""
+    page = visit.page
+    seed = Seed(random.Random(0))
+    seed.alert(TODAY_NS - 9 * NS_PER_S, 1, "firing", episode_id=EPISODE)
+    seed.insert(own_world.client())
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        pages.state.record([Update(firing_state(), event())])
+        Notes(pages.state).add(EPISODE, ACK, Act("anna", TODAY_NS), "mine")
+        for path, panel in (("alerts", "#alerts-list"), ("", "#overview-alerts")):
+            page.set_viewport_size(NARROW)
+            page.goto(f"{pages.url}/{path}")
+            row = page.locator(f"{panel} .ag-row").filter(has=page.locator(f"a[href*='{EPISODE}']"))
+            said = row.locator("[col-id=what] .note")
+            expect(said).to_have_text(re.compile(r"^firing page anna · "), use_inner_text=True)
+            over = runs_over(page, f"/{path}")
+            page.set_viewport_size(WIDE)
+            expect(said).to_have_text(re.compile(r"^page checkout-burn"), use_inner_text=True)
+            assert not over

@@ -75,11 +75,11 @@ def test_what_costs_nothing_any_more_or_cannot_be_judged_is_no_sum(state: str, s
 def test_shadow_says_that_it_would_have_paged() -> None:
     """Nobody was told: it is here for whoever decides whether the rule goes live."""
     line = alert_line(dataclasses.replace(BURN, is_shadow=True), Zone(), NOW_NS, NOW_NS)
-    assert line["scope"] == "burn · shadow: would have paged"
+    assert line["scope"] == "shadow: would have paged · burn"
     for state in ("unknown", "pending"):
         never = dataclasses.replace(BURN, is_shadow=True, state=state, started_ns=0)
         line = alert_line(never, Zone(), NOW_NS, NOW_NS)
-        assert line["scope"] == "burn · in shadow", "it would have paged nobody"
+        assert line["scope"] == "in shadow · burn", "it would have paged nobody"
 
 
 def test_alert_of_others_is_marked_and_has_no_dollars() -> None:
