@@ -79,7 +79,7 @@ def test_overview_is_one_screen_and_its_path_follows_the_row(
         rows = page.locator("#overview-alerts .ag-row")
         east = page.locator("#overview-alerts .ag-row[row-id='east']")
         assert rows.count() == 2
-        east.get_by_text("firing").hover()
+        east.get_by_text("firing").filter(visible=True).hover()
         expect(note).to_contain_text("us-east · this row")
         page.mouse.move(2, 2)
         expect(note).to_contain_text("following the costliest open alert")
