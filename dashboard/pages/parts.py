@@ -187,8 +187,14 @@ def grid(
         },
         style={"height": None if height_px is None else "100%", "width": "100%"},
     )
+    end = f"{grid_id}-end"
     return html.Div(
-        table,
+        # Tab goes from cell to cell, in a long table a thousand of them.
+        [
+            html.A("Skip the table", href=f"#{end}", className="skip"),
+            table,
+            html.Span(id=end, tabIndex=-1),
+        ],
         className="grid-box grows" if grows else "grid-box",
         style={} if height_px is None else {"--least" if grows else "height": f"{height_px}px"},
         role="region",

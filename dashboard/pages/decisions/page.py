@@ -91,7 +91,6 @@ def layout(query: str, context: PageContext) -> Component:
         ],
         id="decisions-pager",
         className="pager",
-        tabIndex=-1,
     )
     return page(
         NAME,
@@ -103,8 +102,6 @@ def layout(query: str, context: PageContext) -> Component:
             html.Div([search], className="tools"),
             html.Div("", id="decisions-totals", className="totals", role="status"),
             *map(state, READINGS),
-            # Tab goes from cell to cell, a thousand of them.
-            html.A("Skip the table", href="#decisions-pager", className="skip"),
             listing,
             pager,
         ),

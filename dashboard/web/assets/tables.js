@@ -86,7 +86,7 @@
   // A grid draws the rows that fit: paper has these alone, and says so.
   function count(box) {
     const view = box.querySelector(".ag-body-viewport")?.getBoundingClientRect();
-    const rows = view ? window.dash_ag_grid.getApi(box.firstElementChild.id).getDisplayedRowCount() : 0;
+    const rows = view ? window.dash_ag_grid.getApi(box.querySelector(":scope > div").id).getDisplayedRowCount() : 0;
     const seen = [...box.querySelectorAll(".ag-center-cols-container .ag-row")].filter((row) => {
       const { top, bottom } = row.getBoundingClientRect();
       return top >= view.top - 1 && bottom <= view.bottom + 1;

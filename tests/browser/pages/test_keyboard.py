@@ -103,6 +103,24 @@ def test_page_that_nobody_sees_is_not_read_until_it_is_seen(
             page.clock.run_for(1_000)
 
 
+def test_each_table_is_passed_over_with_one_key(
+    own_world: Connections, visit: Visit, tmp_path: Path
+) -> None:
+    """Tab goes from cell to cell: whoever wants what stands below pressed it for each of them."""
+    page, keys = visit.page, visit.page.keyboard
+    with served(own_world, tmp_path, clock=ManualClock(TODAY_NS)) as pages:
+        for path, table in (("/", "overview-alerts"), ("/decisions?window=1h", "decisions-list")):
+            page.goto(pages.url + path)
+            expect(page.locator(f"#{table} .ag-row").first).to_be_visible()
+            box = f".grid-box:has(#{table})"
+            tab_to(page, f"{box} > .skip")
+            keys.press("Enter")
+            keys.press("Tab")
+            assert not page.evaluate(IS_AT, f"{box} *"), "the next stop is behind the table"
+            keys.press("Shift+Tab")
+            assert page.evaluate(IS_AT, f"{box} *"), "and the table is what was passed over"
+
+
 def test_incident_is_followed_to_its_packets_and_back_by_keyboard_alone(
     own_world: Connections, visit: Visit, tmp_path: Path
 ) -> None:
