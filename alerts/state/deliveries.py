@@ -87,9 +87,8 @@ _AGAIN = """
 UPDATE deliveries SET status = 'pending', attempts = 0, due_ns = ?, created_ns = ?, detail = ?
 WHERE webhook_id = ?
 """
-_HOLD = """
-INSERT OR IGNORE INTO held VALUES (?, 1, ?, ?, ?, 0, 0, 0)
-"""
+_DUE_NOW = "UPDATE deliveries SET due_ns = created_ns WHERE endpoint = ? AND status = 'pending'"
+_HOLD = "INSERT OR IGNORE INTO held VALUES (?, 1, ?, ?, ?, 0, 0, 0)"
 LETTERS_MAX: Final = 1_000
 _DETAIL_MAX: Final = 300
 
@@ -206,8 +205,9 @@ class Deliveries:
         return Circuit(*rows[0]) if rows else Circuit()
 
     def wake(self, endpoint: str) -> None:
-        """Let an endpoint rest no longer, nor be disabled: it took something just now."""
+        """Send an endpoint what waits, also what it refused: it took something just now."""
         with self._alert_state.transaction() as db:
+            db.execute(_DUE_NOW, (endpoint,))
             db.execute("DELETE FROM circuits WHERE endpoint = ?", (endpoint,))
             db.execute("DELETE FROM disabled_endpoints WHERE endpoint = ?", (endpoint,))
 

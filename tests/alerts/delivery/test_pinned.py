@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import socket
+import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +18,7 @@ from alerts.state.retry import Reply
 from tests.conftest import NOW_NS
 from tests.support.alerts.builders import endpoint, message
 from tests.support.alerts.receiver import ScriptedReceiver
+from tests.support.certificates import Authority
 
 Answer = Callable[[socket.socket, threading.Event], None]
 
@@ -21,8 +26,8 @@ Answer = Callable[[socket.socket, threading.Event], None]
 class Peer:
     """A listener that answers each connection by a function, until it is told to end."""
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer, self._ends = answer, threading.Event()
+    def __init__(self, answer: Answer, *, reads: bool = True) -> None:
+        self._answer, self._reads, self._ends = answer, reads, threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads = [threading.Thread(target=self._listen)]
         self._threads[0].start()
@@ -41,7 +46,8 @@ class Peer:
     def _serve(self, connection: socket.socket) -> None:
         with connection:
             try:
-                connection.recv(65_536)
+                if self._reads:
+                    connection.recv(65_536)
                 self._answer(connection, self._ends)
             except OSError:
                 return  # it hung up
@@ -172,3 +178,38 @@ def test_name_is_resolved_once_and_its_address_pinned(receiver: ScriptedReceiver
     assert reply.status_code == 200
     assert asked == [("hook.example", port)]
     assert receiver.requests[0][0]["host"] == f"hook.example:{port}"
+
+
+_POST = """
+import sys
+from alerts.delivery.pinned import PinnedClient
+print(PinnedClient(("127.0.0.1",)).post(sys.argv[1], b"x", {}, 20))
+"""
+
+
+def test_company_s_own_authority_is_trusted_where_the_machine_trusts_it(tmp_path: Path) -> None:
+    """A router inside has a certificate of no public authority, and clear text was the only way."""
+    authority = Authority(tmp_path)
+    files = authority.issue("router")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.cert, files.key)
+
+    def answer(connection: socket.socket, _ends: threading.Event) -> None:
+        with context.wrap_socket(connection, server_side=True) as tls:
+            said = b""
+            while not said.endswith(b"\r\n\r\nx"):
+                said += tls.recv(65_536)
+            tls.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    peer = Peer(answer, reads=False)
+    said = []
+    try:
+        for trusted in ({"SSL_CERT_FILE": str(authority.ca)}, {}):
+            command = [sys.executable, "-c", _POST, f"https://127.0.0.1:{peer.port}/hook"]
+            # OpenSSL reads the environment of the process, whatever Python does with it.
+            done = subprocess.run(command, env=trusted, capture_output=True, text=True, check=True)
+            said.append(done.stdout)
+    finally:
+        peer.close()
+    assert "status_code=204" in said[0]
+    assert "CERTIFICATE_VERIFY_FAILED" in said[1]

@@ -145,6 +145,20 @@ def test_receiver_that_took_it_rests_no_longer(
     assert outbox.failing_receivers() == {}
 
 
+def test_message_that_was_refused_follows_at_once_when_the_receiver_took_a_trial(
+    memory: AlertStore, scripted: ScriptedReceiver, outbox: Outbox
+) -> None:
+    """The page, and the end on which a router brings traffic home, came minutes later."""
+    hook = endpoint(scripted.url)
+    scripted.answers = [(400, {})]
+    assert outbox.deliver_due(NOW_NS) == 0
+    resolved = event(seq=2, to_state="resolved")
+    memory.record([Update(firing_state(), resolved, (message(2, kind="alert.resolved"),))])
+    assert outbox.deliver_due(NOW_NS + 1) == 0, "it stands aside, and its end with it"
+    assert receivers(memory, hook).try_out((), ANNA, "mended")[0].is_taken
+    assert outbox.deliver_due(NOW_NS + 2) == 2
+
+
 def test_receiver_that_answered_410_and_took_it_is_sent_alerts_again(
     memory: AlertStore, scripted: ScriptedReceiver, outbox: Outbox
 ) -> None:
