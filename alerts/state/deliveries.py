@@ -87,7 +87,8 @@ _AGAIN = """
 UPDATE deliveries SET status = 'pending', attempts = 0, due_ns = ?, created_ns = ?, detail = ?
 WHERE webhook_id = ?
 """
-_DUE_NOW = "UPDATE deliveries SET due_ns = created_ns WHERE endpoint = ? AND status = 'pending'"
+# Whichever way the clock stepped.
+_DUE_NOW = "UPDATE deliveries SET due_ns = 0 WHERE endpoint = ? AND status = 'pending'"
 _HOLD = "INSERT OR IGNORE INTO held VALUES (?, 1, ?, ?, ?, 0, 0, 0)"
 LETTERS_MAX: Final = 1_000
 _DETAIL_MAX: Final = 300
