@@ -34,9 +34,11 @@ TOKEN = "mwt_" + "a" * 43
 
 def behind(fragment: str, service: RunningService, port: int, files: dict[str, Path]) -> str:
     """Return a fragment with the ports of the test and the certificate's files in it."""
-    for usual, name in (("4317", "grpc_port"), ("4318", "http_port"), ("8050", "dashboard_port")):
-        assert f"127.0.0.1:{usual}" in fragment
-        fragment = fragment.replace(f"127.0.0.1:{usual}", f"127.0.0.1:{service.ready[name]}")
+    # In one pass: a port that is free may begin as a usual one does (43171).
+    ports = {"4317": "grpc_port", "4318": "http_port", "8050": "dashboard_port"}
+    usual_port = re.compile(r"(?<=127\.0\.0\.1:)(?:4317|4318|8050)\b")
+    assert set(usual_port.findall(fragment)) == set(ports)
+    fragment = usual_port.sub(lambda match: str(service.ready[ports[match[0]]]), fragment)
     for usual, path in files.items():
         assert usual in fragment
         fragment = fragment.replace(usual, str(path))
@@ -132,7 +134,9 @@ def test_people_sign_in_at_the_proxy(tmp_path: Path) -> None:
     ):
         threading.Thread(target=sign_in.serve_forever, daemon=True).start()
         entrance = entrance.replace("127.0.0.1:4180", f"127.0.0.1:{sign_in.server_port}")
-        entrance = entrance.replace("8050", str(service.ready["dashboard_port"]))
+        entrance = entrance.replace(
+            "127.0.0.1:8050", f"127.0.0.1:{service.ready['dashboard_port']}"
+        )
         fragment = f"server {{ listen 127.0.0.1:{port}; proxy_http_version 1.1;\n{entrance}}}\n"
         url = f"http://127.0.0.1:{port}"
         with (

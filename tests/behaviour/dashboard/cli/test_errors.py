@@ -109,7 +109,7 @@ def test_server_that_is_away_is_no_wrong_setting(tmp_path: Path) -> None:
     assert f"millworth: store {url} does not answer; start that server" in result.stderr
     unit = (Path(__file__).parents[4] / "packaging/millworth.service").read_text()
     assert "RestartPreventExitStatus=2\n" in unit
-    assert "Restart=on-failure\n" in unit
+    assert "Restart=always\n" in unit
     assert "StartLimitIntervalSec=0\n" in unit
 
 
