@@ -8,8 +8,10 @@ clouds, stay closed whatever is configured; `alerts.denied_hosts` closes more.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
 
+from alerts.config import AlertsConfig
 from collector.core.errors import InputError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -86,6 +88,32 @@ def check_address(
         f"{host} is at {found}, which is private; if webhooks may go there, add it to "
         "alerts.allowed_hosts"
     )
+
+
+def out_of_reach(alerts: AlertsConfig) -> Iterator[tuple[str, str]]:
+    """Yield the key of each address of a receiver that nothing is ever sent to, and why.
+
+    Where a name leads is known when something is sent.
+    """
+    urls = [(f"webhooks.{at}", each.url) for at, each in enumerate(alerts.webhooks)]
+    urls += [(f"alertmanagers.{at}", each.url) for at, each in enumerate(alerts.alertmanagers)]
+    for receiver, url in urls:
+        host = urlsplit(url).hostname or ""
+        address = "127.0.0.1" if host == "localhost" else host
+        if not _is_address(address):
+            continue
+        try:
+            check_address(host, address, alerts.allowed_hosts, alerts.denied_hosts)
+        except InputError as error:
+            yield f"alerts.{receiver}.url", str(error)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        _unwrapped(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _why_never(found: Address) -> str:

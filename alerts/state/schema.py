@@ -248,16 +248,21 @@ def _bring_up(db: sqlite3.Connection, version: int) -> int:
 
 
 def look_at_state(path: Path) -> None:
-    """Look at a file of the state that is there, as opening it does, and change nothing in it.
+    """Look whether a file of the state can be opened, or made, and change nothing in it.
 
     Raises:
         InputError: this user may not use it, it holds something else, or it is of a newer program.
         TransientError: its disk is full, or what else passes by itself.
     """
-    closed = _closed_to_us(path)
-    if closed is not None:
-        raise _closed(f"alerts.state_path {path}", closed)
-    open_state(path, bring_up=False).close()
+    what = f"alerts.state_path {path}"
+    existing = next(each for each in path.absolute().parents if each.exists())
+    if not existing.is_dir():
+        raise InputError(f"{what}: {existing} is no directory; name a file in a directory")
+    closed = _closed_to_us(path) if existing == path.absolute().parent else existing
+    if closed is not None and not may_use(closed):
+        raise _closed(what, closed)
+    if path.exists():
+        open_state(path, bring_up=False).close()
 
 
 def is_made(path: Path) -> bool:

@@ -85,6 +85,15 @@ def closed_to_us(path: Path) -> Path | None:
     return None
 
 
+def barred(path: Path) -> Path | None:
+    """Return the first of a path's directories that this user may not enter, where one is."""
+    for place in reversed(path.absolute().parents):
+        with suppress(FileNotFoundError):
+            if not os.access(place, os.X_OK, effective_ids=True) and place.is_dir():
+                return place
+    return None
+
+
 def remedy_of(closed: Path, of_user: str) -> str:
     """Return what to do about a path that this user may not use.
 
@@ -118,7 +127,7 @@ def may_use(path: Path) -> bool:
     else:
         is_of_group = status.st_gid in (os.getegid(), *os.getgroups())
         bits = status.st_mode >> 3 if is_of_group else status.st_mode
-    return os.access(path, needs) and (user == 0 or bits & needs == needs)
+    return os.access(path, needs, effective_ids=True) and (user == 0 or bits & needs == needs)
 
 
 def require_files() -> None:

@@ -84,6 +84,10 @@ class Parts:
         # Opened first: whoever holds the store holds the log and the alert state beside it.
         enter_directory(settings.store)
         self.store.client()
+        if Role.ALERT in self.roles:
+            from alerts.state.schema import look_at_state
+
+            look_at_state(self.alerts_path)  # before anybody is received
         self.store_clock: StoreClock | None = None
         # Who records has the stamps of this machine's kernel, which its own clock goes with.
         if clock is None and not self.is_whole and Role.CAPTURE not in self.roles:

@@ -192,6 +192,7 @@ class Loaded:
 
     settings: Settings
     origins: dict[str, str]
+    file: Path | None = None  # where one was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,14 +233,15 @@ def load(
     """
     named = path or DEFAULT_FILE
     origins: dict[str, str] = {}
-    tree = _read_file(named) if path is not None or named.exists() else {}
+    file = named if path is not None or named.exists() else None
+    tree = {} if file is None else _read_file(file)
     _note(origins, tree, str(named))
     _merge_environment(tree, os.environ if environment is None else environment, origins)
     if overrides:
         _merge(tree, overrides)
         _note(origins, overrides, "command")
     try:
-        return Loaded(Settings.model_validate(tree), origins)
+        return Loaded(Settings.model_validate(tree), origins, file)
     except ValidationError as error:
         raise ConfigError(explain(error, Settings, str(named), origins)) from error
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
@@ -150,3 +152,52 @@ def test_file_that_the_user_cannot_open_is_named_with_its_remedy(tmp_path: Path)
     with again.begin() as process:
         assert process.wait(WAIT_S) == 2
     assert f"`chown -R USER: {service.store_path}`" in again.said()
+
+
+@only_root
+def test_root_is_told_of_settings_that_the_service_cannot_read(tmp_path: Path) -> None:
+    """Both commands said that all was well, and the next start ended with exit 2."""
+    with TemporaryDirectory(dir="/var/tmp") as place:  # root alone enters what pytest made
+        top = Path(place)
+        top.chmod(0o755)
+        state, environment = place_of(top)
+        locked = top / "locked"
+        locked.mkdir(mode=0o700)
+        key = locked / "identifiers.key"
+        key.write_text(f"a1:{'0' * 64}\n")
+        key.chmod(0o600)
+        config = top / "millworth.toml"
+        config.write_text(f'[identifiers]\nkeys_path = "{key}"\n')
+        config.chmod(0o600)
+        # What to do, and what is said before it is done.
+        for remedy, said in (
+            (("chown", str(UID), str(config)), f"{config} cannot be read by uid {UID}"),
+            (("chmod", "o+x", str(locked)), f"may not enter {locked}: "),
+            (("chown", str(UID), str(key)), f"`chown {UID} {key}`"),
+        ):
+            checked = millworth("config", "check", "--config", str(config), **environment)
+            looked = millworth("doctor", "--json", "--config", str(config), **environment)
+            assert (checked.returncode, checked.stderr.count("\n")) == (2, 1), checked
+            assert said in checked.stderr
+            closed = [each for each in json.loads(looked.stdout) if each["check"] == "files"]
+            assert any(said in each["detail"] for each in closed), looked
+            subprocess.run(remedy, check=True)
+        checked = millworth("config", "check", "--config", str(config), **environment)
+        assert (checked.returncode, checked.stderr) == (0, ""), checked
+        assert list(state.iterdir()) == []
+
+
+def test_state_directory_of_another_is_to_be_given_and_not_left(tmp_path: Path) -> None:
+    """The remedy was to name another directory, where the store would have been empty."""
+    state = tmp_path / "state"
+    state.mkdir(mode=0)
+    environment = RunningService(state).environment
+    started = millworth_without_rights("up", **environment)
+    looked = json.loads(millworth_without_rights("doctor", "--json", **environment).stdout)
+    state.chmod(0o700)
+    assert (started.returncode, started.stderr.count("\n")) == (2, 1), started
+    assert f"`chown -R USER: {state}`" in started.stderr
+    assert "name another" not in started.stderr
+    [found] = [each for each in looked if f"may not enter {state}; " in each["detail"]]
+    assert found["check"] == "store"
+    assert not [each for each in looked if "Errno" in each["detail"]]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from collector.core.config import StoreConfig
-from collector.core.disk import unusable
+from collector.core.disk import barred, unusable
 from collector.core.errors import InputError, TransientError
 
 # The schema of a first start, and the 1 MiB that the engine reserves for each part it writes.
@@ -108,6 +108,10 @@ def prepare_directory(path: Path) -> None:
         ) from error
     except OSError as error:
         remedy = "make it yourself, or name another with MILLWORTH__STORE__URL=chdb:///PATH"
+        if (closed := barred(path)) is not None:  # a store may be in there: another would be empty
+            remedy = f"give {closed} to the user of the service: `chown -R USER: {closed}`"
+        elif isinstance(error, PermissionError):
+            remedy = f"give {path.parent} to the user of the service with `chown`"
         what = f"store.url: cannot make the directory {path}"
         raise unusable(what, error, remedy) from error
 

@@ -12,13 +12,14 @@ from pathlib import Path
 import typer
 from rich.text import Text
 
+from alerts.delivery.address_guard import out_of_reach
 from alerts.state.schema import look_at_state
 from attribution.core.money import currency
 from attribution.revenue.currency import read_currency, require_currency
 from collector.audit.log import AuditState
 from collector.auth.gate import require_doors
 from collector.core.clock import SystemClock
-from collector.core.disk import Disk, closed_to_us, may_use, remedy_of
+from collector.core.disk import Disk, barred, closed_to_us, may_use, remedy_of
 from collector.core.errors import ConfigError, InputError, MillworthError
 from collector.core.times import NS_PER_S
 from collector.otlp.native.spans import IS_THERE
@@ -45,7 +46,7 @@ from dashboard.service.schema import require_known_clock
 from dashboard.settings.privacy import protection_of
 from dashboard.settings.settings import Settings, load
 from dashboard.settings.text import without_passwords
-from dashboard.settings.user import become_owner
+from dashboard.settings.user import become_owner, closed_to_owner
 from packet.capture.start import recording_available
 
 
@@ -76,16 +77,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
                 yield Finding("service", False, str(error))
         else:
             become_owner(settings)
-            yield _tried("clock", lambda: _clock(settings))
-            yield _tried("store", lambda: _store(settings))
-            yield _tried("currency", lambda: _currency(settings))
-            yield _tried("audit", lambda: _audit(settings))
-            if settings.store.embedded_path is None:
-                yield _tried("SQL from outside", lambda: _outside_rights(settings))
+            yield from _state(settings)
             yield from ports_found(settings)
-            yield _tried("log", lambda: _log(settings.wal_dir))
-            yield _tried("personal data", lambda: _personal(settings))
-            yield _tried("alert state", lambda: _alert_state(settings.alerts_path))
     yield _tried("access", lambda: _access(settings))
     yield from _certificates(settings)
     yield Finding("spans", True, _span_reader(settings))
@@ -98,7 +91,27 @@ def _findings(settings: Settings) -> Iterator[Finding]:
             f"{without_passwords(str(webhook.url))}, "
             + ("its secret is set" if has_secret else "without a secret here: `up` refuses it"),
         )
+    for key, why in out_of_reach(settings.alerts):
+        yield Finding(key, False, why)
     yield _rules(settings, is_running=is_running)
+
+
+def _state(settings: Settings) -> Iterator[Finding]:
+    """Look at what the service keeps: the store, the log and the state of alerts."""
+    closed = barred(settings.data_dir / "any")
+    if closed is not None:
+        remedy = remedy_of(closed, f"`chown -R USER: {closed}` gives it to the service's user")
+        yield Finding("store", False, f"this user may not enter {closed}; {remedy}")
+        return
+    yield _tried("clock", lambda: _clock(settings))
+    yield _tried("store", lambda: _store(settings))
+    yield _tried("currency", lambda: _currency(settings))
+    yield _tried("audit", lambda: _audit(settings))
+    if settings.store.embedded_path is None:
+        yield _tried("SQL from outside", lambda: _outside_rights(settings))
+    yield _tried("log", lambda: _log(settings.wal_dir))
+    yield _tried("personal data", lambda: _personal(settings))
+    yield _tried("alert state", lambda: _alert_state(settings.alerts_path))
 
 
 def _packets(settings: Settings, *, is_running: bool) -> Finding:
@@ -270,11 +283,9 @@ def _personal(settings: Settings) -> str:
 
 
 def _alert_state(path: Path) -> str:
-    """Say that the state of alerts can be used, where there is one."""
-    if not path.exists():
-        return f"the first start makes {path}"
+    """Say that the state of alerts can be used, or made."""
     look_at_state(path)
-    return f"can be used, at {path}"
+    return f"can be used, at {path}" if path.exists() else f"the first start makes {path}"
 
 
 def _currency(settings: Settings) -> str:
@@ -336,7 +347,10 @@ def _outside_rights(settings: Settings) -> str:
 
 def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Look at what the service needs here, and say what is missing. Exit 1 if something is."""
-    findings = examine(load(config).settings)
+    loaded = load(config)
+    # First: what follows may do as the user whose store it is.
+    closed = [Finding("files", False, said) for said in closed_to_owner(loaded)]
+    findings = [*closed, *examine(loaded.settings)]
     if as_json:
         print_json([{"check": f.check, "ok": f.ok, "detail": f.detail} for f in findings])
     else:

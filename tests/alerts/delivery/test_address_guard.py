@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.delivery.address_guard import check_address
+from alerts.config import AlertsConfig
+from alerts.delivery.address_guard import check_address, out_of_reach
 from alerts.delivery.pinned import resolve
 from collector.core.errors import InputError
 
@@ -122,3 +124,31 @@ def test_denied_host_is_closed_whatever_else_is_set(denied: str) -> None:
     with pytest.raises(InputError, match="denied_hosts"):
         check_address("hook.example", "8.8.8.8", ("8.8.8.8",), (denied,))
     check_address("other.example", "9.9.9.9", (), (denied,))
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed", "says"),
+    [
+        ("https://10.1.2.3/hook", (), "which is private; .* add it to alerts.allowed_hosts"),
+        ("https://10.1.2.3/hook", ("10.0.0.0/8",), ""),
+        ("http://localhost:9/", (), "localhost is at 127.0.0.1, which is private"),
+        ("http://localhost:9/", ("localhost",), ""),
+        ("http://[::ffff:169.254.169.254]/", EVERYTHING, "webhooks never go there"),
+        ("https://hook.example/", (), ""),
+        ("https://93.184.215.14/", (), ""),
+    ],
+)
+def test_receiver_at_an_address_out_of_reach_is_named(
+    url: str, allowed: tuple[str, ...], says: str
+) -> None:
+    """It was told at the first alert, after every check of the settings was content."""
+    alerts = AlertsConfig.model_validate(
+        {
+            "webhooks": [{"name": "pager", "url": url}],
+            "alertmanagers": [{"url": "http://93.184.215.14:9093"}],
+            "allowed_hosts": allowed,
+        }
+    )
+    found = list(out_of_reach(alerts))
+    assert [key for key, _ in found] == (["alerts.webhooks.0.url"] if says else [])
+    assert all(re.search(says, why) for _, why in found)

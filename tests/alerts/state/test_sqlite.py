@@ -266,7 +266,7 @@ def test_roles_that_start_together_bring_an_older_file_up_once(tmp_path: Path) -
 
 
 def test_look_at_the_state_changes_nothing_in_it(tmp_path: Path) -> None:
-    """Of an older file, of an empty one, and of one that somebody copied out of its mode."""
+    """Of an older file, of an empty one, of one that is not there and of its directory."""
     older, empty = tmp_path / "older.sqlite", tmp_path / "empty.sqlite"
     with closing(sqlite3.connect(older)) as db:
         db.executescript(f"{' '.join(STEPS[:3])} PRAGMA user_version = 3;")
@@ -275,3 +275,16 @@ def test_look_at_the_state_changes_nothing_in_it(tmp_path: Path) -> None:
     for path in (older, empty):
         look_at_state(path)
     assert [path.read_bytes() for path in (older, empty)] == before
+    look_at_state(tmp_path / "new" / "state.sqlite")
+    assert sorted(tmp_path.iterdir()) == [empty, older]
+
+
+def test_place_where_no_state_can_be_made_is_told_by_a_look(tmp_path: Path) -> None:
+    """It was told by opening alone, when the receivers had begun to take."""
+    (tmp_path / "file").touch()
+    for path, why in (
+        (tmp_path / "file" / "state.sqlite", "is no directory; name a file in a directory"),
+        (tmp_path, "it is a directory: name a file in a directory"),
+    ):
+        with pytest.raises(InputError, match=f"alerts.state_path {path}: .*{why}"):
+            look_at_state(path)

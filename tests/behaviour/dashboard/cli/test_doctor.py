@@ -100,6 +100,21 @@ def test_what_a_start_refuses_is_missing(
     (tmp_path / name).chmod(0o700)
 
 
+def test_state_that_cannot_be_made_is_missing_and_nobody_is_received_before(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    """`doctor` was content, and the start ended when its receivers had taken for 0.4 s."""
+    (tmp_path / "file").touch()
+    asked = {**environment, "MILLWORTH__ALERTS__STATE_PATH": str(tmp_path / "file" / "a.sqlite")}
+
+    found, started = _look(asked)["alert state"], millworth("up", **asked)
+
+    assert not found["ok"]
+    assert started.returncode == 2
+    assert found["detail"] in started.stderr
+    assert "collector_started" not in started.stderr
+
+
 _OF_ANOTHER_BUILD = """
 import sys
 from collector.core.config import StoreConfig
