@@ -56,7 +56,7 @@ def body(
     suspect = f"{event.blamed_stage}/{event.blamed_class}" if event.blamed_stage else None
     message = {
         "type": notification,
-        "timestamp": _iso(event.at_ns),
+        "timestamp": iso_time(event.at_ns),
         "data": {
             "episode_id": event.episode_id,
             "incident_id": event.incident_id or event.episode_id,
@@ -65,7 +65,7 @@ def body(
             "severity": event.severity,
             "action": event.action[:NAME_MAX],
             "region": event.region[:NAME_MAX],
-            "started_at": _iso(event.started_ns),
+            "started_at": iso_time(event.started_ns),
             "revenue_at_risk_usd_per_h": _usd(event, event.revenue_at_risk_usd_per_h),
             "currency": currency(),
             "loss_usd": _usd(event, event.loss_usd),
@@ -138,11 +138,12 @@ def _ms(ns: float | None) -> float | None:
 def _reroute(move: Move | None, at_ns: int) -> dict[str, Any] | None:
     if move is None or not move.fits:
         return None
-    expires_at = _iso(at_ns + PROPOSED_FOR_NS)
+    expires_at = iso_time(at_ns + PROPOSED_FOR_NS)
     return {"mode": "propose", "move": dataclasses.asdict(move), "expires_at": expires_at}
 
 
-def _iso(ns: int) -> str:
+def iso_time(ns: int) -> str:
+    """Return an instant as receivers are sent it: UTC, with milliseconds."""
     # Milliseconds, cut and not rounded: datetime stops at microseconds, floats before them.
     whole = datetime.fromtimestamp(ns // NS_PER_S, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{whole}.{ns % NS_PER_S // NS_PER_MS:03d}Z"

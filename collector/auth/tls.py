@@ -67,7 +67,10 @@ class Certificates:
         self._stamps_read = self._stamps()
         self._material = load(config, section, clock.now_ns())
         self._context = self._server_context()
+        self._refused: Exception | None = None
         self._show_expiry()
+        # Whoever asks has the files looked at: an idle listener has no handshake that would.
+        counters.certificate_refused.labels(section).set_function(self._is_refused)
 
     @property
     def expires_ns(self) -> int:
@@ -78,15 +81,20 @@ class Certificates:
         """Read the files again if they changed; return whether another certificate is used now."""
         stamps = self._stamps()
         with self._lock:
-            if stamps == self._stamps_read:
+            # What is not valid yet becomes so in a file that stays as it is.
+            is_other = stamps != self._stamps_read
+            if not is_other and not isinstance(self._refused, TransientError):
                 return False
             self._stamps_read = stamps
             try:
                 material = load(self._config, self._section, self._clock.now_ns())
                 self._context = self._server_context()
             except (ConfigError, TransientError, ssl.SSLError, OSError) as error:
-                _LOG.warning("certificate_not_renewed", section=self._section, error=str(error))
+                self._refused = error
+                if is_other:
+                    _LOG.warning("certificate_not_renewed", section=self._section, error=str(error))
                 return False
+            self._refused = None
             self._material = material
             self._show_expiry()
         _LOG.info("certificate_renewed", section=self._section)
@@ -145,6 +153,10 @@ class Certificates:
     def _stamps(self) -> tuple[object, ...]:
         """Return what changes when a file or its mode is, or is replaced, also behind a link."""
         return tuple(map(_stamp, _files(self._config)))
+
+    def _is_refused(self) -> float:
+        self.refresh()
+        return float(self._refused is not None)
 
     def _show_expiry(self) -> None:
         self._counters.certificate_expires.labels(self._section).set(

@@ -84,6 +84,11 @@ class Counters:
             "Unix time at which the first of a certificate, its chain and client_ca_file ends",
             ["section"],
         )
+        self.certificate_refused = gauge(
+            "millworth_certificate_refused",
+            "1 where the files of a certificate changed and are no good, so the old are in use",
+            ["section"],
+        )
         self.token_expires = gauge(
             "millworth_token_expires_seconds",
             "Unix time at which a token expires, by its name; none of those that never do",

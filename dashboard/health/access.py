@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from prometheus_client import Gauge
+
 from collector.auth.gate import Gate
 from collector.core.counters import Counters
 from collector.core.times import NS_PER_S
@@ -15,6 +17,10 @@ _RENEW_DAYS = 14
 _RENEW_CERTIFICATE = (
     "renew the certificate, or whichever of its chain and of client_ca_file ends first; the files "
     "are read again when they change"
+)
+_NOT_RENEWED = (
+    "its files changed and are not good, so those of before are in use until they end, or until "
+    "the next start is refused: `millworth config check` says why"
 )
 _LET_IN_ANEW = (
     "its sender is refused {}: make another with `millworth token new`, give it to the "
@@ -28,15 +34,16 @@ def certificate_item(section: str, expires_ns: int, now_ns: int) -> HealthItem:
 
 
 def access_items(counters: Counters, gate: Gate, now_ns: int) -> Iterator[HealthItem]:
-    """Yield the days that certificates and tokens have left, and how many had no good token."""
+    """Yield the days that certificates and tokens have left, and what was not let in or taken."""
     for gauge, label, prefix, remedy in (
         (counters.certificate_expires, "section", "", _RENEW_CERTIFICATE),
         (counters.token_expires, "sender", "access.tokens.", _LET_IN_ANEW),
     ):
-        for metric in gauge.collect():
-            for sample in metric.samples:
-                name = f"{prefix}{sample.labels[label]}"
-                yield _days_left(name, sample.value, now_ns, remedy)
+        for name, expires_s in _samples(gauge, label):
+            yield _days_left(f"{prefix}{name}", expires_s, now_ns, remedy)
+    for section, is_refused in _samples(counters.certificate_refused, "section"):
+        if is_refused:
+            yield health_item(f"{section}.refused", 1, "renewals", warn=_NOT_RENEWED)
     if gate.asks_people:
         denied = sum(
             sample.value
@@ -48,6 +55,13 @@ def access_items(counters: Counters, gate: Gate, now_ns: int) -> Iterator[Health
         yield HealthItem(
             "access.denied", int(denied), "requests", "ok", "see millworth_denied on /metrics"
         )
+
+
+def _samples(gauge: Gauge, label: str) -> Iterator[tuple[str, float]]:
+    """Yield the value of each label of a gauge."""
+    for metric in gauge.collect():
+        for sample in metric.samples:
+            yield sample.labels[label], sample.value
 
 
 def _days_left(what: str, expires_s: float, now_ns: int, remedy: str) -> HealthItem:

@@ -16,6 +16,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from alerts.delivery.payload import iso_time
 from alerts.people.external import ExternalAlert, ExternalAlerts
 from alerts.people.notes import ACK, COMMENT, Note, Notes
 from alerts.people.silences import Silences
@@ -70,9 +71,14 @@ class AckRequest(CommentRequest):
 
 @dataclass(frozen=True, slots=True)
 class Reroute:
-    """What a webhook proposed and holds yet: a router that lost what it was sent finds it here."""
+    """What a webhook proposed and holds yet: a router that lost what it was sent finds it here.
 
+    It is as in the webhook, and has the end in nanoseconds as well.
+    """
+
+    mode: str  # propose
     move: Move
+    expires_at: str
     expires_ns: int
 
 
@@ -93,6 +99,7 @@ class OpenAlertRow:
 
     episode_id: str
     incident_id: str  # the episode of the first alert of its incident
+    seq: int  # of its last change, as in the webhook
     rule: str
     severity: str
     action: str
@@ -286,7 +293,8 @@ def _reroute(
     # Of a rule in shadow, and under a silence, nobody is to act on it.
     if not was_sent(alert_state, episode_id):
         return None
-    return Reroute(proposal.move, proposal.until_ns)
+    until_ns = proposal.until_ns
+    return Reroute("propose", proposal.move, iso_time(until_ns), until_ns)
 
 
 def _row_of(
@@ -296,6 +304,7 @@ def _row_of(
     return OpenAlertRow(
         episode_id=alert.episode_id,
         incident_id=alert.incident_id or alert.episode_id,
+        seq=alert.seq,
         rule=alert.rule,
         severity=alert.severity,
         action=alert.action,

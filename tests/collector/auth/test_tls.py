@@ -353,3 +353,16 @@ def test_handshake_that_does_not_come_gives_its_place_back(
         assert refused == 1
     finally:
         service.stop(0)
+
+
+def test_certificate_that_is_not_valid_yet_is_taken_when_it_is(authority: Authority) -> None:
+    """Its files do not change again: it was left until somebody touched them."""
+    counters, clock = Counters(), ManualClock()
+    config = tls_of(authority.issue("server"))
+    used = Certificates(config, "collector.tls", clock, counters)
+    begins = datetime.fromtimestamp(clock.now_ns() // NS_PER_S + 60, UTC)
+    authority.issue("server", begins=begins)
+    assert not used.refresh()
+    assert not used.refresh()
+    clock.ns += 61 * NS_PER_S
+    assert used.refresh()

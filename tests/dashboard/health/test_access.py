@@ -33,6 +33,27 @@ def test_certificate_that_ends_soon_is_shown(tmp_path: Path, days: int, status: 
     assert bool(item.detail) == (status != "ok")
 
 
+def test_renewal_that_is_refused_is_shown_until_it_is_good(
+    tmp_path: Path, clock: ManualClock
+) -> None:
+    """It was a line of the log, after the next handshake, and months later no start succeeded."""
+    authority, counters = Authority(tmp_path), Counters()
+    files = authority.issue("server")
+    Certificates(
+        TlsConfig(cert_file=files.cert, key_file=files.key), "dashboard.tls", clock, counters
+    )
+
+    def refused() -> list[tuple[str, str]]:
+        items = access_items(counters, Gate((), counters, clock), clock.now_ns())
+        return [(item.name, item.status) for item in items if item.name.endswith("refused")]
+
+    assert refused() == []
+    files.key.write_bytes(b"half")
+    assert refused() == [("dashboard.tls.refused", "warn")]
+    authority.issue("server")
+    assert refused() == []
+
+
 @pytest.mark.parametrize(
     ("days", "status", "since"),
     [(15, "ok", ""), (13, "warn", "from then on"), (0, "bad", "now"), (-1, "bad", "now")],

@@ -204,6 +204,12 @@ def test_router_of_the_page_moves_and_takes_back() -> None:
     assert at(soon) == "us-west"
     moves.take(message("alert.resolved", 3, None))
     assert at(soon) == "eu-west"
+    anew, shadow = names["Moves"](), message("alert.firing", 1, None, **other)
+    alerts = [{**firing["data"], "is_shadow": False}, {**shadow["data"], "is_shadow": True}]
+    anew.restore({"alerts": alerts})
+    assert anew.region("checkout", "eu-west", soon) == "us-east"
+    anew.take(message("alert.resolved", 3, None))
+    assert anew.region("checkout", "eu-west", soon) == "eu-west"
 
 
 def test_retries_are_those_of_the_page() -> None:

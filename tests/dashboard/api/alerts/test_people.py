@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import random
 import re
 from dataclasses import replace
@@ -7,7 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from alerts.delivery.payload import Details
+from alerts.delivery.payload import body as sent_body
 from alerts.rows import Dollars, Owned
+from alerts.rules.base import Wording
 from alerts.state.deliveries import Deliveries
 from alerts.state.proposal import Move, Proposal
 from alerts.state.retry import DeliveryStatus, Step
@@ -64,9 +68,10 @@ def test_comment_without_a_word_is_refused(refusing_api: StateApi) -> None:
 
 def test_router_that_lost_its_moves_finds_those_that_were_sent(state_api: StateApi) -> None:
     """What holds yet, and nothing that no webhook was sent: a rule in shadow moves nobody."""
-    move = Move("checkout", HURT, "tier1-a", "us-east")
+    move, alert = Move("checkout", HURT, "tier1-a", "us-east"), dict[str, Any]()
 
     def proposed(made_ns: int) -> object:
+        nonlocal alert
         state = firing_state(proposal=Proposal(move, made_ns, 5.0))
         state_api.state.record([Update(state, event(), (message(episode_id=EPISODE),))])
         [alert] = state_api.send("GET", "/api/v1/alerts/open").json()["alerts"]
@@ -78,11 +83,18 @@ def test_router_that_lost_its_moves_finds_those_that_were_sent(state_api: StateA
     assert due is not None
     outbox.settle(due, Step(DeliveryStatus.DELIVERED, NOW_NS, ""), "http://r.test/", NOW_NS)
     assert proposed(NOW_NS) == {
+        "mode": "propose",
         "move": {
             "action": "checkout", "region": HURT, "from_route": "tier1-a", "to_region": "us-east",
         },
+        "expires_at": "2033-05-18T04:33:20.000Z",
         "expires_ns": NOW_NS + NS_PER_HOUR,
     }  # fmt: skip
+    content = sent_body("alert.firing", event(at_ns=NOW_NS), Wording(), Details(move))
+    sent = json.loads(content)["data"]
+    sent["reroute"]["expires_ns"] = NOW_NS + NS_PER_HOUR
+    names = ("episode_id", "seq", "action", "region", "reroute")
+    assert [alert[name] for name in names] == [sent[name] for name in names]
     assert proposed(NOW_NS - NS_PER_HOUR) is None, "it has expired"
 
 
