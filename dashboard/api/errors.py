@@ -35,15 +35,13 @@ RETRY_AFTER_S = "5"
 _SHOWN_MAX: Final = 60
 # What every operation may answer, beside what it is for.
 _ALWAYS: Final = {
+    "400": "A value is not what the document says; the error names it",
     "401": "Nobody says who asks, or a token is none of ours",
     "403": "Whoever asks has not the role, or the request comes from a page of another site",
     "429": "Too much is asked at once; retry-after says when to ask again",
     "503": "The store is away, or not ready; retry-after says when to ask again",
 }
-_TAKES: Final = {
-    "400": "A value is not what the document says; the error names it",
-    "404": "There is none of this name",
-}
+_TAKES: Final = {"404": "There is none of this name"}
 _CHANGES: Final = {"409": "It is in a state in which this cannot be done", "413": "Too many bytes"}
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _SCHEMA: Final = {
@@ -146,7 +144,7 @@ async def require_text(request: Request) -> None:
 
 
 async def require_known(request: Request) -> None:
-    """Refuse a query parameter that an operation has not.
+    """Refuse a query parameter that an operation has not, or that is there twice.
 
     One that is misspelt would be left out, and the answer be to another question: `form` in place
     of `from` would be answered by the last day.
@@ -155,10 +153,14 @@ async def require_known(request: Request) -> None:
         InputError: there is one.
     """
     route = request.scope.get("route")
-    if not isinstance(route, APIRoute) or not route.path.startswith(_OURS):
+    # The path of a route of a router within another has not all of what stands before it.
+    if not isinstance(route, APIRoute) or not request.url.path.startswith(_OURS):
         return
     names = _query_names(route)
-    for name in request.query_params:
+    asked = [name for name, _ in request.query_params.multi_items()]
+    for name in asked:
+        if asked.count(name) > 1:
+            raise InputError(f"{name[:100]!r} is there {asked.count(name)} times; say it once")
         if name not in names:
             has = f"it has {', '.join(sorted(names))}" if names else "it has none"
             path = route.path_format
@@ -239,7 +241,19 @@ async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if part != "body") or "body"
+    if first["type"] == "json_invalid":
+        why = first.get("ctx", {}).get("error", "")
+        said = f"the body is not JSON at character {where}: {why}; send JSON"
+        return problem_response(400, said, request.url.path)
+    if where == "body" and not _says_json(request):
+        said = "the body is not said to be JSON; send it with content-type: application/json"
+        return problem_response(400, said, request.url.path)
     value = first.get("input")
     is_short = isinstance(value, str | int | float) and 0 < len(str(value)) <= _SHOWN_MAX
     shown = f" {value!r}" if is_short and first["type"] != "extra_forbidden" else ""
     return problem_response(400, f"{where}:{shown} {complaint(first)}", request.url.path)
+
+
+def _says_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or kind.endswith("+json")

@@ -68,7 +68,9 @@ def test_a_typed_range_begins_at_its_first_page(tmp_path: Path, visit: Visit) ->
     """On page 2 it left out what is slower or newer than the page before, without a word."""
     with RunningService(tmp_path) as service:
         page = visit.page
-        page.goto(f"{service.url}/decisions?window=8s&sort=slowest&after=47800000~1~d-1")
+        page.goto(
+            f"{service.url}/decisions?window=8s&sort=slowest&after=latency~desc~47800000~1~d-1"
+        )
         expect(page.locator("#decisions-first")).to_have_attribute("href", re.compile("sort=slow"))
         page.locator("#decisions-range").fill("2026-11-26 10:00..10:05")
         page.locator("#decisions-range").press("Enter")

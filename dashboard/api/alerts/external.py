@@ -10,8 +10,8 @@ from alerts.people.external import ExternalAlerts
 from alerts.state.sqlite import AlertStore
 from collector.core.clock import Clock
 from collector.core.counters import Counters
-from collector.core.errors import BusyError, InputError
-from dashboard.api.alerts.postable import BYTES_MAX, parse_alerts
+from collector.core.errors import BusyError, InputError, RequestTooLargeError
+from dashboard.api.alerts.postable import BYTES_MAX, TAKES_ALERTS, parse_alerts
 from dashboard.api.alerts.state import require
 from dashboard.api.caller import caller
 from dashboard.read.workers import Workers
@@ -26,7 +26,7 @@ def external_router(
     """Return the route."""
     router = APIRouter(prefix="/api/v2", tags=["alerts"])
 
-    @router.post("/alerts")
+    @router.post("/alerts", openapi_extra=TAKES_ALERTS)
     async def push_alerts(request: Request) -> Response:
         """Take alerts of Prometheus, vmalert or Grafana; they are on disk when this answers 200."""
         alert_state = require(state)
@@ -61,5 +61,7 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         content += chunk
         if len(content) > BYTES_MAX:
-            raise InputError(f"the body is over {BYTES_MAX:,} bytes; send fewer alerts at a time")
+            raise RequestTooLargeError(
+                f"the body is over {BYTES_MAX:,} bytes; send fewer alerts at a time"
+            )
     return bytes(content)

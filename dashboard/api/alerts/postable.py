@@ -21,6 +21,37 @@ LABEL_MAX: Final = 1_024
 ANNOTATION_MAX: Final = 8_192
 URL_MAX: Final = 2_048
 
+_PAIRS: Final = {
+    "type": "object", "additionalProperties": {"type": "string"}, "maxProperties": PAIRS_MAX,
+}  # fmt: skip
+_INSTANT: Final = {"type": "string", "format": "date-time"}
+# What the OpenAPI document says of a body that `parse_alerts` reads.
+TAKES_ALERTS: Final[dict[str, Any]] = {
+    "requestBody": {
+        "description": "Alerts as Alertmanager takes them (postableAlerts)",
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "array",
+                    "maxItems": ALERTS_MAX,
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "labels": {**_PAIRS, "minProperties": 1},
+                            "annotations": _PAIRS,
+                            "startsAt": _INSTANT,
+                            "endsAt": _INSTANT,
+                            "generatorURL": {"type": "string", "maxLength": URL_MAX},
+                        },
+                        "required": ["labels"],
+                    },
+                }
+            }
+        },
+    }
+}
+
 
 def parse_alerts(content: bytes) -> tuple[list[PostedAlert], list[str]]:
     """Return the alerts of a request, and what is wrong with the others.

@@ -14,7 +14,7 @@ from collector.store.connect import Connections
 from collector.store.row_removal import remove_rows
 from dashboard.api.caller import audit
 from dashboard.api.context import Services
-from dashboard.api.imports.body import BYTES_MAX, body_of
+from dashboard.api.imports.body import BYTES_MAX, TAKES_FILE, body_of
 
 _NEWEST = "SELECT max(received_ns) FROM costs WHERE source = {source:String}"
 _TIME_ANEW = (
@@ -69,7 +69,7 @@ def costs_router(services: Services) -> APIRouter:
     router = APIRouter(prefix="/api/v1/import", tags=["imports"])
     store, clock = services.store, services.clock
 
-    @router.post("/costs")
+    @router.post("/costs", openapi_extra=TAKES_FILE)
     async def upload_costs(
         request: Request, name: str = "costs.csv", source: str = "bill"
     ) -> ImportReport:

@@ -12,7 +12,7 @@ from collector.imports.rates import LEDGER, RATES, import_dated
 from collector.store.cursors import furthest_cursor
 from dashboard.api.caller import audit
 from dashboard.api.context import Services
-from dashboard.api.imports.body import BYTES_MAX, body_of
+from dashboard.api.imports.body import BYTES_MAX, TAKES_FILE, body_of
 from dashboard.health.items import WARNING_HEADER
 from dashboard.settings.config import IMPORT_BYTES_MAX
 
@@ -23,7 +23,7 @@ def imports_router(services: Services) -> APIRouter:
     router = APIRouter(prefix="/api/v1/import", tags=["imports"])
     store, clock = services.store, services.clock
 
-    @router.post("/outcomes")
+    @router.post("/outcomes", openapi_extra=TAKES_FILE)
     async def upload_outcomes(
         request: Request, response: Response, name: str = "outcomes.csv"
     ) -> ImportReport:
@@ -52,7 +52,7 @@ def imports_router(services: Services) -> APIRouter:
 
         return await services.workers.run(run)
 
-    @router.post("/rates")
+    @router.post("/rates", openapi_extra=TAKES_FILE)
     async def upload_rates(request: Request, name: str = "rates.csv") -> ImportReport:
         """Import what currencies were worth, day by day; a day imported before is replaced."""
         content = await body_of(request, name, BYTES_MAX)
@@ -61,7 +61,7 @@ def imports_router(services: Services) -> APIRouter:
             lambda: import_dated(store.client(), RATES, name, content, clock.now_ns(), "", own)
         )
 
-    @router.post("/ledger")
+    @router.post("/ledger", openapi_extra=TAKES_FILE)
     async def upload_ledger(
         request: Request, name: str = "ledger.csv", source: str = "ledger"
     ) -> ImportReport:
@@ -71,7 +71,7 @@ def imports_router(services: Services) -> APIRouter:
             lambda: import_dated(store.client(), LEDGER, name, content, clock.now_ns(), source)
         )
 
-    @router.post("/channels")
+    @router.post("/channels", openapi_extra=TAKES_FILE)
     async def upload_channels(
         request: Request, name: str = "channels.csv", source: str = "ads"
     ) -> ImportReport:

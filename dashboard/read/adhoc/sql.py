@@ -12,7 +12,7 @@ import json
 import re
 from decimal import Decimal
 
-from collector.core.errors import InputError, error_text
+from collector.core.errors import InputError, RequestTooLargeError, error_text
 from dashboard.read.adhoc.tree import ANSWERED, Tree
 from dashboard.read.rows import Answer
 
@@ -32,10 +32,14 @@ def check_size(sql: str) -> str:
     """Return the statement, ready to be parsed.
 
     Raises:
-        InputError: there is none, or it is too long.
+        InputError: there is none.
+        RequestTooLargeError: it is too long.
     """
     if len(sql) > SQL_CHARS_MAX:
-        raise InputError(f"sql has {len(sql)} characters, at most {SQL_CHARS_MAX} are taken")
+        raise RequestTooLargeError(
+            f"sql has {len(sql):,} characters, at most {SQL_CHARS_MAX:,} are taken; send what is "
+            "long as values of placeholders"
+        )
     if not sql.strip(" \t\r\n;"):
         raise InputError("sql is empty; send one SELECT")
     if "\0" in sql:

@@ -16,7 +16,7 @@ DOLLAR_SORTS: Final = ("lost", "value")
 SORTS: Final = (*COLUMN_SORTS, *DOLLAR_SORTS)
 # A run attributes, and then sums: what began earlier nobody waits for.
 SUMMED_WITHIN_NS: Final = 10 * NS_PER_MINUTE
-_CURSOR: Final = re.compile(r"(-?\d{1,19})~(\d{1,19})~(.+)", re.DOTALL)
+_CURSOR: Final = re.compile(r"([a-z]+)~(asc|desc)~(-?\d{1,19})~(\d{1,19})~(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,17 @@ class DecisionFilter:
 
 @dataclass(frozen=True, slots=True)
 class PageCursor:
-    """The last of a page: the next goes on behind it."""
+    """The last of a page: the next, of the same order, goes on behind it."""
 
+    sort: str
+    ascending: bool
     key: int
     ingress_ns: int
     decision_id: str
 
     def __str__(self) -> str:
-        return f"{self.key}~{self.ingress_ns}~{self.decision_id}"
+        order = "asc" if self.ascending else "desc"
+        return f"{self.sort}~{order}~{self.key}~{self.ingress_ns}~{self.decision_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,13 @@ class Order:
     def __post_init__(self) -> None:
         if self.sort not in SORTS:
             raise InputError(f"sort {self.sort[:40]!r} is not known; give {', '.join(SORTS)}")
+        of = self.cursor
+        # A place among latencies is one among values as well, and says nothing there.
+        if of is not None and (of.sort, of.ascending) != (self.sort, self.ascending):
+            raise InputError(
+                f"after {str(of)[:60]!r} is where a page in another order ended; leave it out, or "
+                "sort as the page before"
+            )
 
 
 def parse_cursor(text: str) -> PageCursor | None:
@@ -85,8 +95,9 @@ def parse_cursor(text: str) -> PageCursor | None:
     if not text:
         return None
     match = _CURSOR.fullmatch(text)
-    if match is None or max(abs(int(match[1])), int(match[2])) >= 2**63:
+    if match is None or max(abs(int(match[3])), int(match[4])) >= 2**63:
         raise InputError(
             f"after {text[:60]!r} is not where a page ended; give `next` of the page before"
         )
-    return PageCursor(int(match[1]), int(match[2]), match[3])
+    sort, order, key, ingress_ns, decision_id = match.groups()
+    return PageCursor(sort, order == "asc", int(key), int(ingress_ns), decision_id)

@@ -144,8 +144,10 @@ class DecisionList:
         rows, more = keys[:rows_max], keys[rows_max:]
         if not rows:
             return [], None
-        last = rows[-1]
-        cursor = PageCursor(last["key"], last["ingress_ns"], last["decision_id"]) if more else None
+        cursor = None
+        if more:
+            place = [rows[-1][column] for column in ("key", "ingress_ns", "decision_id")]
+            cursor = PageCursor(order.sort, order.ascending, *place)
         return self._complete(criteria, rows, stated=stated), cursor
 
     def all_rows(

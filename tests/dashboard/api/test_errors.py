@@ -63,6 +63,8 @@ def stateful(world: Connections, tmp_path_factory: pytest.TempPathFactory) -> It
         ("GET", "/api/v1/health?x=1", 400, "GET /api/v1/health has no parameter 'x'; it has none"),
         ("GET", "/api/v1/traces/none?limit=1", 400, "/traces/{trace_id} has no parameter 'limit'"),
         ("GET", "/api/v1/decisions?regoin=eu", 400, "regoin"),
+        ("GET", "/api/v1/decisions?window=1h&window=2h", 400, "'window' is there 2 times"),
+        ("GET", "/api/v1/vram/worth?bogus=1", 400, "has no parameter 'bogus'"),
     ],
 )
 def test_error_says_what_is_wrong_in_one_form(
@@ -83,6 +85,36 @@ def test_error_says_what_is_wrong_in_one_form(
     assert (problem["type"], problem["status"]) == ("about:blank", status)
     assert problem["instance"] == path.partition("?")[0]
     assert said in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status", "said"),
+    [
+        ('{"sql": "SELECT 1"}', "", 400, "content-type: application/json"),
+        ('{"sql": "SELECT 1"}', "text/plain", 400, "content-type: application/json"),
+        ('{"sql": "SELECT 1"}', "application/json; charset=utf-8", 200, ""),
+        ('{"sql": "SELECT 1",}', "application/json", 400, "not JSON at character 19: "),
+        ('["SELECT 1"]', "application/json", 400, "body"),
+        (f'{{"sql": "SELECT 1{" " * 2_000_000}"}}', "application/json", 413, "2,000,008 char"),
+    ],
+)
+def test_body_that_cannot_be_read_is_told_how_to_send_it(
+    api: Api, content: str, kind: str, status: int, said: str
+) -> None:
+    """Curl without a header was told `should be a table of names and values`."""
+    headers = {"content-type": kind} if kind else {}
+    answer = api.send("POST", "/api/v1/query", content=content, headers=headers)
+    assert answer.status_code == status, answer.text[:500]
+    assert said in answer.text
+
+
+def test_every_operation_knows_its_parameters(api: Api) -> None:
+    """Of a router within another none did: what was misspelt was left out without a word."""
+    document = api.send("GET", "/api/v1/openapi.json").json()
+    paths = [path for path, verbs in document["paths"].items() if "get" in verbs]
+    for path in paths:
+        answer = api.send("GET", f"{path.replace('{', '').replace('}', '')}?bogus=1")
+        assert "has no parameter 'bogus'" in answer.text, f"{path}: {answer.text[:300]}"
 
 
 @pytest.mark.parametrize(
@@ -138,6 +170,11 @@ def test_document_says_so(api: Api) -> None:
     """Generated clients have a type for errors."""
     document = api.send("GET", "/api/v1/openapi.json").json()
     assert list(document["components"]["schemas"]["Problem"]["properties"]) == KEYS
+    takes_bytes = ["outcomes", "rates", "ledger", "channels", "costs"]
+    for path in ("/api/v2/alerts", *(f"/api/v1/import/{kind}" for kind in takes_bytes)):
+        assert document["paths"][path]["post"]["requestBody"]["required"], path
+    for path, verbs in document["paths"].items():
+        assert all("400" in operation["responses"] for operation in verbs.values()), path
     for path, verbs in document["paths"].items():
         for operation in verbs.values():
             kind = "application/json" if path == "/api/v2/alerts" else "application/problem+json"

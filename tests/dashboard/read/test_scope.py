@@ -52,7 +52,9 @@ def test_a_permalink_opens_what_it_was_made_of(scope: Scope) -> None:
 
 def test_another_list_begins_at_its_first_page() -> None:
     """Behind the end of a page of other decisions lie not the slowest or newest of these."""
-    second = parse_scope("?window=8s&sort=slowest&after=47800000~1789999200000000000~d-1")
+    second = parse_scope(
+        "?window=8s&sort=slowest&after=latency~desc~47800000~1789999200000000000~d-1"
+    )
     for other in (second, replace(second, window="1h"), replace(second, low_ms=None, high_ms=9.0)):
         assert "after" not in format_scope(other)
     assert parse_scope(format_scope(second, "1~2~d-2")).filter("after") == "1~2~d-2"

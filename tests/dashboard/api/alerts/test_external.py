@@ -37,7 +37,7 @@ def test_request_is_bounded(state_api: StateApi) -> None:
     """Before it is parsed."""
     long = {**ALERT, "annotations": {"summary": "x" * BYTES_MAX}}
     answer = state_api.send("POST", POST, [long])
-    assert answer.status_code == 400
+    assert answer.status_code == 413
     assert "1,048,576 bytes" in answer.json()
 
 

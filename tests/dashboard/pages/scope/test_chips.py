@@ -73,7 +73,9 @@ def test_each_chip_removes_its_own_filter_and_nothing_else(scope: Scope) -> None
 @pytest.mark.parametrize("query", ["?high_ms=100", "?region=eu", "?cohort=new"])
 def test_without_a_filter_a_list_begins_at_its_first_page(query: str) -> None:
     """On page 2 the chip of the latency led behind the slowest of those that it let in."""
-    (href,) = removals(parse_scope(f"{query}&sort=slowest&after=47800000~1789999200000000000~d"))
+    (href,) = removals(
+        parse_scope(f"{query}&sort=slowest&after=latency~desc~47800000~1789999200000000000~d")
+    )
     assert href == "?sort=slowest"
 
 

@@ -11,7 +11,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.core.errors import InputError
+from collector.core.errors import InputError, RequestTooLargeError
 from collector.store.connect import Connections
 from dashboard.read.adhoc.functions import FUNCTIONS, is_known_function
 from dashboard.read.adhoc.reader import OutsideReader
@@ -190,10 +190,15 @@ REFUSED = [
     ("SELECT 1 FROM decisions STREAM", "stream_settings"),
     ("SELECT 'open", "not closed"),
     ("SELECT 1\0, 2", "NUL"),
-    ("SELECT " + "1," * SQL_CHARS_MAX, "characters"),
     ("[" * SQL_CHARS_MAX, "depth"),
     (DEEP.replace("(", "abs("), "deep"),
 ]
+
+
+def test_statement_that_is_too_long_is_told_how_long(outside: OutsideReader) -> None:
+    """A client that may send less has another error than one that has to correct what it sent."""
+    with pytest.raises(RequestTooLargeError, match=r"sql has 200,007 characters, at most 100,000"):
+        outside.answer("SELECT " + "1," * SQL_CHARS_MAX, {})
 
 
 @pytest.mark.parametrize(("sql", "reason"), REFUSED)

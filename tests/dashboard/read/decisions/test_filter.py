@@ -31,11 +31,16 @@ def test_order_that_is_none_is_refused() -> None:
 @given(st.integers(-1, 2**63 - 1), st.integers(0, 2**63 - 1), st.text(min_size=1, max_size=99))
 def test_page_goes_on_where_the_one_before_ended(key: int, at_ns: int, name: str) -> None:
     """An id may hold anything, the mark between the parts too."""
-    after = PageCursor(key, at_ns, name)
+    after = PageCursor("lost", True, key, at_ns, name)
     assert parse_cursor(str(after)) == after
+    for sort, ascending in (("lost", False), ("time", True)):
+        with pytest.raises(InputError, match="in another order"):
+            Order(sort, ascending, after)
 
 
-@pytest.mark.parametrize("odd", ["x", "1~2", "1~2~", "~~~", "9" * 19 + "~1~a", "1~-1~a"])
+@pytest.mark.parametrize(
+    "odd", ["x", "1~2~a", "time~asc~1~2~", "~~~~~", f"time~asc~{'9' * 19}~1~a", "time~up~1~1~a"]
+)
 def test_place_that_no_page_gave_is_refused(odd: str) -> None:
     """It comes out of an address, which anybody may write."""
     with pytest.raises(InputError, match="is not where a page ended"):
