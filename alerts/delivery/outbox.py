@@ -76,6 +76,10 @@ class Outbox:
         self._is_closing = False
         self._last_ns = self._deliveries.last_ns()
         self._set_back_ns = 0  # in all, as far as was seen
+        if counters is not None:  # a receiver rests over a restart too
+            for name, each in self._endpoints.items():
+                circuit = self._deliveries.circuit(name, each.url)
+                counters.webhook_rests.labels(name).set(circuit.rests_until_ns > 0)
 
     def deliver_due(self, now_ns: int, wait_s: float | None = None) -> int:
         """Send what is due; return how many messages were delivered meanwhile.

@@ -50,7 +50,10 @@ def page_refusal(
         return "a request from another site may not change, send or query anything here"
     origin = by_name.get(b"origin")
     if origin is not None and not _is_ours(origin, host, public_url):
-        return f"origin {origin[:100]!r} may not change, send or query anything here"
+        return (
+            f"origin {origin[:100]!r} may not change, send or query anything here; if the pages "
+            "are reached by it, set dashboard.public_url to it"
+        )
     return None
 
 

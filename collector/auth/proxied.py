@@ -20,6 +20,15 @@ from collector.core.errors import UnauthenticatedError
 
 NAME_MAX: Final = 200
 _HEADER: Final = r"^[A-Za-z][A-Za-z0-9-]{0,62}$"
+# Each request has these for something else, or a program between may change them.
+_OTHERS: Final = frozenset(
+    {
+        "accept", "authorization", "connection", "content-length", "content-type", "cookie",
+        "forwarded", "host", "origin", "referer", "te", "transfer-encoding", "upgrade",
+        "user-agent", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port",
+        "x-forwarded-proto",
+    }
+)  # fmt: skip
 
 
 class ProxyConfig(Section):
@@ -49,6 +58,7 @@ class ProxyConfig(Section):
     @field_validator("addresses")
     @classmethod
     def _are_networks(cls, addresses: tuple[str, ...]) -> tuple[str, ...]:
+        v4, v6 = list[ipaddress.IPv4Network](), list[ipaddress.IPv6Network]()
         for each in addresses:
             try:
                 network = ipaddress.ip_network(each)
@@ -56,9 +66,39 @@ class ProxyConfig(Section):
                 raise ValueError(
                     f"{each!r} is neither an address nor a network; {error}"
                 ) from error
-            if network.prefixlen == 0:
-                raise ValueError(f"{each} is everybody; name the addresses of the proxy")
+            if isinstance(network, ipaddress.IPv4Network):
+                v4.append(network)
+            else:
+                v6.append(network)
+        collapsed: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = [
+            *ipaddress.collapse_addresses(v4),
+            *ipaddress.collapse_addresses(v6),
+        ]
+        if any(each.prefixlen == 0 for each in collapsed):
+            together = ", ".join(addresses)
+            raise ValueError(f"{together} is everybody; name the addresses of the proxy")
         return addresses
+
+    @field_validator("user_header", "groups_header")
+    @classmethod
+    def _is_of_its_own(cls, header: str) -> str:
+        if header.lower() in _OTHERS:
+            raise ValueError(
+                f"{header} says something else; name the header that the proxy writes, such as "
+                "X-Forwarded-User"
+            )
+        return header
+
+    @field_validator("roles")
+    @classmethod
+    def _can_be_told_apart(cls, roles: dict[str, Role]) -> dict[str, Role]:
+        for group in roles:
+            if "," in group or group != group.strip() or not group:
+                raise ValueError(
+                    f"no user is in the group {group!r}: groups have commas between them; "
+                    "name one as the header has it"
+                )
+        return roles
 
     @model_validator(mode="after")
     def _headers_differ(self) -> ProxyConfig:
@@ -66,6 +106,8 @@ class ProxyConfig(Section):
             raise ValueError("user_header and groups_header are one; name both")
         if self.addresses and not self.roles and self.default_role is None:
             raise ValueError("nobody has a role; set roles, default_role, or both")
+        if not self.addresses and (self.roles or self.default_role is not None):
+            raise ValueError("no proxy is believed, so nobody gets these roles; set addresses")
         return self
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from collector.audit.log import append_audit
 from collector.auth.gate import Gate, Sender, denial
@@ -12,6 +15,17 @@ from collector.store.connect import Connections
 
 # Who gave no name, by a page, a command or a program of their own: nobody knows which.
 NOBODY = "somebody unnamed"
+
+
+def _is_shown(name: str) -> str:
+    if not name.isprintable():
+        # A line break would begin a line of a report, and others turn around what follows.
+        raise ValueError("has a character that cannot be seen; write the name without it")
+    return name
+
+
+# Who a request says that it is of: it stands in the audit, on pages and in messages.
+Actor = Annotated[str, AfterValidator(_is_shown), Field(min_length=1, max_length=200)]
 LISTENER = "dashboard"
 _ANYBODY = Sender()
 _SENDER: ContextVar[Sender] = ContextVar("sender", default=_ANYBODY)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from collector.core.times import INSTANT_NS_MAX
 from collector.store.retention import add_hold, read_holds, read_retention, release_hold
 from collector.store.retention_policy import Hold, TableRetention
-from dashboard.api.caller import caller
+from dashboard.api.caller import Actor, caller
 from dashboard.api.context import Services
 from dashboard.read.workers import Workers
 
@@ -25,7 +25,7 @@ class HoldRequest(BaseModel):
     from_ns: int = Field(ge=0, le=INSTANT_NS_MAX, description="Events from this time on, Unix ns")
     to_ns: int = Field(gt=0, le=INSTANT_NS_MAX, description="Up to this one, not included")
     reason: str = Field(description="For the auditor")
-    actor: str = Field(min_length=1, description="Who asks for it")
+    actor: Actor = Field(description="Who asks for it")
 
 
 class ReleaseRequest(BaseModel):
@@ -33,7 +33,7 @@ class ReleaseRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    actor: str = Field(min_length=1)
+    actor: Actor
 
 
 @dataclass(frozen=True, slots=True)

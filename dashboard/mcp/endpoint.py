@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -86,6 +87,7 @@ class Endpoint:
         return Server(
             "millworth",
             title="Millworth",
+            version=version("millworth"),
             instructions=f"{_INSTRUCTIONS} Fields named `usd` are amounts in {currency()}.",
             on_list_tools=self._list,
             on_call_tool=self._call,
@@ -135,6 +137,7 @@ class Endpoint:
         return _answered(
             {
                 "asked": f"{asked.method} {path}",
+                **({"sent": asked.body} if asked.body else {}),
                 "asked_at": f"{utc_iso(self._clock.now_ns())}Z",
                 "page": asked.page,
                 "answer": response.json(),

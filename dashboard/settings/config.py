@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from collector.auth.tokens import AccessConfig
 from collector.core.config import Address, CollectorConfig, Section, TlsConfig
@@ -28,7 +28,6 @@ class DashboardConfig(Section):
     )
     public_url: Address = Field(
         default="",
-        pattern=r"^(|https?://[^/\s]+)/?$",
         description="Address by which browsers reach the pages, as https://millworth.example.com; "
         "its host is then accepted",
     )
@@ -39,6 +38,25 @@ class DashboardConfig(Section):
         default=256, gt=0, description="Connections at a time; 503 over it"
     )
     tls: TlsConfig = Field(default_factory=TlsConfig)
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address_of_pages(cls, url: str) -> str:
+        scheme, mark, rest = url.partition("://")
+        host, _, path = rest.partition("/")
+        if not url:
+            return url
+        if scheme not in ("http", "https") or not mark or not host or set(host) & set(" ?#"):
+            raise ValueError(
+                "expected Address by which browsers reach the pages, as "
+                "https://millworth.example.com"
+            )
+        if path:
+            raise ValueError(
+                "has a path, and pages are served at / alone; give them a name of their own, as "
+                "https://millworth.example.com"
+            )
+        return url
 
 
 _EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  what is compared with, not listened on

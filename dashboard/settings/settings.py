@@ -106,6 +106,15 @@ class Settings(Section):
     def _sections_agree(self) -> Settings:
         self.attribution.require_kept(self.retention.decisions_days)
         require_ports_apart(self.collector, self.dashboard)
+        for key, place in (
+            ("collector.wal_dir", self.wal_dir), ("alerts.state_path", self.alerts_path),
+        ):  # fmt: skip
+            store = self.store.embedded_path
+            if store is not None and (place == store or store in place.parents):
+                raise ValueError(
+                    f"{key} is {place}, within the store at {store}, whose files are the engine's "
+                    "alone; name a place beside it"
+                )
         return self
 
     @property
@@ -293,6 +302,7 @@ def _merge_environment(
 ) -> None:
     for name in sorted(environment):
         if not name.startswith(ENV_PREFIX):
+            _require_prefix(name)
             continue
         keys = [key.lower() for key in name.removeprefix(ENV_PREFIX).split("__")]
         try:
@@ -301,6 +311,14 @@ def _merge_environment(
             raise ConfigError(_TOO_DEEP.format(name)) from error
         _set(tree, keys, value, name)
         origins[".".join(keys)] = name
+
+
+def _require_prefix(name: str) -> None:
+    """Refuse a variable that names a section and would be left out for one underscore."""
+    section = name.removeprefix("MILLWORTH_").lower().partition("__")[0]
+    if name.startswith("MILLWORTH_") and "__" in name and section in Settings.model_fields:
+        meant = ENV_PREFIX + name.removeprefix("MILLWORTH_")
+        raise ConfigError(f"{name}: two underscores stand before a section; name it {meant}")
 
 
 def _env_value(text: str) -> object:

@@ -35,7 +35,7 @@ from collector.core.clock import Clock
 from collector.core.errors import StoreUnavailableError
 from dashboard.api.alerts.silences import SilenceRow, silence_row
 from dashboard.api.alerts.state import TEXT_MAX, require
-from dashboard.api.caller import NOBODY, caller
+from dashboard.api.caller import NOBODY, Actor, caller
 from dashboard.read.alerts.counts import Counts, count_alerts
 from dashboard.read.alerts.listing import dearest_first, row_of
 from dashboard.read.alerts.losses import with_losses
@@ -52,7 +52,7 @@ class CommentRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    actor: str = Field(default=NOBODY, min_length=1, max_length=200, description="Who says it")
+    actor: Actor = Field(default=NOBODY, description="Who says it")
     comment: str = Field(min_length=1, max_length=TEXT_MAX, description="Kept with the alert")
 
     def act_at(self, now_ns: int) -> Act:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from alerts.state.acts import Act
 from alerts.state.sqlite import AlertStore
 from collector.core.errors import InputError
-from dashboard.api.caller import NOBODY, caller
+from dashboard.api.caller import NOBODY, Actor, caller
 
 TEXT_MAX: Final = 2_000
 _ELSEWHERE: Final = (
@@ -23,7 +23,7 @@ class Action(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
-    actor: str = Field(default=NOBODY, min_length=1, max_length=200, description="Who does it")
+    actor: Actor = Field(default=NOBODY, description="Who does it")
     reason: str = Field(min_length=1, max_length=TEXT_MAX, description="Why: kept in the audit")
 
     def act(self, now_ns: int) -> Act:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from fastapi import APIRouter
 
+from collector.core.errors import NotFoundError
 from collector.store.client.broken_parts import BrokenParts, broken_parts
 from collector.store.client.stored_parts import StoredPart, damage, stored_parts
 from dashboard.api.context import Services
+
+# Its partition, the blocks that it is of, how often it was merged, and by which change.
+_PART: Final = re.compile(r"[A-Za-z0-9-]+_\d+_\d+_\d+(_\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ def stored_router(services: Services) -> APIRouter:
     @router.get("/parts/{table}/{part}")
     async def check_part(table: str, part: str) -> CheckedPart:
         """Read all rows of a part, and hold them against their checksums."""
+        if _PART.fullmatch(part) is None:
+            raise NotFoundError(f"{part[:60]!r} is no part; GET /api/v1/store/parts lists them")
         return CheckedPart(await workers.run(lambda: damage(store.client(), table, part)))
 
     return router

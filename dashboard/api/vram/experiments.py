@@ -13,7 +13,7 @@ from attribution.experiments.job import HOLDS_S, ExperimentJob, Plan, Report
 from attribution.experiments.rules import TARGETS
 from attribution.sensitivity.registered import Arm, Experiment, with_control
 from collector.core.times import NS_PER_MS, instant_ns
-from dashboard.api.caller import caller
+from dashboard.api.caller import Actor, caller
 from dashboard.api.context import Services
 from dashboard.read.scope import window_length_ns
 
@@ -45,7 +45,7 @@ class RegisterRequest(BaseModel):
     begins: str = Field(default="", description="ISO 8601, by default now")
     lasts: str = Field(default="14d", description="A number and s, m, h or d; at most 31d")
     budget_usd: Decimal = Field(gt=0, decimal_places=2, max_digits=14, description="At risk")
-    actor: str = Field(min_length=1, description="Who asks for it")
+    actor: Actor = Field(description="Who asks for it")
     dry_run: bool = Field(default=False, description="Say what to expect, and register nothing")
 
 
@@ -54,7 +54,7 @@ class StopRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    actor: str = Field(min_length=1)
+    actor: Actor
     reason: str = Field(default="stopped by hand", min_length=1, max_length=1000)
 
 

@@ -65,6 +65,7 @@ def stateful(world: Connections, tmp_path_factory: pytest.TempPathFactory) -> It
         ("GET", "/api/v1/decisions?regoin=eu", 400, "regoin"),
         ("GET", "/api/v1/decisions?window=1h&window=2h", 400, "'window' is there 2 times"),
         ("GET", "/api/v1/vram/worth?bogus=1", 400, "has no parameter 'bogus'"),
+        ("GET", "/api/v1/store/parts/decisions/x", 404, "'x' is no part"),
     ],
 )
 def test_error_says_what_is_wrong_in_one_form(

@@ -119,6 +119,8 @@ def test_answer_is_that_of_the_api(pages: Served, mode: str) -> None:
         assert result.structured_content["answer"] == expected.json()
         assert json.loads(text_of(result)) == result.structured_content
         assert result.structured_content["asked"] == f"GET {path}"
+    counted = agent.call("query", sql="SELECT 1").structured_content
+    assert counted["sent"]["sql"] == "SELECT 1"
 
 
 def test_what_the_api_refuses_is_an_error_with_its_words(pages: Served) -> None:

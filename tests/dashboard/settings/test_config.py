@@ -65,7 +65,7 @@ def test_address_that_nothing_can_have_is_refused(tmp_path: Path, key: str, plac
     scheme = "redis" if key.endswith("redis_url") else "http"
     refused = refusal(tmp_path, f'{key} = "{scheme}://{place}"\n')
     assert f"write {scheme}://HOST:PORT, with a port of 1 to 65535" in refused or (
-        "public_url" in key and "expected Address by which browsers reach the pages" in refused
+        "public_url" in key and "dashboard.public_url" in refused and "has a path" in refused
     )
     assert "p/w" not in refused  # a password stays out of the journal
 
@@ -97,6 +97,34 @@ def test_store_in_a_directory_that_the_engine_cuts_is_refused(tmp_path: Path, pa
         (
             '[dashboard]\npublic_url = "millworth.example.com"\n',
             "expected Address by which browsers reach the pages, as https://",
+        ),
+        (
+            '[dashboard]\npublic_url = "https://millworth.example.com/ops"\n',
+            "has a path, and pages are served at / alone",
+        ),
+        (
+            '[store]\nurl = "chdb:///srv/s"\n[collector]\nwal_dir = "/srv/s/wal"\n',
+            "collector.wal_dir is /srv/s/wal, within the store at /srv/s",
+        ),
+        (
+            '[store]\nurl = "chdb:///srv/s"\n[alerts]\nstate_path = "/srv/s"\n',
+            "alerts.state_path is /srv/s, within the store at /srv/s",
+        ),
+        (
+            '[access.proxy.roles]\nsre = "admin"\n',
+            "no proxy is believed, so nobody gets these roles; set addresses",
+        ),
+        (
+            '[access.proxy]\naddresses = ["0.0.0.0/1", "128.0.0.0/1"]\n',
+            "0.0.0.0/1, 128.0.0.0/1 is everybody; name the addresses of the proxy",
+        ),
+        (
+            '[access.proxy]\naddresses = ["::1"]\nuser_header = "Authorization"\n',
+            "Authorization says something else; name the header that the proxy writes",
+        ),
+        (
+            '[access.proxy]\naddresses = ["::1"]\nroles = {"shop,sre" = "admin"}\n',
+            "no user is in the group 'shop,sre': groups have commas between them",
         ),
         (
             '[[decisions.match]]\nservice = "shop"\nkind = "SERVER"\n',

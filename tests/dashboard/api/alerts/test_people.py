@@ -8,6 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from alerts.delivery.payload import Details
 from alerts.delivery.payload import body as sent_body
 from alerts.rows import Dollars, Owned
@@ -64,6 +66,16 @@ def test_comment_without_a_word_is_refused(refusing_api: StateApi) -> None:
     assert answer.status_code == 400
     assert "comment" in answer.json()["detail"]
     assert refusing_api.audited() == []
+
+
+@pytest.mark.parametrize("actor", ["anna\nrelease", "\x1b[2Jbob", "a\u202enna"])
+def test_name_that_cannot_be_shown_is_refused(state_api: StateApi, actor: str) -> None:
+    """It stands in reports and on pages, and would begin a line there, or turn one around."""
+    said = {"actor": actor, "comment": "looking"}
+    answer = state_api.send("POST", f"/api/v1/alerts/{EPISODE}/ack", said)
+    assert answer.status_code == 400
+    assert "has a character that cannot be seen" in answer.json()["detail"]
+    assert state_api.audited() == []
 
 
 def test_router_that_lost_its_moves_finds_those_that_were_sent(state_api: StateApi) -> None:
